@@ -1,0 +1,203 @@
+"""The domain types `Cine` and `Study`, and the transforms of the image plane.
+
+A cine is one short-axis slice over one cardiac cycle; everything in the project meets in this type. Reading,
+writing, drawing and normalising live elsewhere; this module imports nothing of ours.
+
+Axes are `[T, H, W, C]`: frame, row, column, channel. Channels are magnitude, then velocity along increasing column,
+along increasing row, and through the plane (positive towards the apex), in cm/s. Every transform of the plane turns
+the in-plane velocity vector with the picture, so that the velocity curves of a rotated cine are the same curves.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+from skimage.transform import resize
+
+MAGNITUDE, ALONG_COLUMN, ALONG_ROW, THROUGH_PLANE = range(4)
+UNKNOWN = math.nan  # spacing or frame interval that the source did not record
+_ROW_AXIS, _COLUMN_AXIS = 1, 2  # of `[T, H, W, C]` and of `[T, H, W]`
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Cine:
+  """One short-axis slice over one cardiac cycle.
+
+  Attributes:
+    video: `[T, H, W, C]` float32. C = 4: magnitude (arbitrary units, >= 0) and three velocities in cm/s; C = 1:
+      magnitude only.
+    mask: `[T, H, W]` uint8, 1 where the pixel is left-ventricular myocardium, 0 elsewhere and on frames without
+      reference.
+    annotated: `[T]` bool, frames that carry a reference.
+    venc: velocity encoding limits in cm/s along column, row and through the plane; None when C = 1.
+    spacing: pixel spacing in mm along row and column index; NaN when the source lost it.
+    frame_interval: time between frames in ms; NaN when unknown or when T = 1.
+    subject: pseudonymous id of the person; splits group by it.
+    dataset: id of the visit (a subject scanned twice has two).
+    slice_id: id of the slice within the dataset.
+    level: 'base', 'mid', 'apex', or '' when unknown.
+  """
+
+  video: np.ndarray
+  mask: np.ndarray
+  annotated: np.ndarray
+  venc: tuple[float, float, float] | None
+  spacing: tuple[float, float]
+  frame_interval: float
+  subject: str
+  dataset: str
+  slice_id: str
+  level: str = ''
+
+  def __post_init__(self):
+    faults = problems(self)
+    if faults:
+      raise ValueError(f'{self.name}: ' + '; '.join(faults))
+
+  @property
+  def name(self) -> str:
+    """Unique name of the cine, `dataset/slice`."""
+    return f'{self.dataset}/{self.slice_id}'
+
+  def replace(self, **changes) -> Cine:
+    """Returns a copy with some attributes changed, checked again."""
+    return dataclasses.replace(self, **changes)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Study:
+  """The cines of one dataset (one visit of one subject), from base to apex."""
+
+  subject: str
+  dataset: str
+  cines: tuple[Cine, ...]
+
+  def __post_init__(self):
+    foreign = [c.name for c in self.cines if (c.subject, c.dataset) != (self.subject, self.dataset)]
+    if foreign:
+      raise ValueError(f'study {self.dataset}: cines of another dataset: {", ".join(foreign)}')
+
+
+def problems(cine: Cine) -> list[str]:
+  """Returns one sentence per rule of the type that `cine` breaks; an empty list for a sound cine."""
+  video, mask, annotated = cine.video, cine.mask, cine.annotated
+  if video.ndim != 4:
+    return [f'video has shape {video.shape}, expected [T, H, W, C]']
+  found = []
+  if video.shape[-1] not in (1, 4):
+    found.append(f'video has {video.shape[-1]} channels, expected 1 (magnitude) or 4 (magnitude and three velocities)')
+  if mask.shape != video.shape[:3]:
+    found.append(f'mask has shape {mask.shape}, the video {video.shape[:3]}')
+  if annotated.shape != video.shape[:1]:
+    found.append(f'annotated has shape {annotated.shape}, the video has {video.shape[0]} frames')
+  if (cine.venc is None) != (video.shape[-1] == 1):
+    found.append('venc goes with the three velocity channels: give both or neither')
+  if cine.venc is not None and not all(v > 0 for v in cine.venc):
+    found.append(f'venc {cine.venc} is not positive')
+  if not all(s > 0 or math.isnan(s) for s in cine.spacing):
+    found.append(f'pixel spacing {cine.spacing} mm is not positive')
+  if not np.issubdtype(video.dtype, np.floating):
+    found.append(f'video is {video.dtype}, expected float32')
+  elif not np.isfinite(video).all():
+    frames = np.flatnonzero(~np.isfinite(video).all(axis=(1, 2, 3)))
+    found.append(f'video holds NaN or infinity in frame {", ".join(map(str, frames))}')
+  if mask.size and not np.isin(mask, (0, 1)).all():
+    found.append(f'mask holds values other than 0 and 1 (maximum {mask.max()})')
+  elif mask.ndim == 3 and mask.shape[:1] == annotated.shape and mask[~annotated.astype(bool)].any():
+    found.append('mask is not empty on a frame that is not annotated')
+  return found
+
+
+def rot90_video(video: np.ndarray, k: int) -> np.ndarray:
+  """Returns `[..., T, H, W, C]` turned k times 90 degrees counter-clockwise on screen, velocity vectors included."""
+  turned = np.rot90(video, k, axes=(-3, -2))
+  if video.shape[-1] == 1 or k % 4 == 0:
+    return turned
+  turned = turned.copy()
+  along_column, along_row = turned[..., ALONG_COLUMN].copy(), turned[..., ALONG_ROW].copy()
+  # Screen axes: column to the right, row down. A quarter turn counter-clockwise takes +row to +column and
+  # +column to -row.
+  cos, sin = ((1, 0), (0, 1), (-1, 0), (0, -1))[k % 4]
+  turned[..., ALONG_COLUMN] = cos * along_column + sin * along_row
+  turned[..., ALONG_ROW] = -sin * along_column + cos * along_row
+  return turned
+
+
+def flip_video(video: np.ndarray, axis: str) -> np.ndarray:
+  """Returns `[..., T, H, W, C]` mirrored along 'row' (up-down) or 'column' (left-right), velocity vectors included."""
+  array_axis, channel = {'row': (-3, ALONG_ROW), 'column': (-2, ALONG_COLUMN)}[axis]
+  flipped = np.flip(video, array_axis)
+  if video.shape[-1] > 1:
+    flipped = flipped.copy()
+    flipped[..., channel] *= -1
+  return flipped
+
+
+def rot90(cine: Cine, k: int = 1) -> Cine:
+  """Returns the cine turned k times 90 degrees counter-clockwise on screen."""
+  spacing, venc = cine.spacing, cine.venc
+  if k % 2:
+    spacing = spacing[::-1]
+    venc = venc and (venc[1], venc[0], venc[2])
+  mask = np.ascontiguousarray(np.rot90(cine.mask, k, axes=(_ROW_AXIS, _COLUMN_AXIS)))
+  video = np.ascontiguousarray(rot90_video(cine.video, k))
+  return cine.replace(video=video, mask=mask, spacing=spacing, venc=venc)
+
+
+def flip(cine: Cine, axis: str) -> Cine:
+  """Returns the cine mirrored along 'row' (up-down) or 'column' (left-right)."""
+  mask = np.flip(cine.mask, {'row': _ROW_AXIS, 'column': _COLUMN_AXIS}[axis])
+  return cine.replace(video=flip_video(cine.video, axis), mask=np.ascontiguousarray(mask))
+
+
+def crop_or_pad(array: np.ndarray, top: int, left: int, height: int, width: int) -> np.ndarray:
+  """Returns the window of `[T, H, W, ...]` that starts at (top, left); what lies outside the array is 0."""
+  rows, columns = array.shape[1:3]
+  window = np.zeros((array.shape[0], height, width) + array.shape[3:], array.dtype)
+  r0, r1 = max(top, 0), min(top + height, rows)
+  c0, c1 = max(left, 0), min(left + width, columns)
+  if r0 < r1 and c0 < c1:
+    window[:, r0 - top : r1 - top, c0 - left : c1 - left] = array[:, r0:r1, c0:c1]
+  return window
+
+
+def crop(cine: Cine, top: int, left: int, height: int, width: int) -> Cine:
+  """Returns a window of the cine; the part outside the picture has zero magnitude, velocity and mask."""
+  window = (top, left, height, width)
+  return cine.replace(video=crop_or_pad(cine.video, *window), mask=crop_or_pad(cine.mask, *window))
+
+
+def pad(cine: Cine, height: int, width: int) -> Cine:
+  """Returns the cine centred in a picture of at least height x width, padded with zeros."""
+  rows, columns = cine.video.shape[1:3]
+  height, width = max(height, rows), max(width, columns)
+  return crop(cine, -((height - rows) // 2), -((width - columns) // 2), height, width)
+
+
+def resample(cine: Cine, spacing: tuple[float, float]) -> Cine:
+  """Returns the cine on a grid of about `spacing` mm over the same field of view (the pixel count is rounded).
+
+  Velocities are interpolated as the complex phase `exp(i pi v / venc)`, so that a phase wrap between two pixels does
+  not average to zero; the mask by area, cut at one half. Raises ValueError when the cine's own spacing is unknown.
+  """
+  if any(math.isnan(s) for s in cine.spacing):
+    raise ValueError(f'{cine.name}: the pixel spacing is unknown, so it cannot be resampled to {spacing} mm')
+  frames, rows, columns = cine.mask.shape
+  size = (max(1, round(rows * cine.spacing[0] / spacing[0])), max(1, round(columns * cine.spacing[1] / spacing[1])))
+  exact = (cine.spacing[0] * rows / size[0], cine.spacing[1] * columns / size[1])
+  if size == (rows, columns):
+    return cine.replace(spacing=exact)
+
+  def zoom(image):  # [T, H, W, ...] -> [T, h, w, ...]
+    return resize(image, (frames, *size) + image.shape[3:], order=1, mode='edge', anti_aliasing=True).astype(np.float32)
+
+  video = zoom(cine.video[..., :1])
+  if cine.venc is not None:
+    venc = np.asarray(cine.venc, np.float32)
+    phase = cine.video[..., 1:] * (np.pi / venc)
+    velocity = np.arctan2(zoom(np.sin(phase)), zoom(np.cos(phase))) * (venc / np.pi)
+    video = np.concatenate([video, velocity], axis=-1).astype(np.float32)
+  mask = (zoom(cine.mask.astype(np.float32)) >= 0.5).astype(np.uint8)
+  return cine.replace(video=video, mask=mask, spacing=exact)

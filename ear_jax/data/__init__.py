@@ -1,0 +1,1 @@
+"""From records on disk to device-ready batches: records, splits, normalise, augment, pipeline."""
