@@ -1,0 +1,63 @@
+"""Faults of a data set: what is wrong, where, and which rule says so; all of them reported together.
+
+Every reader looks over all its files before it yields the first cine, and collects one `Fault` a broken rule, so that
+a user mends a folder in one go and no half of a data set is ever written.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Iterable
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class Fault:
+  """One broken rule.
+
+  Attributes:
+    file: path of the file, relative to the folder that was read.
+    frame: what within the file: 'frame 3', 'slice MID, frame 3', or '' for the file as a whole.
+    rule: what was found, what was expected, and what to do.
+  """
+
+  file: str
+  frame: str
+  rule: str
+
+  def __str__(self) -> str:
+    where = f'{self.file}, {self.frame}' if self.frame else self.file
+    return f'{where}: {self.rule}'
+
+
+class MalformedStudy(ValueError):
+  """A folder that cannot be read; `faults` holds every broken rule, and the message lists them all."""
+
+  def __init__(self, root: pathlib.Path | str, faults: Iterable[Fault]):
+    self.faults = tuple(faults)
+    self.root = str(root)
+    problems = 'problem' if len(self.faults) == 1 else 'problems'
+    lines = [f'{root}: {len(self.faults)} {problems}; nothing was read.'] + [f'  {fault}' for fault in self.faults]
+    super().__init__('\n'.join(lines))
+
+  def __reduce__(self):  # the default would call __init__ with the message alone: Beam and pytest-xdist pickle errors
+    return MalformedStudy, (self.root, self.faults)
+
+
+def require_none(root: pathlib.Path | str, faults: Iterable[Fault]) -> None:
+  """Raises MalformedStudy that lists all `faults`, in the order of their files, unless there are none."""
+  faults = sorted(faults)
+  if faults:
+    raise MalformedStudy(root, faults)
+
+
+def require_folder(root: pathlib.Path, holding: str) -> None:
+  """Raises MalformedStudy unless `root` is a folder; `holding` says what should lie in it."""
+  if not root.is_dir():
+    raise MalformedStudy(root, [Fault('.', '', f'there is no such folder; it should hold {holding}')])
+
+
+def frames(indices: Iterable[int]) -> str:
+  """Returns 'frame 3' or 'frames 3, 4, 7' for a fault; frames count from 0."""
+  indices = list(indices)
+  return ('frame ' if len(indices) == 1 else 'frames ') + ', '.join(map(str, indices))
