@@ -1,0 +1,1 @@
+"""From masks to numbers: segmentation metrics, contours, velocities, statistics. No files, no flags, no clock."""
