@@ -1,0 +1,129 @@
+"""The parts of a U-Net level: norm, activation, the two-convolution block, pooling and up-sampling.
+
+Each is written in the form whose gradient is cheap on every platform: pooling as a maximum of strided slices,
+up-sampling as a broadcast, group norm in one pass over the data.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from ear_jax.models.conv import Conv3D
+
+NORMS = ('group', 'instance', 'batch')
+ACTIVATIONS = {
+  'relu': nn.relu,
+  'leaky_relu': lambda x: nn.leaky_relu(x, 0.3),  # slope of the released code
+  'gelu': nn.gelu,
+  'silu': nn.silu,
+}
+
+
+class GroupNorm(nn.Module):
+  """Normalises groups of channels over frame, row and column together, in one pass with float32 sums.
+
+  Attributes:
+    groups: number of groups; must divide the number of channels.
+    epsilon: added to the variance.
+  """
+
+  groups: int
+  epsilon: float = 1e-5
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    c = x.shape[-1]
+    scale = self.param('scale', nn.initializers.ones, (c,))
+    bias = self.param('bias', nn.initializers.zeros, (c,))
+    x32 = x.astype(jnp.float32)
+
+    def per_group(moment):  # [B, C] -> [B, C], the mean over each channel's group
+      grouped = moment.reshape(x.shape[0], self.groups, -1).mean(axis=-1, keepdims=True)
+      return jnp.broadcast_to(grouped, (x.shape[0], self.groups, c // self.groups)).reshape(x.shape[0], c)
+
+    mean = per_group(x32.mean(axis=(1, 2, 3)))
+    variance = jnp.maximum(per_group(jnp.square(x32).mean(axis=(1, 2, 3))) - jnp.square(mean), 0.0)
+    gain = scale[None] * jax.lax.rsqrt(variance + self.epsilon)  # [B, C]
+    offset = bias[None] - gain * mean
+    expand = (slice(None), None, None, None, slice(None))
+    return (x32 * gain[expand] + offset[expand]).astype(x.dtype)
+
+
+class Norm(nn.Module):
+  """The normalisation layer of a block.
+
+  Attributes:
+    kind: 'group' (up to 8 groups), 'instance' (a group per channel) or 'batch' (statistics over the global batch;
+      momentum 0.99 and epsilon 1e-3 as in Keras and so in the released code).
+    axis_name: device axis over which batch statistics are averaged; None on a single device.
+    train: batch statistics of this batch rather than the running ones.
+  """
+
+  kind: str
+  axis_name: str | None
+  train: bool
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    if self.kind == 'batch':
+      norm = nn.BatchNorm(
+        use_running_average=not self.train, momentum=0.99, epsilon=1e-3, axis_name=self.axis_name, dtype=x.dtype
+      )
+      return norm(x)
+    if self.kind not in NORMS:
+      raise ValueError(f'norm {self.kind!r} is not one of {NORMS}')
+    channels = x.shape[-1]
+    groups = channels if self.kind == 'instance' else max(g for g in range(1, 9) if channels % g == 0)
+    return GroupNorm(groups)(x)
+
+
+class ConvBlock(nn.Module):
+  """Two 3x3x3 convolutions, each normalised: the body of one level.
+
+  Attributes:
+    features: channels after the first and after the second convolution.
+    activate: 'both' activates after each convolution, 'last' once a block, as the released code does.
+    between: optional module applied after the first convolution and norm (the released decoder's recurrence).
+  """
+
+  features: tuple[int, int]
+  norm: str
+  activation: str
+  activate: str
+  time_padding: str
+  dtype: Any
+  axis_name: str | None
+  train: bool
+  between: nn.Module | None = None
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    if self.activate not in ('both', 'last'):
+      raise ValueError(f"activate {self.activate!r} is not 'both' or 'last'")
+    act = ACTIVATIONS[self.activation]
+    for i, features in enumerate(self.features):
+      x = Conv3D(features, time_padding=self.time_padding, dtype=self.dtype, name=f'conv{i + 1}')(x)
+      x = Norm(self.norm, self.axis_name, self.train, name=f'norm{i + 1}')(x)
+      if i == 1 or self.activate == 'both':
+        x = act(x)
+      if i == 0 and self.between is not None:
+        x = self.between(x)
+    return x
+
+
+def max_pool(x: jax.Array) -> jax.Array:
+  """Returns `[B, T, H/2, W/2, C]`, the maximum over 2 x 2 pixels; H and W are even."""
+  even, odd = x[:, :, 0::2], x[:, :, 1::2]
+  rows = jnp.maximum(even, odd)
+  return jnp.maximum(rows[:, :, :, 0::2], rows[:, :, :, 1::2])
+
+
+def upsample(x: jax.Array) -> jax.Array:
+  """Returns `[B, T, 2H, 2W, C]`, each pixel repeated 2 x 2 times (nearest neighbour)."""
+  b, t, h, w, c = x.shape
+  x = jnp.broadcast_to(x[:, :, :, None, :, None], (b, t, h, 2, w, 2, c))
+  return x.reshape(b, t, 2 * h, 2 * w, c)

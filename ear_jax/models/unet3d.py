@@ -1,0 +1,121 @@
+"""The network of the paper as one module with switches: UNet3D, UNet3D-Attention and 3D-EAR differ only in them.
+
+Time is never pooled: kernels of extent 3 mix neighbouring frames, the recurrence mixes all. Level k has `filters[k]`
+and twice that many channels after its two convolutions, as in the released code.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from ear_jax.errors import UserError
+from ear_jax.models.attention import ChannelAttention, SpatialAttention
+from ear_jax.models.blocks import ConvBlock, max_pool, upsample
+from ear_jax.models.conv import Conv3D
+from ear_jax.models.recurrence import DenseLSTM, TemporalBlock
+
+ATTENTIONS = ('none', 'channel', 'spatial')
+TEMPORALS = ('none', 'convlstm', 'dense_lstm')
+
+
+class UNet3D(nn.Module):
+  """Segments every frame of a cine: `[B, T, H, W, C]` to logits `[B, T, H, W, classes]` in float32.
+
+  Attributes:
+    filters: channels of each level, top first; a level's encoder ends with twice as many.
+    classes: 2, myocardium (index 1) and the rest (index 0).
+    attention: on all skips: 'none', 'channel' (as released) or 'spatial' (Eq. 1).
+    attention_max_tokens: a skip with more positions a frame than this uses channel attention instead of spatial.
+    temporal: 'none', 'convlstm', or 'dense_lstm' (as released, one channel out).
+    temporal_sites: where: 'bottleneck', 'encoder' (output of the deepest level, before its pooling) and 'decoder'
+      (inside the deepest decoder level); the released code has the latter two.
+    bidirectional, cyclic_recurrence: see `TemporalBlock`.
+    norm: 'group', 'instance' or 'batch'.   activation: see `blocks.ACTIVATIONS`.   activate: 'both' or 'last'.
+    time_padding: 'zero' or 'cyclic'.
+    remat: recomputes each level in the backward pass instead of keeping its activations.
+    dtype: computation dtype, float32 or bfloat16.   axis_name: device axis of batch statistics.
+  """
+
+  filters: tuple[int, ...] = (32, 64, 128, 256)
+  classes: int = 2
+  attention: str = 'none'
+  attention_max_tokens: int = 16384
+  temporal: str = 'none'
+  temporal_sites: tuple[str, ...] = ('bottleneck',)
+  bidirectional: bool = False
+  cyclic_recurrence: bool = False
+  norm: str = 'group'
+  activation: str = 'leaky_relu'
+  activate: str = 'both'
+  time_padding: str = 'zero'
+  remat: bool = False
+  dtype: Any = jnp.float32
+  axis_name: str | None = None
+
+  @nn.compact
+  def __call__(self, video: jax.Array, train: bool = False) -> jax.Array:
+    self._check(video)
+    deepest = len(self.filters)
+    x, skips = video.astype(self.dtype), []
+    for level, f in enumerate(self.filters, start=1):
+      x = self._block(f'encoder{level}', (f, 2 * f), train)(x)
+      if level == deepest:
+        x = self._recur('encoder', x)
+      skips.append(x)
+      x = max_pool(x)
+    x = Conv3D(2 * self.filters[-1], (1, 1, 1), dtype=self.dtype, name='bottleneck')(x)
+    x = self._recur('bottleneck', x)
+    for level in range(deepest, 0, -1):
+      f = self.filters[level - 1]
+      x = jnp.concatenate([self._attend(level, skips.pop()), upsample(x)], axis=-1)
+      recurs = level == deepest and self.temporal != 'none' and 'decoder' in self.temporal_sites
+      x = self._block(f'decoder{level}', (f, f), train, between=self._temporal('decoder') if recurs else None)(x)
+    return Conv3D(self.classes, (1, 1, 1), dtype=jnp.float32, name='head')(x.astype(jnp.float32))
+
+  def _block(self, name, features, train, between=None):
+    block = nn.remat(ConvBlock) if self.remat else ConvBlock
+    return block(
+      features,
+      norm=self.norm,
+      activation=self.activation,
+      activate=self.activate,
+      time_padding=self.time_padding,
+      dtype=self.dtype,
+      axis_name=self.axis_name,
+      train=train,
+      between=between,
+      name=name,
+    )
+
+  def _attend(self, level, skip):
+    if self.attention == 'none':
+      return skip
+    spatial = self.attention == 'spatial' and skip.shape[2] * skip.shape[3] <= self.attention_max_tokens
+    return (SpatialAttention if spatial else ChannelAttention)(dtype=self.dtype, name=f'attention{level}')(skip)
+
+  def _recur(self, site, x):
+    return self._temporal(site)(x) if self.temporal != 'none' and site in self.temporal_sites else x
+
+  def _temporal(self, site):
+    if self.temporal == 'dense_lstm':
+      return DenseLSTM(dtype=self.dtype, name=f'temporal_{site}')
+    return TemporalBlock(self.bidirectional, self.cyclic_recurrence, self.dtype, name=f'temporal_{site}')
+
+  def _check(self, video):
+    factor = 2 ** len(self.filters)
+    h, w = video.shape[2:4]
+    if video.ndim != 5 or h % factor or w % factor:
+      raise UserError(
+        f'video has shape {video.shape}, expected [B, T, H, W, C] with H and W divisible by {factor} '
+        f'({len(self.filters)} levels): choose another crop'
+      )
+    for value, known, field in (
+      (self.attention, ATTENTIONS, 'attention'),
+      (self.temporal, TEMPORALS, 'temporal'),
+    ):
+      if value not in known:
+        raise UserError(f'model.{field} {value!r} is not one of {known}')

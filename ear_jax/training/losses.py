@@ -1,0 +1,126 @@
+r"""The paper's losses (Eq. 3-6) on soft masks, exact over any number of devices.
+
+With p the softmax of the logits, y the one-hot reference and sums over the pixels of annotated frames,
+
+.. math:: I = \sum p y, \quad P = \sum p, \quad Y = \sum y, \quad
+          Dice = \frac{2 I + f}{P + Y + f}, \quad IoU = \frac{I + f}{P + Y - I + f}
+
+for each class, and the loss is the mean over classes. `reduction='cine'` forms it for each cine and averages over the
+cines of the global batch; `'batch'` first sums I, P, Y over the global batch, as the released code does. Both give N
+devices the loss, and after `pmean` the gradient, of one device. Frames without annotation do not count.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+REDUCTIONS = ('cine', 'batch')
+CLASSES = ('both', 'foreground')
+
+
+def dice(i: jax.Array, p: jax.Array, y: jax.Array, smooth: float) -> jax.Array:
+  """Returns the Dice loss `1 - Dice` (Eq. 4) from soft counts in pixels."""
+  return 1.0 - (2.0 * i + smooth) / (p + y + smooth)
+
+
+def iou(i: jax.Array, p: jax.Array, y: jax.Array, smooth: float) -> jax.Array:
+  """Returns the IoU loss `1 - IoU` (Eq. 6; the paper calls this quantity IoU) from soft counts in pixels."""
+  return 1.0 - (i + smooth) / (p + y - i + smooth)
+
+
+def dice_iou(i: jax.Array, p: jax.Array, y: jax.Array, smooth: float) -> jax.Array:
+  """Returns the Dice-IoU loss `(1 - Dice)(1 - IoU)` (Eq. 5) from soft counts in pixels."""
+  return dice(i, p, y, smooth) * iou(i, p, y, smooth)
+
+
+def dice_iou_product(i: jax.Array, p: jax.Array, y: jax.Array, smooth: float) -> jax.Array:
+  """Returns `1 - Dice * IoU`, the form in the authors' code, from soft counts in pixels."""
+  return 1.0 - (1.0 - dice(i, p, y, smooth)) * (1.0 - iou(i, p, y, smooth))
+
+
+REGION_LOSSES = {'dice': dice, 'iou': iou, 'dice_iou': dice_iou, 'dice_iou_product': dice_iou_product}
+LOSSES = ('cross_entropy', *REGION_LOSSES)
+
+
+@functools.partial(
+  jax.jit, static_argnames=('name', 'smooth', 'reduction', 'loss_classes', 'axis_name'), inline=False
+)
+def segmentation_loss(
+  logits: jax.Array,
+  mask: jax.Array,
+  annotated: jax.Array,
+  *,
+  name: str = 'dice_iou',
+  smooth: float = 1.0,
+  reduction: str = 'cine',
+  loss_classes: str = 'both',
+  axis_name: str | None = None,
+) -> jax.Array:
+  """Returns the loss of the global batch, a float32 scalar; 0 when nothing in it is annotated.
+
+  Args:
+    logits: `[B, T, H, W, K]` float.
+    mask: `[B, T, H, W]` integer class of each pixel.
+    annotated: `[B, T]` bool, frames that carry a reference.
+    name: one of `LOSSES`, or a sum of them such as 'dice_iou+cross_entropy'.
+    smooth: Laplace smoothing f, in pixels.
+    reduction: 'cine' or 'batch', see above.
+    loss_classes: 'both', or 'foreground' to leave out class 0 (region losses only).
+    axis_name: device axis to sum over, or None.
+
+  Raises: ValueError if shapes do not match or a name is unknown.
+  """
+  _check(logits, mask, annotated, name, reduction, loss_classes)
+  logits = logits.astype(jnp.float32)
+  weight = annotated.astype(jnp.float32)[:, :, None, None]  # [B, T, 1, 1]
+  target = jax.nn.one_hot(mask, logits.shape[-1], dtype=jnp.float32)
+  total = jnp.zeros(())
+  for term in name.split('+'):
+    if term == 'cross_entropy':
+      total += _cross_entropy(logits, target, weight, axis_name)
+    else:
+      total += _region_loss(REGION_LOSSES[term], logits, target, weight, smooth, reduction, loss_classes, axis_name)
+  return total
+
+
+def _cross_entropy(logits, target, weight, axis_name):
+  """Eq. 3, as the mean over the annotated pixels of the global batch."""
+  per_pixel = -jnp.sum(target * jax.nn.log_softmax(logits), axis=-1)
+  pixels = jnp.sum(jnp.broadcast_to(weight, per_pixel.shape))
+  total, pixels = _psum((jnp.sum(per_pixel * weight), pixels), axis_name)
+  return total / jnp.maximum(pixels, 1.0)
+
+
+def _region_loss(loss: Callable, logits, target, weight, smooth, reduction, loss_classes, axis_name):
+  probability = jax.nn.softmax(logits) * weight[..., None]
+  target = target * weight[..., None]
+  counts = [jnp.sum(x, axis=(1, 2, 3)) for x in (probability * target, probability, target)]  # 3 of [B, K]
+  first = 1 if loss_classes == 'foreground' else 0
+  if reduction == 'batch':
+    i, p, y = (_psum(jnp.sum(x, axis=0), axis_name)[first:] for x in counts)
+    return jnp.mean(loss(i, p, y, smooth)) * (jnp.sum(y + p) > 0)
+  i, p, y = (x[:, first:] for x in counts)
+  present = (jnp.max(weight, axis=(1, 2, 3)) > 0).astype(jnp.float32)  # [B], cines with any annotated frame
+  per_cine = jnp.mean(loss(i, p, y, smooth), axis=-1)
+  total, cines = _psum((jnp.sum(per_cine * present), jnp.sum(present)), axis_name)
+  return total / jnp.maximum(cines, 1.0)
+
+
+def _psum(tree, axis_name):
+  return tree if axis_name is None else jax.lax.psum(tree, axis_name)
+
+
+def _check(logits, mask, annotated, name, reduction, loss_classes):
+  if logits.shape[:-1] != mask.shape or mask.shape[:2] != annotated.shape:
+    raise ValueError(f'logits {logits.shape}, mask {mask.shape} and annotated {annotated.shape} do not belong together')
+  unknown = [term for term in name.split('+') if term not in LOSSES]
+  if unknown:
+    raise ValueError(f'loss {unknown[0]!r} is not one of {LOSSES} or a sum of them')
+  if reduction not in REDUCTIONS:
+    raise ValueError(f'loss reduction {reduction!r} is not one of {REDUCTIONS}')
+  if loss_classes not in CLASSES:
+    raise ValueError(f'loss classes {loss_classes!r} is not one of {CLASSES}')

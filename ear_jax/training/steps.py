@@ -1,0 +1,69 @@
+"""The training step as a pure function of state and batch; `parallel.Placement.pmap_step` puts it on devices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+from ml_collections import ConfigDict
+
+from ear_jax.training.losses import segmentation_loss
+from ear_jax.training.state import TrainState
+
+
+def make_train_step(
+  model: nn.Module,
+  optimizer: optax.GradientTransformation,
+  loss_config: ConfigDict,
+  *,
+  ema_decay: float,
+  axis_name: str | None,
+) -> Callable[[TrainState, dict], tuple[TrainState, dict]]:
+  """Returns `step(state, batch) -> (state, metrics)`.
+
+  A batch holds `video` `[B, T, H, W, C]`, `mask` `[B, T, H, W]` and `annotated` `[B, T]`; metrics are the scalars
+  `loss`, `dice` (hard, pooled over the global batch: a progress figure, not the evaluation) and `grad_norm`.
+  """
+  options = {k: loss_config[k] for k in ('name', 'smooth', 'reduction', 'loss_classes')}
+
+  def loss_fn(params, batch_stats, batch):
+    variables = {'params': params, 'batch_stats': batch_stats}
+    logits, updated = model.apply(variables, batch['video'], train=True, mutable=['batch_stats'])
+    loss = segmentation_loss(logits, batch['mask'], batch['annotated'], axis_name=axis_name, **options)
+    return loss, (logits, updated.get('batch_stats', {}))
+
+  def step(state: TrainState, batch: dict):
+    grad_fn = jax.value_and_grad(loss_fn, has_aux=True)
+    (loss, (logits, batch_stats)), grads = grad_fn(state.params, state.batch_stats, batch)
+    # The loss holds sums over devices, whose transpose is again a sum: the mean over devices is the exact gradient.
+    grads = grads if axis_name is None else jax.lax.pmean(grads, axis_name)
+    updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+    params = optax.apply_updates(state.params, updates)
+    ema_params = _average(state.ema_params, params, state.step, ema_decay)
+    metrics = {'loss': loss, 'dice': _pooled_dice(logits, batch, axis_name), 'grad_norm': optax.tree.norm(grads)}
+    return state.replace(
+      step=state.step + 1, params=params, batch_stats=batch_stats, opt_state=opt_state, ema_params=ema_params
+    ), metrics
+
+  return step
+
+
+def _average(ema_params, params, step, decay):
+  if ema_params is None:
+    return None
+  # A young average forgets faster, so that the random start does not linger: (1 + n) / (10 + n) as in TensorFlow.
+  n = step.astype(jnp.float32)
+  decay = jnp.minimum(decay, (1.0 + n) / (10.0 + n))
+  return jax.tree.map(lambda a, p: decay * a + (1.0 - decay) * p, ema_params, params)
+
+
+def _pooled_dice(logits, batch, axis_name):
+  predicted = (jnp.argmax(logits, axis=-1) == 1) & batch['annotated'][:, :, None, None]
+  reference = (batch['mask'] == 1) & batch['annotated'][:, :, None, None]
+  counts = jnp.stack([jnp.sum(predicted & reference), jnp.sum(predicted), jnp.sum(reference)]).astype(jnp.float32)
+  if axis_name is not None:
+    counts = jax.lax.psum(counts, axis_name)
+  return (2.0 * counts[0] + 1.0) / (counts[1] + counts[2] + 1.0)
