@@ -43,7 +43,8 @@ def check_rows(rows: pd.DataFrame) -> None:
   The reasons: a subject, dataset or slice id is missing; a dataset belongs to two subjects; a frame occurs twice;
   distances in mm and in pixels are mixed; a metric of a frame that is not 'both_empty' is not finite.
   """
-  if (rows[['subject', 'dataset', 'slice_id']] == '').any(axis=None):
+  ids = rows[SLICE]
+  if ids.isna().any(axis=None) or (ids[['subject', 'dataset', 'slice_id']] == '').any(axis=None):
     raise ValueError('rows without subject, dataset or slice id: name them in cine_metrics, means are taken over them')
   owners = rows.groupby('dataset')['subject'].nunique()
   if (owners > 1).any():

@@ -35,9 +35,8 @@ def describe(values: np.ndarray, *, seed: int = 0) -> dict:
   """
   values = np.asarray(values, float)
   if not values.size or not np.isfinite(values).all():
-    raise ValueError(
-      f'{values.size} values, {np.isfinite(values).sum()} of them finite: expected at least one, all finite'
-    )
+    finite = int(np.isfinite(values).sum())
+    raise ValueError(f'{values.size} values, {finite} of them finite: expected at least one, all finite')
   interval, note = bca_interval(values, seed=seed)
   if values.size == 1:
     note = 'one subject: no spread and no interval'

@@ -147,12 +147,10 @@ def cine_metrics(
     except ValueError as error:
       raise ValueError(f'{name}, frame {frame}: {error}') from error
     rows.append(identity | {'frame': int(frame)} | score)
-  return pd.DataFrame(rows, columns=[*identity, 'frame', *_columns(surface)])
-
-
-def _columns(surface: bool) -> tuple[str, ...]:
-  counts = ('intersection', 'prediction_pixels', 'reference_pixels')
-  return ('case', *counts, *OVERLAP, *(SURFACE if surface else ()), 'imputed', 'distance_unit')
+  if not rows:  # a row that is taken away again leaves columns of the right type, so that tables can be joined
+    empty = np.zeros((1, 1), bool)
+    return pd.DataFrame([identity | {'frame': 0} | frame_metrics(empty, empty, spacing, surface=surface)]).iloc[:0]
+  return pd.DataFrame(rows)
 
 
 def _binary(mask: np.ndarray, name: str) -> np.ndarray:
