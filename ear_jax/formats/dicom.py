@@ -1,0 +1,199 @@
+"""Cine MR as single-frame DICOM, magnitude only: one folder a study, one file a frame of a slice, under any names.
+
+Frames are put in order by the headers alone: into slices by their position along the slice normal, within a slice by
+trigger time, or by instance number where trigger times are missing. Ids come from the folder's name; name, birth date
+and dates of a patient are never read. Velocity series need their vendor's conventions and are read elsewhere.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import pydicom
+
+from ear_jax.cine import Cine
+from ear_jax.formats import checks
+from ear_jax.formats.checks import Scan
+from ear_jax.formats.faults import Fault
+
+_TAGS = (
+  *('Rows', 'Columns', 'SamplesPerPixel', 'NumberOfFrames', 'PixelSpacing', 'InstanceNumber', 'TriggerTime'),
+  *('ImagePositionPatient', 'ImageOrientationPatient'),
+)
+_SAME_PLACE = 0.1  # mm: positions that differ less are one slice
+_GAP = 1.5  # times the usual distance between slices: a slice is missing
+
+
+@dataclasses.dataclass(frozen=True)
+class Frame:
+  """What the header of one file says; position in mm along the slice normal, trigger time in ms or None."""
+
+  path: pathlib.Path
+  position: float
+  trigger: float | None
+  instance: int
+  shape: tuple[int, int]
+  spacing: tuple[float, float]
+
+
+Slices = list[list[Frame]]
+
+
+def find(root: pathlib.Path) -> list[pathlib.Path]:
+  """Returns the folders at or below `root` that hold `*.dcm` files."""
+  return sorted({path.parent for path in root.rglob('*.dcm')})
+
+
+def scan(path: pathlib.Path, root: pathlib.Path, channels: int | None = None) -> Scan:
+  """Looks over one folder, pixels included; `channels` is the count that the caller needs (None: any we read)."""
+  slices, found = arrange(path, root)
+  if channels not in (None, 1):
+    found = checks.channel_faults(str(path.relative_to(root)), '', 1, channels)
+  return Scan(tuple((path.resolve().name, slice_id(index)) for index in range(len(slices))), tuple(found))
+
+
+def read(path: pathlib.Path, subjects: Mapping[str, str] | None = None) -> Iterator[Cine]:
+  """Yields the slices of a folder that `scan` found sound, without reference; the folder's name is the dataset."""
+  dataset = path.resolve().name
+  for index, slice_frames in enumerate(arrange(path, path)[0]):
+    subject = (subjects or {}).get(dataset, dataset)
+    yield cine(slice_frames, subject=subject, dataset=dataset, slice_id=slice_id(index))
+
+
+def slice_id(index: int) -> str:
+  """Returns the id of the slice that is `index`-th along the slice normal."""
+  return f'slice-{index:02d}'
+
+
+def arrange(folder: pathlib.Path, root: pathlib.Path) -> tuple[Slices, list[Fault]]:
+  """Returns the frames of a folder in slices along the normal, each in order of time, and the faults found.
+
+  Faults name files relative to `root`: unreadable files and pixels, frames or slices that are missing, frames of
+  another size, and trigger times that do not increase.
+  """
+  frames_, found = [], []
+  for path in sorted(folder.glob('*.dcm')):
+    try:
+      frames_.append(_header(path))
+    except (OSError, ValueError, AttributeError, TypeError, pydicom.errors.InvalidDicomError) as error:
+      found.append(Fault(str(path.relative_to(root)), 'frame 0', f'not a single-frame cine image: {error}'))
+  slices = [_in_time(frames_of_slice) for frames_of_slice in _by_position(frames_)]
+  found += [fault for index, one in enumerate(slices) for fault in _slice_faults(one, index, root)]
+  found += _study_faults(slices, str(folder.relative_to(root)))
+  return slices, found
+
+
+def cine(slice_frames: Sequence[Frame], *, subject: str, dataset: str, slice_id: str) -> Cine:
+  """Returns the cine of one arranged slice: video `[T, H, W, 1]` in the file's units, no frame annotated."""
+  video = np.stack([_pixels(frame.path) for frame in slice_frames])[..., None]  # [T, H, W, 1]
+  times = [frame.trigger for frame in slice_frames]
+  return Cine(
+    video=video,
+    mask=np.zeros(video.shape[:3], np.uint8),
+    annotated=np.zeros(len(video), bool),
+    venc=None,
+    spacing=slice_frames[0].spacing,
+    frame_interval=math.nan if None in times else checks.frame_interval(times),
+    subject=subject,
+    dataset=dataset,
+    slice_id=slice_id,
+  )
+
+
+def _header(path: pathlib.Path) -> Frame:
+  header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS))
+  missing = [
+    tag for tag in ('Rows', 'Columns', 'ImagePositionPatient', 'ImageOrientationPatient') if not header.get(tag)
+  ]
+  if missing:
+    raise ValueError(f'header lacks {", ".join(missing)}')
+  if header.get('SamplesPerPixel', 1) != 1:
+    raise ValueError(f'wrong channel count: {header.SamplesPerPixel} samples a pixel, expected 1')
+  if int(header.get('NumberOfFrames') or 1) != 1:
+    raise ValueError(f'file holds {header.NumberOfFrames} frames, expected one file a frame')
+  along_row, along_column = np.reshape(np.asarray(header.ImageOrientationPatient, float), (2, 3))
+  trigger, spacing = header.get('TriggerTime'), header.get('PixelSpacing') or (math.nan, math.nan)
+  return Frame(
+    path=path,
+    position=float(np.dot(np.cross(along_row, along_column), np.asarray(header.ImagePositionPatient, float))),
+    trigger=None if trigger in (None, '') else float(trigger),
+    instance=int(header.get('InstanceNumber') or 0),
+    shape=(int(header.Rows), int(header.Columns)),
+    spacing=(float(spacing[0]), float(spacing[1])),
+  )
+
+
+def _by_position(frames_: list[Frame]) -> Slices:
+  slices: Slices = []
+  for frame in sorted(frames_, key=lambda frame: frame.position):
+    if slices and frame.position - slices[-1][0].position < _SAME_PLACE:
+      slices[-1].append(frame)
+    else:
+      slices.append([frame])
+  return slices
+
+
+def _in_time(frames_: list[Frame]) -> list[Frame]:
+  if any(frame.trigger is None for frame in frames_):
+    return sorted(frames_, key=lambda frame: (frame.instance, frame.path.name))
+  return sorted(frames_, key=lambda frame: (frame.trigger, frame.instance, frame.path.name))
+
+
+def _slice_faults(slice_frames: list[Frame], index: int, root: pathlib.Path) -> list[Fault]:
+  first, found = slice_frames[0], []
+  for number, frame in enumerate(slice_frames):
+    file, within = str(frame.path.relative_to(root)), f'slice {index}, frame {number}'
+    if frame.shape != first.shape:
+      found.append(Fault(file, within, f'picture has shape {frame.shape}, frame 0 of the slice {first.shape}'))
+    try:
+      pixels = _pixels(frame.path)
+    except Exception as error:  # pydicom's decoders raise errors of many kinds, and all mean the same to the user
+      found.append(Fault(file, within, f'pixels are not readable ({error})'))
+      continue
+    found += checks.video_faults(file, within, pixels[None, :, :, None])
+  for number, (before, after) in enumerate(itertools.pairwise(slice_frames), start=1):
+    rule = _order_rule(before, after)
+    if rule:
+      found.append(Fault(str(after.path.relative_to(root)), f'slice {index}, frame {number}', rule))
+  return found
+
+
+def _order_rule(before: Frame, after: Frame) -> str:
+  """Returns what is wrong with the order of two neighbours, or ''."""
+  timed = None not in (before.trigger, after.trigger)
+  if timed and after.trigger <= before.trigger:
+    return f'trigger time {after.trigger:g} ms is that of {before.path.name} too: trigger times must increase'
+  if after.instance <= before.instance and (after.instance or not timed):
+    rule = f'instance number {after.instance} does not follow {before.instance} of {before.path.name}'
+    return rule + (', but its trigger time is later: trigger times must increase with it' if timed else '')
+  return ''
+
+
+def _study_faults(slices: Slices, folder: str) -> list[Fault]:
+  """Returns the faults that show only when slices are compared: a missing frame, a missing slice."""
+  if not slices:
+    return [Fault(folder, '', 'no readable *.dcm in this folder')]
+  counts = [len(one) for one in slices]
+  usual = max(set(counts), key=counts.count)
+  found = [
+    Fault(folder, f'slice {index}', f'{count} frames, the other slices have {usual}: export the slice again')
+    for index, count in enumerate(counts)
+    if count != usual
+  ]
+  steps = np.diff([one[0].position for one in slices])
+  if len(steps) >= 2:
+    for index in np.flatnonzero(steps > _GAP * np.median(steps)):
+      rule = f'missing slice: {steps[index]:.1f} mm to slice {index + 1}, the usual step is {np.median(steps):.1f} mm'
+      found.append(Fault(folder, f'slice {index}', rule))
+  return found
+
+
+def _pixels(path: pathlib.Path) -> np.ndarray:
+  image = pydicom.dcmread(path, specific_tags=None)
+  slope, intercept = float(image.get('RescaleSlope') or 1), float(image.get('RescaleIntercept') or 0)
+  return image.pixel_array.astype(np.float32) * np.float32(slope) + np.float32(intercept)

@@ -1,0 +1,161 @@
+"""HDF5 in the layout of the authors of 3D-EAR: one `.h5` file a scan of a subject, one group a slice.
+
+    <dataset>.h5
+      <slice>/image   (T, H, W, 4)   magnitude, then three 12-bit phases
+      <slice>/label   (T, H, W)      0 or 1, optional: 1 in the myocardium
+
+The layout records neither scaling nor units, so this is what we assume: velocity = (phase - 2048) / 2048 * venc, phase
+channels along column, along row and through the plane. Attributes on the group or the file say otherwise where they
+are present: `venc` (3, cm/s, default 20, 20, 30), `spacing` (2, mm along row and column index, default 0.85, 0.85),
+`frame_interval` (ms, default unknown), `signs` (3 of +1 or -1 that the velocities are multiplied by, default +1),
+`level` ('base', 'mid', 'apex'). Two optional data sets: `<slice>/annotated` (T) bool; without it a frame carries a
+reference if its label is not empty. `<slice>/trigger_time` (T) in ms must increase, and gives the frame interval.
+
+Source of the layout: MRIUtils (github.com/kuangmeng/MRIUtils, MIT), `mriutils/datasets/lvmvm.py`.
+"""
+
+from __future__ import annotations
+
+import math
+import pathlib
+from collections.abc import Iterator, Mapping
+
+import h5py
+import numpy as np
+
+from ear_jax.cine import Cine, Study
+from ear_jax.formats import checks
+from ear_jax.formats.checks import Scan, place
+from ear_jax.formats.faults import Fault, frames
+
+_ZERO, _RANGE = 2048, 4096  # phase of zero velocity, and number of 12-bit phases
+_DEFAULTS = {
+  'venc': checks.DEFAULT_VENC,
+  'spacing': (0.85, 0.85),
+  'frame_interval': math.nan,
+  'signs': (1.0, 1.0, 1.0),
+  'level': '',
+}
+
+
+def find(root: pathlib.Path) -> list[pathlib.Path]:
+  """Returns the HDF5 files below `root`."""
+  return sorted(path for pattern in ('*.h5', '*.hdf5') for path in root.rglob(pattern))
+
+
+def scan(path: pathlib.Path, root: pathlib.Path, channels: int | None = None) -> Scan:
+  """Looks over every slice of a file; `channels` is the count that the caller needs (None: any that we read)."""
+  file = str(path.relative_to(root))
+  try:
+    with h5py.File(path) as h5:
+      if not len(h5):
+        return Scan((), (Fault(file, '', 'no slice in this file: expected one group a slice'),))
+      names, found = [], []
+      for name, group in h5.items():
+        names.append((path.stem, name))
+        found += _slice_faults(file, f'slice {name}', group, channels)
+      return Scan(tuple(names), tuple(found))
+  except OSError as error:
+    return Scan((), (Fault(file, '', f'not a readable HDF5 file ({error})'),))
+
+
+def read(path: pathlib.Path, subjects: Mapping[str, str] | None = None) -> Iterator[Cine]:
+  """Yields the cines of a file that `scan` found sound, in the order of their names.
+
+  Args:
+    path: the file; its stem is the dataset.
+    subjects: subject of each dataset; a dataset that is not named there is its own subject.
+  """
+  with h5py.File(path) as h5:
+    for name, group in h5.items():
+      yield _read_slice(group, dataset=path.stem, slice_id=name, subject=(subjects or {}).get(path.stem, path.stem))
+
+
+def write(study: Study, path: pathlib.Path) -> None:
+  """Writes the cines of a study as groups of one file, velocities as 12-bit phases.
+
+  A velocity beyond venc wraps, as on the scanner; within it the error is at most venc / 4096. Raises ValueError for a
+  cine without velocities: the layout has no place for it.
+  """
+  flat = [cine.name for cine in study.cines if cine.venc is None]
+  if flat:
+    raise ValueError(f'{path}: {", ".join(flat)} has no velocity channels; write it as NIfTI instead')
+  with h5py.File(path, 'w') as h5:
+    for cine in study.cines:
+      group = h5.create_group(cine.slice_id)
+      phase = np.mod(np.rint(_ZERO + _ZERO * cine.video[..., 1:] / np.float32(cine.venc)), _RANGE)
+      image = np.concatenate([cine.video[..., :1], phase], axis=-1)
+      whole = np.array_equal(image, np.rint(image)) and image.max(initial=0) < 2**16
+      group.create_dataset('image', data=image.astype(np.uint16 if whole else np.float32), compression='gzip')
+      if cine.annotated.any():
+        group.create_dataset('label', data=cine.mask.astype(np.float32), compression='gzip')
+        group.create_dataset('annotated', data=cine.annotated)
+      group.attrs.update(venc=cine.venc, spacing=cine.spacing, frame_interval=cine.frame_interval, level=cine.level)
+
+
+def _attributes(group: h5py.Group) -> dict:
+  """Returns the settings of a slice: from its group, else from the file, else the documented default."""
+  parent = group.file.attrs
+  return {key: group.attrs.get(key, parent.get(key, default)) for key, default in _DEFAULTS.items()}
+
+
+def _slice_faults(file: str, within: str, group: h5py.Group, channels: int | None) -> list[Fault]:
+  if not isinstance(group, h5py.Group) or 'image' not in group:
+    return [Fault(file, within, 'missing slice: no data set `image` in this group; add it or remove the group')]
+  image = group['image']
+  if image.ndim != 4:
+    return [Fault(file, within, f'image has shape {image.shape}, expected (frame, row, column, channel)')]
+  if image.shape[-1] != 4 or channels not in (None, 4):
+    return checks.channel_faults(file, within, image.shape[-1], channels or 4)
+  settings = _attributes(group)
+  found = checks.settings_faults(file, within, settings['venc'], settings['spacing'])
+  if not np.array_equal(np.abs(settings['signs']), (1, 1, 1)):
+    found.append(Fault(file, within, f'signs is {settings["signs"]}, expected three of +1 or -1'))
+  pixels = image[()]
+  found += checks.video_faults(file, within, pixels) or _phase_faults(file, within, pixels[..., 1:])
+  if 'label' in group:
+    found += checks.mask_faults(file, within, group['label'][()], image.shape[:3])
+  for key in {'annotated', 'trigger_time'} & set(group):
+    if group[key].shape != image.shape[:1]:
+      found.append(Fault(file, within, f'{key} has shape {group[key].shape}, the video has {image.shape[0]} frames'))
+    elif key == 'trigger_time':
+      found += checks.time_faults(file, within, group[key][()])
+  return found
+
+
+def _phase_faults(file: str, within: str, phase: np.ndarray) -> list[Fault]:
+  outside = np.flatnonzero(((phase < 0) | (phase >= _RANGE)).any(axis=(1, 2, 3)))
+  if outside.size:
+    return [Fault(file, place(within, frames(outside)), 'phase lies outside 0..4095: expected 12-bit pixels')]
+  if phase.max() <= 1:
+    return [Fault(file, within, 'all phases lie in 0..1: expected 12-bit pixels, 0..4095; multiply by 4096')]
+  return []
+
+
+def _read_slice(group: h5py.Group, *, dataset: str, slice_id: str, subject: str) -> Cine:
+  settings = _attributes(group)
+  venc = tuple(float(v) for v in settings['venc'])
+  image = group['image'][()].astype(np.float32)
+  image[..., 1:] = (image[..., 1:] - _ZERO) / _ZERO * np.float32(venc) * np.float32(settings['signs'])
+  frame_count = image.shape[0]
+  mask, annotated = np.zeros(image.shape[:3], np.uint8), np.zeros(frame_count, bool)
+  if 'label' in group:
+    mask = group['label'][()].astype(np.uint8)
+    annotated = group['annotated'][()].astype(bool) if 'annotated' in group else mask.any(axis=(1, 2))
+    mask[~annotated] = 0
+  interval = float(settings['frame_interval'])
+  if 'trigger_time' in group:
+    interval = checks.frame_interval(group['trigger_time'][()])
+  level = settings['level']
+  return Cine(
+    video=image,
+    mask=mask,
+    annotated=annotated,
+    venc=venc,
+    spacing=tuple(float(s) for s in settings['spacing']),
+    frame_interval=interval,
+    subject=subject,
+    dataset=dataset,
+    slice_id=slice_id,
+    level=level.decode() if isinstance(level, bytes) else str(level),
+  )

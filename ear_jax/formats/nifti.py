@@ -1,0 +1,195 @@
+"""NIfTI, one cine (or one stack of cines) a file, with its mask and its settings beside it.
+
+    <dataset>_<slice>_video.nii.gz   (column, row, slice, frame) magnitude, or (column, row, slice, frame, channel)
+    <dataset>_<slice>_mask.nii.gz    (column, row, slice, frame), 0 or 1, optional
+    <dataset>_<slice>_video.json     optional: {"venc": [20, 20, 30], "level": "mid", "annotated": [0, 7]}
+
+These are the axes of the NIfTI standard: x, y, z, t, then vector components. Velocities are in cm/s along increasing
+column, increasing row, and through the plane; they are tied to the array's own axes, so the orientation matrix is not
+used. Of a file with several slices each becomes a cine, `<slice>-00`, `<slice>-01`, ... Spacing and frame interval come
+from the header (pixdim, with the unit of time it names; 0 means unknown). Without `annotated`, a list of frames, a
+frame carries a reference if its mask is not empty. venc without a JSON file is 20, 20, 30 cm/s.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import pathlib
+from collections.abc import Iterator, Mapping
+
+import nibabel as nib
+import numpy as np
+
+from ear_jax.cine import Cine
+from ear_jax.formats import checks
+from ear_jax.formats.checks import Scan, place
+from ear_jax.formats.faults import Fault, frames
+
+_MS = {'sec': 1000.0, 'msec': 1.0, 'usec': 0.001, 'unknown': 1000.0}  # NIfTI's usual unit of time is the second
+_FASTEST = 500.0  # cm/s; no heart muscle moves so fast, but raw phase pixels read as cm/s look so
+_ENDING = '_video'
+
+
+def find(root: pathlib.Path) -> list[pathlib.Path]:
+  """Returns the video files below `root`; and masks whose video is missing, for `scan` to complain about."""
+  videos = {path for ending in ('nii', 'nii.gz') for path in root.rglob(f'*_video.{ending}')}
+  masks = {path for ending in ('nii', 'nii.gz') for path in root.rglob(f'*_mask.{ending}')}
+  return sorted(videos | {mask for mask in masks if not {_beside(mask, 'video', e) for e in _ENDINGS} & videos})
+
+
+_ENDINGS = ('.nii.gz', '.nii')
+
+
+def scan(path: pathlib.Path, root: pathlib.Path, channels: int | None = None) -> Scan:
+  """Looks over one file and its mask; `channels` is the count that the caller needs (None: any that we read)."""
+  file = str(path.relative_to(root))
+  if _kind(path) == 'mask':
+    missing = _beside(path, 'video', '.nii.gz').name
+    return Scan((), (Fault(file, '', f'mask without video: add {missing} or remove the mask'),))
+  dataset, slice_id = _ids(path)
+  if not dataset or not slice_id:
+    return Scan((), (Fault(file, '', 'name is not <dataset>_<slice>_video.nii.gz'),))
+  try:
+    image = nib.load(path)
+    if image.ndim not in (4, 5) or 0 in image.shape:
+      rule = f'video has shape {image.shape}, expected (column, row, slice, frame) with or without channel'
+      return Scan((), (Fault(file, '', rule),))
+    settings = _settings(path)
+    found = _faults(path, root, image, settings, channels)
+  except (OSError, EOFError, nib.filebasedimages.ImageFileError, json.JSONDecodeError) as error:
+    return Scan((), (Fault(file, '', f'not readable ({" ".join(str(error).split())})'),))
+  return Scan(tuple((dataset, name) for name in _slice_ids(slice_id, image.shape[2])), tuple(found))
+
+
+def read(path: pathlib.Path, subjects: Mapping[str, str] | None = None) -> Iterator[Cine]:
+  """Yields the cines of a file that `scan` found sound; a dataset not in `subjects` is its own subject."""
+  dataset, slice_id = _ids(path)
+  image, settings = nib.load(path), _settings(path)
+  video, masks = _video(image), _masks(path)
+  spacing, interval = _spacing_and_interval(image)
+  for z, name in enumerate(_slice_ids(slice_id, image.shape[2])):
+    mask = np.zeros(video.shape[1:4], np.uint8) if masks is None else masks[z].astype(np.uint8)
+    annotated = mask.any(axis=(1, 2))
+    if masks is not None and 'annotated' in settings:
+      annotated = np.isin(np.arange(len(mask)), settings['annotated'])
+      mask[~annotated] = 0
+    yield Cine(
+      video=video[z],
+      mask=mask,
+      annotated=annotated,
+      venc=tuple(map(float, settings['venc'])) if video.shape[-1] == 4 else None,
+      spacing=spacing,
+      frame_interval=interval,
+      subject=(subjects or {}).get(dataset, dataset),
+      dataset=dataset,
+      slice_id=name,
+      level=settings['level'],
+    )
+
+
+def write(cine: Cine, folder: pathlib.Path) -> pathlib.Path:
+  """Writes video, mask (if any frame is annotated) and settings into `folder`; returns the path of the video.
+
+  Float32, so that nothing is lost. Raises ValueError when the dataset's id holds '_', which parts the file name.
+  """
+  if '_' in cine.dataset:
+    raise ValueError(f'{cine.name}: a dataset written as NIfTI must not have "_" in its id, it parts the file name')
+  stem = f'{cine.dataset}_{cine.slice_id}'
+  video = cine.video.transpose(2, 1, 0, 3)[:, :, None]  # [W, H, 1, T, C]
+  path = folder / f'{stem}_video.nii.gz'
+  _save(video if cine.venc else video[..., 0], cine, path)
+  settings = {'level': cine.level}
+  if cine.venc:
+    settings['venc'] = list(cine.venc)
+  if cine.annotated.any():
+    settings['annotated'] = np.flatnonzero(cine.annotated).tolist()
+    _save(cine.mask.transpose(2, 1, 0)[:, :, None], cine, folder / f'{stem}_mask.nii.gz')
+  (folder / f'{stem}_video.json').write_text(json.dumps(settings))
+  return path
+
+
+def _save(array: np.ndarray, cine: Cine, path: pathlib.Path) -> None:
+  row, column, step = (0.0 if math.isnan(v) else v for v in (*cine.spacing, cine.frame_interval))
+  image = nib.Nifti1Image(array, np.diag([column or 1.0, row or 1.0, 1.0, 1.0]))
+  image.header.set_xyzt_units('mm', 'msec')
+  image.header.set_zooms((column, row, 1.0, step, 1.0)[: array.ndim])
+  nib.save(image, path)
+
+
+def _kind(path: pathlib.Path) -> str:
+  return _stem(path).rsplit('_', 1)[-1]
+
+
+def _stem(path: pathlib.Path) -> str:
+  return path.name.removesuffix('.gz').removesuffix('.nii')
+
+
+def _ids(path: pathlib.Path) -> tuple[str, str]:
+  dataset, _, slice_id = _stem(path).removesuffix(_ENDING).partition('_')
+  return dataset, slice_id
+
+
+def _beside(path: pathlib.Path, kind: str, ending: str) -> pathlib.Path:
+  return path.with_name(_stem(path).rsplit('_', 1)[0] + f'_{kind}{ending}')
+
+
+def _mask_path(path: pathlib.Path) -> pathlib.Path | None:
+  return next((mask for ending in _ENDINGS if (mask := _beside(path, 'mask', ending)).exists()), None)
+
+
+def _slice_ids(slice_id: str, count: int) -> list[str]:
+  return [slice_id] if count == 1 else [f'{slice_id}-{z:02d}' for z in range(count)]
+
+
+def _settings(path: pathlib.Path) -> dict:
+  beside = _beside(path, 'video', '.json')
+  stated = json.loads(beside.read_text()) if beside.exists() else {}
+  return {'venc': checks.DEFAULT_VENC, 'level': ''} | stated
+
+
+def _video(image) -> np.ndarray:
+  """Returns `[slice, T, H, W, C]` float32 from (column, row, slice, frame[, channel])."""
+  pixels = image.get_fdata(dtype=np.float32, caching='unchanged')
+  pixels = pixels[..., None] if pixels.ndim == 4 else pixels
+  return np.ascontiguousarray(pixels.transpose(2, 3, 1, 0, 4))  # [W, H, Z, T, C] -> [Z, T, H, W, C]
+
+
+def _masks(path: pathlib.Path) -> np.ndarray | None:
+  """Returns `[slice, T, H, W]` float32, whatever the number of axes in the file, or None without a mask."""
+  mask = _mask_path(path)
+  return None if mask is None else nib.load(mask).get_fdata(dtype=np.float32).T.swapaxes(0, 1)
+
+
+def _spacing_and_interval(image) -> tuple[tuple[float, float], float]:
+  column, row, _, step = image.header.get_zooms()[:4]
+  scale = _MS[image.header.get_xyzt_units()[1]]
+  row, column, interval = (float(v) if v > 0 else math.nan for v in (row, column, step * scale))
+  return (row, column), interval
+
+
+def _faults(path: pathlib.Path, root: pathlib.Path, image, settings: dict, channels: int | None) -> list[Fault]:
+  file = str(path.relative_to(root))
+  wrong = checks.channel_faults(file, '', 1 if image.ndim == 4 else image.shape[4], channels)
+  if wrong:
+    return wrong
+  found = checks.settings_faults(file, '', settings['venc'], (1.0, 1.0))
+  video, mask_path = _video(image), _mask_path(path)
+  names = _slice_ids(_ids(path)[1], image.shape[2])
+  for z, name in enumerate(names):
+    within = f'slice {name}'
+    found += checks.video_faults(file, within, video[z])
+    fast = np.flatnonzero((np.abs(video[z][..., 1:]) > _FASTEST).any(axis=(1, 2, 3)))
+    if fast.size:
+      rule = f'velocity beyond {_FASTEST:g} cm/s: expected cm/s, not phase pixels'
+      found.append(Fault(file, place(within, frames(fast)), rule))
+  if mask_path is not None:
+    mask_file = str(mask_path.relative_to(root))
+    shape, wanted = nib.load(mask_path).shape, image.shape[:4]
+    if shape != wanted:
+      rule = f'mask has shape {shape}, its video {wanted} (column, row, slice, frame)'
+      return [*found, Fault(mask_file, '', rule)]
+    masks = _masks(path)
+    for z, name in enumerate(names):
+      found += checks.mask_faults(mask_file, f'slice {name}', masks[z], masks[z].shape)
+  return found
