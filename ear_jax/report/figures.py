@@ -1,0 +1,237 @@
+"""Figures of an evaluation: overlays, an overview of a cine, best to worst, and Dice over the cardiac cycle.
+
+Each function returns a matplotlib `Figure` that belongs to the caller: no pyplot, no global style, nothing to close.
+`save` writes it, the same bytes for the same figure.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+
+from ear_jax.analysis.aggregate import LEVELS
+from ear_jax.analysis.segmentation import distance_unit, frame_metrics
+from ear_jax.report.files import replacing
+from ear_jax.report.overlay import LEGEND, grey, heart_window, overlay_image
+
+_TEXT, _SMALL, _INK, _FAINT = 9, 7.5, '#222222', '#9a9a9a'
+_TITLE = 0.2  # inches above a panel
+_SCALE_BAR = 20  # mm
+
+
+class Case(NamedTuple):
+  """What a picture of one cine needs.
+
+  Attributes:
+    name: 'dataset/slice'.
+    magnitude: `[T, H, W]` float.
+    prediction: `[T, H, W]` in {0, 1}; None when the prediction failed.
+    reference: `[T, H, W]` in {0, 1}.
+    annotated: `[T]` bool.
+    spacing: mm along row and column; NaN twice when unknown.
+  """
+
+  name: str
+  magnitude: np.ndarray
+  prediction: np.ndarray | None
+  reference: np.ndarray
+  annotated: np.ndarray
+  spacing: tuple[float, float]
+
+
+def overlay(
+  magnitude: np.ndarray,
+  prediction: np.ndarray,
+  reference: np.ndarray,
+  *,
+  spacing: tuple[float, float] = (math.nan, math.nan),
+  title: str = '',
+) -> Figure:
+  """Returns one frame around the heart, plain on the left and with the agreement of the masks on the right.
+
+  Args:
+    magnitude: `[H, W]` float.
+    prediction: `[H, W]` in {0, 1}.
+    reference: `[H, W]` in {0, 1}.
+    spacing: mm along row and column, for proportions and a scale bar; NaN twice draws square pixels without bar.
+    title: text above the picture; Dice is added to it.
+  """
+  window = heart_window(np.stack([prediction, reference]))
+  image = grey(magnitude[window])
+  figure, axes = _panels(1, 2, width=6.0, ratio=_ratio(window, spacing))
+  _show(axes[0, 0], np.repeat(image[..., None], 3, axis=-1), spacing)
+  _show(axes[0, 1], overlay_image(image, prediction[window], reference[window]), spacing)
+  dice = _dice_text(prediction, reference)
+  figure.suptitle(f'{title}, {dice}' if title else dice, fontsize=_TEXT + 1, color=_INK)
+  _add_legend(figure)
+  return figure
+
+
+def cine_overview(case: Case, *, frames: int = 10, columns: int = 5, title: str = '') -> Figure:
+  """Returns `frames` annotated frames of a cine, spread evenly over the cycle, each with its Dice.
+
+  Raises:
+    ValueError: no frame is annotated.
+  """
+  chosen = _spread(case, frames)
+  columns = min(columns, len(chosen))
+  window = _window(case)
+  figure, axes = _panels(math.ceil(len(chosen) / columns), columns, 1.7 * columns, _ratio(window, case.spacing))
+  for axis in axes.flat[len(chosen) :]:
+    axis.set_visible(False)
+  _show_frames(axes.flat, case, chosen, window)
+  figure.suptitle(title or case.name, fontsize=_TEXT + 1, color=_INK)
+  _add_legend(figure)
+  return figure
+
+
+def result_figure(cases: Mapping[str, Case], *, frames: int = 5) -> Figure:
+  """Returns one row of overlays per cine, as Figure 4 of the paper.
+
+  Args:
+    cases: label of the row ('best', 'median', 'worst', with a score if wanted) to cine, top to bottom.
+    frames: pictures per row, spread evenly over the annotated frames.
+
+  Raises:
+    ValueError: there is no case, or one has no annotated frame.
+  """
+  if not cases:
+    raise ValueError('no cine to draw')
+  chosen = {label: _spread(case, frames) for label, case in cases.items()}
+  columns = max(map(len, chosen.values()))
+  windows = {label: _window(case) for label, case in cases.items()}
+  ratio = max(_ratio(windows[label], case.spacing) for label, case in cases.items())
+  figure, axes = _panels(len(cases), columns, max(1.7 * columns, 4.5), ratio, margin=0.3)
+  for row, (label, case) in zip(axes, cases.items(), strict=True):
+    for axis in row[len(chosen[label]) :]:
+      axis.set_visible(False)
+    _show_frames(row, case, chosen[label], windows[label])
+    row[0].set_ylabel(label, fontsize=_TEXT, color=_INK)
+  _add_legend(figure)
+  return figure
+
+
+def dice_against_frame(rows: pd.DataFrame) -> Figure:
+  """Returns Dice over the frames of the cycle, one panel per slice level.
+
+  Thin lines are slices; the thick line is the mean over subjects (over the slices and visits of each first) and the
+  band one SD over subjects to either side. Frames with both masks empty are left out.
+
+  Args:
+    rows: one row per frame, from `cine_metrics`.
+
+  Raises:
+    ValueError: every frame has both masks empty.
+  """
+  kept = rows[rows['case'] != 'both_empty']
+  if kept.empty:
+    raise ValueError(f'none of {len(rows)} frames has a mask to draw a curve of')
+  found = [level for level in (*LEVELS, *sorted(set(kept['level']) - set(LEVELS))) if (kept['level'] == level).any()]
+  figure = Figure(figsize=(max(2.6 * len(found), 4.5), 2.8), layout='constrained')
+  axes = figure.subplots(1, len(found), sharex=True, sharey=True, squeeze=False)[0]
+  for axis, level in zip(axes, found, strict=True):
+    _draw_dice(axis, kept[kept['level'] == level])
+    axis.set_title(level or ('unknown level' if len(found) > 1 else 'all slices'), fontsize=_TEXT, color=_INK)
+  axes[0].xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6, min_n_ticks=1))
+  axes[0].set_xlim(kept['frame'].min() - 0.5, kept['frame'].max() + 0.5)
+  low = kept['dice'].min()
+  axes[0].set_ylim(max(0.0, math.floor(low * 10 - 0.5) / 10), 1.0)
+  axes[0].set_ylabel('Dice', fontsize=_TEXT, color=_INK)
+  figure.supxlabel('frame', fontsize=_TEXT, color=_INK)
+  handles, labels = axes[0].get_legend_handles_labels()
+  figure.legend(handles, labels, loc='outside upper center', ncols=3, frameon=False, fontsize=_SMALL)
+  return figure
+
+
+def save(figure: Figure, path: str | os.PathLike, *, dpi: int = 150) -> None:
+  """Writes the figure as PNG, whole or not at all; no date or version goes into the file."""
+  FigureCanvasAgg(figure)
+  with replacing(path) as temporary:
+    figure.savefig(temporary, format='png', dpi=dpi, bbox_inches='tight', pad_inches=0.05, metadata={'Software': None})
+
+
+def _draw_dice(axis, rows: pd.DataFrame) -> None:
+  for index, (_, cine) in enumerate(rows.sort_values('frame').groupby(['dataset', 'slice_id'])):
+    axis.plot(cine['frame'], cine['dice'], color=_FAINT, lw=0.6, marker='.', ms=2, label='' if index else 'slice')
+  per_dataset = rows.groupby(['frame', 'subject', 'dataset'])['dice'].mean()
+  per_subject = per_dataset.groupby(['frame', 'subject']).mean().unstack('subject')
+  mean, spread = per_subject.mean(axis=1), per_subject.std(axis=1, ddof=1).fillna(0)
+  n = per_subject.shape[1]
+  axis.fill_between(mean.index, mean - spread, mean + spread, color='#3d7fd9', alpha=0.25, lw=0, label='±1 SD')
+  axis.plot(mean.index, mean, color='#1b4f9c', lw=1.8, marker='.', ms=4, label='mean over subjects')
+  axis.text(0.97, 0.04, f'n = {n}', transform=axis.transAxes, ha='right', fontsize=_SMALL, color=_INK)
+  axis.tick_params(labelsize=_SMALL, colors=_INK)
+  axis.grid(axis='y', color='#e4e4e4', lw=0.6)
+  axis.set_axisbelow(True)
+  axis.spines[['top', 'right']].set_visible(False)
+
+
+def _spread(case: Case, count: int) -> Sequence[int]:
+  annotated = np.flatnonzero(case.annotated)
+  if not annotated.size:
+    raise ValueError(f'{case.name}: no frame is annotated, there is nothing to compare in a picture')
+  return annotated[np.unique(np.linspace(0, annotated.size - 1, count).round().astype(int))]
+
+
+def _window(case: Case) -> tuple[slice, slice]:
+  masks = case.reference if case.prediction is None else np.concatenate([case.prediction, case.reference])
+  return heart_window(masks)
+
+
+def _ratio(window: tuple[slice, slice], spacing: tuple[float, float]) -> float:
+  """Height over width of a window on paper."""
+  rows, columns = (s.stop - s.start for s in window)
+  return rows * _aspect(spacing) / columns
+
+
+def _aspect(spacing: tuple[float, float]) -> float:
+  return spacing[0] / spacing[1] if distance_unit(spacing) == 'mm' else 1.0
+
+
+def _panels(rows: int, columns: int, width: float, ratio: float, margin: float = 0.6):
+  height = rows * (width / columns * ratio + _TITLE) + margin
+  figure = Figure(figsize=(width, height), layout='compressed', facecolor='white')
+  figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
+  return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def _show_frames(axes, case: Case, frames: Sequence[int], window: tuple[slice, slice]) -> None:
+  images = grey(case.magnitude[(np.asarray(frames), *window)])  # [n, h, w]
+  for index, (axis, frame) in enumerate(zip(axes, frames, strict=False)):
+    reference = case.reference[frame]
+    prediction = np.zeros_like(reference) if case.prediction is None else case.prediction[frame]
+    picture = overlay_image(images[index], prediction[window], reference[window])
+    _show(axis, picture, case.spacing, bar=index == 0)
+    dice = 'failed' if case.prediction is None else _dice_text(prediction, reference)
+    axis.set_title(f'frame {frame}, {dice}', fontsize=_SMALL, color=_INK, pad=2)
+
+
+def _show(axis, image: np.ndarray, spacing: tuple[float, float], *, bar: bool = True) -> None:
+  axis.imshow(image, interpolation='nearest', aspect=_aspect(spacing), vmin=0, vmax=1)
+  axis.set_xticks([])
+  axis.set_yticks([])
+  axis.spines[:].set_visible(False)
+  if bar and distance_unit(spacing) == 'mm':
+    height, width = image.shape[:2]
+    length = _SCALE_BAR / spacing[1]
+    axis.plot([0.05 * width, 0.05 * width + length], [0.93 * height] * 2, color='white', lw=2, solid_capstyle='butt')
+    axis.text(0.05 * width, 0.90 * height, f'{_SCALE_BAR} mm', color='white', fontsize=6, va='bottom')
+
+
+def _dice_text(prediction: np.ndarray, reference: np.ndarray) -> str:
+  score = frame_metrics(prediction.astype(bool), reference.astype(bool), (1.0, 1.0), surface=False)
+  return 'both empty' if score['case'] == 'both_empty' else f'Dice {score["dice"]:.2f}'
+
+
+def _add_legend(figure: Figure) -> None:
+  handles = [Patch(facecolor=colour, edgecolor=_INK, lw=0.4, label=name) for name, colour in LEGEND.items()]
+  figure.legend(handles=handles, loc='outside lower center', ncols=3, frameon=False, fontsize=_SMALL)

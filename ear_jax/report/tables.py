@@ -1,0 +1,187 @@
+"""Tables of an evaluation: JSON and CSV for programs, Markdown and the terminal for people.
+
+Every writer replaces its file whole (`files.replacing`). A value that is undefined is `null` in JSON, an empty cell in
+CSV and a dash in print; NaN is never written.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import pandas as pd
+from rich import box
+from rich.console import Group
+from rich.markup import escape
+from rich.table import Table
+
+from ear_jax.analysis.aggregate import hierarchy, metric_columns
+from ear_jax.analysis.segmentation import CASES, DISTANCES
+from ear_jax.report.files import replacing
+
+_LABELS = {'dice': 'Dice', 'iou': 'IoU', 'ppv': 'PPV', 'closed_ring': 'closed ring', 'cine_dice': 'cine Dice'}
+_FEW_SUBJECTS = 50
+
+
+class TextTable(NamedTuple):
+  """A table of strings: its title, header and rows; the first column is text, the others numbers."""
+
+  title: str
+  header: list[str]
+  rows: list[list[str]]
+
+
+def write_json(path: str | os.PathLike, content: Mapping) -> None:
+  """Writes `content` as strict JSON.
+
+  Raises:
+    ValueError: it holds NaN or infinity, which JSON does not know.
+  """
+  try:
+    text = json.dumps(content, indent=2, allow_nan=False)
+  except ValueError as error:
+    raise ValueError(f'{os.fspath(path)}: {error}; write None for an undefined value') from error
+  write_text(path, text + '\n')
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+  """Writes UTF-8 text with line feeds, on every system."""
+  with replacing(path) as temporary:
+    temporary.write_text(text, encoding='utf-8', newline='\n')
+
+
+def write_csv(path: str | os.PathLike, table: pd.DataFrame) -> None:
+  """Writes a table with six significant digits; undefined values are empty cells."""
+  with replacing(path) as temporary:
+    table.to_csv(temporary, index=False, float_format='%.6g', lineterminator='\n')
+
+
+def per_frame_table(rows: pd.DataFrame) -> pd.DataFrame:
+  """Returns the rows of `cine_metrics` in the order of their ids, the unit of distances in the column names."""
+  ordered = rows.sort_values(['subject', 'dataset', 'slice_id', 'frame'], ignore_index=True)
+  return _with_units(ordered.drop(columns='distance_unit'), rows)
+
+
+def per_subject_table(rows: pd.DataFrame) -> pd.DataFrame:
+  """Returns one line per subject: datasets, slices and frames by case, then its means.
+
+  A subject without a frame that can be scored has counts and empty means.
+  """
+  by_subject = rows.groupby('subject')
+  counts = pd.DataFrame(
+    {
+      'datasets': by_subject['dataset'].nunique(),
+      'slices': rows.drop_duplicates(['dataset', 'slice_id']).groupby('subject').size(),
+      'frames_expected': by_subject.size(),
+    }
+  )
+  for case in CASES:
+    counts[f'frames_{case}'] = (rows['case'] == case).groupby(rows['subject']).sum()
+  return _with_units(counts.join(hierarchy(rows).subjects.set_index('subject')).reset_index(), rows)
+
+
+def notes(summary: Mapping) -> list[str]:
+  """Returns what a reader must know before using the numbers of `aggregate.summarise`, a sentence or two each."""
+  n, frames, unit = summary['n_subjects'], summary['frames'], summary['distance_unit']
+  imputed = frames['in_means'] - frames['scored']
+  found = [
+    f'Means are taken over frames, slices and datasets of a subject in turn, then over subjects (n = {n}); SD and '
+    'intervals are over subjects.'
+  ]
+  if n < _FEW_SUBJECTS:
+    found.append(f'With fewer than {_FEW_SUBJECTS} subjects 95 % intervals cover less than they promise.')
+  if frames['both_empty']:
+    found.append(f'{frames["both_empty"]} frames with both masks empty are excluded.')
+  lost = summary['counts']['subjects']['expected'] - n
+  if lost:
+    found.append(f'{lost} subjects have no frame that can be scored and are not in n.')
+  if imputed:
+    found.append(
+      f'{imputed} of {frames["in_means"]} frames have one mask empty or a failed prediction: they score 0, and their '
+      'distances are the image diagonal. The column "measured" leaves them out.'
+    )
+  if 'hd95' in summary['metrics']:
+    found.append(
+      'Surface metrics count boundary pixels and do not weight them by contour length; other tools differ.'
+      + (' The pixel spacing is unknown, so distances are in pixels.' if unit == 'px' else '')
+    )
+  return found + sorted({entry['note'] for entry in summary['metrics'].values() if entry['note']})
+
+
+def text_tables(summary: Mapping) -> list[TextTable]:
+  """Returns the summary of `aggregate.summarise` as tables of strings: metrics, slice levels, frames."""
+  header = ['metric', 'mean', 'SD', '95 % t interval', '95 % BCa interval', 'median', 'min', 'max', 'measured']
+  body = []
+  for metric, entry in summary['metrics'].items():
+    keys = ('mean', 'sd', 't_interval', 'bca_interval', 'median', 'min', 'max')
+    values = [*(entry[key] for key in keys), entry['not_imputed']['mean']]
+    body.append([_label(metric, summary), *(_text(metric, value) for value in values)])
+  tables = [TextTable(f'Over {summary["n_subjects"]} subjects', header, body)]
+  if summary['by_level']:
+    tables.append(_level_table(summary))
+  counts = [[name.replace('_', ' '), str(count)] for name, count in summary['frames'].items()]
+  return [*tables, TextTable('Frames', ['case', 'frames'], counts)]
+
+
+def markdown(summary: Mapping) -> str:
+  """Returns the tables and notes of a summary as Markdown."""
+  parts = ['# Evaluation']
+  for table in text_tables(summary):
+    aligned = ['---', *['---:'] * (len(table.header) - 1)]
+    lines = ['| ' + ' | '.join(cells) + ' |' for cells in (table.header, aligned, *table.rows)]
+    parts += [f'## {table.title}', '\n'.join(lines)]
+  return '\n\n'.join([*parts, '\n'.join(f'- {note}' for note in notes(summary))]) + '\n'
+
+
+def terminal(summary: Mapping) -> Group:
+  """Returns the tables and notes of a summary, to be printed by `rich`."""
+  parts = []
+  for table in text_tables(summary):
+    drawn = Table(title=table.title, box=box.SIMPLE_HEAD, title_justify='left', title_style='bold')
+    for index, name in enumerate(table.header):
+      drawn.add_column(name, justify='right' if index else 'left')
+    for cells in table.rows:
+      drawn.add_row(*map(escape, cells))
+    parts.append(drawn)
+  return Group(*parts, *(f'[dim]• {escape(note)}[/dim]' for note in notes(summary)))
+
+
+def _level_table(summary: Mapping) -> TextTable:
+  metrics = list(summary['metrics'])
+  body = []
+  for level, part in summary['by_level'].items():
+    cells = []
+    for metric in metrics:
+      entry = part['metrics'][metric]
+      spread = '' if entry['sd'] is None else f' ± {_text(metric, entry["sd"])}'
+      cells.append(_text(metric, entry['mean']) + spread)
+    body.append([level, str(part['n_subjects']), str(part['frames']['in_means']), *cells])
+  header = ['level', 'subjects', 'frames', *(_label(metric, summary) for metric in metrics)]
+  return TextTable('By slice level, mean ± SD over subjects', header, body)
+
+
+def _label(metric: str, summary: Mapping) -> str:
+  unit = summary['distance_unit']
+  if metric in DISTANCES:
+    return f'{metric.upper()} ({unit})'
+  if metric == 'nsd':
+    return f'NSD at {summary["nsd_tolerance"]:g} {unit}'
+  return _LABELS.get(metric, metric)
+
+
+def _text(metric: str, value: float | list[float] | None) -> str:
+  """A hundredth of a mm is finer than any of these distances is known; ratios get a third digit."""
+  if value is None:
+    return '–'  # noqa: RUF001, a dash stands for what is undefined
+  if isinstance(value, list):
+    return f'{_text(metric, value[0])} to {_text(metric, value[1])}'
+  assert math.isfinite(value), 'a summary holds None instead'
+  return f'{value:.{2 if metric in DISTANCES else 3}f}'
+
+
+def _with_units(table: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+  unit = rows['distance_unit'].iloc[0]
+  return table.rename(columns={m: f'{m}_{unit}' for m in metric_columns(rows) if m in DISTANCES})
