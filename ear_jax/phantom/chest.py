@@ -1,0 +1,106 @@
+"""The still part of the picture: trunk, fat, muscle, ribs, lung, liver, stomach, spine and aorta as magnitudes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ear_jax.phantom.anatomy import Subject
+from ear_jax.phantom.texture import Tile, ellipse, soft
+
+
+def chest(subject: Subject, x: np.ndarray, y: np.ndarray, slice_offset: float) -> np.ndarray:
+  """Returns the relative magnitude `[H, W]` float32 of the chest without the heart.
+
+  Args:
+    subject: whose chest.
+    x, y: `[H, W]` mm from the heart centre.
+    slice_offset: mm through the plane; moves vessels and textures, so that neighbouring slices differ.
+  """
+  rng = np.random.default_rng(subject.seed)
+  body, tissue = subject.chest, subject.contrast
+  coarse, fine = Tile(rng, (5.0, 11.0)), Tile(rng, (1.1, 2.2))
+  texture = 1 + tissue.texture * (0.8 * coarse(x + slice_offset, y) + 0.9 * fine(x, y + 0.7 * slice_offset))
+  depth, turn = _depth(body, x, y)
+  inside = depth - body.fat * (1 + 0.35 * np.sin(turn + 1.0)) - 2
+  image = np.zeros_like(x)
+  _paint(image, soft(depth), 0.30 * texture)
+  _paint(image, soft(depth - 2), tissue.fat * texture)
+  _paint(image, soft(inside), 0.9 * tissue.muscle * (texture + 0.25 * fine(3 * x, 0.4 * y)))
+  _ribs(image, rng, inside, turn, body, texture, tissue)
+  cavity = inside - body.muscle
+  _paint(image, soft(cavity), tissue.lung * texture)
+  _lung_vessels(image, cavity, x + 0.3 * slice_offset, y + 0.5 * slice_offset, coarse, fine, tissue)
+  _abdomen(image, cavity, x, y, slice_offset, subject, texture, coarse, fine)
+  _midline(image, rng, cavity, depth, x, y, subject, texture)
+  return np.maximum(image, 0).astype(np.float32)
+
+
+def _paint(image, coverage, value):
+  image += coverage * (value - image)
+
+
+def _depth(body, x, y):
+  """Distance in mm below the skin, and the polar angle about the trunk's centre."""
+  cos, sin = np.cos(body.tilt), np.sin(body.tilt)
+  dx, dy = x - body.centre[0], y - body.centre[1]
+  along, down = cos * dx + sin * dy, cos * dy - sin * dx
+  turn = np.arctan2(down, along)
+  border = ((np.abs(np.cos(turn)) / body.axes[0]) ** 2.4 + (np.abs(np.sin(turn)) / body.axes[1]) ** 2.4) ** (-1 / 2.4)
+  wobble = sum(c.real * np.cos(k * turn) + c.imag * np.sin(k * turn) for k, c in enumerate(body.wobble, start=1))
+  return border * (1 + wobble) - np.hypot(along, down), turn
+
+
+def _ribs(image, rng, inside, turn, body, texture, tissue):
+  radius = 0.5 * sum(body.axes)
+  for k in range(15):
+    where = 2 * np.pi * (k + rng.uniform(0.2, 0.8)) / 15
+    along = (np.mod(turn - where + np.pi, 2 * np.pi) - np.pi) * radius
+    length, skew = rng.uniform(7, 16), rng.uniform(-0.15, 0.15)
+    rib = ellipse(along, inside - 0.6 * body.muscle + skew * along, (0, 0), (length, 4.2))
+    _paint(image, soft(rib), 0.06 * texture)
+    _paint(image, soft(rib - 1.4), 0.8 * tissue.fat * texture)
+
+
+def _lung_vessels(image, cavity, x, y, coarse, fine, tissue):
+  # Ridges of a random field look like branching vessels cut by the slice; dots like vessels that cross it.
+  branch = 1.2 - 14 * np.abs(coarse(0.55 * x + 40, 0.55 * y)) - 0.5 * np.abs(fine(0.2 * x, 0.2 * y))
+  dots = 1.6 * (fine(0.45 * x + 17, 0.45 * y + 5) - 2.1)
+  lung = soft(cavity - 2)
+  _paint(image, lung * np.clip(branch, 0, 1) * 0.7, 0.55 * tissue.muscle)
+  _paint(image, lung * np.clip(dots, 0, 1), 0.9 * tissue.muscle)
+
+
+def _abdomen(image, cavity, x, y, slice_offset, subject, texture, coarse, fine):
+  body, tissue = subject.chest, subject.contrast
+  *centre, wide, high = body.liver
+  bumps = 2.5 * coarse(0.25 * x, 0.25 * y)
+  liver = np.minimum(ellipse(x, y, centre, (wide, high), 0.15) + bumps, cavity - 1)
+  vessels = np.clip(1.1 - 9 * np.abs(coarse(0.4 * x + slice_offset, 0.4 * y + 70)), 0, 1)
+  value = tissue.liver * texture * (1 + vessels * np.where(tissue.blood > tissue.liver, 0.35, -0.45))
+  _paint(image, soft(liver), value)
+  *centre, wide, high = body.stomach
+  bowl = np.minimum(ellipse(x, y, centre, (wide, high), -0.3) + bumps, cavity - 1)
+  _paint(image, soft(bowl + 3), 0.8 * tissue.muscle * texture)
+  _paint(image, soft(bowl - 1.5), (0.22 + 0.06 * fine(0.5 * x, 0.5 * y)) * np.ones_like(x))
+  spleen = np.minimum(ellipse(x, y, (np.sign(centre[0]) * 108, centre[1] + 4), (24, 40), 0.2) + bumps, cavity - 1)
+  _paint(image, soft(spleen), 1.1 * tissue.liver * texture)
+
+
+def _midline(image, rng, cavity, depth, x, y, subject, texture):
+  body, tissue = subject.chest, subject.contrast
+  hand = -1 if subject.mirrored else 1
+  spine = (body.centre[0] - hand * rng.uniform(2, 12), body.centre[1] + body.axes[1] * 0.60)
+  soft_tissue = ellipse(x, y, (0.45 * spine[0], 0.5 * spine[1]), (body.mediastinum, 0.62 * spine[1]), 0.0)
+  _paint(image, soft(np.minimum(soft_tissue, cavity + 6)), 1.1 * tissue.fat * texture)
+  for side in (-1, 1):
+    back = ellipse(x, y, (spine[0] + side * 30, spine[1] + 30), (24, 15), side * 0.25)
+    _paint(image, soft(np.minimum(back, depth - 0.7 * body.fat)), 0.9 * tissue.muscle * texture)
+  _paint(image, soft(ellipse(x, y, spine, (22, 17))), 0.05 * texture)
+  _paint(image, soft(ellipse(x, y, spine, (20.5, 15.5))), 0.24 * texture)
+  canal = (spine[0], spine[1] + 24)
+  _paint(image, soft(ellipse(x, y, canal, (13, 10))), 0.06 * texture)
+  _paint(image, soft(ellipse(x, y, canal, (9, 7))), 0.5 * texture)
+  _paint(image, soft(ellipse(x, y, canal, (5, 4))), 0.36 * texture)
+  aorta = (spine[0] + hand * rng.uniform(20, 27), spine[1] - rng.uniform(10, 17))
+  _paint(image, soft(ellipse(x, y, aorta, (12.5, 12.0))), 0.8 * tissue.muscle * texture)
+  _paint(image, soft(ellipse(x, y, aorta, (10.8, 10.4))), 0.9 * tissue.blood * texture)

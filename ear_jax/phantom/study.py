@@ -1,0 +1,227 @@
+"""Whole studies: which slices there are, and each slice's cine and truth, made on its own from the plan.
+
+`plan(PAPER)` lists the slices; `render(slice_plan)` and `truth(slice_plan)` need nothing else and give the same bits
+every time, on any machine that has the same numpy, in any order.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from ear_jax.cine import Cine
+from ear_jax.phantom import anatomy, scanner
+from ear_jax.phantom.chest import chest
+from ear_jax.phantom.motion import Motion
+from ear_jax.phantom.ventricles import Ventricles
+
+_REACH = 78.0  # mm; the moving part of the picture lies within this square about the heart
+
+
+@dataclasses.dataclass(frozen=True)
+class Size:
+  """How much of a phantom: counts, grid and encoding."""
+
+  name: str
+  subjects: int
+  rescans: int  # subjects scanned a second time
+  slices: tuple[int, ...]  # how many datasets have 3, 4, 5, ... slices
+  frames: int
+  matrix: int
+  spacing: float  # mm, reconstructed
+  acquired: float  # mm
+  offset: float  # mm, largest distance of the heart from the image centre along either axis
+  margin: int = 0  # pixels scanned beyond the matrix on either side and cut off
+  venc: tuple[float, float, float] = (20.0, 20.0, 30.0)  # cm/s along column, along row, through the plane
+  sharing: float = 0.1  # view sharing: a frame's data last 24 ms, the next begins after about 20 ms
+  swirl: float = 0.04
+
+
+MINI = Size('phantom_mini', 12, 0, (12,), 16, 96, 1.2, 1.7, offset=7.0, margin=8, sharing=0.0)
+PAPER = Size('phantom_paper', 18, 8, (2, 5, 19), 50, 512, 0.85, 1.7, offset=24.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class SlicePlan:
+  """One slice to make."""
+
+  size: Size
+  subject: str
+  dataset: str
+  slice_id: str
+  level: str  # base, mid or apex
+  position: float  # 0 at the base to 1 at the apex
+  seed: int  # of the cohort
+  subject_index: int
+  visit_index: int
+  slice_index: int
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Truth:
+  """What is exactly so in one slice.
+
+  Attributes:
+    mask: `[T, H, W]` uint8, pixel centres within the deformed wall.
+    velocity: `[T, H, W, 3]` float32, cm/s along column, along row, towards the apex; 0 outside the wall.
+    longitudinal, radial, circumferential: `[T]` float64, cm/s, means over the mask about `centre` without the in-plane
+      bulk motion; radial inward positive, circumferential counter-clockwise on the array; time mean not removed.
+    centre: `[T, 2]` row and column of the mean of the epicardial points.
+    endo, epi: `[T, 360, 2]` row and column, one point per material degree, open.
+    septal_angle: rad, atan2(column, row) from the centre to mid septum at t = 0: 0 is down, pi/2 right.
+  """
+
+  mask: np.ndarray
+  velocity: np.ndarray
+  longitudinal: np.ndarray
+  radial: np.ndarray
+  circumferential: np.ndarray
+  centre: np.ndarray
+  endo: np.ndarray
+  epi: np.ndarray
+  septal_angle: float
+
+
+def plan(size: Size, seed: int = 0) -> tuple[SlicePlan, ...]:
+  """Returns all slices of a study; another `seed` is another cohort."""
+  counts = np.repeat(np.arange(3, 3 + len(size.slices)), size.slices)
+  np.random.default_rng((seed, 1)).shuffle(counts)
+  visits = [(s, v) for s in range(size.subjects) for v in range(2 if s < size.rescans else 1)]
+  if len(counts) != len(visits):
+    raise ValueError(f'{size.name}: slice counts for {len(counts)} datasets, but there are {len(visits)}')
+  found = []
+  for (subject, visit), count in zip(visits, counts, strict=True):
+    name = f'phantom-{subject + 1:02d}'
+    for k in range(count):
+      position = k / (count - 1)
+      level = 'base' if position < 0.2 else 'apex' if position > 0.8 else 'mid'
+      ids = (name, f'{name}-{"ab"[visit]}', f'sax{k + 1}', level, position)
+      found.append(SlicePlan(size, *ids, seed, subject, visit, k))
+  return tuple(found)
+
+
+def people(slice_plan: SlicePlan) -> tuple[anatomy.Subject, anatomy.Visit, Motion]:
+  """Returns the subject, the visit and the wall's motion behind a slice."""
+  p = slice_plan
+  subject = anatomy.draw_subject(np.random.default_rng((p.seed, 2, p.subject_index)))
+  rng = np.random.default_rng((p.seed, 3, p.subject_index, p.visit_index))
+  visit = anatomy.draw_visit(rng, offset=p.size.offset)
+  return subject, visit, anatomy.wall_motion(subject, visit, p.position)
+
+
+def times(size: Size) -> np.ndarray:
+  """Returns the frames' times `[T]` in cycles."""
+  return np.arange(size.frames) / size.frames
+
+
+def grid(matrix: int, spacing: float) -> tuple[np.ndarray, np.ndarray]:
+  """Returns x and y `[matrix, matrix]` float32 of pixel centres, mm from the image centre."""
+  line = (np.arange(matrix, dtype=np.float32) - (matrix - 1) / 2) * np.float32(spacing)
+  return np.meshgrid(line, line)
+
+
+def render(slice_plan: SlicePlan) -> Cine:
+  """Returns the scanned slice with its exact mask, all frames annotated."""
+  size = slice_plan.size
+  subject, visit, motion = people(slice_plan)
+  p = slice_plan
+  rng = np.random.default_rng((p.seed, 4, p.subject_index, p.visit_index, p.slice_index))
+  x, y = grid(size.matrix + 2 * size.margin, size.spacing)
+  away_x, away_y = x - motion.centre[0], y - motion.centre[1]
+  cos, sin = np.cos(visit.angle), np.sin(visit.angle)
+  lying = cos * away_x + sin * away_y, cos * away_y - sin * away_x  # the trunk turns with the heart
+  still = chest(subject, *lying, p.position * subject.heart.length)
+  machine = _scanner(size, subject, visit, away_x, away_y, rng)
+  rows, columns = (_window(v, c) for v, c in ((y[:, 0], motion.centre[1]), (x[0], motion.centre[0])))
+  box = (slice(None), rows, columns)
+  heart = Ventricles(subject, visit, motion, p.position, rng)
+  moving = np.stack([heart.signals(still[box[1:]], x[box[1:]], y[box[1:]], t, size.venc) for t in times(size)])
+  moving = scanner.share_views(moving, machine.sharing)
+  signals = np.repeat(still[None], 4, 0).astype(np.complex64)
+  video = np.empty((size.frames, size.matrix, size.matrix, 4), np.float32)
+  keep = slice(size.margin, size.margin + size.matrix)
+  for frame, part in zip(video, moving, strict=True):
+    signals[box] = part
+    magnitude, phase = scanner.acquire(machine, signals, rng)
+    frame[..., 0] = magnitude[keep, keep]
+    frame[..., 1:] = np.moveaxis(scanner.counts_to_velocity(phase[:, keep, keep], size.venc), 0, -1)
+  return Cine(
+    video=video,
+    mask=_mask(motion, size),
+    annotated=np.ones(size.frames, bool),
+    venc=size.venc,
+    spacing=(size.spacing, size.spacing),
+    frame_interval=1000 * visit.timing.rr / size.frames,
+    subject=p.subject,
+    dataset=p.dataset,
+    slice_id=p.slice_id,
+    level=p.level,
+  )
+
+
+def truth(slice_plan: SlicePlan) -> Truth:
+  """Returns the exact mask, velocities and curves of a slice."""
+  size = slice_plan.size
+  subject, visit, motion = people(slice_plan)
+  x, y = grid(size.matrix, size.spacing)
+  mask = _mask(motion, size)
+  velocity = np.zeros((*mask.shape, 3), np.float32)
+  curves, contours = [], []
+  turn = np.deg2rad(np.arange(360.0))
+  for t, inside, field in zip(times(size), mask.astype(bool), velocity, strict=True):
+    points = np.stack([x[inside], y[inside]], -1).astype(float)
+    v = motion.velocity(*motion.inverse(points, t), t)
+    field[inside] = v
+    lines = [motion.forward(r, turn, t)[:, :2] for r in (motion.wall.endo(turn), motion.wall.epi(turn))]
+    curves.append(_curves(points - lines[1].mean(0), v))
+    contours.append([line[:, ::-1] / size.spacing + (size.matrix - 1) / 2 for line in lines])
+  contours, curves = np.array(contours), np.array(curves)
+  septum = subject.heart.septum + visit.angle
+  return Truth(
+    mask,
+    velocity,
+    *curves.T,
+    centre=contours[:, 1].mean(1),
+    endo=contours[:, 0],
+    epi=contours[:, 1],
+    septal_angle=float(np.arctan2(np.cos(septum), np.sin(septum))),
+  )
+
+
+def _curves(away, velocity):
+  """Mean longitudinal, radial (inward) and circumferential (counter-clockwise) velocity of points about a centre."""
+  plane = velocity[:, :2] - velocity[:, :2].mean(0)
+  unit = away / np.hypot(*away.T)[:, None]
+  radial = -(unit * plane).sum(1)
+  circumferential = unit[:, 1] * plane[:, 0] - unit[:, 0] * plane[:, 1]  # rows grow downwards
+  return velocity[:, 2].mean(), radial.mean(), circumferential.mean()
+
+
+def _mask(motion, size):
+  """`[T, H, W]` uint8 by the pixel-centre rule."""
+  x, y = grid(size.matrix, size.spacing)
+  mask = np.zeros((size.frames, size.matrix, size.matrix), np.uint8)
+  rows, columns = _window(y[:, 0], motion.centre[1]), _window(x[0], motion.centre[0])
+  points = np.stack([x[rows, columns], y[rows, columns]], -1).astype(float)
+  for frame, t in zip(mask, times(size), strict=True):
+    frame[rows, columns] = motion.wall.contains(*motion.inverse(points, t))
+  return mask
+
+
+def _window(line, centre):
+  inside = np.flatnonzero(np.abs(line - centre) <= _REACH)
+  return slice(int(inside[0]), int(inside[-1]) + 1)
+
+
+def _scanner(size, subject, visit, x, y, rng):
+  coil = scanner.shading(rng, x, y)
+  offsets = [np.zeros_like(x)] + [np.pi / v * scanner.background(rng, x, y, rng.uniform(1, 3)) for v in size.venc]
+  return scanner.Scanner(
+    venc=size.venc,
+    band=scanner.band_limit(x.shape, size.spacing, size.acquired, size.swirl),
+    receive=(coil * np.exp(1j * np.stack(offsets))).astype(np.complex64),
+    sigma=subject.contrast.muscle / visit.snr,
+    gain=float(rng.uniform(1500, 2400)),
+    sharing=size.sharing,
+  )

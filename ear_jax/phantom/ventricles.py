@@ -1,0 +1,125 @@
+"""The moving part of the picture: complex signals of both ventricles over a still chest, one moment at a time.
+
+Layers are painted over one another as complex numbers, so that a pixel on a border holds the sum of both signals, as
+in a scan. Only the wall of the left ventricle has an exact truth; all else moves plausibly with it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ear_jax.phantom.anatomy import Subject, Visit
+from ear_jax.phantom.flow import Flow
+from ear_jax.phantom.motion import Motion
+from ear_jax.phantom.texture import Tile, ellipse, soft
+
+_REACH = 14.0  # mm over which the tissue around the heart follows it
+
+
+class Ventricles:
+  """Everything of one slice that does not depend on time, ready to be painted."""
+
+  def __init__(self, subject: Subject, visit: Visit, motion: Motion, position: float, rng: np.random.Generator):
+    """Prepares textures and flow; `position` is 0 at the base and 1 at the apex."""
+    fixed = np.random.default_rng((subject.seed, round(1000 * position)))
+    self._subject, self._visit, self._motion, self._position = subject, visit, motion, position
+    self._grain, self._rough = Tile(fixed, (1.0, 2.0, 5.0)), Tile(fixed, (1.6,))
+    self._left, self._right = (Flow(rng, visit.flow * f, visit.timing) for f in (1.0, 0.7))
+
+  def signals(self, still: np.ndarray, x: np.ndarray, y: np.ndarray, t: float, venc) -> np.ndarray:
+    """Returns the complex signals `[4, H, W]` complex64: reference, then one encode per velocity component.
+
+    Args:
+      still: `[H, W]` magnitude of the chest.
+      x, y: `[H, W]` mm from the image centre.
+      t: time in cycles.
+      venc: cm/s along column, along row, through the plane.
+    """
+    motion, tissue = self._motion, self._subject.contrast
+    radius, angle = motion.inverse(np.stack([x, y], -1), t)
+    depth_in, depth_out = radius - motion.wall.endo(angle), motion.wall.epi(angle) - radius
+    velocity = self._tissue_velocity(radius, angle, t, depth_in, depth_out)
+    texture = 1 + tissue.texture * self._grain(radius * np.cos(angle), radius * np.sin(angle))
+    image = _encode(still, velocity * np.exp(np.minimum(depth_out, 0) / _REACH), venc)
+    self._paint_surroundings(image, x, y, t, velocity, depth_out, texture, venc)
+    _paint(image, soft(depth_out), tissue.muscle * texture, velocity, venc)
+    rough = depth_in + np.where(depth_in < 2, 0.5 * self._rough(3 * angle * motion.wall.inner, radius), 0)
+    self._paint_blood(image, soft(-rough), self._left, x, y, t, motion.at(t).inner, motion.at(t).shift, velocity, venc)
+    for coverage in self._papillaries(x, y, t, depth_in):
+      _paint(image, coverage, 0.95 * tissue.muscle * texture, velocity, venc)
+    return image
+
+  def _tissue_velocity(self, radius, angle, t, depth_in, depth_out):
+    """`[3, H, W]` cm/s: the wall's field, held at its borders' values elsewhere."""
+    wall = self._motion.wall
+    held = np.clip(radius, wall.endo(angle), wall.epi(angle))
+    return np.moveaxis(self._motion.velocity(held, angle, t), -1, 0)
+
+  def _paint_surroundings(self, image, x, y, t, velocity, depth_out, texture, venc):
+    tissue, chest = self._subject.contrast, self._subject.chest
+    near = velocity * np.exp(np.minimum(depth_out, 0) / _REACH)
+    cavity, centre, axis = self._right_ventricle(x, y, t)
+    fat = np.maximum(depth_out + 1.5, cavity + 2.5) + chest.pericardial_fat * (1 + 0.8 * self._rough(0.1 * x, 0.1 * y))
+    _paint(image, soft(fat), 1.15 * tissue.fat * texture, near, venc)
+    _paint(image, soft(cavity + 3.2), 0.92 * tissue.muscle * texture, velocity, venc)
+    self._paint_blood(image, soft(cavity), self._right, x, y, t, axis, centre, velocity, venc)
+
+  def _right_ventricle(self, x, y, t):
+    """Distance into the right cavity (mm, positive inside), its centre and its smaller semi-axis."""
+    motion, heart = self._motion, self._subject.heart
+    state = motion.at(t)
+    full = 1 - state.inner / motion.wall.inner
+    size = 1.05 - 0.45 * max(0.0, self._position - 0.25)
+    across, along = (
+      heart.right_ventricle[0] * size * (1 - 0.55 * full),
+      heart.right_ventricle[1] * size * (1 - 0.3 * full),
+    )
+    septum = heart.septum + self._visit.angle
+    epi = motion.wall.inner + motion.wall.thickness
+    direction = np.array([np.cos(septum), np.sin(septum)])
+    centre = state.shift + direction * epi * (0.92 - 0.25 * full)
+    ragged = 1.0 * self._rough(0.35 * x, 0.35 * y)
+    return ellipse(x, y, centre, (across, along), septum) + ragged, centre, across
+
+  def _paint_blood(self, image, coverage, flow, x, y, t, radius, centre, velocity, venc):
+    tissue = self._subject.contrast
+    dx, dy = x - centre[0], y - centre[1]
+    gain, jitter = flow.speckle(x.shape, t)
+    # Fresh blood is brighter while it flows in; nothing of the sort is left when blood is suppressed.
+    inflow = 1 + (0.15 * abs(flow.strength(t)) if tissue.blood > tissue.muscle else 0.0)
+    bright = min(1.0, tissue.blood * self._visit.blood * inflow)
+    mixing = 1 + 0.10 * self._rough(0.12 * dx + 9, 0.12 * dy)
+    blood = flow.velocity(dx, dy, 1.15 * radius, t) + jitter
+    _paint(image, coverage, bright * gain * mixing, velocity + blood, venc)
+
+  def _papillaries(self, x, y, t, depth_in):
+    motion, heart = self._motion, self._subject.heart
+    size = float(np.clip(1.25 - 2.4 * abs(self._position - 0.5), 0, 1))
+    if size < 0.3:
+      return
+    lateral = heart.septum + np.pi + self._visit.angle
+    for offset, radius in heart.papillary:
+      radius = radius * size
+      root = np.array([lateral + offset])
+      foot = motion.forward(motion.wall.endo(root), root, t)[0, :2]
+      inward = motion.at(t).shift - foot
+      inward /= np.hypot(*inward)
+      # The muscle stands on the wall and keeps its area while the cavity closes around it.
+      middle, lean = foot + inward * 0.75 * radius, np.arctan2(inward[1], inward[0])
+      yield soft(ellipse(x, y, middle, (1.25 * radius, 0.85 * radius), lean) + 0.4 * self._rough(x, y))
+
+
+def _encode(magnitude, velocity, venc):
+  phase = np.pi * velocity / np.asarray(venc, velocity.dtype)[:, None, None]
+  encoded = magnitude * np.exp(1j * phase.astype(np.float32))
+  return np.concatenate([np.broadcast_to(magnitude, encoded.shape[1:])[None], encoded]).astype(np.complex64)
+
+
+def _paint(image, coverage, magnitude, velocity, venc):
+  """Lays a tissue over the image, only where it covers anything."""
+  rows, columns = np.nonzero(coverage.any(1))[0], np.nonzero(coverage.any(0))[0]
+  if not rows.size:
+    return
+  box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+  layer = _encode(magnitude[box], velocity[(slice(None), *box)], venc)
+  image[(slice(None), *box)] += coverage[box].astype(np.float32) * (layer - image[(slice(None), *box)])
