@@ -1,0 +1,94 @@
+"""TFDS builder of myocardial velocity mapping studies: the digital phantom, or a folder of the user's own.
+
+    tfds build data_builders/mvm_cmr --config=phantom_mini --data_dir=<where it goes>
+    tfds build data_builders/mvm_cmr --config=phantom_paper --beam_pipeline_options=runner=... --data_dir=<...>
+    tfds build data_builders/mvm_cmr --config=folder --manual_dir=<studies> --data_dir=<where it goes>
+
+Rendering is in `ear_jax.phantom`, reading in `ear_jax.formats`; this file says how they become examples.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+
+import tensorflow_datasets as tfds
+from absl import logging
+
+from ear_jax.cine import Cine
+from ear_jax.data import records
+from ear_jax.formats import folder
+from ear_jax.phantom import study
+
+
+@dataclasses.dataclass(eq=False, kw_only=True)
+class MvmCmrConfig(tfds.core.BuilderConfig):
+  """Where the cines come from.
+
+  Attributes:
+    phantom: 'mini' or 'paper', the size of the digital study; '' for the studies in the manual directory.
+    beam: whether Apache Beam renders the phantom where a runner is named, so that a cluster can share the work.
+  """
+
+  phantom: str = ''
+  beam: bool = False
+
+
+class Builder(tfds.core.GeneratorBasedBuilder):
+  """MVM-CMR studies, one example a cine, keyed by `dataset/slice`; one split, `train`, holds everything."""
+
+  VERSION = tfds.core.Version('1.0.0')
+  RELEASE_NOTES = {'1.0.0': 'First version.'}  # noqa: RUF012  (the base class declares it so)
+  MANUAL_DOWNLOAD_INSTRUCTIONS = """\
+  Only for the config `folder`: put your studies into the manual directory, as HDF5 (<dataset>.h5) or
+  NIfTI (<dataset>_<slice>_video.nii.gz), described in docs/data.md."""
+  BUILDER_CONFIGS = [  # noqa: RUF012
+    MvmCmrConfig(name='phantom_mini', phantom='mini', description='Digital phantom, small enough for a laptop.'),
+    MvmCmrConfig(name='phantom_paper', phantom='paper', beam=True, description='Digital phantom in the paper size.'),
+    MvmCmrConfig(name='folder', description='The studies in the manual directory.'),
+  ]
+
+  def __init__(self, *, file_format=None, **kwargs):
+    # array_record is read without TensorFlow; TFDS's own default, tfrecord, is not.
+    super().__init__(file_format=file_format or tfds.core.FileFormat.ARRAY_RECORD, **kwargs)
+    self._max_examples: int | None = None
+    self._has_runner = False
+
+  def download_and_prepare(self, *, download_config: tfds.download.DownloadConfig | None = None, **kwargs):
+    """Builds the data set; `--max_examples_per_split` holds for the Beam config too, where TFDS ignores it."""
+    if download_config:
+      self._max_examples = download_config.max_examples_per_split
+      self._has_runner = bool(download_config.beam_options or download_config.beam_runner)
+    super().download_and_prepare(download_config=download_config, **kwargs)
+
+  def _info(self) -> tfds.core.DatasetInfo:
+    return self.dataset_info_from_configs(features=records.features(channels=4), supervised_keys=None)
+
+  def _split_generators(self, dl_manager: tfds.download.DownloadManager):
+    config = self.builder_config
+    if not config.phantom:
+      return {'train': self._generate_examples(folder.read(dl_manager.manual_dir, channels=4, referenced=True))}
+    plans = study.plan({'mini': study.MINI, 'paper': study.PAPER}[config.phantom])[: self._max_examples]
+    # Beam's local default runner keeps every example in memory, several times over: without a runner of the user's
+    # choice we render one cine after another instead, and TFDS keeps at most a gigabyte.
+    if config.beam and self._has_runner:
+      return {'train': _rendered_by_beam(plans)}
+    return {'train': self._generate_examples(map(study.render, plans))}
+
+  def _generate_examples(self, cines: Iterable[Cine]) -> Iterator[tuple[str, dict]]:
+    for cine in cines:
+      yield cine.name, records.encode_cine(cine)
+
+
+def _rendered_by_beam(plans: Iterable[study.SlicePlan]):
+  """Returns the Beam transform that renders each plan to its key and example, wherever the runner puts it."""
+  beam = tfds.core.lazy_imports.apache_beam
+
+  # A nested function is pickled by value: a worker needs `ear_jax`, but not this file, which no package holds.
+  def render(slice_plan):
+    cine = study.render(slice_plan)
+    logging.info('rendered %s', cine.name)
+    return cine.name, records.encode_cine(cine)
+
+  # Plans are a few numbers each. Reshuffle deals them out, or one worker would render all that Create made.
+  return beam.Create(plans) | beam.Reshuffle() | beam.Map(render)
