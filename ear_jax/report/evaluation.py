@@ -59,18 +59,22 @@ def write_report(
     What metrics.json holds: `aggregate.summarise`, 'cines' (role to name and Dice), 'notes' and 'manifest'.
 
   Raises:
-    ValueError: the rows cannot be averaged, a cine that is to be drawn is not among `cases`, or the manifest holds NaN.
+    ValueError: the rows cannot be averaged, a cine that is to be drawn is not among `cases`, or the manifest holds NaN;
+      nothing has been written then.
   """
   output = pathlib.Path(output_dir)
   summary = summarise(rows, seed=seed)
   roles = extremes(rows)
   cines = {role: {'name': name, 'dice': dice} for role, (name, dice) in roles.items()}
   content = {**summary, 'cines': cines, 'notes': tables.notes(summary), 'manifest': dict(manifest)}
+  metrics = tables.strict_json(content)
+  found = _find(cases, {name for name, _ in roles.values()})  # the last that can be refused: from here on it is written
+  (output / 'metrics.json').unlink(missing_ok=True)
   tables.write_csv(output / 'per_frame.csv', tables.per_frame_table(rows))
   tables.write_csv(output / 'per_subject.csv', tables.per_subject_table(rows))
   tables.write_text(output / 'summary.md', tables.markdown(summary))
-  _write_pictures(output, rows, roles, _find(cases, {name for name, _ in roles.values()}))
-  tables.write_json(output / 'metrics.json', content)
+  _write_pictures(output, rows, roles, found)
+  tables.write_text(output / 'metrics.json', metrics)
   return content
 
 

@@ -24,7 +24,7 @@ from ear_jax.report.files import replacing
 from ear_jax.report.overlay import LEGEND, grey, heart_window, overlay_image
 
 _TEXT, _SMALL, _INK, _FAINT = 9, 7.5, '#222222', '#9a9a9a'
-_TITLE = 0.2  # inches above a panel
+_TITLE, _GAP, _FOOT, _HEAD, _LEGEND_WIDTH = 0.22, 0.06, 0.38, 0.25, 6.0  # inches around the panels of a figure
 _SCALE_BAR = 20  # mm
 
 
@@ -67,11 +67,11 @@ def overlay(
   """
   window = heart_window(np.stack([prediction, reference]))
   image = grey(magnitude[window])
-  figure, axes = _panels(1, 2, width=6.0, ratio=_ratio(window, spacing))
+  figure, axes = _panels(1, 2, _ratio(window, spacing), width=3.0, top=_HEAD)
   _show(axes[0, 0], np.repeat(image[..., None], 3, axis=-1), spacing)
   _show(axes[0, 1], overlay_image(image, prediction[window], reference[window]), spacing)
   dice = _dice_text(prediction, reference)
-  figure.suptitle(f'{title}, {dice}' if title else dice, fontsize=_TEXT + 1, color=_INK)
+  _add_title(figure, f'{title}, {dice}' if title else dice)
   _add_legend(figure)
   return figure
 
@@ -85,11 +85,11 @@ def cine_overview(case: Case, *, frames: int = 10, columns: int = 5, title: str 
   chosen = _spread(case, frames)
   columns = min(columns, len(chosen))
   window = _window(case)
-  figure, axes = _panels(math.ceil(len(chosen) / columns), columns, 1.7 * columns, _ratio(window, case.spacing))
+  figure, axes = _panels(math.ceil(len(chosen) / columns), columns, _ratio(window, case.spacing), top=_HEAD)
   for axis in axes.flat[len(chosen) :]:
     axis.set_visible(False)
   _show_frames(axes.flat, case, chosen, window)
-  figure.suptitle(title or case.name, fontsize=_TEXT + 1, color=_INK)
+  _add_title(figure, title or case.name)
   _add_legend(figure)
   return figure
 
@@ -110,7 +110,7 @@ def result_figure(cases: Mapping[str, Case], *, frames: int = 5) -> Figure:
   columns = max(map(len, chosen.values()))
   windows = {label: _window(case) for label, case in cases.items()}
   ratio = max(_ratio(windows[label], case.spacing) for label, case in cases.items())
-  figure, axes = _panels(len(cases), columns, max(1.7 * columns, 4.5), ratio, margin=0.3)
+  figure, axes = _panels(len(cases), columns, ratio, left=0.45)
   for row, (label, case) in zip(axes, cases.items(), strict=True):
     for axis in row[len(chosen[label]) :]:
       axis.set_visible(False)
@@ -156,7 +156,7 @@ def save(figure: Figure, path: str | os.PathLike, *, dpi: int = 150) -> None:
   """Writes the figure as PNG, whole or not at all; no date or version goes into the file."""
   FigureCanvasAgg(figure)
   with replacing(path) as temporary:
-    figure.savefig(temporary, format='png', dpi=dpi, bbox_inches='tight', pad_inches=0.05, metadata={'Software': None})
+    figure.savefig(temporary, format='png', dpi=dpi, metadata={'Software': None})
 
 
 def _draw_dice(axis, rows: pd.DataFrame) -> None:
@@ -197,11 +197,23 @@ def _aspect(spacing: tuple[float, float]) -> float:
   return spacing[0] / spacing[1] if distance_unit(spacing) == 'mm' else 1.0
 
 
-def _panels(rows: int, columns: int, width: float, ratio: float, margin: float = 0.6):
-  height = rows * (width / columns * ratio + _TITLE) + margin
-  figure = Figure(figsize=(width, height), layout='compressed', facecolor='white')
-  figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
-  return figure, figure.subplots(rows, columns, squeeze=False)
+def _panels(rows: int, columns: int, ratio: float, *, width: float = 1.7, left: float = 0.0, top: float = 0.0):
+  """Returns a figure and its axes `[rows, columns]`; all lengths in inches, `width` and `ratio` those of a panel.
+
+  Placed by arithmetic: matplotlib's automatic layouts draw every picture several times to arrive here.
+  """
+  height = width * ratio
+  content = left + columns * (width + _GAP) - _GAP
+  full_width = max(content, _LEGEND_WIDTH)
+  full_height = top + rows * (_TITLE + height) + _FOOT
+  figure = Figure(figsize=(full_width, full_height), facecolor='white')
+  axes = np.empty((rows, columns), object)
+  for row, column in np.ndindex(rows, columns):
+    x = (full_width - content) / 2 + left + column * (width + _GAP)
+    y = full_height - top - (row + 1) * (_TITLE + height)
+    box = (x / full_width, y / full_height, width / full_width, height / full_height)
+    axes[row, column] = figure.add_axes(box)
+  return figure, axes
 
 
 def _show_frames(axes, case: Case, frames: Sequence[int], window: tuple[slice, slice]) -> None:
@@ -232,6 +244,10 @@ def _dice_text(prediction: np.ndarray, reference: np.ndarray) -> str:
   return 'both empty' if score['case'] == 'both_empty' else f'Dice {score["dice"]:.2f}'
 
 
+def _add_title(figure: Figure, text: str) -> None:
+  figure.text(0.5, 1 - 0.06 / figure.get_figheight(), text, ha='center', va='top', fontsize=_TEXT + 1, color=_INK)
+
+
 def _add_legend(figure: Figure) -> None:
   handles = [Patch(facecolor=colour, edgecolor=_INK, lw=0.4, label=name) for name, colour in LEGEND.items()]
-  figure.legend(handles=handles, loc='outside lower center', ncols=3, frameon=False, fontsize=_SMALL)
+  figure.legend(handles=handles, loc='lower center', ncols=3, frameon=False, fontsize=_SMALL, borderaxespad=0.3)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-TRUE_POSITIVE, FALSE_POSITIVE, FALSE_NEGATIVE = (0.25, 0.56, 1.0), (1.0, 0.88, 0.15), (0.85, 0.05, 0.10)
-TEXTURE = 0.4  # share of a tinted pixel that follows the magnitude
+TRUE_POSITIVE, FALSE_POSITIVE, FALSE_NEGATIVE = (0.25, 0.56, 1.0), (1.0, 0.92, 0.20), (0.85, 0.05, 0.10)
+TEXTURE = 0.35  # share of a tinted pixel that follows the magnitude
 LEGEND = {
   'true positive: in both': TRUE_POSITIVE,
   'false positive: prediction only': FALSE_POSITIVE,

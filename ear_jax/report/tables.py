@@ -23,6 +23,7 @@ from ear_jax.analysis.segmentation import CASES, DISTANCES
 from ear_jax.report.files import replacing
 
 _LABELS = {'dice': 'Dice', 'iou': 'IoU', 'ppv': 'PPV', 'closed_ring': 'closed ring', 'cine_dice': 'cine Dice'}
+_AT_LEVELS = ('dice', 'hd95', 'nsd', 'closed_ring')  # the others are in metrics.json
 _FEW_SUBJECTS = 50
 
 
@@ -34,17 +35,16 @@ class TextTable(NamedTuple):
   rows: list[list[str]]
 
 
-def write_json(path: str | os.PathLike, content: Mapping) -> None:
-  """Writes `content` as strict JSON.
+def strict_json(content: Mapping) -> str:
+  """Returns `content` as indented JSON.
 
   Raises:
     ValueError: it holds NaN or infinity, which JSON does not know.
   """
   try:
-    text = json.dumps(content, indent=2, allow_nan=False)
+    return json.dumps(content, indent=2, allow_nan=False) + '\n'
   except ValueError as error:
-    raise ValueError(f'{os.fspath(path)}: {error}; write None for an undefined value') from error
-  write_text(path, text + '\n')
+    raise ValueError(f'{error}; write None for an undefined value') from error
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
@@ -100,8 +100,8 @@ def notes(summary: Mapping) -> list[str]:
     found.append(f'{lost} subjects have no frame that can be scored and are not in n.')
   if imputed:
     found.append(
-      f'{imputed} of {frames["in_means"]} frames have one mask empty or a failed prediction: they score 0, and their '
-      'distances are the image diagonal. The column "measured" leaves them out.'
+      f'{imputed} of the {frames["in_means"]} frames in the means: one mask is empty or the prediction failed. They '
+      'score 0 and their distances are the image diagonal; the column "measured" is the mean without them.'
     )
   if 'hd95' in summary['metrics']:
     found.append(
@@ -113,10 +113,10 @@ def notes(summary: Mapping) -> list[str]:
 
 def text_tables(summary: Mapping) -> list[TextTable]:
   """Returns the summary of `aggregate.summarise` as tables of strings: metrics, slice levels, frames."""
-  header = ['metric', 'mean', 'SD', '95 % t interval', '95 % BCa interval', 'median', 'min', 'max', 'measured']
+  header = ['metric', 'mean', 'SD', '95 % t interval', '95 % BCa interval', 'median', 'measured']
   body = []
   for metric, entry in summary['metrics'].items():
-    keys = ('mean', 'sd', 't_interval', 'bca_interval', 'median', 'min', 'max')
+    keys = ('mean', 'sd', 't_interval', 'bca_interval', 'median')
     values = [*(entry[key] for key in keys), entry['not_imputed']['mean']]
     body.append([_label(metric, summary), *(_text(metric, value) for value in values)])
   tables = [TextTable(f'Over {summary["n_subjects"]} subjects', header, body)]
@@ -150,7 +150,7 @@ def terminal(summary: Mapping) -> Group:
 
 
 def _level_table(summary: Mapping) -> TextTable:
-  metrics = list(summary['metrics'])
+  metrics = [m for m in _AT_LEVELS if m in summary['metrics']]
   body = []
   for level, part in summary['by_level'].items():
     cells = []
@@ -159,7 +159,7 @@ def _level_table(summary: Mapping) -> TextTable:
       spread = '' if entry['sd'] is None else f' ± {_text(metric, entry["sd"])}'
       cells.append(_text(metric, entry['mean']) + spread)
     body.append([level, str(part['n_subjects']), str(part['frames']['in_means']), *cells])
-  header = ['level', 'subjects', 'frames', *(_label(metric, summary) for metric in metrics)]
+  header = ['level', 'n', 'frames', *(_label(metric, summary) for metric in metrics)]
   return TextTable('By slice level, mean ± SD over subjects', header, body)
 
 
