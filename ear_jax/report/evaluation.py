@@ -91,7 +91,10 @@ def _find(cases: Iterable[Case], names: set[str]) -> dict[str, Case]:
 def _write_pictures(
   output: pathlib.Path, rows: pd.DataFrame, roles: Mapping[str, tuple[str, float]], found: Mapping[str, Case]
 ) -> None:
-  labelled = {f'{role}, {name}\nDice {dice:.2f}': found[name] for role, (name, dice) in roles.items()}
+  labelled = {}
+  for role, (name, dice) in roles.items():
+    dataset, slice_id = name.split('/', 1)  # a line each: ids of hospital exports are long
+    labelled[f'{role}, Dice {dice:.2f}\n{dataset}\n{slice_id}'] = found[name]
   figures.save(figures.result_figure(labelled), output / 'result.png')
   for role in ('best', 'median', 'worst'):
     path = output / f'{role}.png'

@@ -60,8 +60,7 @@ def overlay(
 
   Args:
     magnitude: `[H, W]` float.
-    prediction: `[H, W]` in {0, 1}.
-    reference: `[H, W]` in {0, 1}.
+    prediction, reference: `[H, W]` in {0, 1}.
     spacing: mm along row and column, for proportions and a scale bar; NaN twice draws square pixels without bar.
     title: text above the picture; Dice is added to it.
   """
@@ -107,15 +106,14 @@ def result_figure(cases: Mapping[str, Case], *, frames: int = 5) -> Figure:
   if not cases:
     raise ValueError('no cine to draw')
   chosen = {label: _spread(case, frames) for label, case in cases.items()}
-  columns = max(map(len, chosen.values()))
   windows = {label: _window(case) for label, case in cases.items()}
   ratio = max(_ratio(windows[label], case.spacing) for label, case in cases.items())
-  figure, axes = _panels(len(cases), columns, ratio, left=0.45)
+  figure, axes = _panels(len(cases), max(map(len, chosen.values())), ratio, left=0.6)
   for row, (label, case) in zip(axes, cases.items(), strict=True):
     for axis in row[len(chosen[label]) :]:
       axis.set_visible(False)
     _show_frames(row, case, chosen[label], windows[label])
-    row[0].set_ylabel(label, fontsize=_TEXT, color=_INK)
+    row[0].set_ylabel(label, fontsize=_SMALL, color=_INK)
   _add_legend(figure)
   return figure
 
@@ -165,10 +163,11 @@ def _draw_dice(axis, rows: pd.DataFrame) -> None:
   per_dataset = rows.groupby(['frame', 'subject', 'dataset'])['dice'].mean()
   per_subject = per_dataset.groupby(['frame', 'subject']).mean().unstack('subject')
   mean, spread = per_subject.mean(axis=1), per_subject.std(axis=1, ddof=1).fillna(0)
-  n = per_subject.shape[1]
   axis.fill_between(mean.index, mean - spread, mean + spread, color='#3d7fd9', alpha=0.25, lw=0, label='±1 SD')
   axis.plot(mean.index, mean, color='#1b4f9c', lw=1.8, marker='.', ms=4, label='mean over subjects')
-  axis.text(0.97, 0.04, f'n = {n}', transform=axis.transAxes, ha='right', fontsize=_SMALL, color=_INK)
+  axis.text(
+    0.97, 0.04, f'n = {per_subject.shape[1]}', transform=axis.transAxes, ha='right', fontsize=_SMALL, color=_INK
+  )
   axis.tick_params(labelsize=_SMALL, colors=_INK)
   axis.grid(axis='y', color='#e4e4e4', lw=0.6)
   axis.set_axisbelow(True)
