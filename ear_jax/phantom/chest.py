@@ -25,13 +25,13 @@ def chest(subject: Subject, x: np.ndarray, y: np.ndarray, slice_offset: float) -
   image = np.zeros_like(x)
   _paint(image, soft(depth), 0.30 * texture)
   _paint(image, soft(depth - 2), tissue.fat * texture)
-  _paint(image, soft(inside), 0.9 * tissue.muscle * (texture + 0.25 * fine(3 * x, 0.4 * y)))
+  _paint(image, soft(inside), 0.9 * tissue.muscle * (texture + 0.15 * fine(30 * turn, 1.5 * depth)))
   _ribs(image, rng, inside, turn, body, texture, tissue)
   cavity = inside - body.muscle
   _paint(image, soft(cavity), tissue.lung * texture)
   _lung_vessels(image, cavity, x + 0.3 * slice_offset, y + 0.5 * slice_offset, coarse, fine, tissue)
   _abdomen(image, cavity, x, y, slice_offset, subject, texture, coarse, fine)
-  _midline(image, rng, cavity, depth, x, y, subject, texture)
+  _midline(image, rng, cavity, depth, x, y, subject, texture, coarse)
   return np.maximum(image, 0).astype(np.float32)
 
 
@@ -63,7 +63,7 @@ def _ribs(image, rng, inside, turn, body, texture, tissue):
 
 def _lung_vessels(image, cavity, x, y, coarse, fine, tissue):
   # Ridges of a random field look like branching vessels cut by the slice; dots like vessels that cross it.
-  branch = 1.2 - 14 * np.abs(coarse(0.55 * x + 40, 0.55 * y)) - 0.5 * np.abs(fine(0.2 * x, 0.2 * y))
+  branch = 1.0 - 7 * np.abs(coarse(0.5 * x + 40, 0.5 * y)) - 0.9 * (1 - fine(0.1 * x, 0.1 * y))
   dots = 1.6 * (fine(0.45 * x + 17, 0.45 * y + 5) - 2.1)
   lung = soft(cavity - 2)
   _paint(image, lung * np.clip(branch, 0, 1) * 0.7, 0.55 * tissue.muscle)
@@ -86,12 +86,11 @@ def _abdomen(image, cavity, x, y, slice_offset, subject, texture, coarse, fine):
   _paint(image, soft(spleen), 1.1 * tissue.liver * texture)
 
 
-def _midline(image, rng, cavity, depth, x, y, subject, texture):
+def _midline(image, rng, cavity, depth, x, y, subject, texture, coarse):
   body, tissue = subject.chest, subject.contrast
   hand = -1 if subject.mirrored else 1
   spine = (body.centre[0] - hand * rng.uniform(2, 12), body.centre[1] + body.axes[1] * 0.60)
-  soft_tissue = ellipse(x, y, (0.45 * spine[0], 0.5 * spine[1]), (body.mediastinum, 0.62 * spine[1]), 0.0)
-  _paint(image, soft(np.minimum(soft_tissue, cavity + 6)), 1.1 * tissue.fat * texture)
+  _mediastinum(image, cavity, x, y, spine, subject, texture, coarse)
   for side in (-1, 1):
     back = ellipse(x, y, (spine[0] + side * 30, spine[1] + 30), (24, 15), side * 0.25)
     _paint(image, soft(np.minimum(back, depth - 0.7 * body.fat)), 0.9 * tissue.muscle * texture)
@@ -104,3 +103,19 @@ def _midline(image, rng, cavity, depth, x, y, subject, texture):
   aorta = (spine[0] + hand * rng.uniform(20, 27), spine[1] - rng.uniform(10, 17))
   _paint(image, soft(ellipse(x, y, aorta, (12.5, 12.0))), 0.8 * tissue.muscle * texture)
   _paint(image, soft(ellipse(x, y, aorta, (10.8, 10.4))), 0.9 * tissue.blood * texture)
+
+
+def _mediastinum(image, cavity, x, y, spine, subject, texture, coarse):
+  """Fat and soft tissue between heart and spine and between heart and breastbone, with gullet and great vein."""
+  body, tissue = subject.chest, subject.contrast
+  ragged = 5 * coarse(0.3 * x + 11, 0.3 * y)
+  behind = ellipse(x, y, (0.5 * spine[0], 0.55 * spine[1]), (body.mediastinum, 0.55 * spine[1]), 0.15) + ragged
+  before = ellipse(x, y, (0.3 * body.centre[0], -34), (body.mediastinum, 44), -0.3) + ragged
+  bulk = np.minimum(np.maximum(behind, before), cavity + 6)
+  _paint(image, soft(bulk), tissue.fat * (texture + 0.25 * coarse(0.7 * x, 0.7 * y + 31)))
+  vein = (0.75 * body.centre[0], 0.45 * spine[1])
+  for centre, axes, value in (
+    (vein, (11, 8), 0.95 * tissue.blood),
+    ((0.6 * spine[0], 0.68 * spine[1]), (8, 6), 0.75 * tissue.muscle),
+  ):
+    _paint(image, soft(np.minimum(ellipse(x, y, centre, axes, 0.4), bulk - 1)), value * texture)

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from scipy.special import erf
 
-_IMAGES = range(-2, 3)  # periodic copies; the widest wave (0.1 of a cycle) is below 1e-16 beyond them
+_IMAGES = np.arange(-2, 3)  # periodic copies; the widest wave (0.1 of a cycle) is below 1e-16 beyond them
 _ROOT_2PI = math.sqrt(2 * math.pi)
 
 
@@ -47,20 +47,17 @@ class Cycle:
 
   def rate(self, t: np.ndarray | float) -> np.ndarray:
     """Returns the derivative of `displacement` by t, in units of `area` per cycle."""
-    t = np.mod(np.asarray(t, float), 1.0)
-    total = np.zeros_like(t)
-    for area, centre, width in zip(self.area, self.centre, self.width, strict=True):
-      for k in _IMAGES:
-        total += area / (width * _ROOT_2PI) * np.exp(-0.5 * ((t - centre - k) / width) ** 2)
-    return total
+    area, width, gap = self._gaps(t)
+    return (area / (width * _ROOT_2PI) * np.exp(-0.5 * (gap / width) ** 2)).sum((-2, -1))
 
   def _integral(self, t):
-    t = np.mod(t, 1.0)
-    total = np.zeros_like(t)
-    for area, centre, width in zip(self.area, self.centre, self.width, strict=True):
-      for k in _IMAGES:
-        total += 0.5 * area * erf((t - centre - k) / (width * math.sqrt(2)))
-    return total
+    area, width, gap = self._gaps(t)
+    return (0.5 * area * erf(gap / (width * math.sqrt(2)))).sum((-2, -1))
+
+  def _gaps(self, t):
+    """Areas `[N, 1]`, widths `[N, 1]` and times since each periodic copy of each wave `[..., N, 5]`."""
+    area, centre, width = (np.array(v)[:, None] for v in (self.area, self.centre, self.width))
+    return area, width, np.mod(np.asarray(t, float), 1.0)[..., None, None] - centre - _IMAGES
 
 
 def timing(rr: float, *, a_wave: float = 0.88) -> Timing:

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-_MODES = 7
+from ear_jax.phantom.cycle import Timing
+from ear_jax.phantom.texture import Tile
+
+_PERIOD = 192.0  # mm, of the eddies; carried by one period a cycle, so that the flow is periodic in time too
 
 
 class Flow:
-  """A random but smooth flow field of one cavity over one cycle."""
+  """A random flow field of one cavity over one cycle, without any claim of being incompressible."""
 
-  def __init__(self, rng: np.random.Generator, speed: float, timing):
-    """Draws a flow with peak speed about `speed` in cm/s, timed by a `cycle.Timing`."""
-    self._rng_seed = int(rng.integers(2**31))
+  def __init__(self, rng: np.random.Generator, speed: float, timing: Timing):
+    """Draws a flow with peak speed about `speed` in cm/s."""
+    self._seed = int(rng.integers(2**31))
     self._speed, self._timing = speed, timing
-    angle, wave = rng.uniform(0, 2 * np.pi, _MODES), rng.uniform(8, 26, _MODES)
-    self._k = 2 * np.pi / wave * np.stack([np.cos(angle), np.sin(angle)])  # [2, M] rad/mm
-    self._phase = rng.uniform(0, 2 * np.pi, (3, _MODES))
-    self._drift = rng.integers(1, 4, _MODES) * rng.choice([-1, 1], _MODES)  # whole turns a cycle: periodic
-    self._weight = rng.normal(0, 1, (3, _MODES)) / np.sqrt(_MODES / 2)
-    self._swirl = rng.uniform(-0.35, 0.35)
+    self._eddies, self._grain = Tile(rng, (2.5, 6.0), int(_PERIOD)), Tile(rng, (0.9,), int(_PERIOD))
+    self._swirl = rng.uniform(-0.4, 0.4)
 
   def strength(self, t: float) -> float:
     """Returns the axial pulse at t (cycles): about -1 in ejection (towards the base), +0.9 in the E wave."""
@@ -29,25 +28,27 @@ class Flow:
       gap = np.mod(t - centre + 0.5, 1) - 0.5
       return np.exp(-0.5 * (gap * at.rr / width) ** 2)
 
-    return -wave(at.systole + 0.05, 0.075) + 0.9 * wave(at.e_wave, 0.055) + 0.5 * wave(at.a_wave, 0.045)
+    return float(-wave(at.systole + 0.05, 0.075) + 0.9 * wave(at.e_wave, 0.055) + 0.5 * wave(at.a_wave, 0.045))
 
   def velocity(self, x: np.ndarray, y: np.ndarray, radius: float, t: float) -> np.ndarray:
     """Returns `[3, ...]` cm/s at x, y mm from the cavity's centre; `radius` in mm scales the profile."""
     pulse = self.strength(t)
-    profile = np.clip(1 - (x**2 + y**2) / radius**2, 0, 1) ** 0.6
-    arg = self._k[0] * x[..., None] + self._k[1] * y[..., None] + 2 * np.pi * self._drift * t
-    stir = self._speed * (0.07 + 0.16 * abs(pulse))
-    total = np.stack([stir * (self._weight[c] * np.cos(arg + self._phase[c])).sum(-1) for c in range(3)])
+    profile = np.clip(1 - (x**2 + y**2) / radius**2, 0.15, 1) ** 0.6
+    stir = self._speed * (0.06 + 0.17 * abs(pulse))
+    move = _PERIOD * t
+    eddies = [self._eddies(x + move, y + 61), self._eddies(x + 97, y - move), self._eddies(x - move, y + 23)]
+    total = stir * np.stack(eddies)
     turn = self._speed * self._swirl * abs(pulse) / radius
     total[0] -= turn * y
     total[1] += turn * x
     total[2] += self._speed * pulse * profile
-    return total * np.sqrt(profile)
+    return total
 
-  def speckle(self, shape: tuple[int, ...], t: float) -> tuple[np.ndarray, np.ndarray]:
-    """Returns relative magnitude `shape` and velocity jitter `[3, *shape]` in cm/s of unresolved turbulence at t."""
-    rng = np.random.default_rng((self._rng_seed, round(t * 1e6)))
-    level = 0.12 + 0.30 * abs(self.strength(t))
-    jitter = rng.standard_normal((3, *shape), dtype=np.float32) * (0.22 * level * self._speed)
-    gain = np.abs(1 + 1.1 * level * rng.standard_normal(shape, dtype=np.float32)) * np.exp(-0.9 * (level - 0.12))
-    return gain, jitter
+  def speckle(self, x: np.ndarray, y: np.ndarray, t: float) -> tuple[np.ndarray, np.ndarray]:
+    """Returns relative magnitude and velocity jitter `[3, ...]` in cm/s of unresolved turbulence at x, y and t."""
+    rng = np.random.default_rng((self._seed, round(t * 1e6)))
+    level = abs(self.strength(t))
+    jitter = rng.standard_normal((3, *x.shape), dtype=np.float32) * ((0.02 + 0.08 * level) * self._speed)
+    grain = self._grain(x + _PERIOD * t, y - _PERIOD * t) + rng.standard_normal(x.shape, dtype=np.float32)
+    # Spins of one pixel that move apart in phase lose signal.
+    return np.maximum(1 + (0.04 + 0.075 * level) * grain, 0) * np.exp(-0.3 * level), jitter

@@ -32,17 +32,15 @@ class Wall:
   inner_harmonics: tuple[complex, ...]  # relative to `inner`, of order 1, 2, ...
   thickness_harmonics: tuple[complex, ...]  # relative to `thickness`, of order 1, 2, ...
 
-  def endo(self, angle: np.ndarray) -> np.ndarray:
-    """Returns the endocardial reference radius in mm at material angles in rad."""
-    return self.inner * (1 + _harmonics(self.inner_harmonics, angle))
-
-  def epi(self, angle: np.ndarray) -> np.ndarray:
-    """Returns the epicardial reference radius in mm at material angles in rad."""
-    return self.endo(angle) + self.thickness * (1 + _harmonics(self.thickness_harmonics, angle))
+  def borders(self, angle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the endocardial and epicardial reference radii in mm at material angles in rad."""
+    endo = self.inner * (1 + _harmonics(self.inner_harmonics, angle))
+    return endo, endo + self.thickness * (1 + _harmonics(self.thickness_harmonics, angle))
 
   def contains(self, radius: np.ndarray, angle: np.ndarray) -> np.ndarray:
     """Returns True where a material point lies in the wall."""
-    return (radius >= self.endo(angle)) & (radius <= self.epi(angle))
+    endo, epi = self.borders(angle)
+    return (radius >= endo) & (radius <= epi)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -186,8 +184,9 @@ class Motion:
 
 
 def _harmonics(coefficients, angle):
-  angle = np.asarray(angle)
-  total = np.zeros(angle.shape, angle.dtype if angle.dtype.kind == 'f' else float)
-  for order, c in enumerate(coefficients, start=1):
-    total += c.real * np.cos(order * angle) + c.imag * np.sin(order * angle)
-  return total
+  """Sum of Re(conj(c_k) exp(i k angle)) for k = 1, 2, ..., by Horner's rule."""
+  step = np.exp(1j * np.asarray(angle))
+  total = np.zeros_like(step)
+  for c in reversed(coefficients):
+    total = (total + np.conj(c)) * step
+  return total.real

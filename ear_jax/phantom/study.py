@@ -35,7 +35,7 @@ class Size:
   margin: int = 0  # pixels scanned beyond the matrix on either side and cut off
   venc: tuple[float, float, float] = (20.0, 20.0, 30.0)  # cm/s along column, along row, through the plane
   sharing: float = 0.1  # view sharing: a frame's data last 24 ms, the next begins after about 20 ms
-  swirl: float = 0.04
+  swirl: float = 0.08
 
 
 MINI = Size('phantom_mini', 12, 0, (12,), 16, 96, 1.2, 1.7, offset=7.0, margin=8, sharing=0.0)
@@ -173,7 +173,7 @@ def truth(slice_plan: SlicePlan) -> Truth:
     points = np.stack([x[inside], y[inside]], -1).astype(float)
     v = motion.velocity(*motion.inverse(points, t), t)
     field[inside] = v
-    lines = [motion.forward(r, turn, t)[:, :2] for r in (motion.wall.endo(turn), motion.wall.epi(turn))]
+    lines = [motion.forward(r, turn, t)[:, :2] for r in motion.wall.borders(turn)]
     curves.append(_curves(points - lines[1].mean(0), v))
     contours.append([line[:, ::-1] / size.spacing + (size.matrix - 1) / 2 for line in lines])
   contours, curves = np.array(contours), np.array(curves)

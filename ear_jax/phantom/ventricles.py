@@ -13,6 +13,7 @@ from ear_jax.phantom.flow import Flow
 from ear_jax.phantom.motion import Motion
 from ear_jax.phantom.texture import Tile, ellipse, soft
 
+_BOUNDARY_LAYER = 5.0  # mm
 _REACH = 14.0  # mm over which the tissue around the heart follows it
 
 
@@ -23,7 +24,7 @@ class Ventricles:
     """Prepares textures and flow; `position` is 0 at the base and 1 at the apex."""
     fixed = np.random.default_rng((subject.seed, round(1000 * position)))
     self._subject, self._visit, self._motion, self._position = subject, visit, motion, position
-    self._grain, self._rough = Tile(fixed, (1.0, 2.0, 5.0)), Tile(fixed, (1.6,))
+    self._grain, self._rough = Tile(fixed, (1.0, 2.2, 4.0, 9.0)), Tile(fixed, (1.6,))
     self._left, self._right = (Flow(rng, visit.flow * f, visit.timing) for f in (1.0, 0.7))
 
   def signals(self, still: np.ndarray, x: np.ndarray, y: np.ndarray, t: float, venc) -> np.ndarray:
@@ -37,23 +38,19 @@ class Ventricles:
     """
     motion, tissue = self._motion, self._subject.contrast
     radius, angle = motion.inverse(np.stack([x, y], -1), t)
-    depth_in, depth_out = radius - motion.wall.endo(angle), motion.wall.epi(angle) - radius
-    velocity = self._tissue_velocity(radius, angle, t, depth_in, depth_out)
-    texture = 1 + tissue.texture * self._grain(radius * np.cos(angle), radius * np.sin(angle))
+    endo, epi = motion.wall.borders(angle)
+    depth_in, depth_out = radius - endo, epi - radius
+    # The wall's field, held at its borders' values elsewhere.
+    velocity = np.moveaxis(motion.velocity(np.clip(radius, endo, epi), angle, t), -1, 0).astype(np.float32)
+    texture = 1 + 1.3 * tissue.texture * self._grain(radius * np.cos(angle), radius * np.sin(angle))
     image = _encode(still, velocity * np.exp(np.minimum(depth_out, 0) / _REACH), venc)
     self._paint_surroundings(image, x, y, t, velocity, depth_out, texture, venc)
     _paint(image, soft(depth_out), tissue.muscle * texture, velocity, venc)
     rough = depth_in + np.where(depth_in < 2, 0.5 * self._rough(3 * angle * motion.wall.inner, radius), 0)
-    self._paint_blood(image, soft(-rough), self._left, x, y, t, motion.at(t).inner, motion.at(t).shift, velocity, venc)
+    self._paint_blood(image, -rough, self._left, x, y, t, motion.at(t).inner, motion.at(t).shift, velocity, venc)
     for coverage in self._papillaries(x, y, t, depth_in):
       _paint(image, coverage, 0.95 * tissue.muscle * texture, velocity, venc)
     return image
-
-  def _tissue_velocity(self, radius, angle, t, depth_in, depth_out):
-    """`[3, H, W]` cm/s: the wall's field, held at its borders' values elsewhere."""
-    wall = self._motion.wall
-    held = np.clip(radius, wall.endo(angle), wall.epi(angle))
-    return np.moveaxis(self._motion.velocity(held, angle, t), -1, 0)
 
   def _paint_surroundings(self, image, x, y, t, velocity, depth_out, texture, venc):
     tissue, chest = self._subject.contrast, self._subject.chest
@@ -62,7 +59,7 @@ class Ventricles:
     fat = np.maximum(depth_out + 1.5, cavity + 2.5) + chest.pericardial_fat * (1 + 0.8 * self._rough(0.1 * x, 0.1 * y))
     _paint(image, soft(fat), 1.15 * tissue.fat * texture, near, venc)
     _paint(image, soft(cavity + 3.2), 0.92 * tissue.muscle * texture, velocity, venc)
-    self._paint_blood(image, soft(cavity), self._right, x, y, t, axis, centre, velocity, venc)
+    self._paint_blood(image, cavity, self._right, x, y, t, axis, centre, velocity, venc)
 
   def _right_ventricle(self, x, y, t):
     """Distance into the right cavity (mm, positive inside), its centre and its smaller semi-axis."""
@@ -81,16 +78,21 @@ class Ventricles:
     ragged = 1.0 * self._rough(0.35 * x, 0.35 * y)
     return ellipse(x, y, centre, (across, along), septum) + ragged, centre, across
 
-  def _paint_blood(self, image, coverage, flow, x, y, t, radius, centre, velocity, venc):
-    tissue = self._subject.contrast
-    dx, dy = x - centre[0], y - centre[1]
-    gain, jitter = flow.speckle(x.shape, t)
-    # Fresh blood is brighter while it flows in; nothing of the sort is left when blood is suppressed.
-    inflow = 1 + (0.15 * abs(flow.strength(t)) if tissue.blood > tissue.muscle else 0.0)
-    bright = min(1.0, tissue.blood * self._visit.blood * inflow)
-    mixing = 1 + 0.10 * self._rough(0.12 * dx + 9, 0.12 * dy)
-    blood = flow.velocity(dx, dy, 1.15 * radius, t) + jitter
-    _paint(image, coverage, bright * gain * mixing, velocity + blood, venc)
+  def _paint_blood(self, image, inside, flow, x, y, t, radius, centre, velocity, venc):
+    coverage, tissue = soft(inside), self._subject.contrast
+    box = _box(coverage)
+    if box is None:
+      return
+    dx, dy = x[box] - centre[0], y[box] - centre[1]
+    gain, jitter = flow.speckle(dx, dy, t)
+    # Fresh blood is brighter while it flows in; suppressed blood comes back where it stands still.
+    moving = min(1.0, abs(flow.strength(t)))
+    inflow = 1 + (0.15 * moving if tissue.blood > tissue.muscle else 0.5 * (1 - moving))
+    mixing = 1 + 0.09 * self._rough(0.12 * dx + 9, 0.12 * dy)
+    bright = min(1.0, tissue.blood * self._visit.blood * inflow) * gain * mixing
+    layer = np.clip(inside[box] / _BOUNDARY_LAYER, 0.1, 1)  # blood sticks to the wall
+    blood = velocity[(slice(None), *box)] + layer * (flow.velocity(dx, dy, 1.15 * radius, t) + jitter)
+    _blend(image, box, coverage[box], _encode(bright, blood, venc))
 
   def _papillaries(self, x, y, t, depth_in):
     motion, heart = self._motion, self._subject.heart
@@ -101,7 +103,7 @@ class Ventricles:
     for offset, radius in heart.papillary:
       radius = radius * size
       root = np.array([lateral + offset])
-      foot = motion.forward(motion.wall.endo(root), root, t)[0, :2]
+      foot = motion.forward(motion.wall.borders(root)[0], root, t)[0, :2]
       inward = motion.at(t).shift - foot
       inward /= np.hypot(*inward)
       # The muscle stands on the wall and keeps its area while the cavity closes around it.
@@ -117,9 +119,19 @@ def _encode(magnitude, velocity, venc):
 
 def _paint(image, coverage, magnitude, velocity, venc):
   """Lays a tissue over the image, only where it covers anything."""
-  rows, columns = np.nonzero(coverage.any(1))[0], np.nonzero(coverage.any(0))[0]
+  box = _box(coverage)
+  if box is not None:
+    _blend(image, box, coverage[box], _encode(magnitude[box], velocity[(slice(None), *box)], venc))
+
+
+def _blend(image, box, coverage, layer):
+  under = image[(slice(None), *box)]
+  under += coverage.astype(np.float32) * (layer - under)
+
+
+def _box(coverage):
+  """The smallest window that holds all that is covered; None for nothing."""
+  rows, columns = np.flatnonzero(coverage.any(1)), np.flatnonzero(coverage.any(0))
   if not rows.size:
-    return
-  box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-  layer = _encode(magnitude[box], velocity[(slice(None), *box)], venc)
-  image[(slice(None), *box)] += coverage[box].astype(np.float32) * (layer - image[(slice(None), *box)])
+    return None
+  return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
