@@ -41,7 +41,8 @@ def check_rows(rows: pd.DataFrame) -> None:
   """Raises ValueError if rows cannot be averaged together.
 
   The reasons: a subject, dataset or slice id is missing; a dataset belongs to two subjects; a frame occurs twice;
-  distances in mm and in pixels are mixed; a metric of a frame that is not 'both_empty' is not finite.
+  distances in mm and in pixels are mixed (overlap has no unit, so without distances they may be); a metric of a frame
+  that is not 'both_empty' is not finite.
   """
   ids = rows[SLICE]
   if ids.isna().any(axis=None) or (ids[['subject', 'dataset', 'slice_id']] == '').any(axis=None):
@@ -52,7 +53,7 @@ def check_rows(rows: pd.DataFrame) -> None:
   if rows.duplicated(['dataset', 'slice_id', 'frame']).any():
     twice = rows[rows.duplicated(['dataset', 'slice_id', 'frame'])].iloc[0]
     raise ValueError(f'{twice["dataset"]}/{twice["slice_id"]}: frame {twice["frame"]} is scored twice')
-  if rows['distance_unit'].nunique() > 1:
+  if 'hd95' in rows.columns and rows['distance_unit'].nunique() > 1:
     named = rows.groupby('distance_unit')['dataset'].first()
     raise ValueError(
       'distances in mm and in pixels cannot be averaged: the spacing is '
@@ -122,7 +123,7 @@ def summarise(rows: pd.DataFrame, *, seed: int = 0) -> dict:
 
   Returns:
     'n_subjects', 'counts' (subjects, datasets, slices: in the means and expected), 'frames' (`count_cases`),
-    'distance_unit', 'nsd_tolerance', 'metrics' (per metric: `intervals.describe`, and 'not_imputed': the mean over
+    'distance_unit' and 'nsd_tolerance' (None without distances), 'metrics' (per metric: `intervals.describe`, and 'not_imputed': the mean over
     subjects of the frames that have both masks, with the number of those frames and subjects), 'by_level' (per level
     that occurs: frames, and the metrics over subjects).
 
@@ -132,7 +133,7 @@ def summarise(rows: pd.DataFrame, *, seed: int = 0) -> dict:
   tables = hierarchy(rows)
   if tables.subjects.empty:
     raise ValueError(f'none of {len(rows)} frames has a mask to score: check the split and its references')
-  unit = rows['distance_unit'].iloc[0]
+  unit = rows['distance_unit'].iloc[0] if 'hd95' in rows.columns else None
   metrics = _describe_metrics(tables.subjects, seed)
   measured = rows[rows['case'] == 'scored']
   means = hierarchy(measured).subjects if len(measured) else tables.subjects.iloc[:0]
@@ -144,7 +145,7 @@ def summarise(rows: pd.DataFrame, *, seed: int = 0) -> dict:
     'counts': _count_groups(rows, tables),
     'frames': count_cases(rows),
     'distance_unit': unit,
-    'nsd_tolerance': NSD_TOLERANCE[unit] if 'nsd' in metrics else None,
+    'nsd_tolerance': NSD_TOLERANCE.get(unit),
     'metrics': metrics,
     'by_level': _by_level(rows, seed),
   }

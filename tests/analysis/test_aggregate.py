@@ -152,6 +152,11 @@ def test_pixels_are_stated():
   assert aggregate.summarise(cine([0.4], 'a'))['nsd_tolerance'] == 1.7
 
 
+def test_overlap_has_no_unit_to_mix():
+  rows = join(cine([0.4], 'a', surface=False), cine([0.6], 'b', spacing=(math.nan, math.nan), surface=False))
+  assert aggregate.subject_mean_dice(rows) == pytest.approx(0.5)
+
+
 def broken(**values):
   rows = cine([0.5, 1.0], 'a')
   for column, value in values.items():

@@ -56,6 +56,13 @@ def test_per_subject_counts_and_means(tmp_path):
   assert math.isnan(read.loc['t', 'dice'])
 
 
+def test_rows_joined_with_repeated_index_are_counted_alike():
+  scored = rows()
+  repeated = scored.set_index(scored['frame'].to_numpy())
+  pd.testing.assert_frame_equal(tables.per_subject_table(repeated), tables.per_subject_table(scored))
+  pd.testing.assert_frame_equal(tables.per_frame_table(repeated), tables.per_frame_table(scored))
+
+
 def test_pixels_are_named_in_headers():
   scored = rows(spacing=(math.nan, math.nan))
   assert 'hd95_px' in tables.per_frame_table(scored).columns
