@@ -123,9 +123,9 @@ def summarise(rows: pd.DataFrame, *, seed: int = 0) -> dict:
 
   Returns:
     'n_subjects', 'counts' (subjects, datasets, slices: in the means and expected), 'frames' (`count_cases`),
-    'distance_unit' and 'nsd_tolerance' (None without distances), 'metrics' (per metric: `intervals.describe`, and 'not_imputed': the mean over
-    subjects of the frames that have both masks, with the number of those frames and subjects), 'by_level' (per level
-    that occurs: frames, and the metrics over subjects).
+    'distance_unit' and 'nsd_tolerance' (None without distances), 'metrics' (per metric: `intervals.describe`, and
+    'not_imputed': the mean over subjects of the frames that have both masks, with the number of those frames and
+    subjects), 'by_level' (per level that occurs: frames, and the metrics over subjects).
 
   Raises:
     ValueError: see `check_rows`; or no frame can be scored.
