@@ -155,7 +155,9 @@ def _slice_faults(slice_frames: list[Frame], index: int, root: pathlib.Path) -> 
     except Exception as error:  # pydicom's decoders raise errors of many kinds, and all mean the same to the user
       found.append(Fault(file, within, f'pixels are not readable ({error})'))
       continue
-    found += checks.video_faults(file, within, pixels[None, :, :, None])
+    found += [
+      dataclasses.replace(fault, frame=within) for fault in checks.video_faults(file, '', pixels[None, ..., None])
+    ]
   for number, (before, after) in enumerate(itertools.pairwise(slice_frames), start=1):
     rule = _order_rule(before, after)
     if rule:
@@ -187,8 +189,9 @@ def _study_faults(slices: Slices, folder: str) -> list[Fault]:
   ]
   steps = np.diff([one[0].position for one in slices])
   if len(steps) >= 2:
-    for index in np.flatnonzero(steps > _GAP * np.median(steps)):
-      rule = f'missing slice: {steps[index]:.1f} mm to slice {index + 1}, the usual step is {np.median(steps):.1f} mm'
+    step = sorted(steps)[(len(steps) - 1) // 2]
+    for index in np.flatnonzero(steps > _GAP * step):
+      rule = f'missing slice: {steps[index]:.1f} mm to slice {index + 1}, the usual step is {step:.1f} mm'
       found.append(Fault(folder, f'slice {index}', rule))
   return found
 

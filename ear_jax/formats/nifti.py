@@ -7,8 +7,9 @@
 These are the axes of the NIfTI standard: x, y, z, t, then vector components. Velocities are in cm/s along increasing
 column, increasing row, and through the plane; they are tied to the array's own axes, so the orientation matrix is not
 used. Of a file with several slices each becomes a cine, `<slice>-00`, `<slice>-01`, ... Spacing and frame interval come
-from the header (pixdim, with the unit of time it names; 0 means unknown). Without `annotated`, a list of frames, a
-frame carries a reference if its mask is not empty. venc without a JSON file is 20, 20, 30 cm/s.
+from the header (pixdim, with the unit of time it names). An interval of 0 means unknown; `"spacing": null` in the JSON
+file says that the spacing is, because a NIfTI header cannot. Without `annotated`, a list of frames, a frame carries a
+reference if its mask is not empty. venc without a JSON file is 20, 20, 30 cm/s.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def read(path: pathlib.Path, subjects: Mapping[str, str] | None = None) -> Itera
   dataset, slice_id = _ids(path)
   image, settings = nib.load(path), _settings(path)
   video, masks = _video(image), _masks(path)
-  spacing, interval = _spacing_and_interval(image)
+  spacing, interval = _spacing_and_interval(image, settings)
   for z, name in enumerate(_slice_ids(slice_id, image.shape[2])):
     mask = np.zeros(video.shape[1:4], np.uint8) if masks is None else masks[z].astype(np.uint8)
     annotated = mask.any(axis=(1, 2))
@@ -100,6 +101,8 @@ def write(cine: Cine, folder: pathlib.Path) -> pathlib.Path:
   path = folder / f'{stem}_video.nii.gz'
   _save(video if cine.venc else video[..., 0], cine, path)
   settings = {'level': cine.level}
+  if any(math.isnan(v) for v in cine.spacing):
+    settings['spacing'] = None
   if cine.venc:
     settings['venc'] = list(cine.venc)
   if cine.annotated.any():
@@ -110,8 +113,9 @@ def write(cine: Cine, folder: pathlib.Path) -> pathlib.Path:
 
 
 def _save(array: np.ndarray, cine: Cine, path: pathlib.Path) -> None:
-  row, column, step = (0.0 if math.isnan(v) else v for v in (*cine.spacing, cine.frame_interval))
-  image = nib.Nifti1Image(array, np.diag([column or 1.0, row or 1.0, 1.0, 1.0]))
+  row, column = (1.0 if math.isnan(v) else v for v in cine.spacing)
+  step = 0.0 if math.isnan(cine.frame_interval) else cine.frame_interval
+  image = nib.Nifti1Image(array, np.diag([column, row, 1.0, 1.0]))
   image.header.set_xyzt_units('mm', 'msec')
   image.header.set_zooms((column, row, 1.0, step, 1.0)[: array.ndim])
   nib.save(image, path)
@@ -161,11 +165,12 @@ def _masks(path: pathlib.Path) -> np.ndarray | None:
   return None if mask is None else nib.load(mask).get_fdata(dtype=np.float32).T.swapaxes(0, 1)
 
 
-def _spacing_and_interval(image) -> tuple[tuple[float, float], float]:
+def _spacing_and_interval(image, settings: dict) -> tuple[tuple[float, float], float]:
   column, row, _, step = image.header.get_zooms()[:4]
   scale = _MS[image.header.get_xyzt_units()[1]]
-  row, column, interval = (float(v) if v > 0 else math.nan for v in (row, column, step * scale))
-  return (row, column), interval
+  known = 'spacing' not in settings
+  spacing = (float(row), float(column)) if known else (math.nan, math.nan)
+  return spacing, float(step * scale) if step > 0 else math.nan
 
 
 def _faults(path: pathlib.Path, root: pathlib.Path, image, settings: dict, channels: int | None) -> list[Fault]:

@@ -1,0 +1,151 @@
+"""The TFDS builders: every config builds, its records are read without TensorFlow, faults leave nothing behind."""
+
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+from PIL import Image
+
+from data_builders.mvm_cmr import mvm_cmr_dataset_builder as mvm_cmr
+from data_builders.sunnybrook import sunnybrook_dataset_builder as sunnybrook
+from ear_jax.cine import Cine, Study
+from ear_jax.data import records
+from ear_jax.formats import hdf5
+from ear_jax.formats.faults import MalformedStudy
+from ear_jax.phantom import study
+
+ROOT = pathlib.Path(__file__).parents[2]
+TOY = study.Size('phantom_toy', 3, 0, (3,), 2, 32, 3.6, 3.6, offset=2.0, sharing=0.0)
+
+READ = """
+import sys
+import tensorflow_datasets as tfds
+from ear_jax.data import records
+source = tfds.builder_from_directory(sys.argv[1]).as_data_source(split='train')
+print(*sorted(records.decode_cine(example).name for example in source))
+assert 'tensorflow' not in sys.modules, 'reading a data set imported TensorFlow'
+"""
+
+
+def _study(*names):
+  """Returns a tiny study of one dataset, `anna`, with slices of the given names."""
+  video = np.zeros((2, 6, 5, 4), np.float32)
+  video[..., 0] = 7
+  mask = np.zeros((2, 6, 5), np.uint8)
+  mask[:, 2:4, 2:4] = 1
+  settings = {'venc': (20.0, 20.0, 30.0), 'spacing': (1.0, 1.0), 'frame_interval': 20.0}
+  cines = (
+    Cine(video, mask, np.ones(2, bool), subject='anna', dataset='anna', slice_id=name, **settings) for name in names
+  )
+  return Study('anna', 'anna', tuple(cines))
+
+
+def _build(builder_class, config, tmp_path, **settings):
+  """Builds a config from `tmp_path/manual` into `tmp_path/data` and returns its examples as cines."""
+  manual, download = tmp_path / 'manual', tmp_path / 'download'
+  manual.mkdir(exist_ok=True)
+  builder = builder_class(config=config, data_dir=tmp_path / 'data')
+  download_config = tfds.download.DownloadConfig(manual_dir=manual, **settings)
+  builder.download_and_prepare(download_dir=download, download_config=download_config)
+  assert builder.info.file_format == tfds.core.FileFormat.ARRAY_RECORD
+  source = tfds.builder_from_directory(builder.data_dir).as_data_source(split='train')
+  return sorted((records.decode_cine(example) for example in source), key=lambda cine: cine.name)
+
+
+def _written(tmp_path):
+  """Returns what lies in the data folder, but for the list of configs that TFDS keeps beside the data sets."""
+  files = (path.relative_to(tmp_path / 'data') for path in (tmp_path / 'data').rglob('*') if path.is_file())
+  return [path for path in files if path.parts[1] != '.config']
+
+
+@pytest.fixture
+def toy_phantom(monkeypatch):
+  monkeypatch.setattr(study, 'MINI', TOY)
+  monkeypatch.setattr(study, 'PAPER', TOY)
+
+
+@pytest.mark.usefixtures('toy_phantom')
+@pytest.mark.parametrize('cap', [None, 2])
+@pytest.mark.parametrize('way', ['phantom_mini', 'phantom_paper', 'phantom_paper by Beam'])
+def test_the_phantom_is_built(tmp_path, way, cap):
+  settings = {'max_examples_per_split': cap}
+  if way.endswith('Beam'):
+    beam_options = pytest.importorskip('apache_beam.options.pipeline_options').PipelineOptions
+    settings['beam_options'] = beam_options(['--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner'])
+  cines = _build(mvm_cmr.Builder, way.split()[0], tmp_path, **settings)
+  expected = [study.render(plan) for plan in study.plan(TOY)][:cap]
+  assert [cine.name for cine in cines] == [cine.name for cine in expected]
+  np.testing.assert_allclose(cines[1].video, expected[1].video, rtol=3e-7)
+  np.testing.assert_array_equal(cines[1].mask, expected[1].mask)
+
+
+def test_the_users_folder_is_built(tmp_path):
+  (tmp_path / 'manual').mkdir()
+  hdf5.write(_study('BASE', 'MID'), tmp_path / 'manual/anna.h5')
+  cines = _build(mvm_cmr.Builder, 'folder', tmp_path)
+  assert [cine.name for cine in cines] == ['anna/BASE', 'anna/MID']
+  assert cines[0].mask.sum() == 8
+
+
+def _write_frames(root):
+  """Writes two end-diastolic Sunnybrook frames of one patient, and one end-systolic."""
+  disc, ring = np.zeros((16, 20), np.uint8), np.zeros((16, 20), np.uint8)
+  disc[6:9, 6:9], ring[4:11, 4:11] = 255, 255
+  for kind, pixels, images in (('images', disc, '123'), ('endo', disc, '123'), ('epi', ring, '12')):
+    (root / 'frames' / kind).mkdir(parents=True)
+    for image in images:
+      Image.fromarray(pixels).save(root / f'frames/{kind}/SC-N-02-IM-0001-000{image}.png')
+
+
+def test_sunnybrook_frames_are_built_and_read_without_tensorflow(tmp_path):
+  _write_frames(tmp_path / 'manual')
+  cines = _build(sunnybrook.Builder, 'frames', tmp_path)
+  assert [cine.mask.sum() for cine in cines] == [40, 40]
+  built = tmp_path / 'data/sunnybrook/frames/1.0.0'
+  read = subprocess.run([sys.executable, '-c', READ, built], cwd=ROOT, capture_output=True, text=True, check=True)
+  assert read.stdout.split() == ['SC-N-02/IM-0001-0001', 'SC-N-02/IM-0001-0002']
+
+
+def test_a_malformed_folder_lists_its_faults_and_leaves_nothing(tmp_path):
+  (tmp_path / 'manual').mkdir()
+  hdf5.write(_study('BASE'), tmp_path / 'manual/anna.h5')
+  (tmp_path / 'manual/ben.h5').write_bytes(b'nonsense')
+  (tmp_path / 'manual/carl.h5').write_bytes(b'nonsense')
+  with pytest.raises(MalformedStudy) as error:
+    _build(mvm_cmr.Builder, 'folder', tmp_path)
+  assert [fault.file for fault in error.value.faults] == ['ben.h5', 'carl.h5']
+  assert _written(tmp_path) == []
+
+
+def test_an_error_in_the_middle_leaves_nothing(tmp_path, monkeypatch):
+  def stops_after_one(root, **_):
+    yield _study('BASE').cines[0]
+    raise OSError('the disk is gone')
+
+  monkeypatch.setattr(mvm_cmr.folder, 'read', stops_after_one)
+  (tmp_path / 'manual').mkdir()
+  (tmp_path / 'manual/x').touch()  # TFDS insists on a manual directory that is not empty
+  with pytest.raises(OSError, match='the disk is gone'):
+    _build(mvm_cmr.Builder, 'folder', tmp_path)
+  assert _written(tmp_path) == []
+
+
+@pytest.mark.parametrize('module', [mvm_cmr, sunnybrook])
+def test_builders_do_not_import_tensorflow_themselves(module):
+  text = pathlib.Path(module.__file__).read_text()
+  assert 'import tensorflow\n' not in text
+  assert 'import tensorflow as' not in text
+
+
+@pytest.mark.slow
+def test_tfds_build_runs(tmp_path):
+  _write_frames(tmp_path / 'manual')
+  tfds_command = pathlib.Path(sys.executable).with_name('tfds')
+  command = [tfds_command, 'build', 'data_builders/sunnybrook', '--config=frames', '--max_examples_per_split=1']
+  folders = [f'--manual_dir={tmp_path}/manual', f'--data_dir={tmp_path}/data']
+  subprocess.run([*command, *folders], cwd=ROOT, check=True, capture_output=True)
+  source = tfds.builder_from_directory(tmp_path / 'data/sunnybrook/frames/1.0.0').as_data_source(split='train')
+  assert len(source) == 1

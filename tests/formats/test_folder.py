@@ -1,0 +1,79 @@
+"""A folder of several formats is one stream of cines, and its faults are one list."""
+
+import numpy as np
+import pytest
+
+from ear_jax.cine import Study
+from ear_jax.formats import folder, hdf5, nifti
+from ear_jax.formats.faults import MalformedStudy
+
+
+@pytest.fixture
+def root(tmp_path, make_cine):
+  cine = make_cine()
+  hdf5.write(Study('anna', 'anna-1', (cine,)), tmp_path / 'anna-1.h5')
+  (tmp_path / 'second').mkdir()
+  nifti.write(make_cine(dataset='anna-2', mask=cine.mask * 0, annotated=np.zeros(3, bool)), tmp_path / 'second')
+  return tmp_path
+
+
+def _faults(root, **arguments):
+  with pytest.raises(MalformedStudy) as error:
+    folder.read(root, **arguments)
+  return [str(fault) for fault in error.value.faults]
+
+
+def test_every_format_is_found_and_each_dataset_is_its_own_subject(root):
+  cines = list(folder.read(root))
+  assert [(cine.name, cine.subject) for cine in cines] == [('anna-1/MID', 'anna-1'), ('anna-2/MID', 'anna-2')]
+
+
+def test_subjects_csv_joins_the_scans_of_a_person(root):
+  (root / 'subjects.csv').write_text('dataset,subject\nanna-1,anna\nanna-2,anna\n')
+  assert [cine.subject for cine in folder.read(root)] == ['anna', 'anna']
+
+
+def test_cines_without_reference_can_be_left_out(root):
+  assert [cine.name for cine in folder.read(root, referenced=True)] == ['anna-1/MID']
+  (root / 'anna-1.h5').unlink()
+  with pytest.raises(MalformedStudy, match='none of the 1 cines carries a reference mask'):
+    list(folder.read(root, referenced=True))
+
+
+@pytest.mark.parametrize(
+  ('lines', 'messages'),
+  [
+    ('subject\nanna\n', ['subjects.csv: expected the header dataset,subject and one line a dataset']),
+    ('dataset,subject\nanna-1,\n', ['subjects.csv, line 2: dataset or subject is empty']),
+    (
+      'dataset,subject\nanna-1,anna\nanna-1,ben\nanna-9,anna\n',
+      [
+        'subjects.csv, line 3: dataset anna-1 is named twice',
+        'subjects.csv, line 4: dataset anna-9 has no readable file in this folder: add it, or remove the line',
+      ],
+    ),
+  ],
+)
+def test_faults_of_subjects_csv(root, lines, messages):
+  (root / 'subjects.csv').write_text(lines)
+  assert _faults(root) == messages
+
+
+def test_faults_of_all_files_come_at_once(root, make_cine, write_dicom):
+  (root / 'broken.h5').write_bytes(b'nonsense')
+  (root / 'second/anna-2_MID_video.json').write_text('{"venc": [0, 1, 1]}')
+  hdf5.write(Study('anna', 'anna-2', (make_cine(dataset='anna-2'),)), root / 'anna-2.h5')
+  write_dicom(root / 'ben/0.dcm', np.ones((6, 8)), trigger=1.0)
+  faults = _faults(root, channels=4)
+  assert [fault.split(':')[0] for fault in faults] == [
+    'anna-2/MID',
+    'ben',
+    'broken.h5',
+    'second/anna-2_MID_video.nii.gz',
+  ]
+  assert faults[0] == 'anna-2/MID: 2 files hold a cine of this dataset and slice: names must be unique'
+
+
+def test_nothing_to_read(tmp_path):
+  (fault,) = _faults(tmp_path)
+  assert fault.startswith('.: nothing to read; expected studies as HDF5')

@@ -1,0 +1,130 @@
+"""The authors' HDF5 layout: 12-bit phases come back exactly, and every broken rule is named."""
+
+import math
+
+import h5py
+import numpy as np
+import pytest
+
+from ear_jax.cine import Study
+from ear_jax.formats import hdf5
+
+
+@pytest.fixture
+def path(tmp_path, make_cine):
+  cine = make_cine()
+  path = tmp_path / 'anna-1.h5'
+  hdf5.write(Study('anna', 'anna-1', (cine, cine.replace(slice_id='BASE', level='base'))), path)
+  return path
+
+
+def _faults(path):
+  return [str(fault) for fault in hdf5.scan(path, path.parent).faults]
+
+
+def test_round_trip_is_exact_for_12_bit_data(path, make_cine):
+  base, mid = hdf5.read(path, {'anna-1': 'anna'})
+  cine = make_cine()
+  np.testing.assert_allclose(mid.video, cine.video, rtol=0, atol=2e-6)  # float32 rounding of a few cm/s
+  np.testing.assert_array_equal(mid.mask, cine.mask)
+  assert (mid.name, mid.subject, mid.level, mid.venc) == ('anna-1/MID', 'anna', 'mid', (20, 20, 30))
+  assert (mid.spacing, mid.frame_interval, mid.annotated.all()) == ((0.85, 0.9), 20.0, True)
+  assert (base.name, base.level) == ('anna-1/BASE', 'base')
+
+
+def test_sparse_annotation_comes_back(tmp_path, make_cine):
+  annotated = np.array([False, True, False])
+  cine = make_cine(annotated=annotated, mask=make_cine().mask * annotated[:, None, None].astype(np.uint8))
+  hdf5.write(Study('anna', 'anna-1', (cine,)), tmp_path / 'anna-1.h5')
+  (back,) = hdf5.read(tmp_path / 'anna-1.h5')
+  np.testing.assert_array_equal(back.annotated, annotated)
+
+
+def test_bare_layout_of_the_authors_gets_the_documented_defaults(tmp_path):
+  image = np.zeros((2, 4, 4, 4), np.float64)
+  image[..., 1:] = 2048
+  image[0, 0, 0] = [7, 4095, 0, 3072]  # (4095 - 2048) / 2048 * 20, -20, and half of 30 cm/s
+  label = np.zeros((2, 4, 4))
+  label[1, 2, 2] = 1.0
+  with h5py.File(tmp_path / 'scan3.h5', 'w') as h5:
+    h5['MID/image'], h5['MID/label'] = image, label
+  (cine,) = hdf5.read(tmp_path / 'scan3.h5')
+  np.testing.assert_allclose(cine.video[0, 0, 0], [7, 19.990234375, -20, 15])
+  np.testing.assert_array_equal(cine.video[1, ..., 1:], 0)
+  np.testing.assert_array_equal(cine.annotated, [False, True])  # an empty label is no reference
+  assert (cine.venc, cine.spacing, cine.subject) == ((20, 20, 30), (0.85, 0.85), 'scan3')
+  assert math.isnan(cine.frame_interval)
+
+
+def test_file_attributes_hold_for_every_slice_and_group_attributes_win(path):
+  with h5py.File(path, 'a') as h5:
+    h5.attrs['signs'] = (-1, 1, 1)
+    h5['MID'].attrs['venc'] = (40.0, 20.0, 30.0)
+    before = h5['MID/image'][..., 1]
+    h5['MID/trigger_time'] = [0.0, 25.0, 50.0]
+  _, mid = hdf5.read(path)
+  np.testing.assert_allclose(mid.video[..., 1], -(before.astype(float) - 2048) / 2048 * 40, atol=1e-5)
+  assert mid.frame_interval == 25.0
+
+
+def _set(key, index, value):
+  def change(h5):
+    data = h5[key][()].astype(np.float64)
+    data[index] = value
+    del h5[key]
+    h5[key] = data
+
+  return change
+
+
+def _replace(key, value):
+  def change(h5):
+    if key in h5:
+      del h5[key]
+    h5[key] = value
+
+  return change
+
+
+@pytest.mark.parametrize(
+  ('change', 'message'),
+  [
+    (_set('MID/image', (1, 0, 0, 2), np.nan), 'slice MID, frame 1: video holds NaN or infinity: export'),
+    (_set('MID/image', (2, 0, 0, 1), 5000), 'slice MID, frame 2: phase lies outside 0..4095: expected 12-bit pixels'),
+    (_set('MID/image', (..., slice(1, 4)), 0.5), 'slice MID: all phases lie in 0..1: expected 12-bit pixels'),
+    (_set('MID/image', (0, 0, 0, 0), -1), 'slice MID, frame 0: magnitude is negative'),
+    (_set('MID/label', (2, 0, 0), 0.5), 'slice MID, frame 2: mask holds values other than 0 and 1'),
+    (_set('MID/label', (2, 0, 0), np.nan), 'slice MID, frame 2: mask holds values other than 0 and 1'),
+    (_replace('MID/label', np.zeros((3, 12, 9))), 'slice MID: mask has shape (3, 12, 9), its video (3, 12, 10)'),
+    (_replace('MID/image', np.zeros((3, 12, 10, 3))), 'slice MID: wrong channel count: video has 3, expected 4'),
+    (_replace('MID/image', np.zeros((3, 12, 10))), 'slice MID: image has shape (3, 12, 10), expected (frame, row'),
+    (_replace('MID/trigger_time', [0.0, 40.0, 20.0]), 'slice MID, frame 2: trigger time 20 ms does not follow 40 ms'),
+    (_replace('MID/annotated', [True]), 'slice MID: annotated has shape (1,), the video has 3 frames'),
+    (lambda h5: h5.pop('MID/image'), 'slice MID: missing slice: no data set `image` in this group'),
+    (lambda h5: h5['MID'].attrs.update(venc=(20, 0, 30)), 'slice MID: venc is [20, 0, 30], expected three positive'),
+    (lambda h5: h5['MID'].attrs.update(spacing=(0.0, 1.0)), 'slice MID: spacing is [0.0, 1.0], expected two positive'),
+    (lambda h5: h5['MID'].attrs.update(signs=(1, 2, 1)), 'slice MID: signs is [1 2 1], expected three of +1 or -1'),
+  ],
+)
+def test_a_broken_rule_is_one_sentence(path, change, message):
+  assert _faults(path) == []
+  with h5py.File(path, 'a') as h5:
+    change(h5)
+  (fault,) = _faults(path)
+  assert fault.startswith(f'anna-1.h5, {message}')
+
+
+def test_a_file_that_is_no_hdf5(tmp_path):
+  (tmp_path / 'x.h5').write_bytes(b'nonsense')
+  (fault,) = _faults(tmp_path / 'x.h5')
+  assert fault.startswith('x.h5: not a readable HDF5 file')
+
+
+def test_a_file_without_slices(tmp_path):
+  h5py.File(tmp_path / 'x.h5', 'w').close()
+  assert _faults(tmp_path / 'x.h5') == ['x.h5: no slice in this file: expected one group a slice']
+
+
+def test_a_cine_without_velocity_has_no_place_in_the_layout(tmp_path, make_cine):
+  with pytest.raises(ValueError, match='anna-1/MID has no velocity channels; write it as NIfTI'):
+    hdf5.write(Study('anna', 'anna-1', (make_cine(channels=1),)), tmp_path / 'anna-1.h5')

@@ -1,0 +1,183 @@
+"""Both Sunnybrook layouts: on small folders written here, and on the real data where SUNNYBROOK_DIR names them."""
+
+import math
+import os
+import pathlib
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage.draw import polygon, polygon_perimeter
+
+from ear_jax.formats import sunnybrook, sunnybrook_cine
+from ear_jax.formats.faults import MalformedStudy
+
+real = pytest.mark.skipif('SUNNYBROOK_DIR' not in os.environ, reason='SUNNYBROOK_DIR does not name the data')
+CONTOURS = 'contours/SC-HF-I-1/contours-manual/IRCCI-expert'
+ED, ES = 'SC-HF-I-01-IM-0001-0048.png', 'SC-HF-I-01-IM-0001-0059.png'
+
+
+def _faults(read, root):
+  with pytest.raises(MalformedStudy) as error:
+    read(root)
+  return [str(fault) for fault in error.value.faults]
+
+
+def _ring():
+  """Returns what both fixtures draw: 4..10 less 6..8, 49 - 9 = 40 pixels."""
+  ring = np.zeros((16, 20), np.uint8)
+  ring[4:11, 4:11] = 1
+  ring[6:9, 6:9] = 0
+  return ring
+
+
+@pytest.mark.parametrize('patient', ['SC-HF-I-1', 'SC-HF-I-01'])
+def test_a_patient_has_one_name(patient):
+  assert sunnybrook.subject_id(patient) == 'SC-HF-I-01'
+
+
+def test_frames_gives_end_diastole_alone(frames_root):
+  (cine,) = sunnybrook.read_frames(frames_root)
+  assert (cine.name, cine.subject) == ('SC-HF-I-01/IM-0001-0048', 'SC-HF-I-01')
+  assert (cine.video.shape, cine.video[0, 0, 5, 0], cine.venc) == ((1, 16, 20, 1), 5.0, None)
+  np.testing.assert_array_equal(cine.mask[0], _ring())
+  assert cine.annotated.all()
+  assert all(math.isnan(v) for v in (*cine.spacing, cine.frame_interval))
+  assert sunnybrook.unannotated(frames_root) == 1
+
+
+def test_cine_is_annotated_where_both_contours_exist(cine_root):
+  (cine,) = sunnybrook_cine.read_cines(cine_root)
+  assert (cine.name, cine.subject) == ('SC-HF-I-01/slice-01', 'SC-HF-I-01')
+  np.testing.assert_array_equal(cine.annotated, [False, False, True])
+  np.testing.assert_array_equal(cine.mask[2], _ring())
+  np.testing.assert_array_equal(cine.video[:, 0, 0, 0], [100, 101, 102])
+  assert (cine.spacing, cine.frame_interval) == ((1.25, 1.5), 40.0)
+
+
+def _png(path, shape=(16, 20), value=255):
+  Image.fromarray(np.full(shape, value, np.uint8)).save(path)
+
+
+def _rgb(path):
+  Image.new('RGB', (20, 16)).save(path)
+
+
+@pytest.mark.parametrize(
+  ('change', 'message'),
+  [
+    (lambda r: (r / 'images' / ED).unlink(), None),  # both its masks are orphans then: below
+    (lambda r: (r / 'images' / ES).unlink(), f'endo/{ES}, frame 0: mask without image: add images/{ES} or remove'),
+    (lambda r: (r / 'endo' / ED).unlink(), f'epi/{ED}, frame 0: epi mask without endo mask: add endo/{ED}'),
+    (lambda r: _png(r / 'epi' / ED, (16, 19)), f'epi/{ED}, frame 0: mask has shape (16, 19), its image (16, 20)'),
+    (lambda r: _png(r / 'endo' / ED, value=7), f'endo/{ED}, frame 0: mask holds values other than 0 and 255'),
+    (lambda r: _png(r / 'endo' / ED), f'epi/{ED}, frame 0: no myocardium is left: the epi mask lies within'),
+    (lambda r: _rgb(r / 'images' / ED), f'images/{ED}, frame 0: not a readable 8-bit grey PNG (its mode is RGB)'),
+    (lambda r: (r / 'images' / ED).write_bytes(b'x'), f'images/{ED}, frame 0: not a readable 8-bit grey PNG'),
+    (lambda r: _png(r / 'images/anna.png'), 'images/anna.png: name is not <patient>-IM-<series>-<nnnn>.png'),
+  ],
+)
+def test_a_broken_rule_of_frames_is_one_sentence(frames_root, change, message):
+  change(frames_root)
+  faults = _faults(sunnybrook.read_frames, frames_root)
+  if message is None:
+    assert faults == [
+      f'{kind}/{ED}, frame 0: mask without image: add images/{ED} or remove the mask' for kind in ('endo', 'epi')
+    ]
+  else:
+    assert len(faults) == 1
+    assert faults[0].startswith(message)
+
+
+def _contour(name, text):
+  return lambda root: (root / CONTOURS / name).write_text(text)
+
+
+OUTER, INNER = 'IM-0001-0006-ocontour-manual.txt', 'IM-0001-0006-icontour-manual.txt'
+AT = f'{CONTOURS}/{OUTER}, slice 1, frame 2'
+SQUARE = '4 4\n10 4\n10 10\n4 10\n'
+
+
+@pytest.mark.parametrize(
+  ('change', 'message'),
+  [
+    (
+      _contour('IM-0001-0099-icontour-manual.txt', SQUARE),
+      f'{CONTOURS}/IM-0001-0099-icontour-manual.txt: contour without image: add images/SC-HF-I-1/IM-0001-0099.dcm or',
+    ),
+    (lambda r: (r / CONTOURS / INNER).unlink(), f'{AT}: epicardium without endocardium: add {INNER} or remove'),
+    (_contour(OUTER, '4 4\n10 4\n10\n4 10'), f'{AT}: not a contour: line 3 is not one `x y` pair'),
+    (_contour(OUTER, '4 4\n10 4\n'), f'{AT}: not a contour: expected at least three points'),
+    (_contour(OUTER, SQUARE + 'nan 4\n'), f'{AT}: not a contour: expected at least three points, all of them finite'),
+    (_contour(OUTER, SQUARE + '25 4\n'), f'{AT}: contour leaves the picture of 16 rows x 20 columns'),
+    (lambda r: (r / 'images/SC-HF-I-1/IM-0001-0011.dcm').unlink(), 'images/SC-HF-I-1, slice 3: 2 frames, the other'),
+    (lambda r: (r / 'images/anna').mkdir(), 'images/anna: folder is not named after a patient, such as SC-HF-I-1'),
+    (lambda r: (r / 'contours/SC-N-2').mkdir(), 'contours/SC-N-2: contours without images: add images/SC-N-2'),
+  ],
+)
+def test_a_broken_rule_of_cine_is_one_sentence(cine_root, change, message):
+  change(cine_root)
+  (fault,) = _faults(sunnybrook_cine.read_cines, cine_root)
+  assert fault.startswith(message)
+
+
+def test_a_missing_slice_of_cine(cine_root):
+  for number in (7, 8, 9):
+    (cine_root / f'images/SC-HF-I-1/IM-0001-{number:04d}.dcm').unlink()
+  faults = _faults(sunnybrook_cine.read_cines, cine_root)
+  assert faults[0].startswith(f'{CONTOURS}/IM-0001-0008-icontour-manual.txt: contour without image')
+  assert faults[1:] == ['images/SC-HF-I-1, slice 1: missing slice: 20.0 mm to slice 2, the usual step is 10.0 mm']
+
+
+@pytest.mark.parametrize('read', [sunnybrook.read_frames, sunnybrook_cine.read_cines])
+def test_a_folder_that_is_not_there(tmp_path, read):
+  (fault,) = _faults(read, tmp_path / 'nowhere')
+  assert fault.startswith('.: there is no such folder; it should hold the folders images')
+
+
+def test_fill_takes_pixels_whose_centre_is_inside():
+  points = np.array([[0.6, 1.6], [3.4, 1.6], [3.4, 2.4], [0.6, 2.4]])  # columns 1..3 of row 2
+  expected = np.zeros((5, 6), bool)
+  expected[2, 1:4] = True
+  np.testing.assert_array_equal(sunnybrook_cine.fill(points, (5, 6)), expected)
+
+
+def _fill_as_the_png_masks(points, shape):
+  """Fills from vertices rounded down, boundary pixels included: the rule that the PNG masks turn out to follow."""
+  column, row = np.floor(points).astype(int).T
+  mask = np.zeros(shape, bool)
+  mask[polygon(row, column, shape)] = True
+  mask[polygon_perimeter(row, column, shape)] = True
+  return mask
+
+
+@real
+def test_contours_and_png_masks_agree():
+  root = pathlib.Path(os.environ['SUNNYBROOK_DIR'])
+  dice, exact = [], []
+  for path in sorted(root.glob('cine/contours/*/contours-manual/IRCCI-expert/*[io]contour-manual.txt')):
+    kind = {'i': 'endo', 'o': 'epi'}[path.name[13]]
+    patient = sunnybrook.subject_id(path.parts[-4])
+    png = np.asarray(Image.open(root / 'frames' / kind / f'{patient}-{path.name[:12]}.png')) > 0
+    points = sunnybrook_cine.read_contour(path)
+    filled = sunnybrook_cine.fill(points, png.shape)
+    dice.append(2 * (filled & png).sum() / (filled.sum() + png.sum()))
+    exact.append(np.array_equal(_fill_as_the_png_masks(points, png.shape), png))
+  assert len(dice) == 84
+  assert all(exact)
+  assert np.mean(dice) > 0.98
+  assert min(dice) > 0.93
+
+
+@real
+def test_real_frames():
+  cines = list(sunnybrook.read_frames(pathlib.Path(os.environ['SUNNYBROOK_DIR']) / 'frames'))
+  assert (len(cines), len({cine.subject for cine in cines}), len({cine.name for cine in cines})) == (321, 35, 321)
+
+
+@real
+def test_real_cines():
+  cines = list(sunnybrook_cine.read_cines(pathlib.Path(os.environ['SUNNYBROOK_DIR']) / 'cine'))
+  assert [cine.video.shape for cine in cines] == [(20, 256, 256, 1)] * 28
+  assert {cine.subject for cine in cines} == {'SC-HF-I-01', 'SC-HF-I-02', 'SC-HF-I-04'}
+  assert all(cine.annotated.sum() == 1 for cine in cines)
