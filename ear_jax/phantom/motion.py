@@ -3,8 +3,9 @@
 A material point is (R, T): radius in mm and angle in rad in a circular reference. It moves by three maps in turn.
 
 1. Radial, the finite deformation of a thick cylinder: r^2 = a(t)^2 + (R^2 - A^2) g(t). Every element's area grows by
-   g = J / lambda_z, where lambda_z(t) is the long-axis stretch at this level and J(t) >= 1 - compressibility the wall
-   volume. Thickening, shortening and wall area are thus one and the same statement.
+   g = J / lambda_z, where lambda_z(t) is the long-axis stretch at this level and J(t) the wall volume, between
+   1 - compressibility (at most 5 % lost in systole) and 1.001. Thickening, shortening and wall area are thus one and
+   the same statement.
 2. Twist, T + phi(R, t), stronger at the inner wall. It moves no area.
 3. Shape: a fixed stretch of determinant 1, a parabolic shear that deepens in systole, and a shift. They move no area.
 

@@ -123,20 +123,12 @@ def grid(matrix: int, spacing: float) -> tuple[np.ndarray, np.ndarray]:
 
 def render(slice_plan: SlicePlan) -> Cine:
   """Returns the scanned slice with its exact mask, all frames annotated."""
-  size = slice_plan.size
-  subject, visit, motion = people(slice_plan)
-  p = slice_plan
+  p, size = slice_plan, slice_plan.size
+  subject, visit, motion = people(p)
   rng = np.random.default_rng((p.seed, 4, p.subject_index, p.visit_index, p.slice_index))
   x, y = grid(size.matrix + 2 * size.margin, size.spacing)
-  away_x, away_y = x - motion.centre[0], y - motion.centre[1]
-  cos, sin = np.cos(visit.angle), np.sin(visit.angle)
-  lying = cos * away_x + sin * away_y, cos * away_y - sin * away_x  # the trunk turns with the heart
-  still = chest(subject, *lying, p.position * subject.heart.length)
-  machine = _scanner(size, subject, visit, away_x, away_y, rng)
-  rows, columns = (_window(v, c) for v, c in ((y[:, 0], motion.centre[1]), (x[0], motion.centre[0])))
-  box = (slice(None), rows, columns)
-  heart = Ventricles(subject, visit, motion, p.position, rng)
-  moving = np.stack([heart.signals(still[box[1:]], x[box[1:]], y[box[1:]], t, size.venc) for t in times(size)])
+  machine = _scanner(size, subject, visit, x - motion.centre[0], y - motion.centre[1], rng)
+  still, box, moving = _tissue(p, subject, visit, motion, x, y, rng)
   moving = scanner.share_views(moving, machine.sharing)
   signals = np.repeat(still[None], 4, 0).astype(np.complex64)
   video = np.empty((size.frames, size.matrix, size.matrix, 4), np.float32)
@@ -212,6 +204,18 @@ def _mask(motion, size):
 def _window(line, centre):
   inside = np.flatnonzero(np.abs(line - centre) <= _REACH)
   return slice(int(inside[0]), int(inside[-1]) + 1)
+
+
+def _tissue(p, subject, visit, motion, x, y, rng):
+  """The chest's magnitude `[H, W]`, the window of the heart in it, and that window's signals `[T, 4, h, w]`."""
+  away_x, away_y = x - motion.centre[0], y - motion.centre[1]
+  cos, sin = np.cos(visit.angle), np.sin(visit.angle)
+  lying = cos * away_x + sin * away_y, cos * away_y - sin * away_x  # the trunk turns with the heart
+  still = chest(subject, *lying, p.position * subject.heart.length)
+  window = _window(y[:, 0], motion.centre[1]), _window(x[0], motion.centre[0])
+  heart = Ventricles(subject, visit, motion, p.position, rng)
+  frames = [heart.signals(still[window], x[window], y[window], t, p.size.venc) for t in times(p.size)]
+  return still, (slice(None), *window), np.stack(frames)
 
 
 def _scanner(size, subject, visit, x, y, rng):
