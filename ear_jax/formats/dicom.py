@@ -60,7 +60,7 @@ def scan(path: pathlib.Path, root: pathlib.Path, channels: int | None = None) ->
 def read(path: pathlib.Path, subjects: Mapping[str, str] | None = None) -> Iterator[Cine]:
   """Yields the slices of a folder that `scan` found sound, without reference; the folder's name is the dataset."""
   dataset = path.resolve().name
-  for index, slice_frames in enumerate(arrange(path, path)[0]):
+  for index, slice_frames in enumerate(_by_headers(path, path)[0]):
     subject = (subjects or {}).get(dataset, dataset)
     yield cine(slice_frames, subject=subject, dataset=dataset, slice_id=slice_id(index))
 
@@ -76,13 +76,7 @@ def arrange(folder: pathlib.Path, root: pathlib.Path) -> tuple[Slices, list[Faul
   Faults name files relative to `root`: unreadable files and pixels, frames or slices that are missing, frames of
   another size, and trigger times that do not increase.
   """
-  frames_, found = [], []
-  for path in sorted(folder.glob('*.dcm')):
-    try:
-      frames_.append(_header(path))
-    except (OSError, ValueError, AttributeError, TypeError, pydicom.errors.InvalidDicomError) as error:
-      found.append(Fault(str(path.relative_to(root)), 'frame 0', f'not a single-frame cine image: {error}'))
-  slices = [_in_time(frames_of_slice) for frames_of_slice in _by_position(frames_)]
+  slices, found = _by_headers(folder, root)
   found += [fault for index, one in enumerate(slices) for fault in _slice_faults(one, index, root)]
   found += _study_faults(slices, str(folder.relative_to(root)))
   return slices, found
@@ -105,6 +99,17 @@ def cine(slice_frames: Sequence[Frame], *, subject: str, dataset: str, slice_id:
   )
 
 
+def _by_headers(folder: pathlib.Path, root: pathlib.Path) -> tuple[Slices, list[Fault]]:
+  """Returns the frames in order, and a fault for each file that is no frame; no pixels are read."""
+  frames_, found = [], []
+  for path in sorted(folder.glob('*.dcm')):
+    try:
+      frames_.append(_header(path))
+    except (OSError, ValueError, AttributeError, TypeError, pydicom.errors.InvalidDicomError) as error:
+      found.append(Fault(str(path.relative_to(root)), 'frame 0', f'not a single-frame cine image: {error}'))
+  return [_in_time(frames_of_slice) for frames_of_slice in _by_position(frames_)], found
+
+
 def _header(path: pathlib.Path) -> Frame:
   header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS))
   missing = [
@@ -116,15 +121,18 @@ def _header(path: pathlib.Path) -> Frame:
     raise ValueError(f'wrong channel count: {header.SamplesPerPixel} samples a pixel, expected 1')
   if int(header.get('NumberOfFrames') or 1) != 1:
     raise ValueError(f'file holds {header.NumberOfFrames} frames, expected one file a frame')
+  spacing = [float(v) for v in header.get('PixelSpacing') or (math.nan, math.nan)]
+  if min(spacing) <= 0:
+    raise ValueError(f'pixel spacing {spacing} mm is not positive')
   along_row, along_column = np.reshape(np.asarray(header.ImageOrientationPatient, float), (2, 3))
-  trigger, spacing = header.get('TriggerTime'), header.get('PixelSpacing') or (math.nan, math.nan)
+  trigger = header.get('TriggerTime')
   return Frame(
     path=path,
     position=float(np.dot(np.cross(along_row, along_column), np.asarray(header.ImagePositionPatient, float))),
     trigger=None if trigger in (None, '') else float(trigger),
     instance=int(header.get('InstanceNumber') or 0),
     shape=(int(header.Rows), int(header.Columns)),
-    spacing=(float(spacing[0]), float(spacing[1])),
+    spacing=(spacing[0], spacing[1]),
   )
 
 
@@ -197,6 +205,6 @@ def _study_faults(slices: Slices, folder: str) -> list[Fault]:
 
 
 def _pixels(path: pathlib.Path) -> np.ndarray:
-  image = pydicom.dcmread(path, specific_tags=None)
+  image = pydicom.dcmread(path)
   slope, intercept = float(image.get('RescaleSlope') or 1), float(image.get('RescaleIntercept') or 0)
   return image.pixel_array.astype(np.float32) * np.float32(slope) + np.float32(intercept)

@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import math
 import pathlib
+import zlib
 from collections.abc import Iterator, Mapping
 
 import nibabel as nib
@@ -58,7 +59,7 @@ def scan(path: pathlib.Path, root: pathlib.Path, channels: int | None = None) ->
       return Scan((), (Fault(file, '', rule),))
     settings = _settings(path)
     found = _faults(path, root, image, settings, channels)
-  except (OSError, EOFError, nib.filebasedimages.ImageFileError, json.JSONDecodeError) as error:
+  except (OSError, EOFError, ValueError, zlib.error, nib.filebasedimages.ImageFileError) as error:
     return Scan((), (Fault(file, '', f'not readable ({" ".join(str(error).split())})'),))
   return Scan(tuple((dataset, name) for name in _slice_ids(slice_id, image.shape[2])), tuple(found))
 
@@ -149,6 +150,8 @@ def _slice_ids(slice_id: str, count: int) -> list[str]:
 def _settings(path: pathlib.Path) -> dict:
   beside = _beside(path, 'video', '.json')
   stated = json.loads(beside.read_text()) if beside.exists() else {}
+  if not isinstance(stated, dict):
+    raise ValueError(f'{beside.name} does not hold one JSON object')
   return {'venc': checks.DEFAULT_VENC, 'level': ''} | stated
 
 
@@ -179,6 +182,9 @@ def _faults(path: pathlib.Path, root: pathlib.Path, image, settings: dict, chann
   if wrong:
     return wrong
   found = checks.settings_faults(file, '', settings['venc'], (1.0, 1.0))
+  beyond = [frame for frame in settings.get('annotated', ()) if frame not in range(image.shape[3])]
+  if beyond:
+    found.append(Fault(file, '', f'`annotated` names {frames(beyond)}, but the video has {image.shape[3]} frames'))
   video, mask_path = _video(image), _mask_path(path)
   names = _slice_ids(_ids(path)[1], image.shape[2])
   for z, name in enumerate(names):
