@@ -120,7 +120,12 @@ def draw_visit(rng: np.random.Generator, *, offset: float) -> Visit:
   """Returns one visit; the heart lies up to `offset` mm from the image centre along either axis."""
   uniform = rng.uniform
   return Visit(
-    timing=timing(uniform(0.72, 1.18), a_wave=uniform(0.865, 0.895)),
+    timing=timing(
+      uniform(0.72, 1.18),
+      systole=uniform(0.105, 0.135),
+      filling=uniform(0.113, 0.127),
+      a_wave=uniform(0.865, 0.895),
+    ),
     centre=(uniform(-offset, offset), uniform(-offset, offset)),
     angle=uniform(-0.3, 0.3),
     slice_shift=uniform(-0.03, 0.03),
@@ -178,12 +183,12 @@ def _draw_heart(rng, mirrored):
     inner_harmonics=_draw_harmonics(rng, (0.02, 0.02, 0.014, 0.010, 0.008, 0.006)),
     thickness_harmonics=_draw_harmonics(rng, (0.07, 0.05, 0.04, 0.03)),
     systolic_ratio=uniform(0.65, 0.69),
-    squeeze_widths=(uniform(0.042, 0.047), uniform(0.062, 0.068), uniform(0.030, 0.034), uniform(0.028, 0.032)),
+    squeeze_widths=(uniform(0.040, 0.046), uniform(0.062, 0.068), uniform(0.031, 0.034), uniform(0.028, 0.032)),
     squeeze_atrial=uniform(0.20, 0.27),
     descent=uniform(12.6, 13.5),
     descent_mid=uniform(0.61, 0.66),
     descent_apex=uniform(0.200, 0.214),
-    descent_widths=(uniform(0.038, 0.043), uniform(0.060, 0.065), uniform(0.0225, 0.0255), uniform(0.033, 0.036)),
+    descent_widths=(uniform(0.039, 0.048), uniform(0.060, 0.065), uniform(0.0218, 0.0260), uniform(0.033, 0.036)),
     descent_atrial=uniform(0.36, 0.41),
     length=uniform(48, 56),
     compressibility=uniform(0.0, 0.05),

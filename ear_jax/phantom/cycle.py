@@ -60,10 +60,13 @@ class Cycle:
     return area, width, np.mod(np.asarray(t, float), 1.0)[..., None, None] - centre - _IMAGES
 
 
-def timing(rr: float, *, a_wave: float = 0.88) -> Timing:
-  """Returns the wave times of a heart with RR interval `rr` in s; systole takes a larger share of a short cycle."""
+def timing(rr: float, *, systole: float = 0.12, filling: float = 0.12, a_wave: float = 0.88) -> Timing:
+  """Returns the wave times of a heart with RR interval `rr` in s; systole takes a larger share of a short cycle.
+
+  `systole` and `a_wave` are the times of their peaks, `filling` the time from end systole to the E wave, in cycles.
+  """
   end_systole = 0.35 * rr**-0.35
-  return Timing(rr, 0.05, 0.12, 0.68 * end_systole, end_systole, end_systole + 0.12, a_wave)
+  return Timing(rr, 0.05, systole, 0.68 * end_systole, end_systole, end_systole + filling, a_wave)
 
 
 def pump(

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from ear_jax.analysis.aggregate import hierarchy, summarise
+from ear_jax.files import write_text
 from ear_jax.report import figures, tables
 from ear_jax.report.figures import Case
 
@@ -72,9 +73,9 @@ def write_report(
   (output / 'metrics.json').unlink(missing_ok=True)
   tables.write_csv(output / 'per_frame.csv', tables.per_frame_table(rows))
   tables.write_csv(output / 'per_subject.csv', tables.per_subject_table(rows))
-  tables.write_text(output / 'summary.md', tables.markdown(summary))
+  write_text(output / 'summary.md', tables.markdown(summary))
   _write_pictures(output, rows, roles, found)
-  tables.write_text(output / 'metrics.json', metrics)
+  write_text(output / 'metrics.json', metrics)
   return content
 
 

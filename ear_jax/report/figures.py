@@ -20,7 +20,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ear_jax.analysis.aggregate import LEVELS
 from ear_jax.analysis.segmentation import distance_unit, frame_metrics
-from ear_jax.report.files import replacing
+from ear_jax.files import replacing
 from ear_jax.report.overlay import LEGEND, grey, heart_window, overlay_image
 
 _TEXT, _SMALL, _INK, _FAINT = 9, 7.5, '#222222', '#9a9a9a'

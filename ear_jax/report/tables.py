@@ -20,7 +20,7 @@ from rich.table import Table
 
 from ear_jax.analysis.aggregate import hierarchy, metric_columns
 from ear_jax.analysis.segmentation import CASES, DISTANCES
-from ear_jax.report.files import replacing
+from ear_jax.files import replacing
 
 _LABELS = {'dice': 'Dice', 'iou': 'IoU', 'ppv': 'PPV', 'closed_ring': 'closed ring', 'cine_dice': 'cine Dice'}
 _AT_LEVELS = ('dice', 'hd95', 'nsd', 'closed_ring')  # the others are in metrics.json
@@ -45,12 +45,6 @@ def strict_json(content: Mapping) -> str:
     return json.dumps(content, indent=2, allow_nan=False) + '\n'
   except ValueError as error:
     raise ValueError(f'{error}; write None for an undefined value') from error
-
-
-def write_text(path: str | os.PathLike, text: str) -> None:
-  """Writes UTF-8 text with line feeds, on every system."""
-  with replacing(path) as temporary:
-    temporary.write_text(text, encoding='utf-8', newline='\n')
 
 
 def write_csv(path: str | os.PathLike, table: pd.DataFrame) -> None:

@@ -23,3 +23,9 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     os.replace(temporary, path)
   finally:
     temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+  """Writes UTF-8 text with line feeds, on every system; see `replacing`."""
+  with replacing(path) as temporary:
+    temporary.write_text(text, encoding='utf-8', newline='\n')

@@ -1,0 +1,62 @@
+"""How every entry point starts: flags, devices, and one helpful sentence instead of a traceback for a user's mistake."""
+
+from __future__ import annotations
+
+import logging as python_logging
+import os
+import sys
+from collections.abc import Callable
+
+import jax
+from absl import app, flags, logging
+
+from ear_jax.errors import UserError
+
+
+def run(main: Callable[[], None]) -> None:
+  """Parses the flags, calls `main()` and exits: 0 when done, 1 for a `UserError` and 2 for wrong flags, said in a line."""
+  try:
+    app.run(lambda _: _call(main), flags_parser=_parse)
+  except UserError as fault:
+    _stop(str(fault), 1)
+
+
+def _parse(argv: list[str]) -> list[str]:
+  try:
+    rest = flags.FLAGS(argv)
+  except (AttributeError, KeyError, TypeError, ValueError, FileNotFoundError, flags.Error) as fault:
+    # ml_collections raises plain Python errors for an unknown key or a wrong type.
+    _stop(' '.join(str(a) for a in fault.args) or repr(fault), 2)
+  if len(rest) > 1:
+    _stop(f'unexpected argument {rest[1]!r}: options begin with --', 2)
+  return rest
+
+
+def _call(main: Callable[[], None]) -> None:
+  logging.set_verbosity(logging.INFO)
+  # Orbax and grain tell of their every step at the level that our own lines use.
+  logging.get_absl_handler().addFilter(_ours)
+  main()
+
+
+def _ours(record: python_logging.LogRecord) -> bool:
+  return record.levelno > python_logging.INFO or f'{os.sep}ear_jax{os.sep}' in record.pathname
+
+
+def _stop(sentence: str, status: int) -> None:
+  print(f'error: {sentence}', file=sys.stderr)
+  sys.exit(status)
+
+
+def request_cpu_devices(batch_size: int, requested: int) -> None:
+  """Splits the CPU into virtual devices, before jax is first used; without effect where there is an accelerator.
+
+  XLA's convolutions use one thread each, so a device a core keeps all cores busy.
+
+  Args:
+    batch_size: cines a step; when `requested` is 0 the number of devices divides it (0 is divided by any number).
+    requested: number of devices; 0: one a core.
+  """
+  cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
+  count = requested or max(n for n in range(1, cores + 1) if batch_size % n == 0)
+  jax.config.update('jax_num_cpu_devices', count)

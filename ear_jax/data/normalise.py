@@ -1,0 +1,37 @@
+"""The network's input from physical values: one piece of code for training, evaluation and prediction."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ear_jax.errors import UserError
+
+PERCENTILES = (1.0, 99.0)
+
+
+def normalise(video: np.ndarray, venc: tuple[float, float, float] | None, method: str = 'robust') -> np.ndarray:
+  """Returns the network's input, float32 of the same shape.
+
+  'robust': the magnitude less its median, over half the distance between its 1st and 99th percentile, so that the bulk
+  lies in about [-1, 1] whatever a scanner's scaling; velocities as `v / venc`, in [-1, 1), where the two in-plane
+  components share the larger venc so that they remain a vector under rotation.
+  'joint': one mean and standard deviation over all pixels, frames and channels, as in the released code.
+
+  Args:
+    video: `[T, H, W, C]`, magnitude and velocities in cm/s.
+    venc: cm/s for each velocity channel; None when C = 1.
+    method: 'robust' or 'joint'.
+  """
+  video = np.asarray(video, np.float32)
+  if method == 'joint':
+    return (video - video.mean()) / max(float(video.std()), 1e-6)
+  if method != 'robust':
+    raise UserError(f"config.data.normalise {method!r} is not 'robust' or 'joint'")
+  magnitude = video[..., :1]
+  low, middle, high = np.percentile(magnitude[:, ::2, ::2], (PERCENTILES[0], 50.0, PERCENTILES[1]))
+  magnitude = (magnitude - np.float32(middle)) / np.float32(max((high - low) / 2, 1e-6))
+  if video.shape[-1] == 1:
+    return magnitude
+  in_plane = max(venc[0], venc[1])
+  velocity = video[..., 1:] / np.asarray((in_plane, in_plane, venc[2]), np.float32)
+  return np.concatenate([magnitude, velocity], axis=-1)

@@ -1,0 +1,169 @@
+"""Training batches from a TFDS data set through grain, without TensorFlow.
+
+Shuffling and augmentation are functions of (seed, epoch, position), so the iterator's whole state is one number: a
+resumed run draws the very batches that an unbroken one would.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import hashlib
+import pathlib
+from collections.abc import Sequence
+
+import grain
+import numpy as np
+import tensorflow_datasets as tfds
+from ml_collections import ConfigDict
+
+from ear_jax.cine import Cine
+from ear_jax.data.augment import augment
+from ear_jax.data.normalise import normalise
+from ear_jax.data.records import decode_cine, decode_text
+from ear_jax.errors import UserError
+
+_EPOCHS = 10**6  # more than any run; grain's own endless repeat overflows when batched by 1
+_IDS = ('subject', 'dataset', 'slice_id', 'level')
+
+
+@dataclasses.dataclass(frozen=True)
+class DataSet:
+  """A built TFDS data set with the ids of its records.
+
+  Attributes:
+    source: random access to the examples.
+    ids: for each record, (subject, dataset, slice_id, level).
+    hash: first 12 hexadecimal digits of a SHA-256 over name, version and ids.
+  """
+
+  source: Sequence
+  ids: tuple[tuple[str, str, str, str], ...]
+  hash: str
+
+  @property
+  def subjects(self) -> tuple[str, ...]:
+    """Sorted ids of all subjects."""
+    return tuple(sorted({subject for subject, *_ in self.ids}))
+
+  def records_of(self, subjects: Sequence[str]) -> list[int]:
+    """Returns the positions of the records of some subjects, ordered by dataset and slice."""
+    chosen = [i for i, (subject, *_) in enumerate(self.ids) if subject in set(subjects)]
+    return sorted(chosen, key=lambda i: self.ids[i][1:])
+
+  def cine(self, record: int) -> Cine:
+    """Returns one cine."""
+    return decode_cine(self.source[record])
+
+
+def open_data_set(config: ConfigDict) -> DataSet:
+  """Returns the data set `config.data.name` under `config.data.dir`.
+
+  Raises: UserError when it has not been built there, naming the command that builds it.
+  """
+  folder = pathlib.Path(config.data.dir).expanduser() / config.data.name
+  versions = sorted(p for p in folder.glob('*') if (p / 'dataset_info.json').exists())
+  if not versions:
+    name, _, variant = config.data.name.partition('/')
+    raise UserError(
+      f'no data set in {folder}: build it with `tfds build data_builders/{name} --config={variant} '
+      f'--data_dir={config.data.dir}`, or set --config.data.dir to where it is'
+    )
+  builder = tfds.builder_from_directory(versions[-1])
+  names = dict.fromkeys(('video', 'mask'), tfds.decode.SkipDecoding())  # pixels are most of the work
+  ids = tuple(
+    tuple(decode_text(example[key]) for key in _IDS)
+    for example in builder.as_data_source(split='train', decoders=names)
+  )
+  text = repr((builder.info.full_name, sorted(ids)))
+  digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+  return DataSet(builder.as_data_source(split='train'), ids, digest)
+
+
+class _Records:
+  """The chosen records as a grain source, kept in memory when they fit into `budget` bytes."""
+
+  def __init__(self, data: DataSet, records: list[int], budget: float):
+    self._data, self._records = data, records
+    size = sum(x.nbytes for x in data.source[records[0]].values() if isinstance(x, np.ndarray))
+    self._kept = {} if size * len(records) <= budget else None
+
+  def __len__(self) -> int:
+    return len(self._records)
+
+  def __repr__(self) -> str:
+    # grain puts this into its checkpoint and compares on restore: the same records, not the same object.
+    return f'{type(self).__name__}({self._data.hash}, {self._records})'
+
+  def __getitem__(self, position: int) -> dict:
+    record = self._records[position]
+    if self._kept is None:
+      return self._data.source[record]
+    if record not in self._kept:
+      self._kept[record] = self._data.source[record]
+    return self._kept[record]
+
+
+def training_batches(
+  data: DataSet, subjects: Sequence[str], config: ConfigDict, *, devices: int, process: int = 0, processes: int = 1
+) -> grain.DatasetIterator:
+  """Returns an endless, checkpointable iterator over augmented batches.
+
+  A batch holds `video` float32 `[D, B, T, size, size, C]`, `mask` uint8 `[D, B, T, size, size]` and `annotated` bool
+  `[D, B, T]`, D * B = `config.batch_size`.
+
+  Args:
+    data: the open data set.   subjects: whose cines to draw.   config: the whole configuration.
+    devices: D, local devices.   process, processes: which share of the records is drawn here.
+
+  Raises: UserError when cines differ in their number of frames, so that they cannot share a batch.
+  """
+  records = data.records_of(subjects)
+  source = _Records(data, records, config.data.cache_gb * 1e9)
+  per_device = config.batch_size // devices
+  dataset = (
+    grain.MapDataset.source(source)
+    .seed(config.seed)
+    .shuffle()[process::processes]
+    .repeat(_EPOCHS)
+    .random_map(lambda example, rng: _prepare(example, config, rng))
+    .batch(per_device, batch_fn=_stack)
+    .batch(devices)
+  )
+  options = grain.ReadOptions(num_threads=config.data.threads, prefetch_buffer_size=config.data.prefetch)
+  return iter(dataset.to_iter_dataset(options))
+
+
+def _prepare(example: dict, config: ConfigDict, rng: np.random.Generator) -> dict:
+  """One training example: decoded, normalised, augmented, cut to the window."""
+  cine = decode_cine(example)
+  video = network_input(cine, config)
+  video, mask = augment(video, cine.mask, config.augment, rng, size=config.data.crop, shift=config.data.shift)
+  return {'video': video, 'mask': mask, 'annotated': cine.annotated}
+
+
+def network_input(cine: Cine, config: ConfigDict) -> np.ndarray:
+  """Returns the normalised picture `[T, H, W, C]` with the channels that the configuration asks for."""
+  check_channels(cine, config.data.channels)
+  if config.data.channels == 1:
+    return normalise(cine.video[..., :1], None, config.data.normalise)
+  return normalise(cine.video, cine.venc, config.data.normalise)
+
+
+def check_channels(cine: Cine, channels: int) -> None:
+  """Raises UserError when a configuration asks for velocities that a cine does not have."""
+  if channels not in (1, 4) or channels > cine.video.shape[-1]:
+    raise UserError(
+      f'config.data.channels is {channels}, but cine {cine.name} has {cine.video.shape[-1]}: '
+      'use 1 for magnitude only, 4 for magnitude and velocity'
+    )
+
+
+def _stack(examples: Sequence[dict]) -> dict:
+  frames = collections.Counter(len(e['annotated']) for e in examples)
+  if len(frames) > 1:
+    raise UserError(
+      f'cines of {" and ".join(map(str, sorted(frames)))} frames cannot share a batch: train with '
+      '--config.batch_size=1 a device, or build a data set of one frame count'
+    )
+  return {key: np.stack([e[key] for e in examples]) for key in examples[0]}

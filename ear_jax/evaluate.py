@@ -1,0 +1,151 @@
+"""Scores a trained network: `python -m ear_jax.evaluate --workdir runs/ear3d [--split test] [--checkpoint best]`.
+
+Restores a checkpoint, segments every cine of the split and writes numbers, tables and pictures into
+`<workdir>/evaluation_<split>` (or `--output`). Subjects that the network was trained on are refused.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections.abc import Iterator
+
+import jax
+import numpy as np
+import pandas as pd
+from absl import flags
+from ml_collections import ConfigDict
+from rich.console import Console
+from rich.progress import track
+
+from ear_jax import cli
+from ear_jax.cine import MAGNITUDE
+from ear_jax.data.pipeline import DataSet, open_data_set
+from ear_jax.data.splits import Split
+from ear_jax.errors import UserError
+from ear_jax.inference import Predictor, score, to_mask
+from ear_jax.models import build_model
+from ear_jax.report import tables
+from ear_jax.report.evaluation import extremes, write_report
+from ear_jax.report.figures import Case
+from ear_jax.training.checkpoint import Checkpoints
+from ear_jax.training.optim import make_optimizer
+from ear_jax.training.parallel import Placement
+from ear_jax.training.state import TrainState, create_state
+
+_WORKDIR = flags.DEFINE_string('workdir', None, 'Working directory of the training run.')
+_SPLIT = flags.DEFINE_string('split', 'test', "Subjects to score: 'test', 'validation', 'train' or 'all'.")
+_CHECKPOINT = flags.DEFINE_string('checkpoint', 'best', "'best' by validation Dice, 'latest', or a step.")
+_OUTPUT = flags.DEFINE_string('output', None, 'Folder to write; default <workdir>/evaluation_<split>.')
+_DATA_DIR = flags.DEFINE_string('data_dir', None, 'Where the data set is, if it has moved since training.')
+_ALLOW_TRAINING = flags.DEFINE_bool('allow_training_subjects', False, 'Score subjects that were trained on.')
+
+
+def evaluate(
+  workdir: pathlib.Path,
+  output: pathlib.Path,
+  *,
+  part: str = 'test',
+  checkpoint: str = 'best',
+  data_dir: str | None = None,
+  allow_training_subjects: bool = False,
+) -> dict:
+  """Scores one checkpoint on one part of the split and returns what `metrics.json` holds.
+
+  Raises: UserError when the run, the checkpoint or the data set is missing, or the part holds training subjects.
+  """
+  config, split = load_run(workdir)
+  if data_dir is not None:
+    config.data.dir = data_dir
+  subjects = split.subjects(part)
+  trained = sorted(set(subjects) & set(split.train))
+  if trained and not allow_training_subjects:
+    raise UserError(
+      f'split {part!r} holds subjects {", ".join(trained)}, which the network was trained on: scores would be '
+      'optimistic. Use --split=test, or --allow_training_subjects'
+    )
+  data = open_data_set(config)
+  records = data.records_of(subjects)
+  if not records:
+    raise UserError(f'no cine of split {part!r} is in {config.data.name}: the split has subjects {subjects}')
+  placement = Placement(jax.local_devices())
+  state = restore_state(config, workdir, checkpoint, placement)
+  predictor = Predictor(build_model(config.model), config, placement)
+  scores, masks = [], {}
+  cines = (data.cine(record) for record in records)
+  results = predictor(placement.replicate(state.variables), cines)
+  for cine, probability in track(results, f'scoring {part}', len(records), console=Console(stderr=True)):
+    masks[cine.name] = to_mask(probability)
+    scores.append(score(cine, masks[cine.name], surface=True))
+  rows = pd.concat(scores, ignore_index=True)
+  manifest = json.loads((workdir / 'manifest.json').read_text())
+  manifest |= {'split': part, 'subjects': list(subjects), 'step': int(state.step), 'trained_on': trained}
+  manifest |= {'data': config.data.name, 'tta': config.eval.tta}
+  return write_report(output, rows, _cases(data, records, masks, rows), manifest)
+
+
+def load_run(workdir: pathlib.Path) -> tuple[ConfigDict, Split]:
+  """Returns the configuration and split that a training run saved."""
+  try:
+    config = ConfigDict(json.loads((workdir / 'config.json').read_text()))
+    return config, Split.from_json((workdir / 'split.json').read_text())
+  except FileNotFoundError as fault:
+    raise UserError(f'{workdir} holds no training run ({fault.filename} is missing): give the --workdir of one') from None
+
+
+def restore_state(config: ConfigDict, workdir: pathlib.Path, which: str, placement: Placement) -> TrainState:
+  """Returns the saved state of the 'best' or 'latest' checkpoint, or of a step."""
+  shapes = jax.eval_shape(
+    lambda: create_state(
+      build_model(config.model),
+      make_optimizer(config.optimizer, config.steps),
+      config.data.channels,
+      config.seed,
+      size=config.data.crop,
+      ema=config.optimizer.ema_decay > 0,
+    )
+  )
+  if not (workdir / 'checkpoints').is_dir():
+    raise UserError(f'{workdir} holds no checkpoint yet: train until the first validation')
+  with Checkpoints(workdir / 'checkpoints') as checkpoints:
+    step = {'best': checkpoints.best, 'latest': checkpoints.latest}.get(which, which)
+    if step is None or not str(step).isdigit() or int(step) not in checkpoints.steps:
+      raise UserError(f"checkpoint {which!r} is not in {workdir}: choose 'best', 'latest' or one of {checkpoints.steps}")
+    return checkpoints.restore(int(step), placement.abstract(shapes))
+
+
+def _cases(data: DataSet, records: list[int], masks: dict[str, np.ndarray], rows: pd.DataFrame) -> Iterator[Case]:
+  """Yields pictures of the best, median and worst cine, reading only those again."""
+  wanted = {name for name, _ in extremes(rows).values()}
+  for record in records:
+    _, dataset, slice_id, _ = data.ids[record]
+    if f'{dataset}/{slice_id}' in wanted:
+      cine = data.cine(record)
+      yield Case(
+        cine.name, cine.video[..., MAGNITUDE], masks[cine.name], cine.mask, cine.annotated, cine.spacing
+      )
+
+
+def main() -> None:
+  """Reads the flags, evaluates and prints the tables."""
+  if _WORKDIR.value is None:
+    raise UserError('give --workdir, the folder of a training run')
+  workdir = pathlib.Path(_WORKDIR.value).expanduser()
+  output = pathlib.Path(_OUTPUT.value).expanduser() if _OUTPUT.value else workdir / f'evaluation_{_SPLIT.value}'
+  cli.request_cpu_devices(0, 0)
+  summary = evaluate(
+    workdir,
+    output,
+    part=_SPLIT.value,
+    checkpoint=_CHECKPOINT.value,
+    data_dir=_DATA_DIR.value,
+    allow_training_subjects=_ALLOW_TRAINING.value,
+  )
+  console = Console()
+  console.print(tables.terminal(summary))
+  console.print(f'pictures and tables: {output}')
+  console.print(f'subject-mean Dice on {_SPLIT.value}: {summary["metrics"]["dice"]["mean"]:.4f}')
+
+
+if __name__ == '__main__':
+  cli.run(main)

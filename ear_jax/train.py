@@ -1,0 +1,190 @@
+"""Trains a network: `python -m ear_jax.train --config configs/ear3d.py --workdir runs/ear3d [--config.x.y=v]`.
+
+The working directory receives `config.json`, `split.json`, `manifest.json`, `metrics.jsonl`, TensorBoard events and
+checkpoints. The same command again resumes where the last checkpoint stands, bit for bit.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import time
+
+import jax
+import numpy as np
+import pandas as pd
+from absl import flags, logging
+from ml_collections import ConfigDict, config_flags
+
+from ear_jax import cli
+from ear_jax.analysis.aggregate import subject_mean_dice
+from ear_jax.data.pipeline import DataSet, open_data_set, training_batches
+from ear_jax.data.splits import Split, make_split
+from ear_jax.errors import UserError
+from ear_jax.files import write_text
+from ear_jax.inference import Predictor, score, to_mask
+from ear_jax.models import build_model
+from ear_jax.training.checkpoint import Checkpoints
+from ear_jax.training.manifest import hash_config, make_manifest
+from ear_jax.training.optim import make_optimizer, make_schedule
+from ear_jax.training.parallel import AXIS, Placement, devices_for
+from ear_jax.training.state import TrainState, count_parameters, create_state
+from ear_jax.training.steps import make_train_step
+from ear_jax.training.writers import MetricWriter, ProgressLine
+
+_CONFIG = config_flags.DEFINE_config_file('config', None, 'Configuration file, see configs/.', lock_config=True)
+_WORKDIR = flags.DEFINE_string('workdir', None, 'Where checkpoints and logs go; a run that is there is resumed.')
+
+
+def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path) -> tuple[TrainState, dict]:
+  """Trains to `config.steps`, validating and saving on the way; resumes what `workdir` holds.
+
+  Returns: the final state, and a summary with `step`, `loss` and `validation_dice` (the best; None without folds).
+
+  Raises: UserError for a configuration or data that the user can mend; FloatingPointError when the loss is not finite.
+  """
+  placement = Placement(devices_for(config.batch_size, config.num_devices))
+  data = open_data_set(config)
+  split = _settle_split(make_split(data.subjects, config.split), workdir)
+  model, optimizer = build_model(config.model, AXIS), make_optimizer(config.optimizer, config.steps)
+  batches = training_batches(data, split.train, config, devices=len(placement.devices))
+  state = create_state(
+    # Parameters start outside pmap, where no device axis exists.
+    build_model(config.model), optimizer, config.data.channels, config.seed,
+    size=config.data.crop, ema=config.optimizer.ema_decay > 0,
+  )
+  _write_run(config, workdir, data, split, count_parameters(state.params))
+
+  step_fn = make_train_step(model, optimizer, config.loss, ema_decay=config.optimizer.ema_decay, axis_name=AXIS)
+  train_step = placement.pmap_step(step_fn)
+  predictor = Predictor(model, config, placement)
+  with Checkpoints(workdir / 'checkpoints') as checkpoints:
+    abstract = placement.abstract(state)
+    if checkpoints.latest is None:
+      state = placement.replicate(state)
+    else:
+      state = checkpoints.restore(checkpoints.latest, abstract, batches)
+      logging.info('resuming at step %d', int(state.step))
+
+    def validate(state: TrainState) -> float | None:
+      return validation_dice(predictor, state, data, split)
+
+    state, loss, best = _loop(config, workdir, state, batches, train_step, placement, checkpoints, validate)
+  return state, {'step': int(state.step), 'loss': loss, 'validation_dice': best}
+
+
+def _loop(config, workdir, state, batches, train_step, placement, checkpoints, validate):
+  """Evaluate, save, next batch, step, log.
+
+  A checkpoint is written before the next batch is drawn, so that state and iterator agree. The figures of a step are
+  read after the next one was dispatched: the device is never idle, and never more than one step ahead.
+  """
+  first, last = int(state.step), config.steps
+  schedule = make_schedule(config.optimizer, -(-last // config.optimizer.accumulate))
+  pending, loss, best, shown = None, float('nan'), None, {}
+  with MetricWriter(workdir, first) as writer, ProgressLine(last, first, config.log_every) as progress:
+    clock = _Clock()
+    for step in range(first, last + 1):
+      if step > first and (step % config.eval.every == 0 or step == last):
+        dice = validate(state)
+        checkpoints.save(state, batches, dice)
+        if dice is not None:
+          best = max(dice, best or 0.0)
+          shown['validation_dice'] = dice
+          writer.write(step, {'validation_dice': dice})
+          progress.say(f'step {step}: validation Dice {dice:.4f}')
+        clock.restart()
+      if step < last:
+        waiting = time.perf_counter()
+        batch = placement.shard(next(batches))
+        clock.waited += time.perf_counter() - waiting
+        state, metrics = train_step(state, batch)
+      if pending is not None:
+        loss = _finite(pending, step)
+        clock.steps += 1
+        if step % config.log_every == 0 or step == last:
+          scalars = {k: float(v) for k, v in pending.items()} | clock.read()
+          scalars['learning_rate'] = float(schedule((step - 1) // config.optimizer.accumulate))
+          writer.write(step, scalars)
+          shown = {k: scalars[k] for k in ('loss', 'dice', 'seconds_per_step', 'wait_share')} | {
+            k: v for k, v in shown.items() if k == 'validation_dice'
+          }
+        progress.update(step, shown)
+      pending = metrics if step < last else None
+  return state, loss, best
+
+
+class _Clock:
+  """Wall time per step, and the share of it spent waiting for data, since it was last read."""
+
+  def __init__(self):
+    self.restart()
+
+  def restart(self):
+    self._start, self.steps, self.waited = time.perf_counter(), 0, 0.0
+
+  def read(self) -> dict[str, float]:
+    seconds = time.perf_counter() - self._start
+    figures = {'seconds_per_step': seconds / max(self.steps, 1), 'wait_share': self.waited / max(seconds, 1e-9)}
+    self.restart()
+    return figures
+
+
+def _finite(metrics: dict, step: int) -> float:
+  loss = float(jax.device_get(metrics['loss']))
+  if not np.isfinite(loss):
+    raise FloatingPointError(
+      f'the loss is {loss} at step {step}: try a smaller --config.optimizer.learning_rate, '
+      '--config.optimizer.clip_norm=1, or --config.model.dtype=float32; the checkpoint before it is sound'
+    )
+  return loss
+
+
+def validation_dice(predictor: Predictor, state: TrainState, data: DataSet, split: Split) -> float | None:
+  """Returns whole-slice Dice averaged frame, slice, dataset, subject, by the evaluation's own code; None without a fold."""
+  if not split.validation:
+    return None
+  cines = (data.cine(record) for record in data.records_of(split.validation))
+  scores = [score(cine, to_mask(p), surface=False) for cine, p in predictor(state.variables, cines)]
+  return subject_mean_dice(pd.concat(scores))
+
+
+def _settle_split(split: Split, workdir: pathlib.Path) -> Split:
+  """Writes the split, or checks it against the one that the run began with."""
+  path = workdir / 'split.json'
+  if path.exists() and Split.from_json(path.read_text()) != split:
+    raise UserError(f'{path} holds another split than this configuration and data give: use a new --workdir')
+  write_text(path, split.to_json())
+  return split
+
+
+def _write_run(config, workdir, data, split, parameters):
+  path = workdir / 'config.json'
+  if path.exists() and json.loads(path.read_text()) != json.loads(config.to_json()):
+    logging.warning('the configuration differs from the one that began this run (%s); going on with the new one', path)
+  write_text(path, config.to_json(sort_keys=True, indent=2))
+  write_text(workdir / 'manifest.json', json.dumps(make_manifest(config, data.hash, split.hash, parameters), indent=2))
+  logging.info(
+    '%s: %.2f M parameters; %d training, %d validation, %d test subjects; configuration %s',
+    config.model.name, parameters / 1e6, len(split.train), len(split.validation), len(split.test), hash_config(config),
+  )
+
+
+def main() -> None:
+  """Reads the flags and trains."""
+  if _CONFIG.value is None or _WORKDIR.value is None:
+    raise UserError('give --config (a file in configs/) and --workdir (a folder for this run)')
+  config, workdir = _CONFIG.value, pathlib.Path(_WORKDIR.value).expanduser()
+  cli.request_cpu_devices(config.batch_size, config.cpu_devices)
+  workdir.mkdir(parents=True, exist_ok=True)
+  try:
+    _, summary = train_and_evaluate(config, workdir)
+  except FloatingPointError as fault:
+    raise UserError(str(fault)) from fault
+  best = summary['validation_dice']
+  found = 'no validation fold' if best is None else f'best validation Dice {best:.4f}'
+  logging.info('done: step %d, loss %.4f, %s', summary['step'], summary['loss'], found)
+
+
+if __name__ == '__main__':
+  cli.run(main)

@@ -1,0 +1,85 @@
+"""Checkpoints of state and input iterator by Orbax: the latest to resume from, the best to evaluate."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+import grain
+import orbax.checkpoint as ocp
+
+from ear_jax.errors import UserError
+from ear_jax.training.state import TrainState
+
+_METRIC = 'validation_dice'
+
+
+class Checkpoints:
+  """The checkpoints of one run, under `folder`; use as a context manager, since saving is asynchronous.
+
+  A checkpoint becomes visible by a rename once it is whole, so a killed run leaves none that is half-written.
+  """
+
+  def __init__(self, folder: pathlib.Path):
+    managers = ocp.checkpoint_managers
+    score = lambda metrics: metrics.get(_METRIC, -1.0)  # noqa: E731
+    options = ocp.CheckpointManagerOptions(
+      # best_step() asks best_fn, what is kept is the policy's affair: both are needed.
+      best_fn=score,
+      preservation_policy=managers.AnyPreservationPolicy(
+        [managers.LatestN(1), managers.BestN(get_metric_fn=score, n=1)]
+      ),
+    )
+    self._manager = ocp.CheckpointManager(folder.resolve(), options=options)
+
+  def __enter__(self) -> Checkpoints:
+    return self
+
+  def __exit__(self, *_) -> None:
+    self._manager.wait_until_finished()
+    self._manager.close()
+
+  @property
+  def latest(self) -> int | None:
+    """The last saved step, or None."""
+    return self._manager.latest_step()
+
+  @property
+  def steps(self) -> list[int]:
+    """All saved steps, ascending."""
+    return sorted(self._manager.all_steps())
+
+  @property
+  def best(self) -> int | None:
+    """The saved step with the highest validation Dice (the latest, if nothing was validated), or None."""
+    return self._manager.best_step()
+
+  def save(self, state: TrainState, iterator: grain.DatasetIterator, validation_dice: float | None) -> None:
+    """Saves step `state.step`, in the background; does nothing if it is saved already."""
+    step = int(state.step)
+    if step in self._manager.all_steps():
+      return
+    parts = ocp.args.Composite(state=ocp.args.StandardSave(state), data=grain.checkpoint.CheckpointSave(iterator))
+    self._manager.save(step, args=parts, metrics={} if validation_dice is None else {_METRIC: validation_dice})
+
+  def restore(self, step: int, abstract: Any, iterator: grain.DatasetIterator | None = None) -> TrainState:
+    """Returns the state of a step and, if an iterator is given, moves it to where it was.
+
+    Args:
+      step: a saved step.
+      abstract: shapes, dtypes and shardings of the state (`Placement.abstract`), so that a run saved on two devices
+        resumes on one.
+
+    Raises: UserError when the checkpoint does not fit the configuration.
+    """
+    parts = {'state': ocp.args.StandardRestore(abstract)}
+    if iterator is not None:
+      parts['data'] = grain.checkpoint.CheckpointRestore(iterator)
+    try:
+      return self._manager.restore(step, args=ocp.args.Composite(**parts))['state']
+    except ValueError as fault:
+      first_line = str(fault).splitlines()[0]
+      raise UserError(
+        f'checkpoint {step} in {self._manager.directory} does not fit this configuration ({first_line}): '
+        'give another --workdir, or the configuration saved beside the checkpoint'
+      ) from fault

@@ -1,0 +1,92 @@
+"""Where a run's numbers go: `metrics.jsonl` always, TensorBoard events beside it, a progress bar on a terminal."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import sys
+
+import tensorboardX
+from absl import logging
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ear_jax.files import write_text
+
+
+class MetricWriter:
+  """Appends scalars by step to `metrics.jsonl` and to TensorBoard event files in the same folder.
+
+  Args:
+    folder: the run's working directory.
+    step: the step resumed from; what an interrupted run wrote beyond it is dropped, since it will be written again.
+  """
+
+  def __init__(self, folder: pathlib.Path, step: int):
+    self._path = folder / 'metrics.jsonl'
+    _drop_lines_after(self._path, step)
+    self._lines = self._path.open('a')
+    self._events = tensorboardX.SummaryWriter(str(folder / 'tensorboard'), purge_step=step + 1 if step else None)
+
+  def write(self, step: int, scalars: dict[str, float]) -> None:
+    """Writes one line; a crash loses at most the line being written."""
+    self._lines.write(json.dumps({'step': step, **scalars}) + '\n')
+    self._lines.flush()
+    for name, value in scalars.items():
+      self._events.add_scalar(name, value, step)
+
+  def __enter__(self) -> MetricWriter:
+    return self
+
+  def __exit__(self, *_) -> None:
+    self._lines.close()
+    self._events.close()
+
+
+def read_metrics(folder: pathlib.Path) -> list[dict]:
+  """Returns the lines of `metrics.jsonl`, without a last one cut short by a kill."""
+  path = folder / 'metrics.jsonl'
+  if not path.exists():
+    return []
+  whole = [line for line in path.read_text().splitlines(keepends=True) if line.endswith('\n')]
+  return [json.loads(line) for line in whole]
+
+
+def _drop_lines_after(path: pathlib.Path, step: int) -> None:
+  kept = [line for line in read_metrics(path.parent) if line['step'] <= step]
+  write_text(path, ''.join(json.dumps(line) + '\n' for line in kept))
+
+
+class ProgressLine:
+  """A bar with step time, loss, Dice and time left on a terminal; plain log lines elsewhere."""
+
+  def __init__(self, steps: int, first: int, log_every: int):
+    self._steps, self._log_every = steps, log_every
+    self._bar = None
+    if sys.stderr.isatty():
+      columns = (TextColumn('training'), BarColumn(), MofNCompleteColumn(), TextColumn('{task.description}'))
+      self._bar = Progress(*columns, TimeRemainingColumn(), TextColumn('left'), transient=False)
+      self._task = self._bar.add_task('', total=steps, completed=first)
+
+  def __enter__(self) -> ProgressLine:
+    if self._bar:
+      self._bar.start()
+    return self
+
+  def __exit__(self, *_) -> None:
+    if self._bar:
+      self._bar.stop()
+
+  def update(self, step: int, scalars: dict[str, float]) -> None:
+    """Shows the figures of a step."""
+    text = '  '.join(f'{name} {value:.4g}' for name, value in scalars.items())
+    if self._bar:
+      self._bar.update(self._task, completed=step, description=text)
+    elif step % self._log_every == 0 or step == self._steps:
+      logging.info('step %d of %d  %s', step, self._steps, text)
+
+  def say(self, text: str) -> None:
+    """Prints a line above the bar."""
+    if self._bar:
+      self._bar.console.print(text)
+    else:
+      logging.info('%s', text)
