@@ -59,6 +59,29 @@ def taps_conv3d(x: jax.Array, kernel: jax.Array, time_padding: str) -> jax.Array
   return y.reshape(b, t, h, w, c_out)
 
 
+def matmul_conv2d(x: jax.Array, kernel: jax.Array) -> jax.Array:
+  """Returns the same-size 2-D convolution of `[B, H, W, C]` with `[kh, kw, C, F]` as one matrix product.
+
+  Inside a scan XLA:CPU has no fast convolution, and its gradient by the kernel is slower still; a product is fast.
+  The kh * kw shifted copies of the picture are held: for small pictures, such as those of the bottleneck.
+  """
+  kh, kw, c_in, c_out = kernel.shape
+  b, h, w, _ = x.shape
+  padded = jnp.pad(x, ((0, 0), (kh // 2,) * 2, (kw // 2,) * 2, (0, 0)))
+  shifted = [padded[:, i : i + h, j : j + w] for i in range(kh) for j in range(kw)]
+  columns = jnp.concatenate(shifted, axis=-1).reshape(b * h * w, kh * kw * c_in)
+  return (columns @ kernel.reshape(-1, c_out)).reshape(b, h, w, c_out)
+
+
+def conv2d_in_scan(x: jax.Array, kernel: jax.Array) -> jax.Array:
+  """Returns the same-size 2-D convolution of `[B, H, W, C]` in the form that is fast inside a scan."""
+
+  def native(x, kernel):
+    return jax.lax.conv_general_dilated(x, kernel, (1, 1), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC'))
+
+  return jax.lax.platform_dependent(x, kernel, cpu=matmul_conv2d, default=native)
+
+
 def conv3d(x: jax.Array, kernel: jax.Array, time_padding: str = 'zero') -> jax.Array:
   """Returns the same-size, stride-1 convolution of a video.
 

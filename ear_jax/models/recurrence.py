@@ -12,7 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from ear_jax.models.conv import Conv3D
+from ear_jax.models.conv import Conv3D, conv2d_in_scan
 
 
 class ConvLSTM(nn.Module):
@@ -62,7 +62,8 @@ class _Step(nn.Module):
   @nn.compact
   def __call__(self, carry, gates):
     c, h = carry
-    recurrent = nn.Conv(4 * self.features, (3, 3), use_bias=False, dtype=self.dtype, name='conv')(h)
+    kernel = self.param('kernel', nn.initializers.glorot_uniform(), (3, 3, self.features, 4 * self.features))
+    recurrent = conv2d_in_scan(h.astype(self.dtype), kernel.astype(self.dtype))
     i, g, f, o = jnp.split((gates + recurrent).astype(jnp.float32), 4, axis=-1)
     c = nn.sigmoid(f + 1.0) * c + nn.sigmoid(i) * jnp.tanh(g)
     h = nn.sigmoid(o) * jnp.tanh(c)
