@@ -1,0 +1,34 @@
+# `make quickstart` and `make test` do everything from a bare clone; they need Python 3.11, git and make.
+
+PYTHON ?= python3.11
+BIN := .venv/bin
+
+.PHONY: quickstart test lint clean
+
+quickstart: .venv/product
+	test -d data/mvm_cmr/phantom_mini || $(BIN)/tfds build data_builders/mvm_cmr --config=phantom_mini --data_dir=data
+	$(BIN)/python -m ear_jax.train --config configs/quickstart.py --workdir runs/quickstart
+	$(BIN)/python -m ear_jax.evaluate --workdir runs/quickstart
+
+test: .venv/development
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest
+
+lint: .venv/development
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# A marker file is as new as the last complete installation; changed requirements install again.
+.venv/product: requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+.venv/development: .venv/product requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+clean:
+	rm -rf .venv data runs

@@ -1,0 +1,13 @@
+"""The middle rung of the ladder: `ear3d.py` with attention on the skips and without recurrence. Commands as there.
+
+MEASURED
+"""
+
+from configs import ear3d
+
+
+def get_config():
+  """Returns the configuration."""
+  config = ear3d.get_config()
+  config.model.name = 'unet3d_attention'
+  return config
