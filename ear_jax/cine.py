@@ -155,7 +155,7 @@ def flip(cine: Cine, axis: str) -> Cine:
 def crop_or_pad(array: np.ndarray, top: int, left: int, height: int, width: int) -> np.ndarray:
   """Returns the window of `[T, H, W, ...]` that starts at (top, left); what lies outside the array is 0."""
   rows, columns = array.shape[1:3]
-  window = np.zeros((array.shape[0], height, width) + array.shape[3:], array.dtype)
+  window = np.zeros((array.shape[0], height, width, *array.shape[3:]), array.dtype)
   r0, r1 = max(top, 0), min(top + height, rows)
   c0, c1 = max(left, 0), min(left + width, columns)
   if r0 < r1 and c0 < c1:
@@ -191,7 +191,8 @@ def resample(cine: Cine, spacing: tuple[float, float]) -> Cine:
     return cine.replace(spacing=exact)
 
   def zoom(image):  # [T, H, W, ...] -> [T, h, w, ...]
-    return resize(image, (frames, *size) + image.shape[3:], order=1, mode='edge', anti_aliasing=True).astype(np.float32)
+    shape = (frames, *size, *image.shape[3:])
+    return resize(image, shape, order=1, mode='edge', anti_aliasing=True).astype(np.float32)
 
   video = zoom(cine.video[..., :1])
   if cine.venc is not None:

@@ -1,4 +1,4 @@
-"""How every entry point starts: flags, devices, and one helpful sentence instead of a traceback for a user's mistake."""
+"""How every entry point starts: flags, devices, and a sentence instead of a traceback for a user's mistake."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ear_jax.errors import UserError
 
 
 def run(main: Callable[[], None]) -> None:
-  """Parses the flags, calls `main()` and exits: 0 when done, 1 for a `UserError` and 2 for wrong flags, said in a line."""
+  """Parses the flags, calls `main()` and exits: 0 when done, 1 for a `UserError`, 2 for wrong flags."""
   try:
     app.run(lambda _: _call(main), flags_parser=_parse)
   except UserError as fault:

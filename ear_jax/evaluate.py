@@ -90,7 +90,9 @@ def load_run(workdir: pathlib.Path) -> tuple[ConfigDict, Split]:
     config = ConfigDict(json.loads((workdir / 'config.json').read_text()))
     return config, Split.from_json((workdir / 'split.json').read_text())
   except FileNotFoundError as fault:
-    raise UserError(f'{workdir} holds no training run ({fault.filename} is missing): give the --workdir of one') from None
+    raise UserError(
+      f'{workdir} holds no training run ({fault.filename} is missing): give the --workdir of one'
+    ) from None
 
 
 def restore_state(config: ConfigDict, workdir: pathlib.Path, which: str, placement: Placement) -> TrainState:
@@ -110,7 +112,9 @@ def restore_state(config: ConfigDict, workdir: pathlib.Path, which: str, placeme
   with Checkpoints(workdir / 'checkpoints') as checkpoints:
     step = {'best': checkpoints.best, 'latest': checkpoints.latest}.get(which, which)
     if step is None or not str(step).isdigit() or int(step) not in checkpoints.steps:
-      raise UserError(f"checkpoint {which!r} is not in {workdir}: choose 'best', 'latest' or one of {checkpoints.steps}")
+      raise UserError(
+        f"checkpoint {which!r} is not in {workdir}: choose 'best', 'latest' or one of {checkpoints.steps}"
+      )
     return checkpoints.restore(int(step), placement.abstract(shapes))
 
 
@@ -121,9 +125,7 @@ def _cases(data: DataSet, records: list[int], masks: dict[str, np.ndarray], rows
     _, dataset, slice_id, _ = data.ids[record]
     if f'{dataset}/{slice_id}' in wanted:
       cine = data.cine(record)
-      yield Case(
-        cine.name, cine.video[..., MAGNITUDE], masks[cine.name], cine.mask, cine.annotated, cine.spacing
-      )
+      yield Case(cine.name, cine.video[..., MAGNITUDE], masks[cine.name], cine.mask, cine.annotated, cine.spacing)
 
 
 def main() -> None:

@@ -91,5 +91,3 @@ def _groups(items: Iterable, size: int) -> Iterator[list]:
   iterator = iter(items)
   while group := list(itertools.islice(iterator, size)):
     yield group
-
-

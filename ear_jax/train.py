@@ -50,8 +50,12 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path) -> tuple[Train
   batches = training_batches(data, split.train, config, devices=len(placement.devices))
   state = create_state(
     # Parameters start outside pmap, where no device axis exists.
-    build_model(config.model), optimizer, config.data.channels, config.seed,
-    size=config.data.crop, ema=config.optimizer.ema_decay > 0,
+    build_model(config.model),
+    optimizer,
+    config.data.channels,
+    config.seed,
+    size=config.data.crop,
+    ema=config.optimizer.ema_decay > 0,
   )
   _write_run(config, workdir, data, split, count_parameters(state.params))
 
@@ -141,7 +145,7 @@ def _finite(metrics: dict, step: int) -> float:
 
 
 def validation_dice(predictor: Predictor, state: TrainState, data: DataSet, split: Split) -> float | None:
-  """Returns whole-slice Dice averaged frame, slice, dataset, subject, by the evaluation's own code; None without a fold."""
+  """Returns whole-slice, subject-averaged Dice by the evaluation's own code; None without a validation fold."""
   if not split.validation:
     return None
   cines = (data.cine(record) for record in data.records_of(split.validation))
@@ -166,7 +170,12 @@ def _write_run(config, workdir, data, split, parameters):
   write_text(workdir / 'manifest.json', json.dumps(make_manifest(config, data.hash, split.hash, parameters), indent=2))
   logging.info(
     '%s: %.2f M parameters; %d training, %d validation, %d test subjects; configuration %s',
-    config.model.name, parameters / 1e6, len(split.train), len(split.validation), len(split.test), hash_config(config),
+    config.model.name,
+    parameters / 1e6,
+    len(split.train),
+    len(split.validation),
+    len(split.test),
+    hash_config(config),
   )
 
 

@@ -110,9 +110,7 @@ class DenseLSTM(nn.Module):
         "use a smaller crop, or model.temporal='convlstm'"
       )
     gates = nn.Dense(4 * units, use_bias=False, dtype=self.dtype, name='input')(x.reshape(b, t, units * c))
-    scan = nn.scan(
-      _DenseStep, variable_broadcast='params', split_rngs={'params': False}, in_axes=1, out_axes=1
-    )
+    scan = nn.scan(_DenseStep, variable_broadcast='params', split_rngs={'params': False}, in_axes=1, out_axes=1)
     zeros = jnp.zeros((b, units), jnp.float32)
     _, hidden = scan(units, self.dtype, name='hidden')((zeros, zeros), gates)
     return hidden.astype(self.dtype).reshape(b, t, h, w, 1)

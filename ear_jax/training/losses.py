@@ -46,9 +46,7 @@ REGION_LOSSES = {'dice': dice, 'iou': iou, 'dice_iou': dice_iou, 'dice_iou_produ
 LOSSES = ('cross_entropy', *REGION_LOSSES)
 
 
-@functools.partial(
-  jax.jit, static_argnames=('name', 'smooth', 'reduction', 'loss_classes', 'axis_name'), inline=False
-)
+@functools.partial(jax.jit, static_argnames=('name', 'smooth', 'reduction', 'loss_classes', 'axis_name'), inline=False)
 def segmentation_loss(
   logits: jax.Array,
   mask: jax.Array,

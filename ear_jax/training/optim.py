@@ -18,7 +18,9 @@ def make_schedule(config: ConfigDict, steps: int) -> optax.Schedule:
   """
   warmup = min(config.warmup_steps, max(steps - 1, 0))
   if config.schedule == 'cosine':
-    return optax.warmup_cosine_decay_schedule(0.0 if warmup else config.learning_rate, config.learning_rate, warmup, steps)
+    return optax.warmup_cosine_decay_schedule(
+      0.0 if warmup else config.learning_rate, config.learning_rate, warmup, steps
+    )
   if config.schedule == 'constant':
     rise = optax.linear_schedule(0.0, config.learning_rate, max(warmup, 1))
     return optax.join_schedules([rise, optax.constant_schedule(config.learning_rate)], [warmup])
@@ -35,8 +37,11 @@ def make_optimizer(config: ConfigDict, steps: int) -> optax.GradientTransformati
   """
   schedule = make_schedule(config, -(-steps // config.accumulate))
   parts = [optax.clip_by_global_norm(config.clip_norm)] if config.clip_norm else []
-  parts.append(optax.adamw(schedule, weight_decay=config.weight_decay, mask=_kernels) if config.weight_decay
-               else optax.adam(schedule))
+  parts.append(
+    optax.adamw(schedule, weight_decay=config.weight_decay, mask=_kernels)
+    if config.weight_decay
+    else optax.adam(schedule)
+  )
   optimizer = optax.chain(*parts)
   if config.accumulate > 1:
     return optax.MultiSteps(optimizer, config.accumulate).gradient_transformation()

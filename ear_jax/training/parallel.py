@@ -69,9 +69,7 @@ class Placement:
 
   def pmap_step(self, step: Callable) -> Callable:
     """Returns `step(state, batch) -> (state, metrics)` over the devices; the old state is given away."""
-    return jax.pmap(
-      step, axis_name=AXIS, in_axes=(None, 0), out_axes=None, donate_argnums=0, devices=self.devices
-    )
+    return jax.pmap(step, axis_name=AXIS, in_axes=(None, 0), out_axes=None, donate_argnums=0, devices=self.devices)
 
   def pmap_apply(self, apply: Callable) -> Callable:
     """Returns `apply(variables, batch) -> outputs` over the devices, outputs `[D, B, ...]`."""
