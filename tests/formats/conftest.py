@@ -1,4 +1,4 @@
-"""Small cines and small Sunnybrook folders, written anew for each test; real files in real formats."""
+"""Small Sunnybrook folders, written anew for each test; real files in real formats."""
 
 import numpy as np
 import pydicom
@@ -6,31 +6,6 @@ import pytest
 from PIL import Image
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
-
-from ear_jax.cine import Cine
-
-
-def _make_cine(channels=4, frames=3, **changes):
-  rng = np.random.default_rng(7)
-  venc = (20.0, 20.0, 30.0)
-  video = rng.integers(0, 4096, (frames, 12, 10, channels)).astype(np.float32)  # not square: axes cannot be swapped
-  if channels == 4:
-    video[..., 1:] = (video[..., 1:] - 2048) / 2048 * np.float32(venc)
-  mask = np.zeros((frames, 12, 10), np.uint8)
-  mask[:, 4:7, 2:8] = 1
-  fields = {
-    'video': video,
-    'mask': mask,
-    'annotated': np.ones(frames, bool),
-    'venc': venc if channels == 4 else None,
-    'spacing': (0.85, 0.9),
-    'frame_interval': 20.0,
-    'subject': 'anna',
-    'dataset': 'anna-1',
-    'slice_id': 'MID',
-    'level': 'mid',
-  }
-  return Cine(**fields | changes)
 
 
 def _write_dicom(path, pixels, *, position=0.0, trigger=None, instance=1, **tags):
@@ -59,11 +34,6 @@ def _square(low, high):
   """Returns the text of a square contour through the pixel edges low - 0.5 and high - 0.5, so it fills low..high-1."""
   a, b = low - 0.5, high - 0.5
   return '\n'.join(f'{x:.2f} {y:.2f}' for x, y in ((a, a), (b, a), (b, b), (a, b), (a, a))) + '\n'
-
-
-@pytest.fixture
-def make_cine():
-  return _make_cine
 
 
 @pytest.fixture

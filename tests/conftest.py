@@ -1,0 +1,48 @@
+"""The whole suite runs on two virtual devices, with silent broadcasting an error, and on small cines made anew."""
+
+import os
+
+# Before jax is imported: with fewer threads, collectives over virtual devices can wait for each other for ever.
+os.environ.setdefault('NPROC', '8')
+# The same devices on every machine, with or without an accelerator.
+os.environ.setdefault('JAX_PLATFORMS', 'cpu')
+
+import jax
+import numpy as np
+import pytest
+from absl import flags
+
+from ear_jax.cine import Cine
+
+jax.config.update('jax_num_cpu_devices', 2)
+jax.config.update('jax_numpy_rank_promotion', 'raise')
+flags.FLAGS.mark_as_parsed()  # grain reads absl flags, which nothing parses here
+
+
+def _make_cine(channels=4, frames=3, **changes):
+  rng = np.random.default_rng(7)
+  venc = (20.0, 20.0, 30.0)
+  video = rng.integers(0, 4096, (frames, 12, 10, channels)).astype(np.float32)  # not square: axes cannot be swapped
+  if channels == 4:
+    video[..., 1:] = (video[..., 1:] - 2048) / 2048 * np.float32(venc)
+  mask = np.zeros((frames, 12, 10), np.uint8)
+  mask[:, 4:7, 2:8] = 1
+  fields = {
+    'video': video,
+    'mask': mask,
+    'annotated': np.ones(frames, bool),
+    'venc': venc if channels == 4 else None,
+    'spacing': (0.85, 0.9),
+    'frame_interval': 20.0,
+    'subject': 'anna',
+    'dataset': 'anna-1',
+    'slice_id': 'MID',
+    'level': 'mid',
+  }
+  return Cine(**fields | changes)
+
+
+@pytest.fixture(scope='session')
+def make_cine():
+  """Returns `make(channels=4, frames=3, **fields)`, a sound cine of 12 x 10 pixels with some fields changed."""
+  return _make_cine
