@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import json
 import pathlib
-import time
 
-import jax
-import numpy as np
 import pandas as pd
 from absl import flags, logging
 from ml_collections import ConfigDict, config_flags
@@ -26,11 +23,11 @@ from ear_jax.inference import Predictor, score, to_mask
 from ear_jax.models import build_model
 from ear_jax.training.checkpoint import Checkpoints
 from ear_jax.training.manifest import hash_config, make_manifest
-from ear_jax.training.optim import make_optimizer, make_schedule
+from ear_jax.training.monitor import Monitor
+from ear_jax.training.optim import make_optimizer
 from ear_jax.training.parallel import AXIS, Placement, devices_for
 from ear_jax.training.state import TrainState, count_parameters, create_state
 from ear_jax.training.steps import make_train_step
-from ear_jax.training.writers import MetricWriter, ProgressLine
 
 _CONFIG = config_flags.DEFINE_config_file('config', None, 'Configuration file, see configs/.', lock_config=True)
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Where checkpoints and logs go; a run that is there is resumed.')
@@ -39,7 +36,7 @@ _WORKDIR = flags.DEFINE_string('workdir', None, 'Where checkpoints and logs go; 
 def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path) -> tuple[TrainState, dict]:
   """Trains to `config.steps`, validating and saving on the way; resumes what `workdir` holds.
 
-  Returns: the final state, and a summary with `step`, `loss` and `validation_dice` (the best; None without folds).
+  Returns: the final state, and a summary with `step`, `loss` and `validation_dice` (the best; None without a fold).
 
   Raises: UserError for a configuration or data that the user can mend; FloatingPointError when the loss is not finite.
   """
@@ -59,89 +56,48 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path) -> tuple[Train
   )
   _write_run(config, workdir, data, split, count_parameters(state.params))
 
-  step_fn = make_train_step(model, optimizer, config.loss, ema_decay=config.optimizer.ema_decay, axis_name=AXIS)
-  train_step = placement.pmap_step(step_fn)
+  step = make_train_step(model, optimizer, config.loss, ema_decay=config.optimizer.ema_decay, axis_name=AXIS)
   predictor = Predictor(model, config, placement)
+
+  def validate(state: TrainState) -> float | None:
+    return validation_dice(predictor, state, data, split)
+
   with Checkpoints(workdir / 'checkpoints') as checkpoints:
-    abstract = placement.abstract(state)
     if checkpoints.latest is None:
       state = placement.replicate(state)
     else:
-      state = checkpoints.restore(checkpoints.latest, abstract, batches)
+      state = checkpoints.restore(checkpoints.latest, placement.abstract(state), batches)
       logging.info('resuming at step %d', int(state.step))
-
-    def validate(state: TrainState) -> float | None:
-      return validation_dice(predictor, state, data, split)
-
-    state, loss, best = _loop(config, workdir, state, batches, train_step, placement, checkpoints, validate)
-  return state, {'step': int(state.step), 'loss': loss, 'validation_dice': best}
+    with Monitor(config, workdir, int(state.step)) as monitor:
+      train_step = placement.pmap_step(step)
+      state = _loop(config, state, batches, train_step, placement, checkpoints, validate, monitor)
+  return state, {'step': int(state.step), 'loss': monitor.loss, 'validation_dice': monitor.best}
 
 
-def _loop(config, workdir, state, batches, train_step, placement, checkpoints, validate):
-  """Evaluate, save, next batch, step, log.
+def _loop(config, state, batches, train_step, placement, checkpoints, validate, monitor) -> TrainState:
+  """Next batch, step, read the step before; validate and save at intervals.
 
-  A checkpoint is written before the next batch is drawn, so that state and iterator agree. The figures of a step are
-  read after the next one was dispatched: the device is never idle, and never more than one step ahead.
+  The figures of a step are read after the next one was dispatched: the device is never idle, and never more than one
+  step ahead. Before a validation they are read at once, so that no state is saved that came out of a bad step. It is
+  saved before the next batch is drawn, so that state and iterator agree, and after its figures are written, so that a
+  resumed run's log lacks none.
   """
-  first, last = int(state.step), config.steps
-  schedule = make_schedule(config.optimizer, -(-last // config.optimizer.accumulate))
-  pending, loss, best, shown = None, float('nan'), None, {}
-  with MetricWriter(workdir, first) as writer, ProgressLine(last, first, config.log_every) as progress:
-    clock = _Clock()
-    for step in range(first, last + 1):
-      if step > first and (step % config.eval.every == 0 or step == last):
-        dice = validate(state)
-        checkpoints.save(state, batches, dice)
-        if dice is not None:
-          best = max(dice, best or 0.0)
-          shown['validation_dice'] = dice
-          writer.write(step, {'validation_dice': dice})
-          progress.say(f'step {step}: validation Dice {dice:.4f}')
-        clock.restart()
-      if step < last:
-        waiting = time.perf_counter()
-        batch = placement.shard(next(batches))
-        clock.waited += time.perf_counter() - waiting
-        state, metrics = train_step(state, batch)
-      if pending is not None:
-        loss = _finite(pending, step)
-        clock.steps += 1
-        if step % config.log_every == 0 or step == last:
-          scalars = {k: float(v) for k, v in pending.items()} | clock.read()
-          scalars['learning_rate'] = float(schedule((step - 1) // config.optimizer.accumulate))
-          writer.write(step, scalars)
-          shown = {k: scalars[k] for k in ('loss', 'dice', 'seconds_per_step', 'wait_share')} | {
-            k: v for k, v in shown.items() if k == 'validation_dice'
-          }
-        progress.update(step, shown)
-      pending = metrics if step < last else None
-  return state, loss, best
-
-
-class _Clock:
-  """Wall time per step, and the share of it spent waiting for data, since it was last read."""
-
-  def __init__(self):
-    self.restart()
-
-  def restart(self):
-    self._start, self.steps, self.waited = time.perf_counter(), 0, 0.0
-
-  def read(self) -> dict[str, float]:
-    seconds = time.perf_counter() - self._start
-    figures = {'seconds_per_step': seconds / max(self.steps, 1), 'wait_share': self.waited / max(seconds, 1e-9)}
-    self.restart()
-    return figures
-
-
-def _finite(metrics: dict, step: int) -> float:
-  loss = float(jax.device_get(metrics['loss']))
-  if not np.isfinite(loss):
-    raise FloatingPointError(
-      f'the loss is {loss} at step {step}: try a smaller --config.optimizer.learning_rate, '
-      '--config.optimizer.clip_norm=1, or --config.model.dtype=float32; the checkpoint before it is sound'
-    )
-  return loss
+  pending = None
+  for step in range(int(state.step), config.steps):
+    with monitor.waiting():
+      batch = placement.shard(next(batches))
+    state, metrics = train_step(state, batch)
+    if pending is not None:
+      monitor.trained(step, pending)
+    pending = metrics
+    done = step + 1
+    if done % config.eval.every == 0 or done == config.steps:
+      monitor.trained(done, pending)
+      pending = None
+      dice = validate(state)
+      monitor.validated(done, dice)
+      checkpoints.save(state, batches, dice)
+  return state
 
 
 def validation_dice(predictor: Predictor, state: TrainState, data: DataSet, split: Split) -> float | None:

@@ -14,12 +14,13 @@ def make_schedule(config: ConfigDict, steps: int) -> optax.Schedule:
 
   Args:
     config: the `optimizer` section: `learning_rate`, `warmup_steps`, `schedule`.
-    steps: optimiser updates in the whole run.
+    steps: training steps in the whole run.
   """
-  warmup = min(config.warmup_steps, max(steps - 1, 0))
+  updates = -(-steps // config.accumulate)
+  warmup = min(config.warmup_steps, max(updates - 1, 0))
   if config.schedule == 'cosine':
     return optax.warmup_cosine_decay_schedule(
-      0.0 if warmup else config.learning_rate, config.learning_rate, warmup, steps
+      0.0 if warmup else config.learning_rate, config.learning_rate, warmup, updates
     )
   if config.schedule == 'constant':
     rise = optax.linear_schedule(0.0, config.learning_rate, max(warmup, 1))
@@ -35,7 +36,7 @@ def make_optimizer(config: ConfigDict, steps: int) -> optax.GradientTransformati
       in n training steps with the mean of their gradients.
     steps: training steps in the whole run.
   """
-  schedule = make_schedule(config, -(-steps // config.accumulate))
+  schedule = make_schedule(config, steps)
   parts = [optax.clip_by_global_norm(config.clip_norm)] if config.clip_norm else []
   parts.append(
     optax.adamw(schedule, weight_decay=config.weight_decay, mask=_kernels)

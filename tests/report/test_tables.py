@@ -11,8 +11,8 @@ from rich.console import Console
 
 from ear_jax.analysis.aggregate import hierarchy, summarise
 from ear_jax.analysis.segmentation import cine_metrics
-from ear_jax.report import tables
 from ear_jax.files import replacing
+from ear_jax.report import tables
 
 
 def rows(subjects=3, spacing=(1.0, 1.0), level='mid', surface=True):
