@@ -1,0 +1,92 @@
+"""What a run tells while it trains: figures of each step, validations, the share of time spent waiting for data."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import pathlib
+import time
+from collections.abc import Iterator
+
+import jax
+from ml_collections import ConfigDict
+
+from ear_jax.training.optim import make_schedule
+from ear_jax.training.writers import MetricWriter, ProgressLine, read_metrics
+
+_SHOWN = ('loss', 'dice', 'seconds_per_step', 'wait_share', 'validation_dice')
+
+
+class Monitor:
+  """Checks, writes and shows the figures of a run; use as a context manager.
+
+  Attributes:
+    loss: of the last step that was read.
+    best: highest validation Dice of the run, resumed parts included; None before the first.
+  """
+
+  def __init__(self, config: ConfigDict, folder: pathlib.Path, first: int):
+    self._config = config
+    self._schedule = make_schedule(config.optimizer, config.steps)
+    self._writer = MetricWriter(folder, first)
+    self._progress = ProgressLine(config.steps, first, config.log_every)
+    self._shown: dict[str, float] = {}
+    validated = [line['validation_dice'] for line in read_metrics(folder) if 'validation_dice' in line]
+    self.loss, self.best = math.nan, max(validated, default=None)
+    self._restart()
+
+  def __enter__(self) -> Monitor:
+    self._stack = contextlib.ExitStack()
+    self._stack.enter_context(self._writer)
+    self._stack.enter_context(self._progress)
+    return self
+
+  def __exit__(self, *details) -> None:
+    self._stack.__exit__(*details)
+
+  @contextlib.contextmanager
+  def waiting(self) -> Iterator[None]:
+    """Counts the time within as time spent waiting for data."""
+    start = time.perf_counter()
+    yield
+    self._waited += time.perf_counter() - start
+
+  def trained(self, step: int, metrics: dict[str, jax.Array]) -> None:
+    """Takes the figures of the training step that led to `step`, waiting for the device if need be.
+
+    Raises: FloatingPointError when the loss or the gradient is not finite.
+    """
+    scalars = {name: float(value) for name, value in jax.device_get(metrics).items()}
+    _check_finite(scalars, step)
+    self.loss = scalars['loss']
+    self._steps += 1
+    if step % self._config.log_every == 0 or step == self._config.steps:
+      seconds = time.perf_counter() - self._start
+      scalars['learning_rate'] = float(self._schedule((step - 1) // self._config.optimizer.accumulate))
+      scalars['seconds_per_step'] = seconds / self._steps
+      scalars['wait_share'] = self._waited / max(seconds, 1e-9)
+      self._writer.write(step, scalars)
+      self._shown |= {name: value for name, value in scalars.items() if name in _SHOWN}
+      self._restart()
+    self._progress.update(step, self._shown)
+
+  def validated(self, step: int, dice: float | None) -> None:
+    """Takes a validation Dice, None where there is no validation fold; the time it took is nobody's step."""
+    if dice is not None:
+      self.best = dice if self.best is None else max(self.best, dice)
+      self._shown['validation_dice'] = dice
+      self._writer.write(step, {'validation_dice': dice})
+      self._progress.say(f'step {step}: validation Dice {dice:.4f}')
+    self._restart()
+
+  def _restart(self):
+    self._start, self._steps, self._waited = time.perf_counter(), 0, 0.0
+
+
+def _check_finite(scalars: dict[str, float], step: int) -> None:
+  for name in ('loss', 'grad_norm'):
+    if not math.isfinite(scalars[name]):
+      raise FloatingPointError(
+        f'{name} is {scalars[name]} at step {step}: try a smaller --config.optimizer.learning_rate, '
+        '--config.optimizer.clip_norm=1, or --config.model.dtype=float32; the last checkpoint is sound'
+      )
