@@ -33,7 +33,7 @@ from ear_jax.training.optim import make_optimizer
 from ear_jax.training.parallel import Placement
 from ear_jax.training.state import TrainState, create_state
 
-_WORKDIR = flags.DEFINE_string('workdir', None, 'Working directory of the training run.')
+flags.declare_key_flag('workdir')
 _SPLIT = flags.DEFINE_string('split', 'test', "Subjects to score: 'test', 'validation', 'train' or 'all'.")
 _CHECKPOINT = flags.DEFINE_string('checkpoint', 'best', "'best' by validation Dice, 'latest', or a step.")
 _OUTPUT = flags.DEFINE_string('output', None, 'Folder to write; default <workdir>/evaluation_<split>.')
@@ -130,9 +130,9 @@ def _cases(data: DataSet, records: list[int], masks: dict[str, np.ndarray], rows
 
 def main() -> None:
   """Reads the flags, evaluates and prints the tables."""
-  if _WORKDIR.value is None:
+  if cli.WORKDIR.value is None:
     raise UserError('give --workdir, the folder of a training run')
-  workdir = pathlib.Path(_WORKDIR.value).expanduser()
+  workdir = pathlib.Path(cli.WORKDIR.value).expanduser()
   output = pathlib.Path(_OUTPUT.value).expanduser() if _OUTPUT.value else workdir / f'evaluation_{_SPLIT.value}'
   cli.request_cpu_devices(0, 0)
   summary = evaluate(

@@ -30,7 +30,7 @@ from ear_jax.training.state import TrainState, count_parameters, create_state
 from ear_jax.training.steps import make_train_step
 
 _CONFIG = config_flags.DEFINE_config_file('config', None, 'Configuration file, see configs/.', lock_config=True)
-_WORKDIR = flags.DEFINE_string('workdir', None, 'Where checkpoints and logs go; a run that is there is resumed.')
+flags.declare_key_flag('workdir')
 
 
 def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path) -> tuple[TrainState, dict]:
@@ -137,9 +137,9 @@ def _write_run(config, workdir, data, split, parameters):
 
 def main() -> None:
   """Reads the flags and trains."""
-  if _CONFIG.value is None or _WORKDIR.value is None:
+  if _CONFIG.value is None or cli.WORKDIR.value is None:
     raise UserError('give --config (a file in configs/) and --workdir (a folder for this run)')
-  config, workdir = _CONFIG.value, pathlib.Path(_WORKDIR.value).expanduser()
+  config, workdir = _CONFIG.value, pathlib.Path(cli.WORKDIR.value).expanduser()
   cli.request_cpu_devices(config.batch_size, config.cpu_devices)
   workdir.mkdir(parents=True, exist_ok=True)
   try:
