@@ -6,7 +6,8 @@ BIN := .venv/bin
 .PHONY: quickstart test lint clean
 
 quickstart: .venv/product
-	test -d data/mvm_cmr/phantom_mini || $(BIN)/tfds build data_builders/mvm_cmr --config=phantom_mini --data_dir=data
+	ls data/mvm_cmr/phantom_mini/*/dataset_info.json >/dev/null 2>&1 || \
+	  $(BIN)/tfds build data_builders/mvm_cmr --config=phantom_mini --data_dir=data
 	$(BIN)/python -m ear_jax.train --config configs/quickstart.py --workdir runs/quickstart
 	$(BIN)/python -m ear_jax.evaluate --workdir runs/quickstart
 

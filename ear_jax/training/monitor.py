@@ -31,8 +31,9 @@ class Monitor:
     self._writer = MetricWriter(folder, first)
     self._progress = ProgressLine(config.steps, first, config.log_every)
     self._shown: dict[str, float] = {}
-    validated = [line['validation_dice'] for line in read_metrics(folder) if 'validation_dice' in line]
-    self.loss, self.best = math.nan, max(validated, default=None)
+    before = read_metrics(folder)
+    self.loss = next((line['loss'] for line in reversed(before) if 'loss' in line), math.nan)
+    self.best = max((line['validation_dice'] for line in before if 'validation_dice' in line), default=None)
     self._restart()
 
   def __enter__(self) -> Monitor:
