@@ -13,7 +13,7 @@ from absl import app, flags, logging
 from ear_jax.errors import UserError
 
 # Shared, or the modules of two commands could not be imported into one process.
-WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of a run: training fills it or resumes what is there, evaluation reads it.')
+WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of a run: training fills it or resumes it, evaluation reads it.')
 
 
 def run(main: Callable[[], None]) -> None:
