@@ -31,7 +31,7 @@ from ear_jax.report.figures import Case
 from ear_jax.training.checkpoint import Checkpoints
 from ear_jax.training.optim import make_optimizer
 from ear_jax.training.parallel import Placement
-from ear_jax.training.state import TrainState, create_state
+from ear_jax.training.state import TrainState, initial_state
 
 flags.declare_key_flag('workdir')
 _SPLIT = flags.DEFINE_string('split', 'test', "Subjects to score: 'test', 'validation', 'train' or 'all'.")
@@ -97,16 +97,6 @@ def load_run(workdir: pathlib.Path) -> tuple[ConfigDict, Split]:
 
 def restore_state(config: ConfigDict, workdir: pathlib.Path, which: str, placement: Placement) -> TrainState:
   """Returns the saved state of the 'best' or 'latest' checkpoint, or of a step."""
-  shapes = jax.eval_shape(
-    lambda: create_state(
-      build_model(config.model),
-      make_optimizer(config.optimizer, config.steps),
-      config.data.channels,
-      config.seed,
-      size=config.data.crop,
-      ema=config.optimizer.ema_decay > 0,
-    )
-  )
   if not (workdir / 'checkpoints').is_dir():
     raise UserError(f'{workdir} holds no checkpoint yet: train until the first validation')
   with Checkpoints(workdir / 'checkpoints') as checkpoints:
@@ -115,7 +105,8 @@ def restore_state(config: ConfigDict, workdir: pathlib.Path, which: str, placeme
       raise UserError(
         f"checkpoint {which!r} is not in {workdir}: choose 'best', 'latest' or one of {checkpoints.steps}"
       )
-    return checkpoints.restore(int(step), placement.abstract(shapes))
+    start = initial_state(config, make_optimizer(config.optimizer, config.steps))
+    return checkpoints.restore(int(step), placement.abstract(start))
 
 
 def _cases(data: DataSet, records: list[int], masks: dict[str, np.ndarray], rows: pd.DataFrame) -> Iterator[Case]:

@@ -26,7 +26,7 @@ from ear_jax.training.manifest import hash_config, make_manifest
 from ear_jax.training.monitor import Monitor
 from ear_jax.training.optim import make_optimizer
 from ear_jax.training.parallel import AXIS, Placement, devices_for
-from ear_jax.training.state import TrainState, count_parameters, create_state
+from ear_jax.training.state import TrainState, count_parameters, initial_state
 from ear_jax.training.steps import make_train_step
 
 _CONFIG = config_flags.DEFINE_config_file('config', None, 'Configuration file, see configs/.', lock_config=True)
@@ -45,15 +45,7 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path) -> tuple[Train
   split = _settle_split(make_split(data.subjects, config.split), workdir)
   model, optimizer = build_model(config.model, AXIS), make_optimizer(config.optimizer, config.steps)
   batches = training_batches(data, split.train, config, devices=len(placement.devices))
-  state = create_state(
-    # Parameters start outside pmap, where no device axis exists.
-    build_model(config.model),
-    optimizer,
-    config.data.channels,
-    config.seed,
-    size=config.data.crop,
-    ema=config.optimizer.ema_decay > 0,
-  )
+  state = initial_state(config, optimizer)
   _write_run(config, workdir, data, split, count_parameters(state.params))
 
   step = make_train_step(model, optimizer, config.loss, ema_decay=config.optimizer.ema_decay, axis_name=AXIS)

@@ -9,6 +9,9 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 import optax
+from ml_collections import ConfigDict
+
+from ear_jax.models import build_model
 
 
 class TrainState(flax.struct.PyTreeNode):
@@ -66,6 +69,18 @@ def create_state(
     opt_state=optimizer.init(params),
     ema_params=jax.tree.map(jnp.copy, params) if ema else None,
     rng=rng,
+  )
+
+
+def initial_state(config: ConfigDict, optimizer: optax.GradientTransformation) -> TrainState:
+  """Returns the state of step 0 of a configuration; a checkpoint is restored into the same structure."""
+  return create_state(
+    build_model(config.model),  # parameters are made outside pmap, where no device axis exists
+    optimizer,
+    config.data.channels,
+    config.seed,
+    size=config.data.crop,
+    ema=config.optimizer.ema_decay > 0,
   )
 
 
