@@ -65,7 +65,7 @@ class ProgressLine:
     if sys.stderr.isatty():
       columns = (TextColumn('training'), BarColumn(), MofNCompleteColumn(), TextColumn('{task.description}'))
       self._bar = Progress(*columns, TimeRemainingColumn(), TextColumn('left'), transient=False)
-      self._task = self._bar.add_task('', total=steps, completed=first)
+      self._task = self._bar.add_task('compiling the first step', total=steps, completed=first)
 
   def __enter__(self) -> ProgressLine:
     if self._bar:
