@@ -30,6 +30,8 @@ def _parse(argv: list[str]) -> list[str]:
   except (AttributeError, KeyError, TypeError, ValueError, FileNotFoundError, flags.Error) as fault:
     # ml_collections raises plain Python errors for an unknown key or a wrong type.
     _stop(' '.join(str(a) for a in fault.args) or repr(fault), 2)
+  except OSError as fault:  # of a missing configuration file ml_collections tells in five lines
+    _stop(' '.join(str(fault).split()), 2)
   if len(rest) > 1:
     _stop(f'unexpected argument {rest[1]!r}: options begin with --', 2)
   return rest

@@ -18,6 +18,8 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from ear_jax.errors import UserError
+
 REDUCTIONS = ('cine', 'batch')
 CLASSES = ('both', 'foreground')
 
@@ -70,7 +72,7 @@ def segmentation_loss(
     loss_classes: 'both', or 'foreground' to leave out class 0 (region losses only).
     axis_name: device axis to sum over, or None.
 
-  Raises: ValueError if shapes do not match or a name is unknown.
+  Raises: ValueError if shapes do not match; UserError if a name is unknown.
   """
   _check(logits, mask, annotated, name, reduction, loss_classes)
   logits = logits.astype(jnp.float32)
@@ -117,8 +119,8 @@ def _check(logits, mask, annotated, name, reduction, loss_classes):
     raise ValueError(f'logits {logits.shape}, mask {mask.shape} and annotated {annotated.shape} do not belong together')
   unknown = [term for term in name.split('+') if term not in LOSSES]
   if unknown:
-    raise ValueError(f'loss {unknown[0]!r} is not one of {LOSSES} or a sum of them')
+    raise UserError(f'config.loss.name {unknown[0]!r} is not one of {LOSSES} or a sum of them')
   if reduction not in REDUCTIONS:
-    raise ValueError(f'loss reduction {reduction!r} is not one of {REDUCTIONS}')
+    raise UserError(f'config.loss.reduction {reduction!r} is not one of {REDUCTIONS}')
   if loss_classes not in CLASSES:
-    raise ValueError(f'loss classes {loss_classes!r} is not one of {CLASSES}')
+    raise UserError(f'config.loss.loss_classes {loss_classes!r} is not one of {CLASSES}')
