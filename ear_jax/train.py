@@ -40,14 +40,14 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path) -> tuple[Train
 
   Raises: UserError for a configuration or data that the user can mend; FloatingPointError when the loss is not finite.
   """
+  _check_counts(config)
   placement = Placement(devices_for(config.batch_size, config.num_devices))
   data = open_data_set(config)
-  split = _settle_split(make_split(data.subjects, config.split), workdir)
+  split = make_split(data.subjects, config.split)
+  _check_split(split, workdir)
   model, optimizer = build_model(config.model, AXIS), make_optimizer(config.optimizer, config.steps)
   batches = training_batches(data, split.train, config, devices=len(placement.devices))
   state = initial_state(config, optimizer)
-  _write_run(config, workdir, data, split, count_parameters(state.params))
-
   step = make_train_step(model, optimizer, config.loss, ema_decay=config.optimizer.ema_decay, axis_name=AXIS)
   predictor = Predictor(model, config, placement)
 
@@ -60,6 +60,8 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path) -> tuple[Train
     else:
       state = checkpoints.restore(checkpoints.latest, placement.abstract(state), batches)
       logging.info('resuming at step %d', int(state.step))
+    # Only now: a configuration that the checkpoint refuses must not replace the one that it was made with.
+    _write_run(config, workdir, data, split, count_parameters(state.params))
     with Monitor(config, workdir, int(state.step)) as monitor:
       train_step = placement.pmap_step(step)
       state = _loop(config, state, batches, train_step, placement, checkpoints, validate, monitor)
@@ -101,13 +103,26 @@ def validation_dice(predictor: Predictor, state: TrainState, data: DataSet, spli
   return subject_mean_dice(pd.concat(scores))
 
 
-def _settle_split(split: Split, workdir: pathlib.Path) -> Split:
-  """Writes the split, or checks it against the one that the run began with."""
+def _check_counts(config: ConfigDict) -> None:
+  """Raises UserError when a count is below one, before anything divides by it."""
+  counts = {
+    'steps': config.steps,
+    'batch_size': config.batch_size,
+    'data.crop': config.data.crop,
+    'optimizer.accumulate': config.optimizer.accumulate,
+    'eval.every': config.eval.every,
+    'log_every': config.log_every,
+  }
+  for name, value in counts.items():
+    if value < 1:
+      raise UserError(f'config.{name} is {value}: it must be 1 or more')
+
+
+def _check_split(split: Split, workdir: pathlib.Path) -> None:
+  """Raises UserError when the run in `workdir` began with another split."""
   path = workdir / 'split.json'
   if path.exists() and Split.from_json(path.read_text()) != split:
     raise UserError(f'{path} holds another split than this configuration and data give: use a new --workdir')
-  write_text(path, split.to_json())
-  return split
 
 
 def _write_run(config, workdir, data, split, parameters):
@@ -115,6 +130,7 @@ def _write_run(config, workdir, data, split, parameters):
   if path.exists() and json.loads(path.read_text()) != json.loads(config.to_json()):
     logging.warning('the configuration differs from the one that began this run (%s); going on with the new one', path)
   write_text(path, config.to_json(sort_keys=True, indent=2))
+  write_text(workdir / 'split.json', split.to_json())
   write_text(workdir / 'manifest.json', json.dumps(make_manifest(config, data.hash, split.hash, parameters), indent=2))
   logging.info(
     '%s: %.2f M parameters; %d training, %d validation, %d test subjects; configuration %s',
@@ -131,6 +147,9 @@ def main() -> None:
   """Reads the flags and trains."""
   if _CONFIG.value is None or cli.WORKDIR.value is None:
     raise UserError('give --config (a file in configs/) and --workdir (a folder for this run)')
+  file = config_flags.get_config_filename(flags.FLAGS['config'])
+  if not pathlib.Path(file).exists():  # ml_collections waits until the configuration is used
+    raise UserError(f'no configuration file {file}: --config takes one of configs/, or your own')
   config, workdir = _CONFIG.value, pathlib.Path(cli.WORKDIR.value).expanduser()
   cli.request_cpu_devices(config.batch_size, config.cpu_devices)
   workdir.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,6 @@ resumed run draws the very batches that an unbroken one would.
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import hashlib
 import pathlib
@@ -34,11 +33,13 @@ class DataSet:
   Attributes:
     source: random access to the examples.
     ids: for each record, (subject, dataset, slice_id, level).
+    frames: for each record, its number of frames.
     hash: first 12 hexadecimal digits of a SHA-256 over name, version and ids.
   """
 
   source: Sequence
   ids: tuple[tuple[str, str, str, str], ...]
+  frames: tuple[int, ...]
   hash: str
 
   @property
@@ -71,13 +72,14 @@ def open_data_set(config: ConfigDict) -> DataSet:
     )
   builder = tfds.builder_from_directory(versions[-1])
   names = dict.fromkeys(('video', 'mask'), tfds.decode.SkipDecoding())  # pixels are most of the work
-  ids = tuple(
-    tuple(decode_text(example[key]) for key in _IDS)
+  index = [
+    (tuple(decode_text(example[key]) for key in _IDS), len(example['annotated']))
     for example in builder.as_data_source(split='train', decoders=names)
-  )
+  ]
+  ids, frames = zip(*index, strict=True)
   text = repr((builder.info.full_name, sorted(ids)))
   digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-  return DataSet(builder.as_data_source(split='train'), ids, digest)
+  return DataSet(builder.as_data_source(split='train'), ids, frames, digest)
 
 
 class _Records:
@@ -119,6 +121,12 @@ def training_batches(
   Raises: UserError when cines differ in their number of frames, so that they cannot share a batch.
   """
   records = data.records_of(subjects)
+  frames = sorted({data.frames[record] for record in records})
+  if len(frames) > 1 and config.batch_size > 1:
+    raise UserError(
+      f'cines of {" and ".join(map(str, frames))} frames cannot share a batch: train with --config.batch_size=1, '
+      'or build a data set of one frame count'
+    )
   source = _Records(data, records, config.data.cache_gb * 1e9)
   per_device = config.batch_size // devices
   dataset = (
@@ -160,10 +168,4 @@ def check_channels(cine: Cine, channels: int) -> None:
 
 
 def _stack(examples: Sequence[dict]) -> dict:
-  frames = collections.Counter(len(e['annotated']) for e in examples)
-  if len(frames) > 1:
-    raise UserError(
-      f'cines of {" and ".join(map(str, sorted(frames)))} frames cannot share a batch: train with '
-      '--config.batch_size=1 a device, or build a data set of one frame count'
-    )
   return {key: np.stack([e[key] for e in examples]) for key in examples[0]}
