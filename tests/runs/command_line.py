@@ -1,0 +1,75 @@
+"""The command lines under test: started as a user starts them, or as a fork of a process that has done the imports."""
+
+import contextlib
+import dataclasses
+import importlib
+import multiprocessing
+import os
+import pathlib
+import subprocess
+import sys
+
+from ear_jax import cli
+
+ROOT = pathlib.Path(__file__).parents[2]
+MODULES = ('ear_jax.train', 'ear_jax.evaluate')
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+  """What a command left: its exit status and all that it said."""
+
+  status: int
+  stdout: str
+  stderr: str
+
+  @property
+  def sentence(self) -> str:
+    """The one line `error: ...` of a command that failed as it should: no success, no traceback, no second line."""
+    lines = [line for line in self.stderr.splitlines() if line.startswith('error:')]
+    assert self.status != 0, self.stdout + self.stderr
+    assert 'Traceback' not in self.stderr, self.stderr
+    assert len(lines) == 1, self.stderr
+    return lines[0]
+
+
+def start(module: str, *args: object, **settings) -> subprocess.Popen:
+  """Returns the process of `python -m module args`."""
+  command = [sys.executable, '-m', module, *map(str, args)]
+  return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **settings)
+
+
+def run(module: str, *args: object, **settings) -> Outcome:
+  """Runs `python -m module args` to its end."""
+  with start(module, *args, **settings) as process:
+    stdout, stderr = process.communicate()
+  return Outcome(process.returncode, stdout, stderr)
+
+
+class Forks:
+  """Runs commands as `run` does, each in a fresh fork of one process that has imported them: a second less each.
+
+  No fork has used jax before, so that flags and devices are as in a process of its own.
+  """
+
+  def __init__(self, folder: pathlib.Path):
+    self._folder = folder
+    self._context = multiprocessing.get_context('forkserver')
+    self._context.set_forkserver_preload(list(MODULES))
+
+  def run(self, module: str, *args: object) -> Outcome:
+    """Runs the command `module` with some arguments to its end."""
+    process = self._context.Process(target=_command, args=(module, [str(a) for a in args], self._folder))
+    process.start()
+    process.join()
+    stdout, stderr = ((self._folder / name).read_text() for name in ('stdout', 'stderr'))
+    return Outcome(process.exitcode, stdout, stderr)
+
+
+def _command(module: str, args: list[str], folder: pathlib.Path) -> None:
+  with contextlib.ExitStack() as stack:
+    for descriptor, name in ((1, 'stdout'), (2, 'stderr')):
+      os.dup2(stack.enter_context((folder / name).open('w')).fileno(), descriptor)
+    os.chdir(ROOT)
+    sys.argv = [f'python -m {module}', *args]
+    cli.run(importlib.import_module(module).main)

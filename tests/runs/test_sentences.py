@@ -1,0 +1,112 @@
+"""Every mistake of a user that we could think of is answered with one sentence that says what to do."""
+
+import json
+import shutil
+
+import pytest
+
+pytestmark = pytest.mark.multiprocess
+
+
+@pytest.mark.parametrize(
+  ('args', 'words'),
+  [
+    (['--config.batchsize=4'], ['batchsize', 'batch_size']),
+    (['--config.steps=many'], ['steps', 'many']),
+    (['--config.batch_size=3', '--config.cpu_devices=2'], ['batch_size 3', '2 devices', '2 or 4', 'num_devices=1']),
+    (['--config.num_devices=4'], ['num_devices is 4', '1 devices']),
+    (['--config.data.name=toy/velocity,toy/other'], ['toy/velocity,toy/other']),
+    (['--config.data.name=mvm_cmr/phantom_mini'], ['tfds build data_builders/mvm_cmr --config=phantom_mini']),
+    (['--config.data.dir=/nowhere'], ['/nowhere/toy/velocity', 'tfds build', '--data_dir=/nowhere']),
+    (['--config.data.name=toy/two_lengths'], ['2 and 3 frames', '--config.batch_size=1']),
+    (['--config.data.name=toy/magnitude'], ['channels is 4', 'has 1', 'use 1 for magnitude only']),
+    (['--config.split.folds=7'], ['4 subjects', '7 folds', '--config.split.folds=4']),
+    (['--config.split.fold=2'], ['fold is 2', 'folds 0 to 1']),
+    (['--config.model.name=unet'], ['unet', 'unet3d']),
+    (['--config.optimizer.schedule=step'], ["'step'", 'cosine']),
+    (['--config.model.norm=layer'], ["'layer'", 'group']),
+    (['--config.model.dtype=float8'], ["'float8'", 'bfloat16']),
+    (['--config.data.crop=33'], ['33', 'crop']),
+    (['--config.loss.name=hinge'], ["loss.name 'hinge'", 'dice_iou']),
+    (['--config.loss.reduction=sum'], ["loss.reduction 'sum'", 'batch']),
+    (['--config.eval.every=0'], ['eval.every is 0', '1 or more']),
+    (['--config.batch_size=0'], ['batch_size is 0', '1 or more']),
+    (['steps=3'], ['steps=3', 'options begin with --']),
+    (['--confg=x'], ['confg']),
+  ],
+  ids=lambda value: ' '.join(value) if value[0].startswith('-') else None,
+)
+def test_train_answers_a_mistake_with_one_sentence(forks, config_file, tmp_path, args, words):
+  sentence = forks.run('ear_jax.train', '--config', config_file, '--workdir', tmp_path / 'run', *args).sentence
+  assert [word for word in words if word not in sentence] == [], sentence
+
+
+@pytest.mark.parametrize(
+  ('args', 'words'),
+  [
+    ([], ['--config', '--workdir']),
+    (['--workdir=x'], ['--config', 'configs/']),
+    (['--config=configs/no_such.py', '--workdir=x'], ['configs/no_such.py', 'configs/,']),
+    (['--config=configs/no_such.py', '--config.steps=3', '--workdir=x'], ['configs/no_such.py']),
+  ],
+)
+def test_train_says_what_is_missing(forks, args, words):
+  sentence = forks.run('ear_jax.train', *args).sentence
+  assert [word for word in words if word not in sentence] == [], sentence
+
+
+@pytest.mark.parametrize(
+  ('args', 'words'),
+  [
+    (['--split=train'], ['phantom-', 'trained on', '--split=test', '--allow_training_subjects']),
+    (['--split=all'], ['phantom-', 'trained on']),
+    (['--split=tests'], ["'tests'", "'test'", "'validation'"]),
+    (['--checkpoint=7'], ["'7'", "'best'", "'latest'", '20']),
+    (['--checkpoint=newest'], ["'newest'", "'latest'"]),
+    (['--data_dir=/nowhere'], ['/nowhere/toy/velocity', 'tfds build']),
+    (['--workdir=/nowhere'], ['/nowhere', 'no training run', 'config.json']),
+  ],
+  ids=lambda value: ' '.join(value) if value[0].startswith('-') else None,
+)
+def test_evaluate_answers_a_mistake_with_one_sentence(forks, trained, tmp_path, args, words):
+  sentence = forks.run('ear_jax.evaluate', '--workdir', trained, '--output', tmp_path / 'out', *args).sentence
+  assert [word for word in words if word not in sentence] == [], sentence
+  assert not (tmp_path / 'out').exists()
+
+
+def test_evaluate_asks_for_the_working_directory(forks):
+  assert '--workdir' in forks.run('ear_jax.evaluate').sentence
+
+
+def test_a_run_keeps_its_split(forks, config_file, trained, tmp_path):
+  shutil.copy(trained / 'split.json', tmp_path)
+  run = ('ear_jax.train', '--config', config_file, '--workdir', tmp_path, '--config.split.seed=1')
+  sentence = forks.run(*run).sentence
+  assert 'split.json' in sentence
+  assert 'new --workdir' in sentence
+  assert json.loads((tmp_path / 'split.json').read_text()) == json.loads((trained / 'split.json').read_text())
+
+
+def test_a_run_keeps_its_network(forks, config_file, trained, tmp_path):
+  shutil.copytree(trained, tmp_path / 'run')
+  before = (trained / 'config.json').read_text()
+  run = ('ear_jax.train', '--config', config_file, '--workdir', tmp_path / 'run', '--config.model.filters=4,12')
+  sentence = forks.run(*run).sentence
+  assert 'does not fit this configuration' in sentence
+  assert 'another --workdir' in sentence
+  assert (tmp_path / 'run/config.json').read_text() == before, 'the checkpoint could no longer be evaluated'
+
+
+def test_evaluate_needs_a_checkpoint(forks, trained, tmp_path):
+  for name in ('config.json', 'split.json', 'manifest.json'):
+    shutil.copy(trained / name, tmp_path)
+  assert 'no checkpoint yet' in forks.run('ear_jax.evaluate', '--workdir', tmp_path).sentence
+
+
+@pytest.mark.parametrize('module', ['ear_jax.train', 'ear_jax.evaluate'])
+def test_help_is_given(forks, module):
+  outcome = forks.run(module, '--helpfull')
+  assert outcome.status in (0, 1)
+  assert outcome.stderr == ''
+  assert f'python -m {module}' in outcome.stdout
+  assert '--workdir: Folder of a run' in outcome.stdout
