@@ -119,8 +119,8 @@ def _check(logits, mask, annotated, name, reduction, loss_classes):
     raise ValueError(f'logits {logits.shape}, mask {mask.shape} and annotated {annotated.shape} do not belong together')
   unknown = [term for term in name.split('+') if term not in LOSSES]
   if unknown:
-    raise UserError(f'config.loss.name {unknown[0]!r} is not one of {LOSSES} or a sum of them')
+    raise UserError(f'loss {unknown[0]!r} is not one of {LOSSES} or a sum of them')
   if reduction not in REDUCTIONS:
-    raise UserError(f'config.loss.reduction {reduction!r} is not one of {REDUCTIONS}')
+    raise UserError(f'loss reduction {reduction!r} is not one of {REDUCTIONS}')
   if loss_classes not in CLASSES:
-    raise UserError(f'config.loss.loss_classes {loss_classes!r} is not one of {CLASSES}')
+    raise UserError(f'loss classes {loss_classes!r} is not one of {CLASSES}')
