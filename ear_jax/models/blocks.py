@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from ear_jax.models.conv import Conv3D
 
 NORMS = ('group', 'instance', 'batch')
+ACTIVATES = ('both', 'last')
 ACTIVATIONS = {
   'relu': nn.relu,
   'leaky_relu': lambda x: nn.leaky_relu(x, 0.3),  # slope of the released code
@@ -102,8 +103,8 @@ class ConvBlock(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
-    if self.activate not in ('both', 'last'):
-      raise ValueError(f"activate {self.activate!r} is not 'both' or 'last'")
+    if self.activate not in ACTIVATES:
+      raise ValueError(f'activate {self.activate!r} is not one of {ACTIVATES}')
     act = ACTIVATIONS[self.activation]
     for i, features in enumerate(self.features):
       x = Conv3D(features, time_padding=self.time_padding, dtype=self.dtype, name=f'conv{i + 1}')(x)

@@ -14,12 +14,13 @@ import jax.numpy as jnp
 
 from ear_jax.errors import UserError
 from ear_jax.models.attention import ChannelAttention, SpatialAttention
-from ear_jax.models.blocks import ConvBlock, max_pool, upsample
-from ear_jax.models.conv import Conv3D
+from ear_jax.models.blocks import ACTIVATES, ACTIVATIONS, NORMS, ConvBlock, max_pool, upsample
+from ear_jax.models.conv import TIME_PADDINGS, Conv3D
 from ear_jax.models.recurrence import DenseLSTM, TemporalBlock
 
 ATTENTIONS = ('none', 'channel', 'spatial')
 TEMPORALS = ('none', 'convlstm', 'dense_lstm')
+SITES = ('bottleneck', 'encoder', 'decoder')
 
 
 class UNet3D(nn.Module):
@@ -107,7 +108,7 @@ class UNet3D(nn.Module):
 
   def _check(self, video):
     factor = 2 ** len(self.filters)
-    h, w = video.shape[2:4]
+    h, w = video.shape[-3:-1]
     if video.ndim != 5 or h % factor or w % factor:
       raise UserError(
         f'video has shape {video.shape}, expected [B, T, H, W, C] with H and W divisible by {factor} '
@@ -116,6 +117,11 @@ class UNet3D(nn.Module):
     for value, known, field in (
       (self.attention, ATTENTIONS, 'attention'),
       (self.temporal, TEMPORALS, 'temporal'),
+      *((site, SITES, 'temporal_sites') for site in self.temporal_sites),
+      (self.norm, NORMS, 'norm'),
+      (self.activation, tuple(ACTIVATIONS), 'activation'),
+      (self.activate, ACTIVATES, 'activate'),
+      (self.time_padding, TIME_PADDINGS, 'time_padding'),
     ):
       if value not in known:
         raise UserError(f'model.{field} {value!r} is not one of {known}')
