@@ -16,6 +16,7 @@ from ear_jax.cine import Cine
 
 jax.config.update('jax_num_cpu_devices', 2)
 jax.config.update('jax_numpy_rank_promotion', 'raise')
+jax.config.update('jax_disable_most_optimizations', True)  # compiling takes nearly all the time of these tiny shapes
 flags.FLAGS.mark_as_parsed()  # grain reads absl flags, which nothing parses here
 
 

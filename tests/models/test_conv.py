@@ -1,0 +1,120 @@
+"""Every form of the 3-D convolution gives the values and gradients of XLA's own, on a video padded by hand."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from ear_jax.models import conv
+
+SHAPES = {  # video [B, T, H, W, C], kernel [kt, kh, kw, C, F]; odd and unequal sizes throughout
+  '3x3x3': ((2, 4, 5, 7, 2), (3, 3, 3, 2, 3)),
+  'two-frames': ((1, 2, 3, 5, 2), (3, 3, 3, 2, 3)),
+  'one-frame': ((2, 1, 3, 5, 2), (3, 3, 3, 2, 3)),
+  '1x3x3': ((1, 3, 5, 4, 2), (1, 3, 3, 2, 3)),
+  '1x1x1': ((1, 3, 5, 4, 2), (1, 1, 1, 2, 3)),
+}
+
+
+def draw(*shapes):
+  rng = np.random.default_rng(3)
+  return [rng.normal(size=shape).astype(np.float32) for shape in shapes]
+
+
+def reference(x, kernel, time_padding):
+  kt, kh, kw = kernel.shape[:3]
+  before, after = x[:, :0], x[:, :0]
+  if kt == 3:
+    ends = (x[:, -1:], x[:, :1])
+    before, after = ends if time_padding == 'cyclic' else (0 * ends[0], 0 * ends[1])
+  return lax.conv_general_dilated(
+    jnp.concatenate([before, x, after], axis=1),
+    kernel,
+    (1, 1, 1),
+    [(0, 0), ((kh - 1) // 2,) * 2, ((kw - 1) // 2,) * 2],
+    dimension_numbers=('NDHWC', 'DHWIO', 'NDHWC'),
+  )
+
+
+def value_and_gradients(function, x, kernel, cotangent):
+  """The output, and the gradients by x and kernel of its product with a random cotangent."""
+
+  @jax.jit
+  def run(x, kernel, cotangent):
+    y, pull = jax.vjp(function, x, kernel)
+    return y, *pull(cotangent)
+
+  return run(x, kernel, cotangent)
+
+
+def assert_same(found, expected):
+  for a, b in zip(found, expected, strict=True):
+    assert a.shape == b.shape
+    np.testing.assert_allclose(a, b, atol=1e-5 * float(jnp.abs(b).max()), rtol=0)
+
+
+@pytest.mark.parametrize('time_padding', ['zero', 'cyclic'])
+@pytest.mark.parametrize('shapes', SHAPES.values(), ids=SHAPES.keys())
+def test_all_forms_equal_the_padded_convolution(shapes, time_padding):
+  x, kernel, cotangent = draw(*shapes, (*shapes[0][:-1], 3))
+  expected = value_and_gradients(lambda x, k: reference(x, k, time_padding), x, kernel, cotangent)
+  for form in (conv.taps_conv3d, conv.native_conv3d, conv.conv3d):
+    assert_same(value_and_gradients(lambda x, k, f=form: f(x, k, time_padding), x, kernel, cotangent), expected)
+
+
+def test_a_hand_value_tells_the_order_of_the_frames():
+  # One pixel, frames 1, 2, 4, kernel 10 x previous + 100 x this + 1000 x next.
+  x = jnp.array([1.0, 2.0, 4.0]).reshape(1, 3, 1, 1, 1)
+  kernel = jnp.array([10.0, 100.0, 1000.0]).reshape(3, 1, 1, 1, 1)
+  np.testing.assert_allclose(conv.conv3d(x, kernel).ravel(), [2100, 4210, 420])
+  np.testing.assert_allclose(conv.conv3d(x, kernel, 'cyclic').ravel(), [2140, 4210, 1420])
+
+
+def test_cyclic_convolution_commutes_with_a_shift_of_the_cycle_and_zero_padding_does_not():
+  x, kernel = draw(*SHAPES['3x3x3'])
+  for time_padding, commutes in (('cyclic', True), ('zero', False)):
+    y = np.asarray(conv.conv3d(x, kernel, time_padding))
+    shifted = np.asarray(conv.conv3d(np.roll(x, 1, axis=1), kernel, time_padding))
+    assert np.allclose(shifted, np.roll(y, 1, axis=1), atol=1e-5) is commutes
+
+
+def test_an_unknown_time_padding_is_refused():
+  x, kernel = draw(*SHAPES['3x3x3'])
+  with pytest.raises(ValueError, match="time padding 'mirror' is not one of"):
+    conv.conv3d(x, kernel, 'mirror')
+
+
+@pytest.mark.parametrize(('platform', 'spatial_axes'), [('cpu', 2), ('cuda', 3)])
+def test_the_form_follows_the_platform(platform, spatial_axes):
+  x, kernel = draw(*SHAPES['3x3x3'])
+  text = jax.jit(conv.conv3d).trace(x, kernel).lower(lowering_platforms=(platform,)).as_text()
+  inputs = {2: '[b, 0, 1, f]', 3: '[b, 0, 1, 2, f]'}
+  convolutions = [line for line in text.splitlines() if 'stablehlo.convolution' in line]
+  assert len(convolutions) == 1
+  assert inputs[spatial_axes] in convolutions[0]
+
+
+@pytest.mark.parametrize('form', [conv.matmul_conv2d, conv.conv2d_in_scan])
+@pytest.mark.parametrize('extents', [(3, 3), (1, 5)])
+def test_convolution_as_a_matrix_product_equals_xlas(form, extents):
+  x, kernel, cotangent = draw((2, 5, 6, 3), (*extents, 3, 4), (2, 5, 6, 4))
+
+  def native(x, kernel):
+    return lax.conv_general_dilated(x, kernel, (1, 1), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC'))
+
+  assert_same(value_and_gradients(form, x, kernel, cotangent), value_and_gradients(native, x, kernel, cotangent))
+
+
+def test_the_layer_adds_its_bias_and_computes_in_its_dtype(draw_variables):
+  x, _ = draw(*SHAPES['3x3x3'])
+  layer = conv.Conv3D(3, (1, 3, 3))
+  params = draw_variables(layer, x)['params'] | {'bias': np.zeros(3, np.float32)}
+  plain = layer.apply({'params': params}, x)
+  np.testing.assert_allclose(plain, conv.conv3d(x, params['kernel']), atol=1e-6)
+  shifted = layer.apply({'params': params | {'bias': jnp.array([1.0, 2.0, 3.0])}}, x)
+  np.testing.assert_allclose(shifted - plain, np.broadcast_to([1.0, 2.0, 3.0], plain.shape), atol=1e-5)
+  assert set(draw_variables(conv.Conv3D(3, use_bias=False), x)['params']) == {'kernel'}
+  half = conv.Conv3D(3, (1, 3, 3), dtype=jnp.bfloat16)
+  assert jax.eval_shape(half.apply, {'params': params}, x).dtype == jnp.bfloat16
+  assert jax.eval_shape(half.init, jax.random.key(0), x)['params']['kernel'].dtype == jnp.float32
