@@ -1,0 +1,108 @@
+"""Batches for training: every cine once an epoch, the same for the same seed, resumed at any place, shared out."""
+
+import grain
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+import pytest
+
+from ear_jax.data.pipeline import training_batches
+
+
+@pytest.fixture
+def plain(config):
+  """The configuration without augmentation, one cine a batch: batches can be told apart."""
+  config.augment = {name: type(value)(0) for name, value in config.augment.items()}
+  config.data.shift = 0
+  config.batch_size = 1
+  return config
+
+
+def _draw(batches, count):
+  return [next(batches) for _ in range(count)]
+
+
+def _names(batches, data, count):
+  """Returns which record each of the next `count` single cines is, by its mask."""
+  known = {data.cine(i).mask.tobytes(): i for i in range(len(data.ids))}
+  assert len(known) == len(data.ids), 'cines must differ'
+  return [known[batch['mask'][0, 0].tobytes()] for batch in _draw(batches, count)]
+
+
+def _assert_same(some, others):
+  assert len(some) == len(others)
+  for a, b in zip(some, others, strict=True):
+    assert jax.tree.map(lambda x: (x.dtype, x.shape, x.tobytes()), a) == jax.tree.map(
+      lambda x: (x.dtype, x.shape, x.tobytes()), b
+    )
+
+
+def test_every_cine_occurs_once_an_epoch_in_an_order_of_its_own(data, plain):
+  subjects = data.subjects[:4]
+  records = data.records_of(subjects)
+  drawn = _names(training_batches(data, subjects, plain, devices=1), data, 3 * len(records))
+  epochs = [drawn[i : i + len(records)] for i in range(0, len(drawn), len(records))]
+  assert [sorted(epoch) for epoch in epochs] == [sorted(records)] * 3
+  assert len({tuple(epoch) for epoch in epochs}) == 3
+
+
+def test_a_batch_is_dealt_over_the_devices_in_order(data, plain):
+  single = _draw(training_batches(data, data.subjects, plain, devices=1), 4)
+  plain.batch_size = 4
+  whole = next(training_batches(data, data.subjects, plain, devices=2))
+  assert whole['video'].shape == (2, 2, 3, 32, 32, 4)
+  assert (whole['video'].dtype, whole['mask'].dtype, whole['annotated'].dtype) == (np.float32, np.uint8, bool)
+  np.testing.assert_array_equal(whole['video'].reshape(4, 3, 32, 32, 4), [b['video'][0, 0] for b in single])
+
+
+def test_the_seed_decides(data, config):
+  first, again = (_draw(training_batches(data, data.subjects, config, devices=1), 7) for _ in range(2))
+  _assert_same(first, again)  # over an epoch's end, and augmented
+  config.seed = 1
+  other = _draw(training_batches(data, data.subjects, config, devices=1), 7)
+  assert any(a['video'].tobytes() != b['video'].tobytes() for a, b in zip(first, other, strict=True))
+
+
+def test_augmentation_differs_between_epochs(data, config):
+  config.batch_size = 1
+  drawn = _draw(training_batches(data, data.subjects[:1], config, devices=1), 20)  # two cines, ten times each
+  assert len({batch['video'].tobytes() for batch in drawn}) == 20
+
+
+@pytest.mark.parametrize('place', [0, 3, 6])  # an epoch has 5 batches
+def test_a_restored_iterator_goes_on_exactly(data, config, tmp_path, place):
+  batches = training_batches(data, data.subjects, config, devices=1)
+  _draw(batches, place)
+  with ocp.CheckpointManager(tmp_path) as manager:
+    manager.save(1, args=ocp.args.Composite(data=grain.checkpoint.CheckpointSave(batches)))
+    manager.wait_until_finished()
+    resumed = training_batches(data, data.subjects, config, devices=1)
+    manager.restore(1, args=ocp.args.Composite(data=grain.checkpoint.CheckpointRestore(resumed)))
+  _assert_same(_draw(resumed, 6), _draw(batches, 6))
+
+
+def test_threads_and_cache_change_nothing(data, config):
+  expected = _draw(training_batches(data, data.subjects, config, devices=1), 7)
+  config.data.cache_gb = 0.0
+  _assert_same(_draw(training_batches(data, data.subjects, config, devices=1), 7), expected)
+  config.data.threads, config.data.prefetch = 1, 1
+  _assert_same(_draw(training_batches(data, data.subjects, config, devices=1), 7), expected)
+
+
+def test_the_cache_reads_each_record_once(data, plain, monkeypatch):
+  reads = []
+  original = type(data.source).__getitem__
+  monkeypatch.setattr(type(data.source), '__getitem__', lambda self, i: reads.append(i) or original(self, i))
+  plain.data.threads = 1
+  _draw(training_batches(data, data.subjects[:2], plain, devices=1), 12)  # three epochs of four cines
+  assert len(reads) <= 1 + 4  # one to learn its size
+  plain.data.cache_gb = 0.0
+  _draw(training_batches(data, data.subjects[:2], plain, devices=1), 12)
+  assert len(reads) >= 5 + 12
+
+
+def test_processes_share_out_every_epoch(data, plain):
+  shares = [training_batches(data, data.subjects, plain, devices=1, process=p, processes=2) for p in range(2)]
+  for _ in range(2):
+    drawn = [_names(share, data, 5) for share in shares]
+    assert sorted(drawn[0] + drawn[1]) == list(range(10))

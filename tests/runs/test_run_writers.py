@@ -1,0 +1,47 @@
+"""The log of a run after a kill: no step twice, no half line, and TensorBoard forgets what will be written again."""
+
+import json
+
+from ear_jax.training.writers import MetricWriter, read_metrics
+
+
+def test_figures_are_read_back(tmp_path):
+  with MetricWriter(tmp_path, 0) as writer:
+    writer.write(1, {'loss': 0.1 + 0.2})
+    writer.write(2, {'loss': 0.25, 'dice': 0.5})
+  assert read_metrics(tmp_path) == [{'step': 1, 'loss': 0.1 + 0.2}, {'step': 2, 'loss': 0.25, 'dice': 0.5}]
+
+
+def test_a_line_is_there_at_once(tmp_path):
+  with MetricWriter(tmp_path, 0) as writer:
+    writer.write(1, {'loss': 0.5})
+    assert read_metrics(tmp_path) == [{'step': 1, 'loss': 0.5}]
+
+
+def test_lines_beyond_the_resumed_step_are_dropped(tmp_path):
+  with MetricWriter(tmp_path, 0) as writer:
+    for step in (1, 2, 3, 4):
+      writer.write(step, {'loss': step})
+  with MetricWriter(tmp_path, 2) as writer:
+    assert [line['step'] for line in read_metrics(tmp_path)] == [1, 2]
+    writer.write(3, {'loss': 30})
+  assert [line['loss'] for line in read_metrics(tmp_path)] == [1, 2, 30]
+
+
+def test_a_run_that_begins_anew_has_no_past(tmp_path):
+  (tmp_path / 'metrics.jsonl').write_text('{"step": 1, "loss": 1}\n')
+  with MetricWriter(tmp_path, 0):
+    assert read_metrics(tmp_path) == []
+
+
+def test_a_line_cut_short_is_not_read_and_does_not_stay(tmp_path):
+  (tmp_path / 'metrics.jsonl').write_text('{"step": 1, "loss": 1}\n{"step": 2, "lo')
+  assert read_metrics(tmp_path) == [{'step': 1, 'loss': 1}]
+  with MetricWriter(tmp_path, 1) as writer:
+    writer.write(2, {'loss': 2})
+  lines = (tmp_path / 'metrics.jsonl').read_text().splitlines()
+  assert [json.loads(line)['step'] for line in lines] == [1, 2]
+
+
+def test_a_folder_without_a_log_has_no_lines(tmp_path):
+  assert read_metrics(tmp_path) == []
