@@ -6,7 +6,9 @@ import pathlib
 from typing import Any
 
 import grain
+import jax
 import orbax.checkpoint as ocp
+from jax.tree_util import keystr
 
 from ear_jax.errors import UserError
 from ear_jax.training.state import TrainState
@@ -30,7 +32,8 @@ class Checkpoints:
         [managers.LatestN(1), managers.BestN(get_metric_fn=score, n=1)]
       ),
     )
-    self._manager = ocp.CheckpointManager(folder.resolve(), options=options)
+    self._folder = folder.resolve()
+    self._manager = ocp.CheckpointManager(self._folder, options=options)
 
   def __enter__(self) -> Checkpoints:
     return self
@@ -72,14 +75,37 @@ class Checkpoints:
 
     Raises: UserError when the checkpoint does not fit the configuration.
     """
+    if misfit := self._misfit(step, abstract):
+      raise UserError(self._refusal(step, misfit))
     parts = {'state': ocp.args.StandardRestore(abstract)}
     if iterator is not None:
       parts['data'] = grain.checkpoint.CheckpointRestore(iterator)
     try:
       return self._manager.restore(step, args=ocp.args.Composite(**parts))['state']
     except ValueError as fault:
-      first_line = str(fault).splitlines()[0]
-      raise UserError(
-        f'checkpoint {step} in {self._manager.directory} does not fit this configuration ({first_line}): '
-        'give another --workdir, or the configuration saved beside the checkpoint'
-      ) from fault
+      raise UserError(self._refusal(step, str(fault).splitlines()[0])) from fault
+
+  def _refusal(self, step, reason):
+    return (
+      f'checkpoint {step} in {self._folder} does not fit this configuration ({reason}): '
+      'give another --workdir, or the configuration saved beside the checkpoint'
+    )
+
+  def _misfit(self, step: int, abstract: Any) -> str | None:
+    """Returns in words the first difference between a saved state and `abstract`; None when they fit.
+
+    Orbax would find it too, but while it reads, and its reads that are under way then end in tracebacks.
+    """
+    there, here = map(_shapes, (ocp.StandardCheckpointHandler().metadata(self._folder / str(step) / 'state'), abstract))
+    for name in sorted(there | here):
+      if name not in here or name not in there:
+        return f'it has {"no " if name in here else ""}{name}'
+      if there[name] != here[name]:
+        return f'{name} is {there[name]} there and {here[name]} here'
+    return None
+
+
+def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
+  """Shape of each array by its path; of a random key, which is saved as the numbers in it, none."""
+  leaves = {keystr(path, simple=True, separator='/'): leaf for path, leaf in jax.tree.leaves_with_path(tree)}
+  return {name: () if name == 'rng' else tuple(leaf.shape) for name, leaf in leaves.items()}

@@ -86,7 +86,16 @@ def test_a_state_moves_between_numbers_of_devices(tmp_path, iterator, saved_on, 
   np.testing.assert_array_equal(jax.random.key_data(state.rng), jax.random.key_data(jax.random.key(5)))
 
 
-def test_a_state_of_another_shape_is_refused(tmp_path, iterator):
+@pytest.mark.parametrize(
+  ('other', 'words'),
+  [
+    (_state(units=4), r'params/w is \(3,\) there and \(4,\) here'),
+    (_state().replace(ema_params={'w': jnp.zeros(3)}), 'it has no ema_params/w'),
+    (_state().replace(opt_state={}), 'it has opt_state/count'),
+  ],
+)
+def test_a_state_of_another_configuration_is_refused_before_it_is_read(tmp_path, iterator, other, words):
   _save(tmp_path, iterator, {1: 0.5})
-  with Checkpoints(tmp_path) as checkpoints, pytest.raises(UserError, match='does not fit this configuration'):
-    checkpoints.restore(1, Placement(jax.local_devices()[:1]).abstract(_state(units=4)))
+  abstract = Placement(jax.local_devices()[:1]).abstract(other)
+  with Checkpoints(tmp_path) as checkpoints, pytest.raises(UserError, match=f'not fit this configuration .{words}'):
+    checkpoints.restore(1, abstract)
