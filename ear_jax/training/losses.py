@@ -22,6 +22,7 @@ from ear_jax.errors import UserError
 
 REDUCTIONS = ('cine', 'batch')
 CLASSES = ('both', 'foreground')
+_TINY = 1e-12  # pixels; its square, in the gradient, is still a float32
 
 
 def dice(i: jax.Array, p: jax.Array, y: jax.Array, smooth: float) -> jax.Array:
@@ -100,12 +101,17 @@ def _region_loss(loss: Callable, logits, target, weight, smooth, reduction, loss
   target = target * weight[..., None]
   counts = [jnp.sum(x, axis=(1, 2, 3)) for x in (probability * target, probability, target)]  # 3 of [B, K]
   first = 1 if loss_classes == 'foreground' else 0
+
+  def mean_over_classes(i, p, y):
+    p = p + _TINY * (p + y == 0)  # without smoothing, a class that is neither there nor predicted would be 0 / 0
+    return jnp.mean(loss(i, p, y, smooth), axis=-1)
+
   if reduction == 'batch':
     i, p, y = (_psum(jnp.sum(x, axis=0), axis_name)[first:] for x in counts)
-    return jnp.mean(loss(i, p, y, smooth)) * (jnp.sum(y + p) > 0)
+    return mean_over_classes(i, p, y) * (jnp.sum(y + p) > 0)
   i, p, y = (x[:, first:] for x in counts)
   present = (jnp.max(weight, axis=(1, 2, 3)) > 0).astype(jnp.float32)  # [B], cines with any annotated frame
-  per_cine = jnp.mean(loss(i, p, y, smooth), axis=-1)
+  per_cine = mean_over_classes(i, p, y)
   total, cines = _psum((jnp.sum(per_cine * present), jnp.sum(present)), axis_name)
   return total / jnp.maximum(cines, 1.0)
 

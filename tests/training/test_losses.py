@@ -84,10 +84,11 @@ def test_dice_equals_optax_with_half_the_smoothing(batch):
   assert float(ours) == pytest.approx(float(jnp.mean(theirs)), rel=1e-5)
 
 
+@pytest.mark.parametrize('smooth', [0.0, 1.0])
 @pytest.mark.parametrize('reduction', ['cine', 'batch'])
-def test_what_is_not_annotated_changes_nothing_and_gets_no_gradient(batch, reduction):
+def test_what_is_not_annotated_changes_nothing_and_gets_no_gradient(batch, reduction, smooth):
   logits, mask, annotated = batch
-  function = compiled(name='dice_iou+cross_entropy', reduction=reduction)
+  function = compiled(name='dice_iou+cross_entropy', reduction=reduction, smooth=smooth)
   value, gradient = function(logits, mask, annotated)
   changed = np.where(annotated.reshape(3, 2, 1, 1, 1), logits, -3 * logits + 1)
   other, _ = function(changed, np.where(annotated.reshape(3, 2, 1, 1), mask, 0), annotated)
@@ -96,9 +97,10 @@ def test_what_is_not_annotated_changes_nothing_and_gets_no_gradient(batch, reduc
   assert (np.abs(np.asarray(gradient)[annotated]).max((1, 2, 3)) > 0).all()
 
 
-def test_reduction_by_cine_is_the_mean_of_cines_and_by_batch_pools_their_pixels(batch):
+@pytest.mark.parametrize('smooth', [0.0, 1.0])
+def test_reduction_by_cine_is_the_mean_of_cines_and_by_batch_pools_their_pixels(batch, smooth):
   logits, mask, annotated = batch
-  options = {'name': 'dice', 'smooth': 1.0}
+  options = {'name': 'dice', 'smooth': smooth}
   alone = [
     float(segmentation_loss(logits[i : i + 1], mask[i : i + 1], annotated[i : i + 1], **options)) for i in (0, 1)
   ]
@@ -167,13 +169,26 @@ def test_losses_are_finite_at_the_edges_and_region_losses_lie_between_0_and_1(na
   assert perfect == pytest.approx([0, 0], abs=1e-6)
 
 
+@pytest.mark.parametrize('smooth', [0.0, 1.0])
 @pytest.mark.parametrize('reduction', ['cine', 'batch'])
-def test_a_batch_without_annotation_costs_nothing(batch, reduction):
+def test_a_batch_without_annotation_costs_nothing(batch, reduction, smooth):
   logits, mask, annotated = batch
-  function = compiled(name='dice_iou+cross_entropy', reduction=reduction)
+  function = compiled(name='dice_iou+cross_entropy', reduction=reduction, smooth=smooth)
   value, gradient = function(logits, mask, np.zeros_like(annotated))
   assert float(value) == 0
   np.testing.assert_array_equal(gradient, 0)
+
+
+@pytest.mark.parametrize(('smooth', 'expected'), [(0.0, 0.5), (1.0, 0.0)])
+@pytest.mark.parametrize('reduction', ['cine', 'batch'])
+def test_a_class_neither_there_nor_predicted_is_right_with_smoothing_and_wrong_without(reduction, smooth, expected):
+  # Probability below the smallest float: I = P = Y = 0 for the foreground, 1 - f / f with f = 1; without f its loss is
+  # 1, as 0 / 0 has no value, and the mean with the background's 0 is 1/2.
+  logits = np.broadcast_to(np.float32([0, -200]), (1, 1, 2, 2, 2))
+  function = compiled(name='dice', reduction=reduction, smooth=smooth)
+  value, gradient = function(logits, np.zeros((1, 1, 2, 2), np.uint8), annotate([True]))
+  assert float(value) == pytest.approx(expected, abs=1e-6)
+  assert np.isfinite(gradient).all()
 
 
 def test_losses_grow_with_the_error_and_bfloat16_logits_are_summed_in_float32(batch):
