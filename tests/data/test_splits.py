@@ -15,11 +15,8 @@ def config(**changes):
 
 def test_parts_are_disjoint_and_make_up_the_whole():
   split = make_split(SUBJECTS, config())
-  assert [len(p) for p in (split.train, split.validation, split.test)] == [
-    12,
-    4,
-    4,
-  ]  # 4 are 20 % of 20; 16 / 5, rounded up
+  sizes = [len(part) for part in (split.train, split.validation, split.test)]
+  assert sizes == [12, 4, 4]  # 20 % of 20, then a fifth of 16
   assert split.subjects('all') == tuple(SUBJECTS)
   assert sorted(split.train + split.validation + split.test) == SUBJECTS
   for part in ('train', 'validation', 'test'):

@@ -95,7 +95,8 @@ def test_a_cyclic_network_without_recurrence_commutes_with_a_shift_of_the_cycle(
   variables = draw_variables(model, x)
   apply = jax.jit(model.apply)
   y, shifted = (np.asarray(apply(variables, v)) for v in (x, np.roll(x, 2, axis=1)))
-  np.testing.assert_allclose(shifted, np.roll(y, 2, axis=1), atol=1e-5)
+  # Eight layers of float32; with zero padding the ends differ by more than 1e-2.
+  np.testing.assert_allclose(shifted, np.roll(y, 2, axis=1), atol=1e-4)
   assert np.abs(y[:, 0] - y[:, 1]).max() > 1e-2
 
 
