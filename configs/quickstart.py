@@ -1,4 +1,4 @@
-"""Does the whole thing run here, and does 3D-EAR learn? `ear3d.py`, shortened to minutes on two CPU cores.
+"""Does the whole thing run here, and does 3D-EAR learn? `ear3d.py` under a name of its own, minutes on two CPU cores.
 
     make quickstart
 
@@ -15,7 +15,4 @@ from configs import ear3d
 
 def get_config():
   """Returns the configuration."""
-  config = ear3d.get_config()
-  config.steps = 200
-  config.eval.every = 50
-  return config
+  return ear3d.get_config()
