@@ -14,6 +14,25 @@ from ear_jax import cli
 ROOT = pathlib.Path(__file__).parents[2]
 MODULES = ('ear_jax.train', 'ear_jax.evaluate')
 
+_WITHOUT_TENSORFLOW = """
+import importlib.machinery, runpy, sys
+
+class Refusal:  # TensorFlow can be found, for etils asks whether it could be, but not be imported
+  def find_spec(name, path=None, target=None):
+    return importlib.machinery.ModuleSpec(name, Refusal) if name == 'tensorflow' else None
+  def create_module(spec):
+    raise RuntimeError('TensorFlow was imported')
+  def exec_module(module):
+    pass
+
+sys.meta_path.insert(0, Refusal)
+try:
+  runpy.run_module(sys.argv.pop(1), run_name='__main__', alter_sys=True)
+finally:
+  assert 'tensorflow' not in sys.modules
+  print('without TensorFlow', file=sys.stderr)
+"""
+
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
@@ -33,17 +52,30 @@ class Outcome:
     return lines[0]
 
 
-def start(module: str, *args: object, **settings) -> subprocess.Popen:
+def start(module: str, *args: object) -> subprocess.Popen:
   """Returns the process of `python -m module args`."""
-  command = [sys.executable, '-m', module, *map(str, args)]
-  return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **settings)
+  return _start('-m', module, *args)
 
 
-def run(module: str, *args: object, **settings) -> Outcome:
+def run(module: str, *args: object) -> Outcome:
   """Runs `python -m module args` to its end."""
-  with start(module, *args, **settings) as process:
+  return _finish(start(module, *args))
+
+
+def run_without_tensorflow(module: str, *args: object) -> Outcome:
+  """Does as `run` where any import of TensorFlow raises; stderr ends with 'without TensorFlow' if none was left."""
+  return _finish(_start('-c', _WITHOUT_TENSORFLOW, module, *args))
+
+
+def _finish(process):
+  with process:
     stdout, stderr = process.communicate()
   return Outcome(process.returncode, stdout, stderr)
+
+
+def _start(*args):
+  command = [sys.executable, *map(str, args)]
+  return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 class Forks:

@@ -1,0 +1,167 @@
+"""Training and evaluation through their command lines, ending in numbers that can be computed another way."""
+
+import json
+import pathlib
+
+import command_line
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from tensorboardX.proto import event_pb2
+
+from ear_jax.data.normalise import normalise
+from ear_jax.data.splits import Split
+from ear_jax.evaluate import load_run, restore_state
+from ear_jax.models import build_model
+from ear_jax.training.checkpoint import Checkpoints
+from ear_jax.training.parallel import Placement
+from ear_jax.training.writers import read_metrics
+
+pytestmark = [pytest.mark.multiprocess, pytest.mark.slow]
+
+
+@pytest.fixture(scope='module')
+def evaluated(trained):
+  """Folder of the evaluation of the test subjects, and what the command printed; TensorFlow cannot be imported."""
+  outcome = command_line.run_without_tensorflow('ear_jax.evaluate', '--workdir', trained)
+  assert outcome.status == 0, outcome.stderr
+  assert outcome.stderr.endswith('without TensorFlow\n')
+  return trained / 'evaluation_test', outcome.stdout
+
+
+def _margin(workdir, step, cine):
+  """Returns the logit of the myocardium above that of the rest, by the shortest way."""
+  config, _ = load_run(workdir)
+  state = restore_state(config, workdir, step, Placement(jax.local_devices()[:1]))
+  video = normalise(cine.video, cine.venc, config.data.normalise)
+  logits = jax.jit(build_model(config.model).apply)(state.variables, video[None])
+  return np.asarray(logits[0, ..., 1] - logits[0, ..., 0])
+
+
+def _dice(mask, reference):
+  """Mean over the frames of `[T, H, W]` bool masks."""
+  return np.mean(2 * (mask & reference).sum((1, 2)) / (mask.sum((1, 2)) + reference.sum((1, 2))))
+
+
+def _events(folder: pathlib.Path):
+  """Yields the events of a TensorBoard folder; a record is length, checksum, message, checksum."""
+  for path in sorted(folder.iterdir()):
+    content = path.read_bytes()
+    while content:
+      length = int.from_bytes(content[:8], 'little')
+      yield event_pb2.Event.FromString(content[12 : 12 + length])
+      content = content[16 + length :]
+
+
+def test_the_loss_falls(trained):
+  losses = [line['loss'] for line in read_metrics(trained) if 'loss' in line]
+  assert len(losses) == 20
+  assert np.mean(losses[-5:]) < 0.95 * np.mean(losses[:5])
+
+
+def test_the_run_tells_what_it_was_made_of(trained):
+  config, split = load_run(trained)
+  assert config.data.name == 'toy/velocity'
+  parts = split.train, split.validation, split.test
+  assert [len(part) for part in parts] == [2, 2, 1]
+  assert sorted(sum(parts, ())) == [f'phantom-0{i}' for i in range(1, 6)]
+  manifest = json.loads((trained / 'manifest.json').read_text())
+  assert manifest['packages']['jax'] == jax.__version__
+  assert manifest['devices'] == ['cpu']
+  assert manifest['split_hash'] == Split.from_json((trained / 'split.json').read_text()).hash
+  assert str(pathlib.Path.home()) not in json.dumps(manifest)
+
+
+def test_every_step_is_written_once(trained):
+  lines = read_metrics(trained)
+  assert [line['step'] for line in lines if 'loss' in line] == list(range(1, 21))
+  assert [line['step'] for line in lines if 'validation_dice' in line] == [7, 14, 20]
+  assert {'loss', 'dice', 'grad_norm', 'learning_rate', 'seconds_per_step', 'wait_share'} <= set(lines[0])
+
+
+def test_tensorboard_holds_the_same_figures(trained):
+  values = [(event.step, value) for event in _events(trained / 'tensorboard') for value in event.summary.value]
+  shown = {step: value.simple_value for step, value in values if value.tag == 'loss'}
+  expected = {line['step']: line['loss'] for line in read_metrics(trained) if 'loss' in line}
+  assert shown == pytest.approx(expected, rel=1e-6)  # float32
+
+
+def test_latest_and_best_are_kept(trained):
+  dice = {line['step']: line['validation_dice'] for line in read_metrics(trained) if 'validation_dice' in line}
+  with Checkpoints(trained / 'checkpoints') as checkpoints:
+    assert checkpoints.latest == 20
+    assert dice[checkpoints.best] == max(dice.values())
+    assert checkpoints.steps == sorted({20, checkpoints.best})
+
+
+def test_the_evaluation_is_complete_and_readable(evaluated):
+  output, stdout = evaluated
+  summary = json.loads((output / 'metrics.json').read_text())
+  assert f'subject-mean Dice on test: {summary["metrics"]["dice"]["mean"]:.4f}' in stdout
+  assert len(pd.read_csv(output / 'per_frame.csv')) == 2 * 3  # slices, frames
+  assert len(pd.read_csv(output / 'per_subject.csv')) == 1
+  for name in ('result', 'best', 'worst', 'dice_against_frame'):
+    with Image.open(output / f'{name}.png') as picture:
+      assert np.ptp(np.asarray(picture.convert('L'))) > 100, f'{name}.png is empty'
+  assert 'Dice' in (output / 'summary.md').read_text()
+
+
+def test_the_score_is_that_of_the_restored_network(trained, evaluated, data):
+  summary = json.loads((evaluated[0] / 'metrics.json').read_text())
+  _, split = load_run(trained)
+  assert summary['manifest']['subjects'] == list(split.test)
+  step = str(summary['manifest']['step'])
+  worst, best = [], []
+  for record in data.records_of(split.test):
+    cine = data.cine(record)
+    reference = cine.mask.astype(bool)
+    margin = _margin(trained, step, cine)
+    undecided = np.abs(margin) < 1e-4  # two compilations may round such a pixel to either side
+    worst.append(_dice(np.where(undecided, ~reference, margin > 0), reference))
+    best.append(_dice(np.where(undecided, reference, margin > 0), reference))
+  assert len(best) == 2  # slices of one subject
+  assert np.mean(worst) - 1e-9 <= summary['metrics']['dice']['mean'] <= np.mean(best) + 1e-9
+  assert np.mean(best) - np.mean(worst) < 0.01
+
+
+def test_validation_during_training_is_the_evaluation(forks, trained, tmp_path):
+  logged = {line['step']: line['validation_dice'] for line in read_metrics(trained) if 'validation_dice' in line}
+  outcome = forks.run(
+    'ear_jax.evaluate', '--workdir', trained, '--output', tmp_path, '--split=validation', '--checkpoint=20'
+  )
+  assert outcome.status == 0, outcome.stderr
+  summary = json.loads((tmp_path / 'metrics.json').read_text())
+  assert summary['manifest']['step'] == 20
+  assert summary['metrics']['dice']['mean'] == pytest.approx(logged[20], abs=1e-9)
+
+
+def test_training_subjects_are_scored_when_allowed(forks, trained, tmp_path):
+  args = ('--output', tmp_path, '--split=train', '--allow_training_subjects', '--checkpoint=latest')
+  outcome = forks.run('ear_jax.evaluate', '--workdir', trained, *args)
+  assert outcome.status == 0, outcome.stderr
+  assert json.loads((tmp_path / 'metrics.json').read_text())['manifest']['trained_on']
+
+
+def test_a_finished_run_is_left_alone(forks, config_file, trained):
+  before = (trained / 'metrics.jsonl').read_text()
+  outcome = forks.run('ear_jax.train', '--config', config_file, '--workdir', trained)
+  assert outcome.status == 0, outcome.stderr
+  assert 'done: step 20' in outcome.stderr
+  assert 'nan' not in outcome.stderr
+  assert (trained / 'metrics.jsonl').read_text() == before
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_spares_its_checkpoint(forks, config_file, tmp_path):
+  # Two steps an update: the first, at step 2, is as large as float32 allows, so that step 3 has no finite loss.
+  wild = ('--config.optimizer.learning_rate=1e38', '--config.optimizer.clip_norm=0', '--config.eval.every=1')
+  small = '--config.model.name=unet3d'
+  sentence = forks.run('ear_jax.train', '--config', config_file, '--workdir', tmp_path, small, *wild).sentence
+  assert 'nan at step 3' in sentence
+  assert 'smaller --config.optimizer.learning_rate' in sentence
+  config, _ = load_run(tmp_path)
+  with Checkpoints(tmp_path / 'checkpoints') as checkpoints:
+    assert checkpoints.best == 1
+  state = restore_state(config, tmp_path, 'best', Placement(jax.local_devices()[:1]))
+  assert all(np.isfinite(x).all() for x in jax.tree.leaves(state.params))
