@@ -4,7 +4,9 @@
     python -m ear_jax.train --config configs/ear3d.py --workdir runs/ear3d
     python -m ear_jax.evaluate --workdir runs/ear3d
 
-MEASURED
+Cost: 10 minutes on two CPU cores (1.2 to 1.5 s a step), 0.64 M parameters.
+Score: subject-mean Dice 0.875 +- 0.016 (SD over the 2 test subjects, 96 frames; 0.917 on the 2 validation subjects),
+one seed, last seen 2026-11-22, as `quickstart.py`.
 
 For the cines of the paper's size, on a GPU (not run by us): `--config.data.name=mvm_cmr/phantom_paper
 --config.data.crop=192 --config.model.filters=16,32,64,128` after `tfds build data_builders/mvm_cmr
