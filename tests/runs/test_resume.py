@@ -48,7 +48,8 @@ def _train(config_file, workdir, *args) -> str:
 def test_two_devices_give_the_curve_of_one(trained, config_file, tmp_path):
   _train(config_file, tmp_path, '--config.cpu_devices=2')
   assert len(_losses(tmp_path)) == 20
-  # Sums over devices round otherwise, and every step of Adam doubles that or so; seen: 3e-6 after 20 steps.
+  # Sums over devices round otherwise, and Adam makes whole steps of a gradient that is nothing but rounding. The curves
+  # part by 1.5e-7 at this learning rate, by 9e-6 at 1e-3 and by 1.7e-5 at 3e-3.
   np.testing.assert_allclose(_losses(tmp_path), _losses(trained), rtol=0, atol=1e-5)
   assert len(np.unique(_losses(tmp_path))) == 20, 'a curve that does not change compares nothing'
 
@@ -63,12 +64,11 @@ def test_two_runs_are_one_run_and_need_no_tensorflow(trained, config_file, tmp_p
 
 
 def test_a_run_killed_at_any_moment_ends_in_the_same_bits(trained, config_file, tmp_path):
-  # Checkpoints are at 7, 14 and 20. In turn: before the first; while 7 is being saved; between two; before and right
-  # after 14 became visible.
+  # Checkpoints are at 7, 14 and 20. In turn: before the first; while 7 is being saved; before 14 is, and right after
+  # it became visible.
   moments = {
     'step 2': lambda: _last_step(tmp_path) >= 2,
     'validated 7': lambda: any('validation_dice' in line for line in read_metrics(tmp_path)),
-    'step 10': lambda: _last_step(tmp_path) >= 10,
     'trained 14': lambda: _last_step(tmp_path) >= 14,
     'saved 14': lambda: (tmp_path / 'checkpoints/14').exists(),
   }
