@@ -64,10 +64,15 @@ class _Step(nn.Module):
     c, h = carry
     kernel = self.param('kernel', nn.initializers.glorot_uniform(), (3, 3, self.features, 4 * self.features))
     recurrent = conv2d_in_scan(h.astype(self.dtype), kernel.astype(self.dtype))
-    i, g, f, o = jnp.split((gates + recurrent).astype(jnp.float32), 4, axis=-1)
-    c = nn.sigmoid(f + 1.0) * c + nn.sigmoid(i) * jnp.tanh(g)
-    h = nn.sigmoid(o) * jnp.tanh(c)
-    return (c, h), h
+    return _advance(c, gates + recurrent)
+
+
+def _advance(c, gates):
+  """Returns the next carry `(c, h)`, and h again as output, from the summed gates `[..., 4F]`."""
+  i, g, f, o = jnp.split(gates.astype(jnp.float32), 4, axis=-1)
+  c = nn.sigmoid(f + 1.0) * c + nn.sigmoid(i) * jnp.tanh(g)
+  h = nn.sigmoid(o) * jnp.tanh(c)
+  return (c, h), h
 
 
 class TemporalBlock(nn.Module):
@@ -123,8 +128,4 @@ class _DenseStep(nn.Module):
   @nn.compact
   def __call__(self, carry, gates):
     c, h = carry
-    gates = gates + nn.Dense(4 * self.units, dtype=self.dtype, name='dense')(h)
-    i, g, f, o = jnp.split(gates.astype(jnp.float32), 4, axis=-1)
-    c = nn.sigmoid(f + 1.0) * c + nn.sigmoid(i) * jnp.tanh(g)
-    h = nn.sigmoid(o) * jnp.tanh(c)
-    return (c, h), h
+    return _advance(c, gates + nn.Dense(4 * self.units, dtype=self.dtype, name='dense')(h))
