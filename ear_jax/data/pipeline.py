@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import pathlib
+import threading
 from collections.abc import Sequence
 
 import grain
@@ -89,6 +90,7 @@ class _Records:
     self._data, self._records = data, records
     size = sum(x.nbytes for x in data.source[records[0]].values() if isinstance(x, np.ndarray))
     self._kept = {} if size * len(records) <= budget else None
+    self._reading = threading.Lock()  # two threads may ask for one record, an epoch apart
 
   def __len__(self) -> int:
     return len(self._records)
@@ -101,8 +103,9 @@ class _Records:
     record = self._records[position]
     if self._kept is None:
       return self._data.source[record]
-    if record not in self._kept:
-      self._kept[record] = self._data.source[record]
+    with self._reading:
+      if record not in self._kept:
+        self._kept[record] = self._data.source[record]
     return self._kept[record]
 
 
