@@ -1,0 +1,111 @@
+"""How far the velocity curves of predicted masks are from those of reference masks: one cine at a time.
+
+Both masks go through the same analysis on the same velocities with the same septum and settings, each about its own
+centre, so that what differs is the delineation. Errors are prediction less reference. `agreement_summary` takes the
+rows to subjects.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ear_jax.analysis.motion import COMPONENTS, GROUPS, SliceMotion
+
+QUANTITIES = ('velocity', 'time', 'normalised_time')  # of a marker: cm/s, ms, ms of a cycle of 1000 ms
+REGIONS = tuple(group for group in GROUPS if group != 'global')
+STATUS = ('sound', 'mended', 'failed')
+
+
+def curve_errors(predicted: np.ndarray, reference: np.ndarray) -> dict[str, np.ndarray]:
+  """Returns 'rmse', 'r' (Pearson) and 'max_difference' of curves over their last axis.
+
+  Frames where one of the two is NaN are left out. Without any common frame all are NaN; r is NaN for fewer than three
+  frames or a constant curve.
+
+  Args:
+    predicted: `[..., T]` cm/s.
+    reference: `[..., T]` cm/s.
+
+  Raises:
+    ValueError: the shapes differ.
+  """
+  predicted, reference = np.asarray(predicted, float), np.asarray(reference, float)
+  if predicted.shape != reference.shape:
+    raise ValueError(f'predicted curves have shape {predicted.shape}, those of the reference {reference.shape}')
+  both = np.isfinite(predicted) & np.isfinite(reference)
+  n = both.sum(-1)
+  p, g = np.where(both, predicted, 0.0), np.where(both, reference, 0.0)
+  centred_p, centred_g = (np.where(both, x - (x.sum(-1) / np.maximum(n, 1))[..., None], 0.0) for x in (p, g))
+  spread = np.sqrt((centred_p**2).sum(-1) * (centred_g**2).sum(-1))
+  defined = (n > 2) & (spread > 1e-12 * np.maximum(1.0, np.abs(p * g).max(-1)))
+  r = (centred_p * centred_g).sum(-1) / np.where(defined, spread, 1.0)
+  return {
+    'rmse': np.where(n > 0, np.sqrt(((p - g) ** 2).sum(-1) / np.maximum(n, 1)), np.nan),
+    'r': np.where(defined, np.clip(r, -1, 1), np.nan),
+    'max_difference': np.where(n > 0, np.abs(p - g).max(-1), np.nan),
+  }
+
+
+def compare_curves(predicted: SliceMotion, reference: SliceMotion) -> pd.DataFrame:
+  """Returns one line per component with the errors of the global curve and of the regions' curves.
+
+  Columns: 'component'; 'rmse', 'r', 'max_difference' of the global curve (cm/s); 'rmse_<group>' and 'r_<group>', the
+  mean over the regions of a group for which they are defined.
+  """
+  table = {'component': list(COMPONENTS)}
+  for group in GROUPS:
+    curves = (np.moveaxis(motion.curves[group], 1, -1) for motion in (predicted, reference))  # [regions, 3, T]
+    errors = curve_errors(*curves)
+    if group == 'global':
+      table |= {name: values[0] for name, values in errors.items()}
+    else:
+      table |= {f'{name}_{group}': _mean_over_regions(errors[name]) for name in ('rmse', 'r')}
+  return pd.DataFrame(table)
+
+
+def compare_markers(predicted: SliceMotion, reference: SliceMotion) -> pd.DataFrame:
+  """Returns one line per marker of the global curves: value by either mask and the error, for each of `QUANTITIES`.
+
+  Columns: 'component', 'marker', then '<quantity>_predicted', '<quantity>_reference', '<quantity>_error'. NaN where
+  one of the two has no such marker. The normalised time of ES is NaN: it is 350 ms by definition.
+  """
+  keys, sides = ['component', 'marker'], []
+  for motion in (predicted, reference):
+    table = motion.markers
+    sides.append(table.loc[table['group'] == 'global', [*keys, *QUANTITIES]])
+  both = sides[0].merge(sides[1], how='outer', on=keys, suffixes=('_predicted', '_reference'), validate='1:1')
+  table = both[keys].copy()
+  for quantity in QUANTITIES:
+    p, g = (both[f'{quantity}_{side}'].astype(float) for side in ('predicted', 'reference'))
+    if quantity == 'normalised_time':
+      p, g = p.where(both['marker'] != 'ES'), g.where(both['marker'] != 'ES')
+    table[f'{quantity}_predicted'], table[f'{quantity}_reference'], table[f'{quantity}_error'] = p, g, p - g
+  order = {component: i for i, component in enumerate(COMPONENTS)}
+  return table.sort_values(keys, key=lambda x: x.map(order) if x.name == 'component' else x, ignore_index=True)
+
+
+def frame_counts(predicted: SliceMotion, reference: SliceMotion, annotated: np.ndarray) -> dict[str, int | str]:
+  """Returns 'status' of a cine and how many of its annotated frames failed and were mended with either mask.
+
+  'failed': an annotated frame has no contours with one of the masks; 'mended': all have, some after repair; 'sound':
+  neither.
+
+  Args:
+    annotated: `[T]` bool; frames without reference cannot fail.
+  """
+  counts = {'frames': int(np.count_nonzero(annotated))}
+  for side, motion in (('predicted', predicted), ('reference', reference)):
+    flagged = np.array([flag != '' for flag in motion.contours.flags])
+    counts[f'failed_{side}'] = int((motion.contours.failed & annotated).sum())
+    counts[f'mended_{side}'] = int((flagged & ~motion.contours.failed & annotated).sum())
+  failed = counts['failed_predicted'] + counts['failed_reference']
+  mended = counts['mended_predicted'] + counts['mended_reference']
+  return {'status': 'failed' if failed else 'mended' if mended else 'sound'} | counts
+
+
+def _mean_over_regions(values: np.ndarray) -> np.ndarray:
+  """Mean `[3]` of `[regions, 3]` over what is defined."""
+  defined = np.isfinite(values)
+  total = np.where(defined, values, 0.0).sum(0)
+  return np.where(defined.any(0), total / np.maximum(defined.sum(0), 1), np.nan)
