@@ -1,0 +1,37 @@
+"""A study that was found and looked over, and can be read one slice at a time."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Iterator
+
+from ear_jax.cine import Cine
+from ear_jax.formats.faults import Fault, require_none
+from ear_jax.formats.source import Source
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Opened:
+  """One study; its pixels are not in memory.
+
+  Attributes:
+    dataset: pseudonym of the visit.
+    slices: ids of the slices, from base to apex where the format tells.
+    notes: what the reader had to decide or passed over, in words without identifiers.
+    faults: broken rules; a study with any cannot be read.
+    root: the folder that faults name files relative to.
+    cines: reads the slices one after another; `read` checks the faults before.
+  """
+
+  dataset: str
+  slices: tuple[str, ...]
+  notes: tuple[str, ...]
+  faults: tuple[Fault, ...]
+  root: pathlib.Path
+  cines: Callable[[], Iterator[tuple[Cine, Source]]]
+
+  def read(self) -> Iterator[tuple[Cine, Source]]:
+    """Returns the slices and their origins, one in memory at a time. Raises MalformedStudy if there are faults."""
+    require_none(self.root, self.faults)
+    return self.cines()
