@@ -1,0 +1,130 @@
+"""One frame's mask to one ring: which part of it is the wall, what is its cavity, and what had to be mended.
+
+Segmentations have islands, pinholes and gaps. The rules here are few, each leaves a note, and a frame that they do not
+cover fails with its reason rather than with a guess.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+from ear_jax.analysis.polar import RAYS, fill_polygons, last_crossing, sample_rays
+
+MIN_CAVITY = 0.02  # of the area within the epicardium; a smaller hole is a pinhole
+MAX_GAP = 60  # degrees of wall that may be bridged in one piece
+MAX_GAPS = 90  # and in all
+_ISLAND = 0.1  # a component below this part of the largest is never the wall
+_EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
+
+
+class Ring(NamedTuple):
+  """A mended ring.
+
+  Attributes:
+    filled: `[H, W]` bool, all within the epicardium.
+    cavity: `[H, W]` bool, all within the endocardium.
+    notes: what was mended, in words.
+    bridged: whether a gap was closed, so that the mask does not hold all of the wall.
+    failure: why there is no ring, in words; '' when there is one.
+  """
+
+  filled: np.ndarray
+  cavity: np.ndarray
+  notes: tuple[str, ...] = ()
+  bridged: bool = False
+  failure: str = ''
+
+
+def find_ring(mask: np.ndarray) -> Ring:
+  """Returns the ring of a mask `[H, W]` bool.
+
+  The wall is the largest component (8 neighbours) with a cavity; the cavity is its largest hole and holds at least
+  `MIN_CAVITY` of the filled area; other holes belong to the wall. Without such a component all components near the
+  circle that fits the largest one are joined, over gaps of up to `MAX_GAP` degrees each and `MAX_GAPS` in all.
+  """
+  labels, count = ndimage.label(mask, _EIGHT_NEIGHBOURS)
+  if not count:
+    return _failed(mask, 'no mask')
+  areas = np.bincount(labels.ravel())[1:]
+  for k in np.argsort(-areas, kind='stable'):
+    if areas[k] < _ISLAND * areas.max():
+      break
+    component = labels == k + 1
+    filled, cavity, holes = _open_up(component)
+    if cavity.sum() >= MIN_CAVITY * filled.sum():
+      return Ring(filled, cavity, (*_removed(areas.sum() - areas[k], count > 1), *_holes(holes)))
+  return _bridge(labels, areas)
+
+
+def _open_up(component):
+  """The filled component, its largest hole, and the pixels of its other holes."""
+  filled = ndimage.binary_fill_holes(component)
+  holes, count = ndimage.label(filled & ~component)
+  if not count:
+    return filled, np.zeros_like(filled), 0
+  sizes = np.bincount(holes.ravel())[1:]
+  return filled, holes == 1 + np.argmax(sizes), int(sizes.sum() - sizes.max())
+
+
+def _bridge(labels, areas):
+  """Joins what lies on one circle, straight in polar coordinates, where the wall is missing."""
+  largest = labels == 1 + np.argmax(areas)
+  fit = _fit_circle(largest)
+  if fit is None:
+    return _failed(largest, 'no ring')
+  centre, radius = fit
+  rows, columns = np.indices(labels.shape)
+  distance = np.hypot(rows - centre[0], columns - centre[1])
+  near = np.unique(labels[(labels > 0) & (abs(distance - radius) < 0.35 * radius)])
+  wall = np.isin(labels, near[np.isin(near, 1 + np.flatnonzero(areas >= 0.05 * areas.max()))]) | largest
+  reach = int(np.ceil(np.hypot(*labels.shape)))
+  profile = sample_rays(wall[None], centre[None], reach)[0]
+  outer, inner = last_crossing(profile), reach - 1 - last_crossing(profile[:, ::-1])
+  missing = np.isnan(outer)
+  longest = _longest_run(missing)
+  if longest > MAX_GAP or missing.sum() > MAX_GAPS:
+    return _failed(wall, f'ring open over {int(missing.sum())} degrees')
+  degrees = np.flatnonzero(~missing)
+  outer, inner = (np.interp(np.arange(360), degrees, r[degrees], period=360) for r in (outer, inner))
+  filled, cavity = fill_polygons(centre + RAYS * np.stack([outer, inner])[..., None], labels.shape)
+  if (inner <= 0).any() or cavity.sum() < MIN_CAVITY * filled.sum():
+    return _failed(wall, 'no cavity')
+  notes = (*_removed((labels > 0).sum() - wall.sum()), f'ring closed over {int(missing.sum())} degrees')
+  return Ring(filled, cavity & filled, notes, bridged=True)
+
+
+def _fit_circle(component):
+  """Centre `[2]` and radius of the least-squares circle (Kasa) through the pixels; unlike their mean, an open ring
+  leaves it in place."""
+  points = np.argwhere(component).astype(float)
+  system = np.column_stack([2 * points, np.ones(len(points))])
+  solution, _, rank, _ = np.linalg.lstsq(system, (points**2).sum(1), rcond=None)
+  square = solution[2] + (solution[:2] ** 2).sum()
+  if rank < 3 or square <= 0 or not (solution[:2] >= 0).all() or not (solution[:2] < component.shape).all():
+    return None
+  return solution[:2], float(np.sqrt(square))
+
+
+def _longest_run(flags):
+  """The longest run of True around the circle."""
+  if flags.all():
+    return flags.size
+  turned = np.roll(flags, -int(np.argmin(flags)))  # begins with False
+  edges = np.flatnonzero(np.diff(np.concatenate([turned, [False]]).astype(int)))
+  return int((edges[1::2] - edges[::2]).max(initial=0))
+
+
+def _removed(pixels, any_removed=True):
+  return (f'{int(pixels)} pixels apart from the wall removed',) if any_removed and pixels else ()
+
+
+def _holes(pixels):
+  return (f'{pixels} pixels of holes in the wall filled',) if pixels else ()
+
+
+def _failed(mask, reason):
+  nothing = np.zeros(mask.shape, bool)
+  return Ring(nothing, nothing, failure=reason)

@@ -1,0 +1,76 @@
+"""Phase wraps inside the wall: found as jumps between neighbours in space and time, undone by multiples of 2 venc.
+
+A velocity beyond the encoding limit comes back at the other end of the scale. Neighbouring pixels of muscle, or the
+same pixel in the next frame, never differ by more than venc, so such a jump marks a wrap. Then, and only then, the
+wall of the whole cycle is unwrapped at once as a three-dimensional phase, time being cyclic, by the reliability-sorted
+method of Abdul-Rahman et al. (Applied Optics 2007) in scikit-image.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+from skimage.restoration import unwrap_phase
+
+
+def unwrap(velocity: np.ndarray, wall: np.ndarray, venc: tuple[float, float, float]) -> tuple[np.ndarray, int]:
+  """Returns velocities without wraps inside the wall, and the number of pixels (of all frames) that were changed.
+
+  Pixels that were not wrapped keep their bits. Of the values that differ by a common multiple of 2 venc, that one is
+  taken in which most of a connected part of the wall over the cycle is as measured.
+
+  Args:
+    velocity: `[T, H, W, 3]` cm/s, within +-venc.
+    wall: `[T, H, W]` bool.
+    venc: cm/s for each of the three components.
+  """
+  changed = np.zeros(wall.shape, bool)
+  result = velocity
+  for component, limit in enumerate(venc):
+    values = velocity[..., component]
+    before = _count_jumps(values, wall, limit)
+    if not before:
+      continue
+    turns = _turns(values, wall, limit)
+    mended = values + (2 * limit * turns).astype(values.dtype)
+    if turns.any() and _count_jumps(mended, wall, limit) < before:
+      result = result.copy() if result is velocity else result
+      result[..., component] = np.where(turns != 0, mended, values)
+      changed |= turns != 0
+  return result, int(changed.sum())
+
+
+def _count_jumps(values, wall, limit):
+  """How many pairs of neighbours in the wall, in space and around the cycle, differ by more than `limit`."""
+  jumps = 0
+  for axis in range(3):
+    step = np.roll(values, -1, axis) - values
+    both = wall & np.roll(wall, -1, axis)
+    if axis:  # only time is cyclic
+      both[(slice(None),) * axis + (-1,)] = False
+    jumps += int(np.count_nonzero((abs(step) > limit) & both))
+  return jumps
+
+
+def _turns(values, wall, limit):
+  """`[T, H, W]` int, the multiple of 2 venc to add to each pixel; 0 outside the wall."""
+  phase = np.ma.array(values.astype(np.float64) * (np.pi / limit), mask=~wall)
+  cyclic = (len(values) > 1, False, False)
+  unwrapped = unwrap_phase(phase, wrap_around=cyclic, rng=0)
+  turns = np.where(wall, np.rint((unwrapped.filled(0) - phase.filled(0)) / (2 * np.pi)), 0).astype(int)
+  parts, count = ndimage.label(wall, np.ones((3, 3, 3)))
+  for first, last in zip(*np.nonzero(_touching(parts, count)), strict=True):  # over the end of the cycle
+    parts[parts == last] = first
+  for part in np.unique(parts[wall]):
+    members = parts == part
+    turns[members] -= int(np.median(turns[members]))
+  return turns
+
+
+def _touching(parts, count):
+  """Which parts meet where the last frame is followed by the first."""
+  pairs = np.zeros((count + 1, count + 1), bool)
+  pairs[parts[-1], parts[0]] = True
+  pairs[0] = pairs[:, 0] = False
+  np.fill_diagonal(pairs, False)
+  return pairs
