@@ -131,7 +131,8 @@ def _write_run(config, workdir, data, split, parameters):
     logging.warning('the configuration differs from the one that began this run (%s); going on with the new one', path)
   write_text(path, config.to_json(sort_keys=True, indent=2))
   write_text(workdir / 'split.json', split.to_json())
-  write_text(workdir / 'manifest.json', json.dumps(make_manifest(config, data.hash, split.hash, parameters), indent=2))
+  manifest = make_manifest(config, data.hash, split.hash, parameters, data.picture(split.train))
+  write_text(workdir / 'manifest.json', json.dumps(manifest, indent=2))
   logging.info(
     '%s: %.2f M parameters; %d training, %d validation, %d test subjects; configuration %s',
     config.model.name,

@@ -35,12 +35,14 @@ class DataSet:
     source: random access to the examples.
     ids: for each record, (subject, dataset, slice_id, level).
     frames: for each record, its number of frames.
+    spacing: for each record, mm along row and column index; NaN when unknown.
     hash: first 12 hexadecimal digits of a SHA-256 over name, version and ids.
   """
 
   source: Sequence
   ids: tuple[tuple[str, str, str, str], ...]
   frames: tuple[int, ...]
+  spacing: tuple[tuple[float, float], ...]
   hash: str
 
   @property
@@ -52,6 +54,20 @@ class DataSet:
     """Returns the positions of the records of some subjects, ordered by dataset and slice."""
     chosen = [i for i, (subject, *_) in enumerate(self.ids) if subject in set(subjects)]
     return sorted(chosen, key=lambda i: self.ids[i][1:])
+
+  def picture(self, subjects: Sequence[str]) -> dict:
+    """Returns what a typical cine of some subjects is like, for prediction to show the network the same.
+
+    `frames`, `spacing` (mm along row and column index; None when unknown) and `size` (rows, columns) of the median
+    record, as plain numbers.
+    """
+    records = self.records_of(subjects)
+    spacing = np.median([self.spacing[record] for record in records], axis=0)
+    return {
+      'frames': int(np.median([self.frames[record] for record in records])),
+      'spacing': None if np.isnan(spacing).any() else [float(f'{s:.6g}') for s in spacing],
+      'size': list(self.source[records[0]]['mask'].shape[1:]),
+    }
 
   def cine(self, record: int) -> Cine:
     """Returns one cine."""
@@ -74,13 +90,13 @@ def open_data_set(config: ConfigDict) -> DataSet:
   builder = tfds.builder_from_directory(versions[-1])
   names = dict.fromkeys(('video', 'mask'), tfds.decode.SkipDecoding())  # pixels are most of the work
   index = [
-    (tuple(decode_text(example[key]) for key in _IDS), len(example['annotated']))
+    (tuple(decode_text(example[key]) for key in _IDS), len(example['annotated']), tuple(map(float, example['spacing'])))
     for example in builder.as_data_source(split='train', decoders=names)
   ]
-  ids, frames = zip(*index, strict=True)
+  ids, frames, spacing = zip(*index, strict=True)
   text = repr((builder.info.full_name, sorted(ids)))
   digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-  return DataSet(builder.as_data_source(split='train'), ids, frames, digest)
+  return DataSet(builder.as_data_source(split='train'), ids, frames, spacing, digest)
 
 
 class _Records:

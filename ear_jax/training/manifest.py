@@ -14,8 +14,11 @@ import ear_jax
 _PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'grain', 'tensorflow-datasets', 'numpy')
 
 
-def make_manifest(config: ConfigDict, data_hash: str, split_hash: str, parameters: int) -> dict:
-  """Returns the manifest as plain types; it names no host, user or path."""
+def make_manifest(config: ConfigDict, data_hash: str, split_hash: str, parameters: int, picture: dict) -> dict:
+  """Returns the manifest as plain types; it names no host, user or path.
+
+  `picture` is `DataSet.picture` of the training subjects: prediction brings other cines to these frames and spacing.
+  """
   return {
     'ear_jax': ear_jax.__version__,
     'python': platform.python_version(),
@@ -26,6 +29,7 @@ def make_manifest(config: ConfigDict, data_hash: str, split_hash: str, parameter
     'data_hash': data_hash,
     'split_hash': split_hash,
     'parameters': parameters,
+    'training_picture': picture,
   }
 
 
