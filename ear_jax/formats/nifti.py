@@ -14,6 +14,7 @@ reference if its mask is not empty. venc without a JSON file is 20, 20, 30 cm/s.
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 import pathlib
@@ -24,6 +25,7 @@ import nibabel as nib
 import numpy as np
 
 from ear_jax.cine import Cine
+from ear_jax.files import replacing
 from ear_jax.formats import checks
 from ear_jax.formats.checks import Scan, place
 from ear_jax.formats.faults import Fault, frames
@@ -100,7 +102,7 @@ def write(cine: Cine, folder: pathlib.Path) -> pathlib.Path:
   stem = f'{cine.dataset}_{cine.slice_id}'
   video = cine.video.transpose(2, 1, 0, 3)[:, :, None]  # [W, H, 1, T, C]
   path = folder / f'{stem}_video.nii.gz'
-  _save(video if cine.venc else video[..., 0], cine, path)
+  _save(video if cine.venc else video[..., 0], path, cine.spacing, cine.frame_interval)
   settings = {'level': cine.level}
   if any(math.isnan(v) for v in cine.spacing):
     settings['spacing'] = None
@@ -108,18 +110,28 @@ def write(cine: Cine, folder: pathlib.Path) -> pathlib.Path:
     settings['venc'] = list(cine.venc)
   if cine.annotated.any():
     settings['annotated'] = np.flatnonzero(cine.annotated).tolist()
-    _save(cine.mask.transpose(2, 1, 0)[:, :, None], cine, folder / f'{stem}_mask.nii.gz')
+    write_mask(cine.mask, folder / f'{stem}_mask.nii.gz', spacing=cine.spacing, frame_interval=cine.frame_interval)
   (folder / f'{stem}_video.json').write_text(json.dumps(settings))
   return path
 
 
-def _save(array: np.ndarray, cine: Cine, path: pathlib.Path) -> None:
-  row, column = (1.0 if math.isnan(v) else v for v in cine.spacing)
-  step = 0.0 if math.isnan(cine.frame_interval) else cine.frame_interval
+def write_mask(mask: np.ndarray, path: pathlib.Path, *, spacing: tuple[float, float], frame_interval: float) -> None:
+  """Writes a mask `[T, H, W]` uint8 as (column, row, 1, frame) with its spacing in mm and frame interval in ms."""
+  _save(mask.transpose(2, 1, 0)[:, :, None], path, spacing, frame_interval)
+
+
+def _save(array: np.ndarray, path: pathlib.Path, spacing: tuple[float, float], frame_interval: float) -> None:
+  row, column = (1.0 if math.isnan(v) else v for v in spacing)
+  step = 0.0 if math.isnan(frame_interval) else frame_interval
   image = nib.Nifti1Image(array, np.diag([column, row, 1.0, 1.0]))
   image.header.set_xyzt_units('mm', 'msec')
   image.header.set_zooms((column, row, 1.0, step, 1.0)[: array.ndim])
-  nib.save(image, path)
+  with (
+    replacing(path) as temporary,
+    temporary.open('wb') as file,
+    gzip.GzipFile('', 'wb', 1, file, mtime=0) as stream,  # no name or time in the header
+  ):
+    image.to_stream(stream)
 
 
 def _kind(path: pathlib.Path) -> str:

@@ -1,0 +1,173 @@
+"""All files of an analysed study: masks, contours, curves, markers, workbooks, StrainMap's file and DICOM SEG.
+
+    <slice>_mask.nii.gz        the wall, (column, row, 1, frame)
+    <slice>_velocity.xlsx      curves and markers in StrainMap's layout
+    contours.csv curves.csv markers.csv motion.csv     all slices, one line a value
+    <pseudonym>.nc             contours for StrainMap
+    seg/<slice>/frame-000.dcm  DICOM segmentations, where the study came as DICOM
+
+`docs/results_files.md` describes them for users. Nothing here knows a name or a date; the caller gives a pseudonym.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from absl import logging
+
+from ear_jax.analysis.motion import COMPONENTS, SliceMotion
+from ear_jax.errors import UserError
+from ear_jax.files import replacing
+from ear_jax.formats import nifti, seg, strainmap, workbook
+from ear_jax.formats.source import Source
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SliceResult:
+  """What the files of one slice are made from; no video.
+
+  Attributes:
+    motion: the analysis of the slice.
+    source: where its cine came from; its instances, if any, are what SEG refers to.
+    strainmap_name: '<SeriesNumber> <SeriesDescription>' of the magnitude series, by which StrainMap knows the cine;
+      '' for the id of the slice. It goes into the `.nc` file and the workbook as it is.
+  """
+
+  motion: SliceMotion
+  source: Source | None = None
+  strainmap_name: str = ''
+
+  @property
+  def slice_id(self) -> str:
+    """Id of the slice within its dataset, fit for a file name."""
+    return re.sub(r'[^\w.-]+', '-', self.motion.name.rpartition('/')[2]).strip('.') or 'slice'
+
+  @property
+  def cine_name(self) -> str:
+    """Name of the cine in StrainMap's files."""
+    return self.strainmap_name or self.slice_id
+
+
+def write_results(folder: pathlib.Path, pseudonym: str, slices: Sequence[SliceResult]) -> list[pathlib.Path]:
+  """Writes every file of a study into `folder` and returns their paths.
+
+  A slice that came as DICOM which a SEG cannot refer to (several frames a file, no position) gets no SEG; the reason is
+  logged.
+
+  Args:
+    folder: is made; files of the same name are replaced.
+    pseudonym: the study's only name in every file; letters, digits, '-', '_' and '.'.
+    slices: from base to apex.
+
+  Raises: UserError for a pseudonym that is not fit for a file name; ValueError when slice ids repeat.
+  """
+  folder = pathlib.Path(folder)
+  if not re.fullmatch(r'[\w-][\w.-]{0,63}', pseudonym, re.ASCII):
+    raise UserError(f'pseudonym {pseudonym!r}: use letters, digits, "-", "_" and ".", 64 at most')
+  repeated = [name for name, count in Counter(one.slice_id for one in slices).items() if count > 1]
+  if repeated:
+    raise ValueError(f'slice ids repeat: {", ".join(repeated)}')
+  paths = []
+  for name, table in (
+    ('contours', contours_table),
+    ('curves', curves_table),
+    ('markers', markers_table),
+    ('motion', motion_table),
+  ):
+    paths.append(folder / f'{name}.csv')
+    _write_csv(paths[-1], [table(one) for one in slices])
+  for index, one in enumerate(slices):
+    paths += _write_slice(folder, pseudonym, one, index)
+  paths.append(folder / f'{pseudonym}.nc')
+  strainmap.write(paths[-1], [one.motion for one in slices], [one.cine_name for one in slices], pseudonym=pseudonym)
+  return paths
+
+
+def contours_table(result: SliceResult) -> pd.DataFrame:
+  """Returns one line a point: slice, frame, side, point (of 360, from 0), row, column (pixels), flag (of the frame)."""
+  contours = result.motion.contours
+  tables = []
+  for side in ('endo', 'epi'):
+    points = getattr(contours, side)  # [T, P, 2]
+    frame, point = (axis.ravel() for axis in np.indices(points.shape[:2]))
+    table = pd.DataFrame({'slice': result.slice_id, 'frame': frame, 'side': side, 'point': point})
+    table[['row', 'column']] = points.reshape(-1, 2)
+    table['flag'] = np.array(contours.flags, object)[frame]
+    tables.append(table)
+  return pd.concat(tables, ignore_index=True).sort_values(['frame', 'side', 'point'], ignore_index=True)
+
+
+def curves_table(result: SliceResult) -> pd.DataFrame:
+  """Returns one line a value: slice, level, group, region, region_name, component, frame, time_ms, velocity_cm_s."""
+  motion = result.motion
+  tables = []
+  for group, curves in motion.curves.items():  # [regions, T, 3]
+    region, frame, component = (axis.ravel() for axis in np.indices(curves.shape))
+    table = pd.DataFrame({'slice': result.slice_id, 'level': motion.level, 'group': group, 'region': region})
+    table['region_name'] = np.array(workbook.region_names(motion, group), object)[region]
+    table['component'] = np.array(COMPONENTS, object)[component]
+    table['frame'] = frame
+    table['time_ms'] = frame * motion.frame_interval
+    table['velocity_cm_s'] = curves.ravel()
+    tables.append(table.sort_values(['region', 'component', 'frame']))
+  return pd.concat(tables, ignore_index=True)
+
+
+def markers_table(result: SliceResult) -> pd.DataFrame:
+  """Returns the markers with slice and level in front and units in the names of the columns."""
+  units = {'velocity': 'velocity_cm_s', 'time': 'time_ms', 'normalised_time': 'normalised_time_ms'}
+  table = result.motion.markers.rename(columns=units)
+  table.insert(0, 'slice', result.slice_id)
+  table.insert(1, 'level', result.motion.level)
+  return table
+
+
+def motion_table(result: SliceResult) -> pd.DataFrame:
+  """Returns one line a frame: rotation rate and angle, and displacement of the whole wall by component."""
+  motion = result.motion
+  frame = np.arange(len(motion.rotation))
+  columns = {
+    'slice': result.slice_id,
+    'level': motion.level,
+    'frame': frame,
+    'time_ms': frame * motion.frame_interval,
+    'rotation_rate_rad_s': motion.rotation_rate,
+    'rotation_deg': motion.rotation,
+  }
+  moved = {f'displacement_{name}_mm': motion.displacement[:, k] for k, name in enumerate(COMPONENTS)}
+  return pd.DataFrame(columns | moved)
+
+
+def _write_slice(folder: pathlib.Path, pseudonym: str, result: SliceResult, index: int) -> list[pathlib.Path]:
+  motion, source = result.motion, result.source or Source()
+  mask, book = folder / f'{result.slice_id}_mask.nii.gz', folder / f'{result.slice_id}_velocity.xlsx'
+  nifti.write_mask(motion.mask, mask, spacing=motion.spacing, frame_interval=motion.frame_interval)
+  workbook.write(book, motion, cine=result.cine_name, pseudonym=pseudonym, offset=source.position)
+  segs = []
+  if source.instances:
+    try:
+      segs = seg.write(
+        folder / 'seg' / result.slice_id,
+        motion.mask,
+        source.instances,
+        pseudonym=pseudonym,
+        slice_id=result.slice_id,
+        series_number=9000 + index,
+      )
+    except UserError as error:
+      logging.warning('no DICOM SEG of slice %s: %s', result.slice_id, error)
+  return [mask, book, *segs]
+
+
+def _write_csv(path: str | os.PathLike, tables: Sequence[pd.DataFrame]) -> None:
+  """Writes tables of the same columns one below the other; undefined values are empty cells."""
+  with replacing(path) as temporary, open(temporary, 'w', encoding='utf-8', newline='') as lines:
+    for number, table in enumerate(tables):
+      table.to_csv(lines, header=number == 0, index=False, float_format='%.6g', lineterminator='\n')

@@ -1,0 +1,229 @@
+"""StrainMap's `.nc` files: its contours as reference masks, and our contours for review and correction in StrainMap.
+
+A file is netCDF-4 with one group an array, which holds one variable of the same name and its coordinates:
+
+    segments  (cine, side, frame, coord, point)   endocardium and epicardium as (col, row) in pixels of the full picture
+    centroid, septum  (cine, frame, coord)        centre of the heart and mid-septal point of every frame
+    sign_reversal  (comp)                         +1 or -1 for X, Y and Z
+
+Whole numbers are pixel centres, curves are closed (the last point repeats the first), and NaN means not segmented. The
+root carries `orientation` ('CW' or 'CCW') and `timeshift` (s). Real numbers are packed as int32 with a scale. Patient
+text that StrainMap keeps in the root is never read. Masks, velocities and markers are not written: StrainMap makes its
+own from the contours, and a half of them would stop it from doing so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+from collections.abc import Iterator, Sequence
+
+import h5py
+import numpy as np
+import xarray as xr
+from skimage.draw import polygon2mask
+
+from ear_jax.analysis.motion import SliceMotion
+from ear_jax.cine import Cine
+from ear_jax.errors import UserError
+from ear_jax.files import replacing
+
+SIDES = ('endocardium', 'epicardium')
+TIMESHIFT = -0.045  # s; StrainMap's default, which it takes for the delay of the first frame
+POINTS = 360  # of a closed curve that StrainMap draws: 359 different ones
+_ENGINE = 'h5netcdf'
+_READ = ('segments', 'centroid', 'septum', 'sign_reversal')
+_CODES = np.iinfo(np.int32)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class StrainMapSlice:
+  """The contours of one cine as StrainMap stored them.
+
+  Attributes:
+    name: StrainMap's name of the cine, '<SeriesNumber> <SeriesDescription>'.
+    endo, epi: `[T, P, 2]` float64 (row, column) in pixels of the full picture, closed; NaN on frames not segmented.
+    septum, centroid: `[T, 2]` (row, column); NaN where the file has none.
+    sign_reversal: +1 or -1 for X, Y and Z (along column, along row, through the plane).
+    orientation: 'CW' or 'CCW', order in which sectors are named.
+    timeshift: s.
+  """
+
+  name: str
+  endo: np.ndarray
+  epi: np.ndarray
+  septum: np.ndarray
+  centroid: np.ndarray
+  sign_reversal: tuple[int, int, int]
+  orientation: str
+  timeshift: float
+
+  @property
+  def annotated(self) -> np.ndarray:
+    """`[T]` bool, frames that have both curves."""
+    drawn = [np.isfinite(side).all(-1).sum(-1) >= 3 for side in (self.endo, self.epi)]
+    return drawn[0] & drawn[1]
+
+
+def read_contours(path: str | os.PathLike) -> dict[str, StrainMapSlice]:
+  """Returns the contours of every cine in a StrainMap file, by StrainMap's name of the cine.
+
+  Raises: UserError when the file is not StrainMap's, holds no contours, or holds them in another shape.
+  """
+  path = pathlib.Path(path)
+  with _faults_of(path):
+    with h5py.File(path) as h5:
+      stated = {key: h5.attrs[key] for key in ('orientation', 'timeshift') if key in h5.attrs}
+      groups = [name for name in _READ if name in h5]
+    arrays = {name: xr.load_dataarray(path, group=name, engine=_ENGINE) for name in groups}
+  segments = arrays.get('segments')
+  if segments is None:
+    raise UserError(f'{path}: no contours in this file (group `segments` is missing); segment it in StrainMap first')
+  expected = {'cine', 'side', 'frame', 'coord', 'point'}
+  if set(segments.dims) != expected or not {*SIDES} <= {str(side) for side in segments['side'].values}:
+    dims = ', '.join(map(str, segments.dims))
+    raise UserError(f'{path}: `segments` has dimensions ({dims}) or sides that StrainMap does not write')
+  return {str(name): _slice(str(name), arrays, stated) for name in segments.cine.values}
+
+
+def to_reference(contours: StrainMapSlice, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+  """Returns the mask `[T, H, W]` uint8 between the curves and the frames `[T]` bool that have both.
+
+  A pixel belongs to the wall when its centre lies within one of the two curves and not within the other.
+  """
+  annotated = contours.annotated
+  mask = np.zeros((len(annotated), *shape), np.uint8)
+  for frame in np.flatnonzero(annotated):
+    curves = [side[frame][np.isfinite(side[frame]).all(-1)] for side in (contours.endo, contours.epi)]
+    mask[frame] = np.logical_xor(*(polygon2mask(shape, curve) for curve in curves))
+  return mask, annotated
+
+
+def with_reference(cine: Cine, contours: StrainMapSlice) -> Cine:
+  """Returns the cine with StrainMap's contours as its reference mask.
+
+  Raises: UserError when the frame counts differ, or when a curve leaves the picture: then they belong to another cine.
+  """
+  frames, *shape = cine.mask.shape
+  where = f'{cine.name}: StrainMap\'s contours "{contours.name}"'
+  if len(contours.annotated) != frames:
+    raise UserError(f'{where} have {len(contours.annotated)} frames, the cine {frames}; give the file of this study')
+  points = np.concatenate([contours.endo, contours.epi], axis=1)
+  if (points < -0.5).any() or (points > np.array(shape) - 0.5).any():
+    raise UserError(f'{where} leave the picture of {shape[0]} x {shape[1]} pixels; give the cine without a crop')
+  mask, annotated = to_reference(contours, tuple(shape))
+  return cine.replace(mask=mask, annotated=annotated)
+
+
+def write(
+  path: str | os.PathLike,
+  motions: Sequence[SliceMotion],
+  names: Sequence[str],
+  *,
+  pseudonym: str,
+  timeshift: float = TIMESHIFT,
+) -> None:
+  """Writes the contours, centres and septal points of a study's slices as a file that StrainMap opens for review.
+
+  Args:
+    path: the `.nc` file.
+    motions: the slices, all analysed with the same settings; missing last frames are written as not segmented.
+    names: for each slice the name that StrainMap gives the cine, '<SeriesNumber> <SeriesDescription>' of the magnitude.
+    pseudonym: written in place of the patient's name.
+    timeshift: s, as StrainMap will use it.
+
+  Raises: ValueError when names repeat, or slices were analysed with different settings.
+  """
+  if len(set(names)) != len(motions) or len(names) != len(motions):
+    raise ValueError(f'{len(motions)} slices need as many different names, not {list(names)}')
+  settings = motions[0].settings
+  if any((m.settings.orientation, m.settings.signs) != (settings.orientation, settings.signs) for m in motions):
+    raise ValueError('slices of one StrainMap file must share orientation and signs')
+  signs = xr.DataArray(np.array(settings.signs, np.int16), {'comp': ['X', 'Y', 'Z']}, name='sign_reversal')
+  with replacing(path) as temporary:
+    for mode, array in zip('waaa', (*_arrays(motions, names), signs), strict=True):
+      array.to_dataset().to_netcdf(temporary, mode, group=array.name, engine=_ENGINE, encoding=_packing(array))
+    with h5py.File(temporary, 'a') as h5:  # h5py writes text as StrainMap compares it: of variable length
+      h5.attrs.update({'orientation': settings.orientation, 'timeshift': float(timeshift), 'Patient Name': pseudonym})
+
+
+@contextlib.contextmanager
+def _faults_of(path: pathlib.Path) -> Iterator[None]:
+  if not path.is_file():
+    raise UserError(f'{path}: there is no such file; expected a StrainMap file (.nc)')
+  try:
+    yield
+  except (OSError, ValueError, KeyError) as error:
+    raise UserError(f'{path}: not a readable StrainMap file ({" ".join(str(error).split())})') from error
+
+
+def _slice(name: str, arrays: dict[str, xr.DataArray], stated: dict) -> StrainMapSlice:
+  segments = arrays['segments'].sel(cine=name).transpose('side', 'frame', 'point', 'coord')
+  endo, epi = (segments.sel(side=side, coord=['row', 'col']).values.astype(float) for side in SIDES)
+
+  def points(group):  # [T, 2]
+    found = arrays.get(group)
+    if found is None or name not in found.cine.values:
+      return np.full((len(endo), 2), np.nan)
+    rows = found.sel(cine=name, coord=['row', 'col']).transpose('frame', 'coord').reindex(frame=segments.frame)
+    return rows.values.astype(float)
+
+  signs = arrays.get('sign_reversal')
+  orientation = stated.get('orientation', 'CCW')
+  return StrainMapSlice(
+    name=name,
+    endo=endo,
+    epi=epi,
+    septum=points('septum'),
+    centroid=points('centroid'),
+    sign_reversal=(1, 1, 1) if signs is None else tuple(int(v) for v in signs.sel(comp=['X', 'Y', 'Z']).values),
+    orientation=orientation.decode() if isinstance(orientation, bytes) else str(orientation),
+    timeshift=float(stated.get('timeshift', TIMESHIFT)),
+  )
+
+
+def _arrays(motions: Sequence[SliceMotion], names: Sequence[str]) -> Iterator[xr.DataArray]:
+  """Yields segments, centroid and septum; coordinates in StrainMap's order (col, row)."""
+  coordinates = {
+    'cine': list(names),
+    'side': list(SIDES),
+    'frame': np.arange(max(len(m.mask) for m in motions)),
+    'coord': ['col', 'row'],
+  }
+  segments = [np.stack([closed(m.contours.endo), closed(m.contours.epi)]) for m in motions]  # [side, T, point, 2]
+  segments = np.stack([_padded(s, len(coordinates['frame'])) for s in segments])[..., ::-1].swapaxes(-1, -2)
+  dims = ('cine', 'side', 'frame', 'coord', 'point')
+  yield xr.DataArray(segments, coordinates, dims, name='segments')
+  del coordinates['side']
+  for name, field in (('centroid', 'centre'), ('septum', 'septum')):
+    points = np.stack([_padded(getattr(m, field)[None, :, None], len(coordinates['frame'])) for m in motions])
+    yield xr.DataArray(points[:, 0, :, 0, ::-1], coordinates, ('cine', 'frame', 'coord'), name=name)
+
+
+def closed(curve: np.ndarray) -> np.ndarray:
+  """Returns the open curve `[T, P, 2]` as `[T, 360, 2]` whose last point repeats the first.
+
+  The new points divide the old curve's chords in the same places whatever the curve, so that points of endo- and
+  epicardium that lay at one angle still do (within the width of a chord's bend, 0.01 degrees).
+  """
+  count = curve.shape[1]
+  at = np.linspace(0, count, POINTS)
+  low = np.minimum(at.astype(int), count - 1)
+  share = (at - low)[:, None]
+  return curve[:, low] * (1 - share) + curve[:, (low + 1) % count] * share
+
+
+def _padded(array: np.ndarray, frames: int) -> np.ndarray:
+  """Returns `[side, T, ...]` with NaN appended to `frames` frames."""
+  missing = frames - array.shape[1]
+  return np.pad(array, [(0, 0), (0, missing), *[(0, 0)] * (array.ndim - 2)], constant_values=np.nan)
+
+
+def _packing(array: xr.DataArray) -> dict:
+  if array.dtype != np.float64:
+    return {}
+  largest = np.nanmax(np.abs(array.values), initial=0.0)
+  scale = float(largest) / _CODES.max or 1.0
+  return {array.name: {'dtype': 'int32', 'scale_factor': scale, '_FillValue': _CODES.min}}

@@ -1,0 +1,121 @@
+"""StrainMap's training export, `<name>_<n>_<seconds>_train.nc`: one file a cine, netCDF-4.
+
+One variable `stacked` (comp, frame, row, col) of whole numbers; comp is MAG, X, Y, Z (as the scanner stored them) and
+LABELS (0 or 1, the wall). The file does not say how velocities are scaled, so this is what we assume: phase images of
+'COL' encoding, velocity = (pixel - 2048) / 2048 * venc, X against increasing column, Y along increasing row, Z towards
+the apex. Attributes of the file say otherwise where someone has added them: `venc` (3, cm/s along column, row and
+through the plane, default 20, 20, 30), `spacing` (2, mm along row and column index, default 0.85, 0.85),
+`frame_interval` (ms, default unknown), `signs` (3 of +1 or -1 that the velocities are multiplied by, default +1).
+
+The file name begins with the patient's name, which must not pass: the dataset is `strainmap-<k>`, where k counts the
+names among the exports of one folder from 1, and the slice is `cine-<n>`. Adding a patient to a folder renumbers it.
+"""
+
+from __future__ import annotations
+
+import math
+import pathlib
+from collections.abc import Iterator, Mapping
+
+import h5py
+import numpy as np
+
+from ear_jax.cine import Cine
+from ear_jax.formats import checks
+from ear_jax.formats.checks import Scan
+from ear_jax.formats.faults import Fault, frames
+
+ENDING = '_train.nc'
+COMPONENTS = ('MAG', 'X', 'Y', 'Z', 'LABELS')
+_TO_CINE = np.float32([-1, 1, 1])  # of X, Y, Z: along column, along row, towards the apex
+_ZERO, _RANGE = 2048, 4096
+_DEFAULTS = {
+  'venc': checks.DEFAULT_VENC,
+  'spacing': (0.85, 0.85),
+  'frame_interval': math.nan,
+  'signs': (1.0, 1.0, 1.0),
+}
+
+
+def find(root: pathlib.Path) -> list[pathlib.Path]:
+  """Returns the training exports below `root`."""
+  return sorted(root.rglob(f'*{ENDING}'))
+
+
+def scan(path: pathlib.Path, root: pathlib.Path, channels: int | None = None) -> Scan:
+  """Looks over one file; `channels` is the count that the caller needs (None: any that we read)."""
+  file = str(path.relative_to(root))
+  if _parts(path) is None:
+    return Scan((), (Fault(file, '', 'name is not <name>_<n>_<seconds>_train.nc'),))
+  try:
+    with h5py.File(path) as h5:
+      found = _file_faults(file, h5, channels)
+  except (OSError, KeyError) as error:
+    return Scan((), (Fault(file, '', f'not a readable netCDF-4 file ({" ".join(str(error).split())})'),))
+  return Scan((_ids(path),), tuple(found))
+
+
+def read(path: pathlib.Path, subjects: Mapping[str, str] | None = None) -> Iterator[Cine]:
+  """Yields the cine of a file that `scan` found sound; a dataset not in `subjects` is its own subject."""
+  dataset, slice_id = _ids(path)
+  with h5py.File(path) as h5:
+    settings = _attributes(h5)
+    pixels = dict(zip(_names(h5), h5['stacked'][()], strict=True))
+  venc = tuple(float(v) for v in settings['venc'])
+  scale = np.float32(venc) * np.float32(settings['signs']) * _TO_CINE / _ZERO
+  phase = np.stack([pixels[name] for name in 'XYZ'], -1).astype(np.float32)  # [T, H, W, 3]
+  video = np.concatenate([pixels['MAG'][..., None].astype(np.float32), (phase - _ZERO) * scale], -1)
+  mask = pixels['LABELS'].astype(np.uint8)
+  yield Cine(
+    video=video,
+    mask=mask,
+    annotated=mask.any(axis=(1, 2)),
+    venc=venc,
+    spacing=tuple(float(s) for s in settings['spacing']),
+    frame_interval=float(settings['frame_interval']),
+    subject=(subjects or {}).get(dataset, dataset),
+    dataset=dataset,
+    slice_id=slice_id,
+  )
+
+
+def _parts(path: pathlib.Path) -> tuple[str, str] | None:
+  """Returns the patient's name and the number of the cine, or None for another kind of name."""
+  parts = path.name.removesuffix(ENDING).rsplit('_', 2)
+  return tuple(parts[:2]) if len(parts) == 3 and all(part.isdigit() for part in parts[1:]) else None
+
+
+def _ids(path: pathlib.Path) -> tuple[str, str]:
+  name, number = _parts(path)
+  people = sorted({parts[0] for other in path.parent.glob(f'*{ENDING}') if (parts := _parts(other))})
+  return f'strainmap-{people.index(name) + 1:02d}', f'cine-{number}'
+
+
+def _attributes(h5: h5py.File) -> dict:
+  return {key: h5.attrs.get(key, default) for key, default in _DEFAULTS.items()}
+
+
+def _names(h5: h5py.File) -> list[str]:
+  return [name.decode() if isinstance(name, bytes) else str(name) for name in h5['comp'][()]]
+
+
+def _file_faults(file: str, h5: h5py.File, channels: int | None) -> list[Fault]:
+  if not isinstance(h5.get('stacked'), h5py.Dataset) or 'comp' not in h5:
+    return [Fault(file, '', 'no variable `stacked` with a coordinate `comp`: not a training export of StrainMap')]
+  stacked, names = h5['stacked'], _names(h5)
+  if stacked.ndim != 4 or sorted(names) != sorted(COMPONENTS) or stacked.shape[0] != len(names):
+    rule = f'stacked has shape {stacked.shape} and comp {", ".join(names)}; expected (comp, frame, row, col)'
+    return [Fault(file, '', f'{rule} with comp {", ".join(COMPONENTS)}')]
+  if channels not in (None, 4):
+    return checks.channel_faults(file, '', 4, channels)
+  settings = _attributes(h5)
+  found = checks.settings_faults(file, '', settings['venc'], settings['spacing'])
+  if not np.array_equal(np.abs(settings['signs']), (1, 1, 1)):
+    found.append(Fault(file, '', f'signs is {settings["signs"]}, expected three of +1 or -1'))
+  pixels = dict(zip(names, stacked[()], strict=True))
+  video = np.stack([pixels[name] for name in ('MAG', 'X', 'Y', 'Z')], -1)
+  found += checks.video_faults(file, '', video)
+  outside = np.flatnonzero(((video[..., 1:] < 0) | (video[..., 1:] >= _RANGE)).any(axis=(1, 2, 3)))
+  if outside.size:
+    found.append(Fault(file, frames(outside), 'phase lies outside 0..4095: expected 12-bit pixels'))
+  return found + checks.mask_faults(file, '', pixels['LABELS'], stacked.shape[1:])
