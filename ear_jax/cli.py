@@ -14,17 +14,28 @@ from ear_jax.errors import UserError
 
 # Shared, or the modules of two commands could not be imported into one process.
 WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of a run: training fills it or resumes it, evaluation reads it.')
+OUTPUT = flags.DEFINE_string('output', None, 'Folder to write.')
+CHECKPOINT = flags.DEFINE_string(
+  'checkpoint',
+  None,
+  "evaluate: 'best' by validation Dice (default), 'latest', or a step; predict: working directory of a training run, "
+  'or several with commas between them, to be averaged.',
+)
+ARGUMENTS: list[str] = []  # what stands on the command line beside flags
 
 
-def run(main: Callable[[], None]) -> None:
-  """Parses the flags, calls `main()` and exits: 0 when done, 1 for a `UserError`, 2 for wrong flags."""
+def run(main: Callable[[], int | None], *, arguments: int = 0) -> None:
+  """Parses the flags, calls `main()` and exits: 0 or what it returns, 1 for a `UserError`, 2 for wrong flags.
+
+  `arguments` is how many words may stand beside flags; `main` finds them in `ARGUMENTS`.
+  """
   try:
-    app.run(lambda _: _call(main), flags_parser=_parse)
+    app.run(lambda _: _call(main), flags_parser=lambda argv: _parse(argv, arguments))
   except UserError as fault:
     _stop(str(fault), 1)
 
 
-def _parse(argv: list[str]) -> list[str]:
+def _parse(argv: list[str], arguments: int) -> list[str]:
   try:
     rest = flags.FLAGS(argv)
   except (AttributeError, KeyError, TypeError, ValueError, FileNotFoundError, flags.Error) as fault:
@@ -32,16 +43,17 @@ def _parse(argv: list[str]) -> list[str]:
     _stop(' '.join(str(a) for a in fault.args) or repr(fault), 2)
   except OSError as fault:  # of a missing configuration file ml_collections tells in five lines
     _stop(' '.join(str(fault).split()), 2)
-  if len(rest) > 1:
-    _stop(f'unexpected argument {rest[1]!r}: options begin with --', 2)
+  if len(rest) > 1 + arguments:
+    _stop(f'unexpected argument {rest[1 + arguments]!r}: options begin with --', 2)
+  ARGUMENTS[:] = rest[1:]
   return rest
 
 
-def _call(main: Callable[[], None]) -> None:
+def _call(main: Callable[[], int | None]) -> int | None:
   logging.set_verbosity(logging.INFO)
   # Orbax and grain tell of their every step at the level that our own lines use.
   logging.get_absl_handler().addFilter(_ours)
-  main()
+  return main()
 
 
 def _ours(record: python_logging.LogRecord) -> bool:

@@ -32,6 +32,7 @@ class Member:
     predictor, variables: the network on its devices.
     frames, spacing, size: what it was trained on: frames a cycle, mm along row and column (None: unknown, no
       resampling), rows and columns of the whole picture before the window was cut.
+    name: what reports call it.
   """
 
   predictor: Predictor
@@ -39,6 +40,7 @@ class Member:
   frames: int
   spacing: tuple[float, float] | None
   size: tuple[int, int]
+  name: str = ''
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

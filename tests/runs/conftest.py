@@ -89,7 +89,7 @@ def changes(data_dir) -> dict:
     'augment': {'flip': True, 'rotate': 10.0, 'scale': 0.1, 'elastic': 0.3, 'intensity': 0.5},
     'split': {'folds': 2},
     'model': {'filters': (4, 8)},
-    'optimizer': {'learning_rate': 3e-4, 'warmup_steps': 0, 'ema_decay': 0.9, 'accumulate': 2},
+    'optimizer': {'ema_decay': 0.9, 'accumulate': 2},  # learning rate and warm-up as in base.py
     'eval': {'every': 7},  # in the middle of an epoch and of an accumulated update
   }
 
