@@ -1,0 +1,238 @@
+"""The report of a study as one HTML file that needs nothing else: pictures, curves, script and style are inside.
+
+`page_slice` turns a slice into small pictures, after which its cine can be dropped; `write_page` writes the file. The
+layout is `page.html.jinja`, the style `page.css`, the behaviour the four `page*.js`. Jinja escapes every string; a
+content security policy lets the browser run only the script written here and fetch nothing at all.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import math
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import jinja2
+import matplotlib
+import numpy as np
+
+from ear_jax.analysis.motion import COMPONENTS, SliceMotion
+from ear_jax.analysis.quality import STATUSES, Check, worst
+from ear_jax.analysis.regions import region_names
+from ear_jax.cine import Cine
+from ear_jax.files import write_text
+from ear_jax.report import page_numbers, sprites
+
+STATEMENT = 'Research software. Not a medical device: not for diagnosis, treatment or any other clinical decision.'
+_HERE = pathlib.Path(__file__).parent
+_SCRIPTS = ('page_player.js', 'page_curves.js', 'page_maps.js', 'page.js')
+_COLOURS = 'RdBu_r'  # blue to white to red: told apart with any colour vision, and red is positive as in Doppler
+_SIGNS = {'pass': '✓', 'warn': '!', 'fail': '✗'}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PageSlice:
+  """What the page shows of one slice.
+
+  Attributes:
+    name: `dataset/slice`.   level: 'base', 'mid', 'apex' or ''.
+    frames: T.   spacing: mm along row and column.   frame_interval: ms.
+    sheets: its pictures.
+    motion: its analysis; None when it has no contours: the page then shows pictures alone.
+    reference: the analysis of the reference contours, where there are any.
+    uncertainty: `[T]`, of the delineation of each frame, 0 for certain; any unit.
+  """
+
+  name: str
+  level: str
+  frames: int
+  spacing: tuple[float, float]
+  frame_interval: float
+  sheets: sprites.Sheets
+  motion: SliceMotion | None
+  reference: SliceMotion | None
+  uncertainty: np.ndarray | None
+
+  @property
+  def label(self) -> str:
+    """The slice's id within its study."""
+    return self.name.rpartition('/')[2]
+
+  def marker_rows(self) -> list[tuple[dict, dict]]:
+    """Returns the global markers, each with the reference's; the second is empty without one to compare with."""
+    tables = [page_numbers.markers(m)['global'][0] for m in (self.motion, self.reference) if m is not None]
+    others = {(m['component'], m['marker']): m for m in (tables[1] if len(tables) == 2 else [])}
+    return [(m, others.get((m['component'], m['marker']), {})) for m in (tables[0] if tables else [])]
+
+
+def page_slice(
+  cine: Cine,
+  motion: SliceMotion | None,
+  reference: SliceMotion | None = None,
+  uncertainty: np.ndarray | None = None,
+) -> PageSlice:
+  """Returns what the page needs of a slice; it does not hold on to `cine`.
+
+  Args:
+    cine: the slice, with or without velocities.
+    motion: its analysis; None when it failed or there is none.
+    reference: the analysis with the reference contours.
+    uncertainty: `[T]`, of the delineation of each frame.
+
+  Raises:
+    ValueError: an argument has another number of frames than the cine.
+  """
+  lengths = {'the motion': motion and len(motion.mask), 'the reference': reference and len(reference.mask)}
+  lengths['the uncertainty'] = None if uncertainty is None else len(uncertainty)
+  for what, length in lengths.items():
+    if length not in (None, len(cine.video)):
+      raise ValueError(f'{cine.name}: {what} has {length} frames, the cine {len(cine.video)}')
+  sheets = sprites.sheets(cine, motion, reference)
+  facts = (cine.name, cine.level, len(cine.video), cine.spacing, cine.frame_interval)
+  return PageSlice(*facts, sheets, motion, reference, uncertainty)
+
+
+def write_page(
+  path: str | os.PathLike,
+  *,
+  pseudonym: str,
+  slices: Sequence[PageSlice],
+  checks: Sequence[Check],
+  settings: Mapping[str, object],
+  versions: Mapping[str, object],
+  withheld: bool,
+) -> None:
+  """Writes the page of a study, whole or not at all.
+
+  Args:
+    path: the file, 'report.html'.
+    pseudonym: the only name that the page gives the study.
+    slices: from base to apex.
+    checks: what the quality gate found.
+    settings: conventions and switches, name to value.
+    versions: of this software, of what it stands on, and of the checkpoint; name to value.
+    withheld: the gate failed and nothing overrode it: pictures and contours are shown, and no velocity curve, marker
+      or map is in the file.
+  """
+  analysed = [] if withheld else [m for s in slices for m in (s.motion, s.reference) if m is not None]
+  study = {
+    'components': COMPONENTS,
+    'directions': page_numbers.directions(analysed[0].settings) if analysed else None,
+    'groups': page_numbers.TITLES,
+    'axes': page_numbers.axes(analysed),
+    'ranges': page_numbers.colour_ranges(analysed),
+    'colours': _colour_table(),
+    'wall': {'centre': sprites.CENTRE, 'steps': sprites.STEPS},
+  }
+  script, style = '\n'.join(map(_read, _SCRIPTS)), _read('page.css')
+  text = _environment().get_template('page.html.jinja').render(
+    pseudonym=pseudonym,
+    verdict=worst(checks),
+    withheld=withheld,
+    study=study,
+    slices=[(s, _slice_data(s, withheld)) for s in slices],
+    summary=[] if withheld else [row for index, s in enumerate(slices) for row in _summary(index, s)],
+    marker_names=page_numbers.MARKERS,
+    checks=sorted(checks, key=lambda check: -STATUSES.index(check.status)),
+    settings=settings,
+    versions=versions,
+    statement=STATEMENT,
+    script=script,
+    style=style,
+    policy=f"default-src 'none'; img-src data:; script-src {_digest(script)}; style-src {_digest(style)}",
+  )
+  write_text(path, text)
+
+
+def _environment() -> jinja2.Environment:
+  environment = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(_HERE),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+  )
+  environment.policies['json.dumps_kwargs'] = {'allow_nan': False, 'separators': (',', ':')}
+  environment.filters['number'] = _number
+  environment.globals['signs'] = _SIGNS
+  return environment
+
+
+def _slice_data(found: PageSlice, withheld: bool) -> dict:
+  """Everything the script needs of one slice."""
+  sheets = found.sheets
+  views = {view: uri for view, uri in sheets.uris.items() if not (withheld and view == sprites.WALL)}
+  place = {k: getattr(sheets, k) for k in ('top', 'left', 'step', 'height', 'width', 'cell', 'columns', 'ranges', 'venc')}
+  data = {
+    'name': found.label,
+    'frames': found.frames,
+    'interval': _finite(found.frame_interval),
+    'spacing': [_finite(s) for s in found.spacing],
+    'sheet': place,
+    'views': views,
+    'uncertainty': None if found.uncertainty is None else page_numbers.numbers(found.uncertainty),
+  }
+  for key, motion in (('prediction', found.motion), ('reference', found.reference)):
+    data[key] = None if motion is None else _motion_data(motion, sheets, withheld)
+  return data
+
+
+def _motion_data(motion: SliceMotion, sheets: sprites.Sheets, withheld: bool) -> dict:
+  corner = (sheets.top, sheets.left)
+  shown = {
+    'contours': page_numbers.contours(motion.contours, *corner),
+    'failed': motion.contours.failed.tolist(),
+    'flags': list(motion.contours.flags),
+  }
+  if withheld:
+    return shown
+  return shown | {
+    'centre': page_numbers.points(motion.centre, *corner),
+    'septum': page_numbers.points(motion.septum, *corner),
+    'curves': page_numbers.curves(motion),
+    'markers': page_numbers.markers(motion),
+    'names': {group: region_names(group, motion.settings.orientation) for group in motion.curves},
+  }
+
+
+def _summary(index: int, found: PageSlice):
+  """Rows of the table at the head of the page: the global markers of a slice, of its reference too."""
+  for source, motion in (('', found.motion), ('reference', found.reference)):
+    if motion is None:
+      continue
+    markers = page_numbers.markers(motion)['global'][0]
+    yield {
+      'index': index,
+      'slice': found,
+      'source': source,
+      'cycle': found.frames * found.frame_interval,
+      'good': int((~motion.contours.failed).sum()),
+      'es': next((m['time'] for m in markers if m['marker'] == 'ES'), None),
+      'velocity': {(m['component'], m['marker']): m['velocity'] for m in markers},
+    }
+
+
+def _number(value: float | None, digits: int = 2) -> str:
+  return '–' if value is None or not math.isfinite(value) else f'{value:.{digits}f}'
+
+
+def _finite(value: float) -> float | None:
+  return float(value) if math.isfinite(value) else None
+
+
+def _colour_table() -> list[int]:
+  """255 colours from most negative to most positive, r, g, b, r, g, b, ..."""
+  table = matplotlib.colormaps[_COLOURS](np.linspace(0.04, 0.96, 2 * sprites.STEPS + 1))[:, :3]
+  return np.rint(table * 255).astype(int).ravel().tolist()
+
+
+def _read(name: str) -> str:
+  return (_HERE / name).read_text(encoding='utf-8')
+
+
+def _digest(text: str) -> str:
+  """What a content security policy calls a text by, so that it alone may run."""
+  return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

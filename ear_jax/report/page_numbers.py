@@ -1,0 +1,118 @@
+"""What a page writes of a slice's motion as numbers: contours, curves, markers, axes. Plain types, ready for JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from ear_jax.analysis.motion import COMPONENTS, GROUPS, Contours, Settings, SliceMotion
+
+MARKERS = {
+  'longitudinal': ('PS', 'ES', 'PD', 'PAS'),
+  'radial': ('PS', 'ES', 'PD', 'PAS'),
+  'circumferential': ('PC1', 'PC2', 'PC3', 'ES'),
+}
+TITLES = {'global': 'Global', 'angular6': '6 sectors', 'angular24': '24 sectors', 'layers': '3 layers'}
+_THIN = 3  # every third of 360 points: at 40 pixels' radius the chord strays 0.01 pixel from the arc
+_TENTH = 10  # contours are written in tenths of a pixel
+_DIGITS = 6  # of a velocity in cm/s: more than any table shows
+_STEPS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)  # times a power of ten: limits of axes and of colours
+
+
+def directions(settings: Settings) -> tuple[str, str, str]:
+  """Returns where each component is positive, in words."""
+  turn = 'counter-clockwise' if settings.circumferential_sign > 0 else 'clockwise'
+  return 'towards the apex', 'inward', f'{turn} in the picture'
+
+
+def contours(found: Contours, top: int, left: int) -> list[dict[str, list[int]] | None]:
+  """Returns endo and epi of each frame as x0, y0, x1, y1, ... in tenths of a pixel; None for a failed frame.
+
+  The origin is the upper left corner of the pixel (top, left), so that a picture of n pixels goes from 0 to 10 n.
+  """
+  origin = np.array([left, top]) - 0.5  # whole numbers are pixel centres
+
+  def line(points):
+    xy = (points[::_THIN, ::-1] - origin) * _TENTH  # [120, 2]
+    return np.rint(xy).astype(int).ravel().tolist()
+
+  return [
+    None if failed else {'endo': line(endo), 'epi': line(epi)}
+    for endo, epi, failed in zip(found.endo, found.epi, found.failed, strict=True)
+  ]
+
+
+def points(path: np.ndarray, top: int, left: int) -> list[list[float] | None]:
+  """Returns `[T, 2]` (row, column) as (x, y) in tenths of a pixel, like `contours`; None where it is NaN."""
+  xy = (path[:, ::-1] - np.array([left, top]) + 0.5) * _TENTH
+  return [np.round(p, 1).tolist() if np.isfinite(p).all() else None for p in xy]
+
+
+def curves(motion: SliceMotion) -> dict[str, list]:
+  """Returns for each group `[regions][component][frame]` in cm/s, None where there is no value."""
+  return {group: numbers(np.moveaxis(motion.curves[group], -1, 1)) for group in GROUPS if group in motion.curves}
+
+
+def numbers(values: np.ndarray) -> list:
+  """Returns an array as nested lists of floats, None for what is not finite."""
+  values = np.asarray(values, float)
+  if values.ndim > 1:
+    return [numbers(part) for part in values]
+  return [round(v, _DIGITS) if math.isfinite(v) else None for v in values.tolist()]
+
+
+def markers(motion: SliceMotion) -> dict[str, list[list[dict]]]:
+  """Returns for each group and region the markers in the order of `MARKERS`; velocities and times are not rounded."""
+  found = {group: [[] for _ in range(count)] for group, count in GROUPS.items()}
+  order = {(c, m): rank for rank, (c, m) in enumerate((c, m) for c in COMPONENTS for m in MARKERS[c])}
+  for row in motion.markers.to_dict('records'):
+    if (row['component'], row['marker']) not in order:
+      continue
+    values = {key: _plain(row[key]) for key in ('frame', 'velocity', 'time', 'normalised_time')}
+    entry = {'component': row['component'], 'marker': row['marker'], **values}
+    found[row['group']][int(row['region'])].append(entry)
+  for regions in found.values():
+    for entries in regions:
+      entries.sort(key=lambda entry: order[entry['component'], entry['marker']])
+  return found
+
+
+def axes(motions: Iterable[SliceMotion]) -> dict[str, list[list[float]]]:
+  """Returns for each group the lower and upper limit in cm/s of each component, over all slices: they compare."""
+  motions = list(motions)
+  return {group: [_limits(motions, group, c) for c in range(len(COMPONENTS))] for group in GROUPS}
+
+
+def colour_ranges(motions: Sequence[SliceMotion]) -> list[float]:
+  """Returns the velocity in cm/s of each component that has the end of the colour scale, the same in all slices.
+
+  It is the 99th percentile of the sectors' speed: one noisy sector does not pale the others.
+  """
+  found = []
+  for component in range(len(COMPONENTS)):
+    parts = [np.abs(m.curves['angular24'][..., component]).ravel() for m in motions if 'angular24' in m.curves]
+    speeds = np.concatenate([*parts, [np.nan]])
+    speeds = speeds[np.isfinite(speeds)]
+    found.append(_round_up(float(np.percentile(speeds, 99)) if speeds.size else 1.0))
+  return found
+
+
+def _limits(motions, group, component):
+  values = np.concatenate([[0.0]] + [m.curves[group][..., component].ravel() for m in motions if group in m.curves])
+  low, high = float(np.nanmin(values)), float(np.nanmax(values))
+  step = _round_up((high - low) / 6 or 1.0)
+  return [step * math.floor(low / step - 0.1), step * math.ceil(high / step + 0.1), step]
+
+
+def _round_up(value: float) -> float:
+  """The smallest round number that is not below `value`."""
+  power = 10.0 ** math.floor(math.log10(value)) if value > 0 else 1.0
+  return next(step * power for step in _STEPS if step * power >= value * (1 - 1e-9)) if value > 0 else 1.0
+
+
+def _plain(value):
+  """A number of numpy or pandas as float, or None when it is missing."""
+  value = float(value)
+  return value if math.isfinite(value) else None
