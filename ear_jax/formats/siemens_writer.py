@@ -70,7 +70,7 @@ def _check(cine: Cine) -> None:
   if cine.venc is None:
     raise ValueError(f'{cine.name}: no velocity channels, so it cannot be written as velocity-mapping DICOM')
   if cine.venc[0] != cine.venc[1]:
-    raise ValueError(f'{cine.name}: in-plane venc {cine.venc[:2]} differ; the header has no place that tells them apart')
+    raise ValueError(f'{cine.name}: in-plane venc {cine.venc[:2]} differ, which the layout cannot tell apart')
   if not all(math.isfinite(v) for v in (*cine.spacing, cine.frame_interval)):
     raise ValueError(f'{cine.name}: spacing or frame interval is unknown')
   if np.rint(magnitude.max()) >= COUNTS or magnitude.min() < 0:

@@ -16,6 +16,7 @@ from ear_jax.phantom.chest import chest
 from ear_jax.phantom.motion import Motion
 from ear_jax.phantom.ventricles import Ventricles
 
+_GAIN = 2000.0  # magnitude counts of a signal of 1, where no scanner has drawn one
 _REACH = 78.0  # mm; the moving part of the picture lies within this square about the heart
 
 
@@ -39,6 +40,7 @@ class Size:
 
 
 MINI = Size('phantom_mini', 12, 0, (12,), 16, 96, 1.2, 1.7, offset=7.0, margin=8, sharing=0.0)
+DEMO = Size('phantom_demo', 4, 0, (4,), 50, 224, 1.0, 1.7, offset=20.0, margin=8)
 PAPER = Size('phantom_paper', 18, 8, (2, 5, 19), 50, 512, 0.85, 1.7, offset=24.0)
 
 
@@ -138,18 +140,27 @@ def render(slice_plan: SlicePlan) -> Cine:
     magnitude, phase = scanner.acquire(machine, signals, rng)
     frame[..., 0] = magnitude[keep, keep]
     frame[..., 1:] = np.moveaxis(scanner.counts_to_velocity(phase[:, keep, keep], size.venc), 0, -1)
-  return Cine(
-    video=video,
-    mask=_mask(motion, size),
-    annotated=np.ones(size.frames, bool),
-    venc=size.venc,
-    spacing=(size.spacing, size.spacing),
-    frame_interval=1000 * visit.timing.rr / size.frames,
-    subject=p.subject,
-    dataset=p.dataset,
-    slice_id=p.slice_id,
-    level=p.level,
-  )
+  return _cine(p, visit, video, _mask(motion, size))
+
+
+def exact(slice_plan: SlicePlan) -> Cine:
+  """Returns the slice as a scanner without noise, blur or background phase would show it.
+
+  Velocities are those of `truth` inside the wall and 0 outside, not quantised; the magnitude is the sum of the tissues'
+  signals in whole numbers. Mask, venc and times are those of `render`.
+  """
+  p, size = slice_plan, slice_plan.size
+  subject, visit, motion = people(p)
+  rng = np.random.default_rng((p.seed, 4, p.subject_index, p.visit_index, p.slice_index))
+  x, y = grid(size.matrix, size.spacing)
+  still, box, moving = _tissue(p, subject, visit, motion, x, y, rng)
+  known = truth(p)
+  video = np.empty((size.frames, size.matrix, size.matrix, 4), np.float32)
+  video[..., 0] = np.abs(still)
+  video[(slice(None), *box[1:], 0)] = np.abs(moving[:, 0])  # the reference encode, which no velocity turns
+  video[..., 0] = np.clip(np.rint(_GAIN * video[..., 0]), 0, scanner.COUNTS - 1)
+  video[..., 1:] = known.velocity
+  return _cine(p, visit, video, known.mask)
 
 
 def truth(slice_plan: SlicePlan) -> Truth:
@@ -178,6 +189,22 @@ def truth(slice_plan: SlicePlan) -> Truth:
     endo=contours[:, 0],
     epi=contours[:, 1],
     septal_angle=float(np.arctan2(np.cos(septum), np.sin(septum))),
+  )
+
+
+def _cine(p, visit, video, mask):
+  size = p.size
+  return Cine(
+    video=video,
+    mask=mask,
+    annotated=np.ones(size.frames, bool),
+    venc=size.venc,
+    spacing=(size.spacing, size.spacing),
+    frame_interval=1000 * visit.timing.rr / size.frames,
+    subject=p.subject,
+    dataset=p.dataset,
+    slice_id=p.slice_id,
+    level=p.level,
   )
 
 
