@@ -1,0 +1,240 @@
+"""Delineates and analyses studies: `python -m ear_jax.predict STUDY --checkpoint runs/ear3d --output results`.
+
+STUDY is a folder or file in any format that we read, of any matrix, pixel spacing and frame count; several studies in
+one folder are done one after another. Each gets a folder of its own in `--output` with `report.html`, masks, contours,
+curves and markers (`docs/predict.md`). A study that cannot be read is named and the others go on; the exit status is
+then 1. It is 3 when the quality gate failed a study and its curves were withheld.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import pathlib
+import resource
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+import jax
+from absl import flags, logging
+from rich.console import Console
+from rich.progress import Progress
+
+import ear_jax
+from ear_jax import cli
+from ear_jax.analysis import checks_of_study
+from ear_jax.analysis.motion import Settings
+from ear_jax.analysis.outline import withhold
+from ear_jax.analysis.quality import Check, worst
+from ear_jax.delineate import Member
+from ear_jax.errors import UserError
+from ear_jax.examine import Examined, Options, examine
+from ear_jax.files import write_text
+from ear_jax.formats import strainmap
+from ear_jax.formats.faults import MalformedStudy
+from ear_jax.formats.opened import Opened
+from ear_jax.formats.results import write_results
+from ear_jax.formats.study import open_studies
+from ear_jax.report import curves as curves_figure
+from ear_jax.report import figures
+from ear_jax.report.page import write_page
+from ear_jax.trained import load_member
+from ear_jax.training.parallel import Placement
+
+_CONTOURS = flags.DEFINE_string('contours', None, 'StrainMap file (.nc) with contours of this study.')
+_PSEUDONYM = flags.DEFINE_string('pseudonym', None, 'Name of the study in all outputs; else made from its DICOM UID.')
+_SEPTUM = flags.DEFINE_float('septum_angle', None, 'Direction of mid septum in deg: 0 is down, 90 right.')
+_ORIENTATION = flags.DEFINE_enum('orientation', 'auto', ['auto', 'CW', 'CCW'], 'Order in which sectors are named.')
+_TURN = flags.DEFINE_enum('circumferential', 'ccw', ['ccw', 'cw'], 'Which way round the picture is positive.')
+_SIGNS = flags.DEFINE_list('signs', '1,1,1', '1 or -1 for velocity along column, along row, through the plane.')
+_SMOOTH = flags.DEFINE_float('smooth_contours', 0.0, 'Strength of the smoothing of contours over frames; 0: off.')
+_TTA = flags.DEFINE_bool('tta', False, 'Average over mirror images and quarter turns: eight times the work.')
+_FORCE = flags.DEFINE_bool('force', False, 'Give curves even where the quality gate fails the study.')
+_NAMES = flags.DEFINE_bool(
+  'strainmap_names', False, "Name slices by the series' number and description, as StrainMap does; may identify."
+)
+_WITHHELD = 3  # exit status
+
+
+@dataclasses.dataclass
+class Clock:
+  """Seconds spent on each part of the work, added up over slices."""
+
+  seconds: dict[str, float] = dataclasses.field(default_factory=dict)
+
+  @contextlib.contextmanager
+  def measure(self, part: str) -> Iterator[None]:
+    """Adds the time of the block to a part."""
+    start = time.perf_counter()
+    yield
+    self.seconds[part] = self.seconds.get(part, 0.0) + time.perf_counter() - start
+
+
+def predict(
+  opened: Opened,
+  output: pathlib.Path,
+  members: Sequence[Member],
+  options: Options,
+  *,
+  pseudonym: str | None = None,
+  force: bool = False,
+  console: Console | None = None,
+) -> dict:
+  """Analyses one study, writes its files into `output` and returns what `summary.json` holds.
+
+  Raises: MalformedStudy when it cannot be read; UserError when it cannot be delineated.
+  """
+  clock, slices, notes = Clock(), [], list(opened.notes)
+  name = pseudonym or opened.dataset
+  cines = opened.read()
+  with Progress(console=console or Console(stderr=True), transient=True) as progress:
+    for slice_id in progress.track(opened.slices, description=f'{name}: slices'):
+      with clock.measure('read'):
+        cine, source = next(cines)
+      cine = cine.replace(dataset=name, subject=name)
+      with clock.measure('delineate and analyse'):
+        slices.append(examine(cine, source, members, options))
+      notes += source.notes
+      del cine
+      logging.debug('%s: done', slice_id)
+  checks = checks_of_study.check_study([(s.page.label, s.frames, s.frame_interval) for s in slices], notes)
+  checks += [check for one in slices for check in one.checks]
+  withheld = worst(checks) == 'fail' and not force
+  with clock.measure('write'):
+    _write(output, name, slices, checks, members, withheld)
+  summary = _summary(name, slices, checks, members, withheld)
+  summary['seconds'] = {part: round(seconds, 2) for part, seconds in clock.seconds.items()}
+  summary['peak_memory_gb'] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT / 1e9, 2)
+  write_text(output / 'summary.json', json.dumps(summary, indent=2))
+  return summary
+
+
+_RSS_UNIT = 1 if sys.platform == 'darwin' else 1024  # bytes
+
+
+def _write(output, name, slices: Sequence[Examined], checks, members, withheld):
+  results = [one.result for one in slices]
+  if withheld:
+    results = [dataclasses.replace(one, motion=withhold(one.motion)) for one in results]
+  write_results(output, name, results, curves=not withheld)
+  if not withheld:
+    references = [one.reference for one in slices]
+    figure = curves_figure.figure([one.motion for one in results], references if any(references) else None)
+    figures.save(figure, output / 'curves.png')
+  write_page(
+    output / 'report.html',
+    pseudonym=name,
+    slices=[one.page for one in slices],
+    checks=checks,
+    settings=_plain(results[0].motion.settings),
+    versions=_versions(members),
+    withheld=withheld,
+  )
+
+
+def _summary(name, slices, checks: Sequence[Check], members, withheld) -> dict:
+  return {
+    'study': name,
+    'verdict': worst(checks),
+    'curves_withheld': withheld,
+    'slices': [
+      {
+        'slice': one.page.label,
+        'level': one.page.level,
+        'frames': one.frames,
+        'frame_interval_ms': None if one.frame_interval != one.frame_interval else one.frame_interval,
+        'uncertainty': None if one.uncertainty is None else round(float(one.uncertainty.mean()), 4),
+        'wraps': one.result.motion.wraps,
+      }
+      for one in slices
+    ],
+    'checks': [dataclasses.asdict(check) for check in checks],
+    'settings': _plain(slices[0].result.motion.settings),
+    'versions': _versions(members),
+  }
+
+
+def _plain(settings: Settings) -> dict:
+  return dataclasses.asdict(settings)
+
+
+def _versions(members: Sequence[Member]) -> dict[str, str]:
+  networks = {f'network {i}': member.name for i, member in enumerate(members, start=1)}
+  return {'ear_jax': ear_jax.__version__, 'jax': jax.__version__, **(networks or {'contours': 'drawn by a person'})}
+
+
+def _options() -> Options:
+  if sorted(set(_SIGNS.value) - {'1', '-1', '+1'}) or len(_SIGNS.value) != 3:
+    raise UserError(f'--signs={",".join(_SIGNS.value)}: expected three of 1 or -1, such as 1,-1,1')
+  settings = Settings(
+    orientation='CCW' if _ORIENTATION.value == 'auto' else _ORIENTATION.value,
+    circumferential_sign=1 if _TURN.value == 'ccw' else -1,
+    signs=tuple(int(sign) for sign in _SIGNS.value),
+    smooth_contours=_SMOOTH.value,
+  )
+  drawn: Mapping = {}
+  if _CONTOURS.value:
+    drawn = strainmap.read_contours(pathlib.Path(_CONTOURS.value).expanduser())
+  return Options(settings, _ORIENTATION.value == 'auto', _SEPTUM.value, drawn, _NAMES.value)
+
+
+def _members() -> list[Member]:
+  if not cli.CHECKPOINT.value:
+    return []
+  placement = Placement(jax.local_devices())
+  folders = [pathlib.Path(folder).expanduser() for folder in cli.CHECKPOINT.value.split(',')]
+  return [load_member(folder, placement, tta=_TTA.value) for folder in folders]
+
+
+def main() -> int:
+  """Reads the flags, analyses every study and says where its results are."""
+  if len(cli.ARGUMENTS) != 1 or cli.OUTPUT.value is None:
+    raise UserError('give one STUDY (a folder or a file) and --output (a folder for the results)')
+  if not cli.CHECKPOINT.value and not _CONTOURS.value:
+    raise UserError('give --checkpoint (working directory of a training run) or --contours (a StrainMap file)')
+  cli.request_cpu_devices(0, 0)
+  options = _options()
+  path, output = (pathlib.Path(p).expanduser() for p in (cli.ARGUMENTS[0], cli.OUTPUT.value))
+  studies = _open(path)
+  members, console, status = _members(), Console(stderr=True), 0
+  for opened in studies:
+    try:
+      folder = output / (_PSEUDONYM.value or opened.dataset)
+      summary = predict(
+        opened, folder, members, options, pseudonym=_PSEUDONYM.value, force=_FORCE.value, console=console
+      )
+    except (MalformedStudy, UserError) as fault:
+      print(f'error: {fault}', file=sys.stderr)
+      status = 1
+      continue
+    _say(summary, folder)
+    status = status or (_WITHHELD if summary['curves_withheld'] else 0)
+  return status
+
+
+def _open(path: pathlib.Path) -> list[Opened]:
+  try:
+    studies = open_studies(path)
+  except MalformedStudy as fault:
+    raise UserError(str(fault)) from fault
+  if _PSEUDONYM.value and len(studies) > 1:
+    raise UserError(f'--pseudonym names one study, and {len(studies)} are in {path}: give them one at a time')
+  return studies
+
+
+def _say(summary: dict, folder: pathlib.Path) -> None:
+  console = Console()
+  console.print(f'{summary["study"]}: {len(summary["slices"])} slices, quality {summary["verdict"]}', style='bold')
+  for check in summary['checks']:
+    if check['status'] != 'pass':
+      place = f'{check["slice_id"]}, ' if check['slice_id'] else ''
+      console.print(f'  {check["status"]}: {place}{check["name"]}: {check["reason"]}', markup=False)
+  if summary['curves_withheld']:
+    console.print('  velocity curves are withheld; --force gives them all the same')
+  console.print(f'  {folder / "report.html"}', markup=False)
+
+
+if __name__ == '__main__':
+  cli.run(main, arguments=1)
