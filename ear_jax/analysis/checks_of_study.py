@@ -66,7 +66,7 @@ def check_slice(
   if uncertainty is not None:
     value = float(np.mean(uncertainty))
     grade('network certainty', value, limits.uncertainty, f'expected error of Dice {value:.2f} by its own probability')
-  if motion is None:
+  if motion is None or cine.venc is None:
     reason = 'magnitude only: there is no velocity to analyse' if cine.venc is None else 'no contours, so no curves'
     check('velocities', 'fail', reason)
     return found
@@ -128,8 +128,9 @@ def _check_velocity(cine, motion, limits, grade):
 def velocity_noise(cine: Cine, wall: np.ndarray) -> np.ndarray:
   """Returns the noise `[3]` of the velocities in the wall, cm/s along column, row and through the plane.
 
-  From second differences over time, whose smooth part is small: their robust standard deviation over sqrt(6). Pixels
-  count where they lie in the wall in three frames running. Infinite for a cine too short to tell.
+  From second differences over time, less their median over the wall of each frame, so that what all of the wall does
+  together is no noise: their robust standard deviation over sqrt(6). Pixels count where they lie in the wall in three
+  frames running. Infinite for a cine too short to tell.
   """
   inside = wall & np.roll(wall, 1, 0) & np.roll(wall, -1, 0)
   if len(wall) < 4 or not inside.any():
@@ -138,9 +139,10 @@ def velocity_noise(cine: Cine, wall: np.ndarray) -> np.ndarray:
   rows, columns = (np.flatnonzero(inside.any(axis=axes)) for axes in ((0, 2), (0, 1)))
   box = (slice(None), slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
   v = cine.video[box][..., 1:]
-  bend = (np.roll(v, 1, 0) - 2 * v + np.roll(v, -1, 0))[inside[box]]
+  bend = np.roll(v, 1, 0) - 2 * v + np.roll(v, -1, 0)
   bend = (bend + venc) % (2 * venc) - venc  # a wrap is no noise
-  return _MAD * np.median(np.abs(bend), axis=0).astype(float) / math.sqrt(6)
+  own = [b[i] - np.median(b[i], axis=0) for b, i in zip(bend, inside[box], strict=True) if i.any()]
+  return _MAD * np.median(np.abs(np.concatenate(own)), axis=0).astype(float) / math.sqrt(6)
 
 
 def check_study(cines: Sequence[tuple[str, int, float]], notes: Sequence[str] = ()) -> list[Check]:

@@ -1,0 +1,119 @@
+"""The quality gate passes a sound slice and names what is wrong with a broken one."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from ear_jax.analysis.checks_of_study import area_jumps, check_slice, check_study, velocity_noise
+from ear_jax.analysis.motion import Settings
+from ear_jax.analysis.outline import outline, withhold
+from ear_jax.analysis.slices import analyse
+from ear_jax.phantom import study
+
+SMALL = study.Size('small', 2, 0, (2,), 20, 96, 1.2, 1.7, offset=5.0, margin=8, sharing=0.0)
+
+
+@pytest.fixture(scope='module')
+def cine():
+  return study.render(study.plan(SMALL, seed=1)[1])
+
+
+@pytest.fixture(scope='module')
+def motion(cine):
+  return analyse(cine, cine.mask, septum=np.pi / 2)
+
+
+def status(checks, name):
+  (found,) = [check for check in checks if check.name == name]
+  return found.status
+
+
+def test_a_sound_slice_passes(cine, motion):
+  checks = check_slice(cine, motion, np.full(20, 0.1))
+  assert {check.status for check in checks} == {'pass'}, [c for c in checks if c.status != 'pass']
+  assert {check.slice_id for check in checks} == {cine.slice_id}
+
+
+def _noisy(cine, rng):
+  video = cine.video.copy()
+  video[..., 1:] = rng.uniform(-1, 1, video[..., 1:].shape) * np.float32(cine.venc)
+  return cine.replace(video=video)
+
+
+def _shifted(cine, by):
+  video = cine.video.copy()
+  video[..., 3] += by
+  return cine.replace(video=video)
+
+
+@pytest.mark.parametrize(
+  ('broken', 'name', 'expected'),
+  [
+    (lambda c, m: (_noisy(c, np.random.default_rng(0)), m), 'noise', 'fail'),
+    (lambda c, m: (c, dataclasses.replace(m, wraps=int(0.02 * m.mask.sum()))), 'phase wraps', 'warn'),
+    (lambda c, m: (c, dataclasses.replace(m, wraps=int(0.2 * m.mask.sum()))), 'phase wraps', 'fail'),
+    (lambda c, m: (c.replace(frame_interval=np.nan), m), 'frame interval', 'warn'),
+    (lambda c, m: (c.replace(spacing=(np.nan, np.nan)), m), 'pixel spacing', 'warn'),
+    (lambda c, m: (c, dataclasses.replace(m, spacing=(3.0, 3.0))), 'size of the heart', 'fail'),
+  ],
+)
+def test_what_is_broken_is_named(cine, motion, broken, name, expected):
+  assert status(check_slice(*broken(cine, motion)), name) == expected
+
+
+@pytest.mark.parametrize(('offset', 'expected'), [(2.0, 'pass'), (6.0, 'warn'), (14.0, 'fail')])
+def test_background_is_the_mean_over_the_cycle(cine, offset, expected):
+  shifted = _shifted(cine, offset)
+  found = analyse(shifted, shifted.mask, septum=np.pi / 2, settings=Settings(unwrap=False))
+  assert status(check_slice(shifted, found), 'background') == expected
+
+
+def test_lost_frames_and_leaps_of_area(cine):
+  mask = cine.mask.copy()
+  mask[[3, 4, 5, 9, 12]] = 0
+  found = analyse(cine, mask, septum=np.pi / 2)
+  assert status(check_slice(cine, found), 'contours') == ('fail' if found.contours.failed.mean() > 0.2 else 'warn')
+  assert found.contours.failed.any()
+
+
+def test_area_jumps_by_hand():
+  assert area_jumps(np.array([100.0, 101, 140, 99, 100, 101])) == 1
+  assert area_jumps(np.array([60.0, 101, 102, 99, 100, 101])) == 1  # also over the end of the cycle
+  assert area_jumps(np.linspace(100, 200, 12)) <= 2  # a ramp; its ends may leap
+  assert area_jumps(np.array([100.0, np.nan, 100, 100])) == 0
+
+
+@pytest.mark.parametrize('snr', [10, 30])
+def test_noise_is_measured_as_it_was_made(cine, snr):
+  """White noise of known size on the exact velocities."""
+  rng, sigma = np.random.default_rng(1), 20.0 / snr
+  truth = study.truth(study.plan(SMALL, seed=1)[1])
+  video = np.concatenate([cine.video[..., :1], truth.velocity + rng.normal(0, sigma, truth.velocity.shape)], -1)
+  found = velocity_noise(cine.replace(video=video.astype(np.float32)), cine.mask.astype(bool))
+  np.testing.assert_allclose(found, sigma, rtol=0.2)  # the wall does not move as one
+
+
+def test_magnitude_only_has_contours_and_fails_for_want_of_velocity(cine, motion):
+  grey = cine.replace(video=cine.video[..., :1], venc=None)
+  found = outline(grey, motion.contours, septum=np.pi / 2, settings=Settings())
+  np.testing.assert_array_equal(found.mask, motion.mask)
+  np.testing.assert_allclose(found.septum, motion.septum)
+  assert np.isnan(found.curves['global']).all()
+  assert status(check_slice(grey, found), 'velocities') == 'fail'
+
+
+def test_nothing_of_a_velocity_is_left_where_it_is_withheld(motion):
+  found = withhold(motion)
+  numbers = [*found.curves.values(), *found.offset.values(), found.rotation, found.rotation_rate, found.displacement]
+  numbers += [found.markers[name] for name in ('frame', 'velocity', 'time', 'normalised_time')]
+  assert all(np.isnan(values).all() for values in numbers)
+  np.testing.assert_array_equal(found.mask, motion.mask)
+
+
+def test_the_study_as_a_whole():
+  sound = [('a', 50, 20.0), ('b', 50, 20.5)]
+  assert [check.status for check in check_study(sound)] == ['pass', 'pass']
+  uneven = check_study([('a', 50, 20.0), ('b', 40, 20.0)], ['series 7 passed over', 'series 7 passed over'])
+  assert [check.status for check in uneven] == ['warn', 'warn', 'warn']
+  assert sum(check.name == 'reading' for check in uneven) == 1
