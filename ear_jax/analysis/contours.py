@@ -7,6 +7,8 @@ so, an implausible jump of the area is flagged and left as it is, and smoothing 
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 from scipy import ndimage
 
@@ -19,6 +21,7 @@ INTERPOLATED = 'interpolated from neighbours'
 _BLUR = 0.7  # pixels; takes the stairs off a binary mask and moves a border of radius r by 0.25 / r pixels
 _MARGIN = 4
 _MIN_WALL = 0.5  # pixels between endocardium and epicardium
+_MOST_SHAVED = 0.25  # of the wall, from either side
 
 
 def from_mask(mask: np.ndarray, *, smooth: float = 0.0) -> Contours:
@@ -100,6 +103,20 @@ def layer_masks(contours: Contours, shape: tuple[int, int], layers: int) -> np.n
   inside = inside.reshape(layers + 1, -1, *(high - low))
   masks[:, :, low[0] : high[0], low[1] : high[1]] = inside[1:] ^ inside[:-1]
   return masks
+
+
+def shave(contours: Contours, border: float, spacing: np.ndarray) -> Contours:
+  """Returns contours moved into the wall by `border` mm along the rays, at most by a quarter of the wall.
+
+  Args:
+    contours: of the wall.
+    border: mm.
+    spacing: `[2]` mm along row and column index.
+  """
+  across = contours.epi - contours.endo
+  thickness = np.hypot(*np.moveaxis(across * spacing, -1, 0))[..., None]
+  step = across * np.minimum(border / np.maximum(thickness, 1e-9), _MOST_SHAVED)
+  return dataclasses.replace(contours, endo=contours.endo + step, epi=contours.epi - step)
 
 
 def polygon_area(points: np.ndarray) -> np.ndarray:

@@ -35,7 +35,8 @@ def find_markers(curves: dict[str, np.ndarray], frame_interval: float, orientati
 
   Returns:
     Columns group, region, region_name, component, marker, frame, velocity (cm/s), time (ms), normalised_time (ms of a
-    cycle of 1000). A marker that a curve does not have, has NaN in the last four; `frame` is therefore a float.
+    cycle of 1000). A marker that a curve does not have is NaN, so `frame` is a float; a PC3 below 0.5 cm/s has no
+    velocity but keeps its frame.
   """
   frames = curves['global'].shape[1]
   end_systole = find_end_systole(curves['global'][0, :, COMPONENTS.index('radial')])

@@ -27,6 +27,9 @@ class Settings:
     remove_mean: take each curve's mean over the cycle away (background phase; assumes that the tissue returns).
     unwrap: undo phase wraps inside the wall.
     smooth_contours: strength of the cyclic smoothing of contours over frames; 0: off.
+    border: mm of wall next to either contour left out of the curves, never more than a quarter of the wall; about half
+      an acquired pixel holds signal of blood or fat as well. 0: the whole wall, as StrainMap.
+    view_sharing: weight of each neighbouring frame in a frame's data, undone in the curves; 0: left as measured.
   """
 
   orientation: str = 'CCW'
@@ -35,6 +38,8 @@ class Settings:
   remove_mean: bool = True
   unwrap: bool = True
   smooth_contours: float = 0.0
+  border: float = 0.0
+  view_sharing: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -61,7 +66,8 @@ class SliceMotion:
   Attributes:
     name: `dataset/slice`.   level: 'base', 'mid', 'apex' or ''.
     spacing: mm along row and column index.   frame_interval: ms.
-    mask: `[T, H, W]` uint8, the pixels whose centres lie between the contours: what the curves are means over.
+    mask: `[T, H, W]` uint8, the pixels whose centres lie between the contours: what the curves are means over, less
+      `Settings.border`.
     contours: the borders of that mask.
     centre: `[T, 2]` (row, column), mean of the epicardial points, smoothed over 7 frames around the cycle.
     septum: `[T, 2]` (row, column), the mid-septal point that sector 0 begins at.

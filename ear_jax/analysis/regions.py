@@ -1,4 +1,4 @@
-"""Which region of the wall a pixel belongs to: angular sectors from the septum, layers from inside to outside."""
+"""Where the wall's regions lie: centre and septum of every frame, angular sectors, and the regions' names."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import math
 
 import numpy as np
 
-from ear_jax.analysis.motion import GROUPS
+from ear_jax.analysis.motion import GROUPS, Contours
 
 # Sector k of six begins k * 60 degrees clockwise on screen from mid septum.
 SECTORS = {'CCW': ('IS', 'I', 'IL', 'AL', 'A', 'AS'), 'CW': ('AS', 'A', 'AL', 'IL', 'I', 'IS')}
 LAYERS = ('endo', 'mid', 'epi')
+_CENTRE_REACH = 3  # frames of 50 on either side, over which the centre is averaged
 
 
 def region_names(group: str, orientation: str) -> tuple[str, ...]:
@@ -24,9 +25,8 @@ def region_names(group: str, orientation: str) -> tuple[str, ...]:
     ValueError: unknown group or orientation.
   """
   if group not in GROUPS or orientation not in SECTORS:
-    raise ValueError(
-      f'group {group!r}, orientation {orientation!r}: expected one of {list(GROUPS)} and {list(SECTORS)}'
-    )
+    known = f'{", ".join(GROUPS)} and {", ".join(SECTORS)}'
+    raise ValueError(f'group {group!r}, orientation {orientation!r}: expected one of {known}')
   six = SECTORS[orientation]
   return {
     'global': ('global',),
@@ -58,3 +58,44 @@ def sector_numbers(alpha: np.ndarray, septum: np.ndarray, count: int) -> np.ndar
   """
   theta = 2 * np.pi - np.mod(alpha - septum, 2 * np.pi)
   return np.clip(np.ceil(theta * (count / (2 * np.pi))).astype(int) - 1, 0, count - 1)
+
+
+def find_centre(contours: Contours) -> np.ndarray:
+  """Returns `[T, 2]` (row, column): the mean of the epicardial points, averaged over 7 of 50 frames around the cycle.
+
+  Failed frames do not count, and take the mean of the good ones in reach; NaN when there is none.
+  """
+  frames = len(contours.failed)
+  reach = round(_CENTRE_REACH * frames / 50)
+  means = np.where(contours.failed[:, None], 0.0, contours.epi.mean(1))
+  shifts = range(-reach, reach + 1)
+  total = sum(np.roll(means, k, 0) for k in shifts)
+  count = sum(np.roll(~contours.failed, k) for k in shifts)
+  return np.where(count[:, None] > 0, total / np.maximum(count, 1)[:, None], np.nan)
+
+
+def septal_points(
+  septum, contours: Contours, centre: np.ndarray, spacing: tuple[float, float], name: str
+) -> np.ndarray:
+  """Returns the mid-septal point `[T, 2]` (row, column).
+
+  Args:
+    septum: as in `analyse`; of a direction, the point at the mean distance of the contours from the centre is taken.
+    contours, centre: of the slice.
+    spacing: mm.
+    name: of the slice, for the fault.
+
+  Raises:
+    ValueError: `septum` is neither an angle, nor a point, nor a point for every frame.
+  """
+  septum = np.asarray(septum, float)
+  if septum.shape not in ((), (2,), centre.shape) or not np.isfinite(septum).all():
+    raise ValueError(f'{name}: septum {septum}: expected an angle in rad, a point (row, column) or {centre.shape}')
+  if septum.ndim:
+    return np.broadcast_to(septum, centre.shape).copy()
+  size = lengths(spacing)
+  middle = (contours.endo + contours.epi) / 2 - centre[:, None]
+  distance = np.hypot(*np.moveaxis(middle * size, -1, 0)).mean(1)
+  known = np.isfinite(distance)
+  distance = np.where(known, distance, distance[known].mean() if known.any() else np.nan)
+  return centre + distance[:, None] * np.array([np.cos(septum), np.sin(septum)]) / size

@@ -1,8 +1,8 @@
 """What follows from the curves by integration: rotation, twist between two slices, displacement.
 
-Curves are periodic; the integral is the trapezoid rule around the cycle. Displacement is the mean of the sum run
-forwards from frame 0 and the sum run backwards from the end of the cycle, weighted by the distance to either: exactly
-the forward integral less a straight line that brings it back to where it began.
+Displacement is the mean of the integral run forwards from frame 0 and the one run backwards from the end of the cycle,
+weighted by the distance to either: exactly the forward integral less a straight line that brings it back to where it
+began. A curve without its mean over the cycle needs no such line.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ear_jax.analysis.motion import SliceMotion
+from ear_jax.analysis.periodic import bridge_gaps, integrate
 
 _MM_PER_CM = 10.0
 
@@ -37,23 +38,6 @@ def rotation_rate(circumferential: np.ndarray, mean_radius: np.ndarray) -> np.nd
   return circumferential * _MM_PER_CM / mean_radius
 
 
-def integrate(rate: np.ndarray, frame_interval: float) -> np.ndarray:
-  """Returns the integral `[T, ...]` over time of a periodic rate `[T, ...]` per second, 0 at frame 0.
-
-  Frames that are NaN are bridged in a straight line around the cycle and are NaN in the result.
-
-  Args:
-    rate: `[T, ...]`, per second.
-    frame_interval: ms.
-  """
-  known = np.isfinite(rate)
-  flat = rate.reshape(len(rate), -1)
-  bridged = np.stack([_bridge(column) for column in flat.T], -1).reshape(rate.shape)
-  steps = (bridged + np.roll(bridged, -1, 0)) * (0.5 * frame_interval / 1000)
-  total = np.cumsum(steps, 0) - steps
-  return np.where(known, total, np.nan)
-
-
 def displacement(velocity: np.ndarray, frame_interval: float) -> np.ndarray:
   """Returns `[T, ...]` mm: the forward and backward integral of velocities `[T, ...]` cm/s, joined.
 
@@ -61,8 +45,7 @@ def displacement(velocity: np.ndarray, frame_interval: float) -> np.ndarray:
   """
   forward = integrate(velocity, frame_interval)
   # Forward and backward sums differ by the sum over the whole cycle.
-  whole = np.where(np.isfinite(velocity), velocity, 0).sum(0) / np.maximum(np.isfinite(velocity).sum(0), 1)
-  whole = whole * len(velocity) * frame_interval / 1000
+  whole = bridge_gaps(velocity).sum(0) * frame_interval / 1000
   weight = (np.arange(len(velocity)) / len(velocity)).reshape(-1, *[1] * (velocity.ndim - 1))
   return (forward - weight * whole) * _MM_PER_CM
 
@@ -98,8 +81,3 @@ def _at(curve, time):
   if len(curve) == len(time):
     return curve
   return np.interp(time, np.arange(len(curve) + 1) / len(curve), np.append(curve, curve[0]))
-
-
-def _bridge(curve):
-  known = np.flatnonzero(np.isfinite(curve))
-  return np.interp(np.arange(len(curve)), known, curve[known], period=len(curve)) if known.size else curve

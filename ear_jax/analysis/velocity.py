@@ -9,20 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from ear_jax.analysis.motion import Settings
-
-
-def remove_bulk_motion(velocity: np.ndarray, frame: np.ndarray, frames: int) -> np.ndarray:
-  """Returns velocities `[N, 3]` without the mean in-plane velocity of their frame's wall.
-
-  Args:
-    velocity: `[N, 3]` cm/s of the wall's pixels: along column, along row, through the plane.
-    frame: `[N]` int, the frame of each.
-    frames: T.
-  """
-  bulk = means_over(velocity[:, :2], frame, frames)
-  return np.concatenate([velocity[:, :2] - bulk[frame], velocity[:, 2:]], -1)
-
 
 def project(velocity: np.ndarray, offset: np.ndarray, circumferential_sign: int = 1) -> np.ndarray:
   """Returns `[N, 3]` cm/s: longitudinal, radial (inward), circumferential.
@@ -66,13 +52,13 @@ def region_curves(cylindrical: np.ndarray, frame: np.ndarray, region: np.ndarray
   return means_over(cylindrical, region * frames + frame, regions * frames).reshape(regions, frames, -1)
 
 
-def remove_cycle_mean(curves: np.ndarray, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
+def remove_cycle_mean(curves: np.ndarray, remove: bool = True) -> tuple[np.ndarray, np.ndarray]:
   """Returns curves `[regions, T, 3]` without their mean over the cycle, and that mean `[regions, 3]`.
 
-  Frames that are NaN do not count; a region without any frame has the mean NaN. With `settings.remove_mean` off,
-  nothing is taken away and the mean taken away is 0.
+  Frames that are NaN do not count; a region without any frame has the mean NaN. With `remove` off, nothing
+  is taken away and the mean taken away is 0.
   """
-  if not settings.remove_mean:
+  if not remove:
     return curves, np.zeros((len(curves), curves.shape[-1]))
   known = np.isfinite(curves)
   count = known.sum(1)

@@ -1,0 +1,80 @@
+"""The pixels of the wall, of all frames in one list: where they are, how they move, and which of them count."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ear_jax.analysis.contours import bounding_box, layer_masks, shave, to_mask
+from ear_jax.analysis.motion import GROUPS, Contours, Settings
+from ear_jax.analysis.regions import lengths
+from ear_jax.analysis.unwrap import unwrap
+from ear_jax.analysis.velocity import means_over, project
+from ear_jax.cine import Cine
+
+_MARGIN = 2  # pixels around the wall that unwrapping may look at
+
+
+class Wall(NamedTuple):
+  """N pixels of T frames.
+
+  Attributes:
+    frame: `[N]` int.
+    row, column: `[N]` int, in the picture.
+    layer: `[N]` int, 0 endocardial to 2 epicardial.
+    core: `[N]` bool, the pixels that curves are means over: all but those within `Settings.border` of a contour.
+    offset: `[N, 2]` (row, column) from the frame's centre, mm; pixels where the spacing is unknown.
+    velocity: `[N, 3]` float64 cm/s: longitudinal, radial, circumferential, without bulk motion.
+    wraps: how many of the pixels were unwrapped.
+  """
+
+  frame: np.ndarray
+  row: np.ndarray
+  column: np.ndarray
+  layer: np.ndarray
+  core: np.ndarray
+  offset: np.ndarray
+  velocity: np.ndarray
+  wraps: int
+
+
+def collect_wall(cine: Cine, contours: Contours, mask: np.ndarray, centre: np.ndarray, settings: Settings) -> Wall:
+  """Returns the pixels of the wall.
+
+  Args:
+    cine: with velocities.
+    contours: of the wall.
+    mask: `[T, H, W]`, the pixels between the contours.
+    centre: `[T, 2]` (row, column) in pixels.
+    settings: signs, unwrapping, border and the sense of circumferential velocity.
+  """
+  inside = mask.astype(bool)
+  box = bounding_box(inside, _MARGIN)
+  inside, size = inside[box], lengths(cine.spacing)
+  # [T, h, w, 3]; a change of sign keeps every bit of the value.
+  measured = cine.video[box][..., 1:] * np.asarray(settings.signs, cine.video.dtype)
+  measured, wraps = unwrap(measured, inside, cine.venc) if settings.unwrap else (measured, 0)
+  frame, row, column = np.nonzero(inside)
+  row, column = row + box[1].start, column + box[2].start
+  offset = (np.stack([row, column], -1) - centre[frame]) * size
+  core = np.ones(frame.size, bool)
+  if settings.border:
+    core = to_mask(shave(contours, settings.border, size), mask.shape[1:])[frame, row, column].astype(bool)
+  velocity = _remove_bulk_motion(measured[inside].astype(np.float64), frame, core, len(mask))
+  velocity = project(velocity, offset, settings.circumferential_sign)
+  return Wall(frame, row, column, _layers(contours, mask, box), core, offset, velocity, wraps)
+
+
+def _remove_bulk_motion(velocity, frame, core, frames):
+  """`[N, 3]` without the mean in-plane velocity of the frame's wall."""
+  bulk = means_over(velocity[core, :2], frame[core], frames)
+  return np.concatenate([velocity[:, :2] - bulk[frame], velocity[:, 2:]], -1)
+
+
+def _layers(contours, mask, box):
+  """`[N]` int; a pixel between contours that cross counts for the outermost layer that holds it."""
+  number = np.zeros(mask[box].shape, int)
+  for k, layer in enumerate(layer_masks(contours, mask.shape[1:], GROUPS['layers'])):
+    number[layer[box].astype(bool)] = k
+  return number[mask[box].astype(bool)]
