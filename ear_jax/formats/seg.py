@@ -30,9 +30,8 @@ NAME = 'ear_jax'
 LABEL = 'LV myocardium'
 _KEPT = (  # identity and geometry of the instance: what a reference needs
   *('SOPClassUID', 'SOPInstanceUID', 'StudyInstanceUID', 'SeriesInstanceUID', 'FrameOfReferenceUID'),
-  *('Rows', 'Columns', 'PixelSpacing', 'ImagePositionPatient', 'ImageOrientationPatient'),
+  *('Rows', 'Columns', 'PixelSpacing', 'SliceThickness', 'ImagePositionPatient', 'ImageOrientationPatient'),
 )
-_OPTIONAL = ('SliceThickness', 'SpacingBetweenSlices', 'NumberOfFrames')
 _EMPTY = (  # highdicom demands these, and copies them
   *('PatientBirthDate', 'PatientSex', 'AccessionNumber', 'StudyID', 'StudyDate', 'StudyTime', 'ReferringPhysicianName'),
   'PositionReferenceIndicator',
@@ -63,6 +62,8 @@ def write(
   sources = [_source(pathlib.Path(path), mask.shape[1:], pseudonym) for path in instances]
   if len(sources) != len(mask):
     raise UserError(f'{slice_id}: {len(mask)} frames but {len(sources)} source instances; a SEG refers to one a frame')
+  for stale in pathlib.Path(folder).glob('frame-*.dcm'):
+    stale.unlink()
   series, tracking = hd.UID(), hd.UID()
   paths = []
   for frame in np.flatnonzero(mask.any(axis=(1, 2))):
@@ -76,7 +77,8 @@ def write(
 def _source(path: pathlib.Path, shape: tuple[int, int], pseudonym: str) -> Dataset:
   """Returns the tags of a source that may pass, the others empty."""
   try:
-    header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[*_KEPT, *_OPTIONAL])
+    wanted = [*_KEPT, 'SpacingBetweenSlices', 'NumberOfFrames']
+    header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=wanted)
   except (OSError, pydicom.errors.InvalidDicomError) as error:
     raise UserError(f'{path}: not a readable DICOM file ({error}); a SEG must refer to its source') from error
   missing = [tag for tag in _KEPT if header.get(tag) in (None, '')]
@@ -87,8 +89,8 @@ def _source(path: pathlib.Path, shape: tuple[int, int], pseudonym: str) -> Datas
   if (header.Rows, header.Columns) != tuple(shape):
     raise UserError(f'{path}: picture of {header.Rows} x {header.Columns} pixels, the mask has {shape[0]} x {shape[1]}')
   source = Dataset()
-  for tag in (*_KEPT, *_OPTIONAL[:2]):
-    if header.get(tag) is not None:
+  for tag in (*_KEPT, 'SpacingBetweenSlices'):
+    if tag in header:
       source[tag] = header[tag]
   for tag in _EMPTY:
     setattr(source, tag, '')
@@ -135,6 +137,7 @@ def _segmentation(
     series_description=f'{LABEL} {slice_id}'[:64],
     transfer_syntax_uid=ExplicitVRLittleEndian,  # the standard knows no lossless coding that packs single bits
   )
-  for groups in seg.PerFrameFunctionalGroupsSequence:
-    groups.FrameContentSequence[0].TemporalPositionIndex = number
+  seg.PerFrameFunctionalGroupsSequence[0].FrameContentSequence[0].TemporalPositionIndex = number
+  if 'SpacingBetweenSlices' not in source:  # highdicom makes 1 mm of it
+    del seg.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].SpacingBetweenSlices
   return seg

@@ -65,13 +65,12 @@ def curve_table(motion: SliceMotion, group: str) -> pd.DataFrame:
 
 def marker_table(motion: SliceMotion, group: str) -> pd.DataFrame:
   """Returns rows (quantity, region) and columns (component, marker); NaN where a region lacks the marker."""
-  rows = motion.markers[motion.markers['group'] == group]
+  rows = motion.markers[motion.markers['group'] == group].replace({'component': SHORT})
+  table = rows.pivot(index='region', columns=['component', 'marker'], values=list(QUANTITIES))
+  table = table.stack(level=0, future_stack=True).swaplevel()
   columns = pd.MultiIndex.from_product([SHORT.values(), MARKERS], names=['comp', 'marker'])
-  index = pd.MultiIndex.from_product([QUANTITIES.values(), range(GROUPS[group])], names=['quantity', 'region'])
-  table = pd.DataFrame(math.nan, index=index, columns=columns)
-  for line in rows.to_dict('records'):
-    for quantity, title in QUANTITIES.items():
-      table.loc[(title, line['region']), (SHORT[line['component']], line['marker'])] = line[quantity]
+  index = pd.MultiIndex.from_product([QUANTITIES, range(GROUPS[group])])
+  table = table.reindex(index=index, columns=columns)
   names = region_names(motion, group)
   if group in ('angular24', 'layers'):
     names = [f'{SHEETS[group]} - {k}' for k in range(GROUPS[group])]

@@ -12,6 +12,7 @@ from ear_jax.analysis.motion import COMPONENTS, GROUPS, Contours, Settings, Slic
 from ear_jax.phantom import study
 
 SMALL = study.Size('phantom_small', 1, 0, (1,), 4, 48, 2.4, 2.4, offset=4.0, sharing=0.0)
+CCW = Settings()
 SECTORS = ('IS', 'I', 'IL', 'AL', 'A', 'AS')
 MARKERS = {
   'longitudinal': ('PS', 'PD', 'PAS', 'ES'),
@@ -21,7 +22,7 @@ MARKERS = {
 
 
 @functools.cache
-def exact_motion(index=0, failed=(), frames=SMALL.frames, settings=Settings()):
+def exact_motion(index=0, failed=(), frames=SMALL.frames, settings=CCW):
   """Returns slice `index` of the phantom: exact contours and mask, random curves, every marker once a region."""
   truth = study.truth(study.plan(SMALL)[index])
   rng = np.random.default_rng(index)
@@ -39,7 +40,7 @@ def exact_motion(index=0, failed=(), frames=SMALL.frames, settings=Settings()):
     mask=mask,
     contours=Contours(endo, epi, tuple('ring open' if w else '' for w in wrong), wrong),
     centre=truth.centre[:frames],
-    septum=truth.centre[:frames] + [3.0, -9.0],
+    septum=truth.centre[:frames] + np.array([3.0, -9.0]),
     curves=curves,
     offset={group: np.zeros((count, 3)) for group, count in GROUPS.items()},
     markers=_markers(rng),

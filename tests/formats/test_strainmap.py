@@ -1,0 +1,213 @@
+"""StrainMap's files: what we write is what plain xarray, and so StrainMap, reads; and what we read back is the wall."""
+
+import h5py
+import numpy as np
+import pytest
+import xarray as xr
+from analysed import SMALL, exact_motion
+
+from ear_jax.analysis.motion import Settings
+from ear_jax.errors import UserError
+from ear_jax.formats import strainmap
+from ear_jax.phantom import study
+
+NAMES = ['234 MVM sax1', '239 MVM sax2', '244 MVM sax3']
+
+
+@pytest.fixture(scope='module')
+def motions():
+  settings = Settings(orientation='CW', signs=(1, -1, 1))
+  return exact_motion(0, settings=settings), exact_motion(1, failed=(2,), settings=settings)
+
+
+@pytest.fixture(scope='module')
+def path(motions, tmp_path_factory):
+  path = tmp_path_factory.mktemp('strainmap') / 'anon-01.nc'
+  strainmap.write(path, motions, NAMES[:2], pseudonym='anon-01')
+  return path
+
+
+def dice(one, other):
+  return 2 * (one & other).sum() / (one.sum() + other.sum())
+
+
+def write_as_strainmap(path, points=361, **attributes):
+  """Writes two circles as StrainMap's own writer does, by xarray, with the dimensions in another order."""
+  turn = np.linspace(0, 2 * np.pi, points)
+  circle = np.stack([np.cos(turn), np.sin(turn)])  # [coord: col, row; point]
+  segments = np.stack([10.0 * circle, 15.0 * circle])[:, None, None] + np.array([30.0, 20.0])[:, None]
+  segments = np.repeat(segments, 3, axis=2)  # [side, cine, frame, coord, point]
+  segments[:, :, 1] = np.nan
+  coordinates = {
+    'side': ['endocardium', 'epicardium'],
+    'cine': ['7 sAx2'],
+    'frame': np.arange(3),
+    'coord': ['col', 'row'],
+  }
+  array = xr.DataArray(segments, coordinates, ('side', 'cine', 'frame', 'coord', 'point'), name='segments')
+  largest = float(np.nanmax(np.abs(segments)))
+  packing = {'dtype': 'int32', 'scale_factor': largest / (2**31 - 1), '_FillValue': -(2**31)}
+  array.to_dataset().to_netcdf(path, group='segments', engine='h5netcdf', encoding={'segments': packing})
+  with h5py.File(path, 'a') as h5:
+    h5.attrs.update({'Patient Name': 'SECRET^NAME', 'Patient DOB': '19700101'} | attributes)
+
+
+def test_plain_xarray_opens_each_group_as_one_array_with_strainmaps_dimensions(path, motions):
+  with h5py.File(path) as h5:
+    assert set(h5) == {'segments', 'centroid', 'septum', 'sign_reversal'}
+    assert not [name for name in h5 if isinstance(h5[name], h5py.Dataset)]
+  opened = {}
+  for group in ('segments', 'centroid', 'septum', 'sign_reversal'):
+    with xr.open_dataset(path, group=group, engine='h5netcdf') as dataset:
+      assert list(dataset.data_vars) == [group]
+      opened[group] = dataset[group].load()
+  segments = opened['segments']
+  assert dict(segments.sizes) == {'cine': 2, 'side': 2, 'frame': 4, 'coord': 2, 'point': 360}
+  assert segments.dims == ('cine', 'side', 'frame', 'coord', 'point')
+  assert 'point' not in segments.coords
+  assert segments.cine.values.tolist() == NAMES[:2]
+  assert segments.side.values.tolist() == ['endocardium', 'epicardium']
+  assert segments.coord.values.tolist() == ['col', 'row']
+  assert segments.frame.dtype == np.int64
+  for cine, motion in zip(NAMES[:2], motions, strict=True):
+    np.testing.assert_allclose(
+      opened['centroid'].sel(cine=cine, coord=['row', 'col']).values, motion.centre, rtol=0, atol=1e-6
+    )
+    np.testing.assert_allclose(
+      opened['septum'].sel(cine=cine, coord=['row', 'col']).values, motion.septum, rtol=0, atol=1e-6
+    )
+    first = segments.sel(cine=cine, side='epicardium', coord=['row', 'col']).isel(point=0).values
+    np.testing.assert_allclose(first, motion.contours.epi[:, 0], rtol=0, atol=1e-6)
+  assert opened['sign_reversal'].comp.values.tolist() == ['X', 'Y', 'Z']
+  assert opened['sign_reversal'].values.tolist() == [1, -1, 1]
+  assert opened['sign_reversal'].dtype == np.int16
+
+
+def test_numbers_are_packed_as_strainmap_packs_them(path):
+  with h5py.File(path) as h5:
+    stored = h5['segments/segments']
+    assert stored.dtype == np.int32
+    codes, scale = stored[()].astype(float), stored.attrs['scale_factor']
+    assert stored.attrs['_FillValue'] == -(2**31)
+    assert np.abs(codes[codes != -(2**31)]).max() == 2**31 - 1
+    with xr.open_dataset(path, group='segments', engine='h5netcdf') as dataset:
+      np.testing.assert_array_equal(dataset.segments, np.where(codes == -(2**31), np.nan, codes * scale))
+
+
+def test_root_attributes_are_text_of_variable_length_and_a_number(path):
+  with h5py.File(path) as h5:
+    assert h5.attrs['orientation'] == 'CW'  # bytes would not be equal
+    assert h5py.check_string_dtype(h5.attrs.get_id('orientation').dtype).length is None
+    assert h5.attrs['timeshift'] == -0.045
+    assert h5.attrs['Patient Name'] == 'anon-01'
+    assert {name for name in h5.attrs if name.isidentifier()} == {'_NCProperties', 'orientation', 'timeshift'}
+
+
+def test_our_contours_come_back_as_the_mask_they_were_drawn_from(path, motions):
+  read = strainmap.read_contours(path)
+  assert list(read) == NAMES[:2]
+  for name, motion in zip(NAMES[:2], motions, strict=True):
+    mask, annotated = strainmap.to_reference(read[name], motion.mask.shape[1:])
+    np.testing.assert_array_equal(annotated, ~motion.contours.failed)
+    assert not mask[~annotated].any()
+    assert min(dice(a, b) for a, b in zip(mask[annotated], motion.mask[annotated], strict=True)) >= 0.98
+    assert read[name].sign_reversal == (1, -1, 1)
+    assert (read[name].orientation, read[name].timeshift) == ('CW', -0.045)
+
+
+def test_written_curves_are_closed_and_lie_on_the_given_ones():
+  turn = np.deg2rad(np.arange(360))
+  circle = np.stack([np.sin(turn), np.cos(turn)], -1)
+  inner, outer = (strainmap.closed(radius * circle[None])[0] for radius in (12.0, 20.0))
+  np.testing.assert_allclose(inner[0], inner[-1], atol=1e-12)
+  np.testing.assert_allclose(np.hypot(*inner.T), 12, atol=12 * (1 - np.cos(np.pi / 360)))  # no further than a chord
+  np.testing.assert_allclose(np.arctan2(*inner.T), np.arctan2(*outer.T), atol=1e-9)  # point i of both at one angle
+  steps = np.hypot(*np.diff(outer, axis=0).T)
+  assert steps.max() / steps.min() < 1.001
+
+
+def test_point_i_of_both_curves_stays_at_one_angle_when_the_wall_is_not_round():
+  turn = np.deg2rad(np.arange(360))
+  circle = np.stack([np.sin(turn), np.cos(turn)], -1)
+  radii = 20 + 4 * np.sin(3 * turn), 30 + 2 * np.cos(2 * turn)
+  inner, outer = (strainmap.closed((radius[:, None] * circle)[None])[0] for radius in radii)
+  apart = np.arctan2(*inner.T) - np.arctan2(*outer.T)
+  assert np.abs(np.angle(np.exp(1j * apart))).max() < np.deg2rad(0.01)
+
+
+def test_shorter_slices_are_filled_with_frames_not_segmented(tmp_path):
+  strainmap.write(tmp_path / 'a.nc', [exact_motion(0), exact_motion(1, frames=2)], NAMES[:2], pseudonym='a')
+  read = strainmap.read_contours(tmp_path / 'a.nc')
+  assert [list(read[name].annotated) for name in NAMES[:2]] == [[True] * 4, [True, True, False, False]]
+
+
+def test_a_slice_without_any_contour_is_written_with_scale_one(tmp_path):
+  motion = exact_motion(0, failed=(0, 1, 2, 3))
+  strainmap.write(tmp_path / 'a.nc', [motion], NAMES[:1], pseudonym='a')
+  with h5py.File(tmp_path / 'a.nc') as h5:
+    assert h5['segments/segments'].attrs['scale_factor'] == 1
+  assert not strainmap.read_contours(tmp_path / 'a.nc')[NAMES[0]].annotated.any()
+
+
+def test_names_must_differ_and_settings_agree(tmp_path):
+  with pytest.raises(ValueError, match='different names'):
+    strainmap.write(tmp_path / 'a.nc', [exact_motion(0), exact_motion(1)], ['a', 'a'], pseudonym='a')
+  other = exact_motion(1, settings=Settings(orientation='CW'))
+  with pytest.raises(ValueError, match='share orientation'):
+    strainmap.write(tmp_path / 'a.nc', [exact_motion(0), other], NAMES[:2], pseudonym='a')
+  assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize('points', [360, 361])
+def test_reads_a_file_with_dimensions_in_another_order_and_no_centre(tmp_path, points):
+  write_as_strainmap(tmp_path / 'file.nc', points, orientation=b'CW')
+  (read,) = strainmap.read_contours(tmp_path / 'file.nc').values()
+  assert (read.name, read.orientation, read.timeshift, read.sign_reversal) == ('7 sAx2', 'CW', -0.045, (1, 1, 1))
+  assert read.endo.shape == (3, points, 2)
+  np.testing.assert_allclose(read.endo[0, 0], [20, 40], atol=1e-6)  # row 20, column 30 + 10
+  assert np.isnan(read.septum).all()
+  assert np.isnan(read.centroid).all()
+  assert 'SECRET' not in repr(read)
+  mask, annotated = strainmap.to_reference(read, (40, 60))
+  assert annotated.tolist() == [True, False, True]
+  rows, columns = np.indices((40, 60))
+  distance = np.hypot(rows - 20, columns - 30)
+  sure = (abs(distance - 10) > 0.01) & (abs(distance - 15) > 0.01)  # a 360-gon lies up to 0.001 inside its circle
+  np.testing.assert_array_equal(mask[0][sure], ((distance > 10) & (distance < 15))[sure])
+
+
+def test_a_reference_replaces_the_mask_of_its_cine(path, motions):
+  cine = study.render(study.plan(SMALL)[1])
+  read = strainmap.read_contours(path)[NAMES[1]]
+  referenced = strainmap.with_reference(cine.replace(mask=np.zeros_like(cine.mask)), read)
+  assert referenced.annotated.tolist() == [True, True, False, True]
+  assert dice(referenced.mask[referenced.annotated], cine.mask[referenced.annotated]) >= 0.98
+
+
+def test_contours_of_another_cine_are_refused(path, make_cine):
+  read = strainmap.read_contours(path)[NAMES[0]]
+  with pytest.raises(UserError, match='have 4 frames, the cine 3'):
+    strainmap.with_reference(make_cine(), read)
+  with pytest.raises(UserError, match='leave the picture of 12 x 10 pixels'):
+    strainmap.with_reference(make_cine(frames=4), read)
+
+
+def test_files_that_are_not_strainmaps_are_refused_in_a_sentence(tmp_path):
+  with pytest.raises(UserError, match=r'no\.nc: there is no such file'):
+    strainmap.read_contours(tmp_path / 'no.nc')
+  (tmp_path / 'text.nc').write_text('hello')
+  with pytest.raises(UserError, match=r'text\.nc: not a readable StrainMap file'):
+    strainmap.read_contours(tmp_path / 'text.nc')
+  with h5py.File(tmp_path / 'empty.nc', 'w') as h5:
+    h5.create_group('masks')
+  with pytest.raises(UserError, match='no contours in this file'):
+    strainmap.read_contours(tmp_path / 'empty.nc')
+  array = xr.DataArray(np.zeros((2, 3)), dims=('cine', 'frame'), name='segments')
+  array.to_dataset().to_netcdf(tmp_path / 'other.nc', group='segments', engine='h5netcdf')
+  with pytest.raises(UserError, match=r'dimensions \(cine, frame\)'):
+    strainmap.read_contours(tmp_path / 'other.nc')
+
+
+def test_the_phantom_used_here_moves():
+  truth = study.truth(study.plan(SMALL)[0])
+  assert dice(truth.mask[0], truth.mask[1]) < 0.98  # a frame too early or late would not pass
