@@ -6,6 +6,7 @@ Restores a checkpoint, segments every cine of the split and writes numbers, tabl
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 from collections.abc import Iterator
@@ -14,29 +15,27 @@ import jax
 import numpy as np
 import pandas as pd
 from absl import flags
-from ml_collections import ConfigDict
 from rich.console import Console
 from rich.progress import track
 
 from ear_jax import cli
+from ear_jax.analysis.agreement_summary import concatenate
+from ear_jax.analysis.mask_agreement import compare_masks
+from ear_jax.analysis.motion import Settings
 from ear_jax.cine import MAGNITUDE
 from ear_jax.data.pipeline import DataSet, open_data_set
-from ear_jax.data.splits import Split
 from ear_jax.errors import UserError
 from ear_jax.inference import Predictor, score, to_mask
 from ear_jax.models import build_model
-from ear_jax.report import tables
+from ear_jax.report import agreement_tables, tables
 from ear_jax.report.evaluation import extremes, write_report
 from ear_jax.report.figures import Case
-from ear_jax.training.checkpoint import Checkpoints
-from ear_jax.training.optim import make_optimizer
+from ear_jax.trained import load_run, restore_state
 from ear_jax.training.parallel import Placement
-from ear_jax.training.state import TrainState, initial_state
 
-flags.declare_key_flag('workdir')
+for _name in ('workdir', 'checkpoint', 'output'):
+  flags.declare_key_flag(_name)
 _SPLIT = flags.DEFINE_string('split', 'test', "Subjects to score: 'test', 'validation', 'train' or 'all'.")
-_CHECKPOINT = flags.DEFINE_string('checkpoint', 'best', "'best' by validation Dice, 'latest', or a step.")
-_OUTPUT = flags.DEFINE_string('output', None, 'Folder to write; default <workdir>/evaluation_<split>.')
 _DATA_DIR = flags.DEFINE_string('data_dir', None, 'Where the data set is, if it has moved since training.')
 _ALLOW_TRAINING = flags.DEFINE_bool('allow_training_subjects', False, 'Score subjects that were trained on.')
 
@@ -71,42 +70,18 @@ def evaluate(
   placement = Placement(jax.local_devices())
   state = restore_state(config, workdir, checkpoint, placement)
   predictor = Predictor(build_model(config.model), config, placement)
-  scores, masks = [], {}
+  scores, curves, masks, settings = [], [], {}, Settings()
   cines = (data.cine(record) for record in records)
   results = predictor(placement.replicate(state.variables), cines)
   for cine, probability in track(results, f'scoring {part}', len(records), console=Console(stderr=True)):
     masks[cine.name] = to_mask(probability)
     scores.append(score(cine, masks[cine.name], surface=True))
+    curves.append(compare_masks(cine, masks[cine.name], settings=settings))
   rows = pd.concat(scores, ignore_index=True)
   manifest = json.loads((workdir / 'manifest.json').read_text())
   manifest |= {'split': part, 'subjects': list(subjects), 'step': int(state.step), 'trained_on': trained}
-  manifest |= {'data': config.data.name, 'tta': config.eval.tta}
-  return write_report(output, rows, _cases(data, records, masks, rows), manifest)
-
-
-def load_run(workdir: pathlib.Path) -> tuple[ConfigDict, Split]:
-  """Returns the configuration and split that a training run saved."""
-  try:
-    config = ConfigDict(json.loads((workdir / 'config.json').read_text()))
-    return config, Split.from_json((workdir / 'split.json').read_text())
-  except FileNotFoundError as fault:
-    raise UserError(
-      f'{workdir} holds no training run ({fault.filename} is missing): give the --workdir of one'
-    ) from None
-
-
-def restore_state(config: ConfigDict, workdir: pathlib.Path, which: str, placement: Placement) -> TrainState:
-  """Returns the saved state of the 'best' or 'latest' checkpoint, or of a step."""
-  if not (workdir / 'checkpoints').is_dir():
-    raise UserError(f'{workdir} holds no checkpoint yet: train until the first validation')
-  with Checkpoints(workdir / 'checkpoints') as checkpoints:
-    step = {'best': checkpoints.best, 'latest': checkpoints.latest}.get(which, which)
-    if step is None or not str(step).isdigit() or int(step) not in checkpoints.steps:
-      raise UserError(
-        f"checkpoint {which!r} is not in {workdir}: choose 'best', 'latest' or one of {checkpoints.steps}"
-      )
-    start = initial_state(config, make_optimizer(config.optimizer, config.steps))
-    return checkpoints.restore(int(step), placement.abstract(start))
+  manifest |= {'data': config.data.name, 'tta': config.eval.tta, 'velocity_settings': dataclasses.asdict(settings)}
+  return write_report(output, rows, _cases(data, records, masks, rows), manifest, curves=concatenate(curves))
 
 
 def _cases(data: DataSet, records: list[int], masks: dict[str, np.ndarray], rows: pd.DataFrame) -> Iterator[Case]:
@@ -124,18 +99,19 @@ def main() -> None:
   if cli.WORKDIR.value is None:
     raise UserError('give --workdir, the folder of a training run')
   workdir = pathlib.Path(cli.WORKDIR.value).expanduser()
-  output = pathlib.Path(_OUTPUT.value).expanduser() if _OUTPUT.value else workdir / f'evaluation_{_SPLIT.value}'
+  output = pathlib.Path(cli.OUTPUT.value).expanduser() if cli.OUTPUT.value else workdir / f'evaluation_{_SPLIT.value}'
   cli.request_cpu_devices(0, 0)
   summary = evaluate(
     workdir,
     output,
     part=_SPLIT.value,
-    checkpoint=_CHECKPOINT.value,
+    checkpoint=cli.CHECKPOINT.value or 'best',
     data_dir=_DATA_DIR.value,
     allow_training_subjects=_ALLOW_TRAINING.value,
   )
   console = Console()
   console.print(tables.terminal(summary))
+  console.print(agreement_tables.terminal(summary['agreement']))
   console.print(f'pictures and tables: {output}')
   console.print(f'subject-mean Dice on {_SPLIT.value}: {summary["metrics"]["dice"]["mean"]:.4f}')
 

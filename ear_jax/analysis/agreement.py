@@ -13,8 +13,9 @@ import pandas as pd
 from ear_jax.analysis.motion import COMPONENTS, GROUPS, SliceMotion
 
 QUANTITIES = ('velocity', 'time', 'normalised_time')  # of a marker: cm/s, ms, ms of a cycle of 1000 ms
+MARKERS = ('PS', 'PD', 'PAS', 'PC1', 'PC2', 'PC3', 'ES')
 REGIONS = tuple(group for group in GROUPS if group != 'global')
-STATUS = ('sound', 'mended', 'failed')
+STATUS = ('sound', 'flagged', 'failed')
 
 
 def curve_errors(predicted: np.ndarray, reference: np.ndarray) -> dict[str, np.ndarray]:
@@ -68,40 +69,41 @@ def compare_markers(predicted: SliceMotion, reference: SliceMotion) -> pd.DataFr
   """Returns one line per marker of the global curves: value by either mask and the error, for each of `QUANTITIES`.
 
   Columns: 'component', 'marker', then '<quantity>_predicted', '<quantity>_reference', '<quantity>_error'. NaN where
-  one of the two has no such marker. The normalised time of ES is NaN: it is 350 ms by definition.
+  one of the two has no such marker. All components share the time of ES, so it is under 'radial', whose curve decides
+  it, and NaN under the others; the normalised time of ES is NaN, since it is 350 ms by definition.
   """
   keys, sides = ['component', 'marker'], []
   for motion in (predicted, reference):
     table = motion.markers
     sides.append(table.loc[table['group'] == 'global', [*keys, *QUANTITIES]])
   both = sides[0].merge(sides[1], how='outer', on=keys, suffixes=('_predicted', '_reference'), validate='1:1')
-  table = both[keys].copy()
+  table, keyed = both[keys].copy(), both['component']
   for quantity in QUANTITIES:
     p, g = (both[f'{quantity}_{side}'].astype(float) for side in ('predicted', 'reference'))
-    if quantity == 'normalised_time':
-      p, g = p.where(both['marker'] != 'ES'), g.where(both['marker'] != 'ES')
+    said = (both['marker'] != 'ES') | (quantity == 'velocity') | ((quantity == 'time') & (keyed == 'radial'))
+    p, g = p.where(said), g.where(said)
     table[f'{quantity}_predicted'], table[f'{quantity}_reference'], table[f'{quantity}_error'] = p, g, p - g
-  order = {component: i for i, component in enumerate(COMPONENTS)}
-  return table.sort_values(keys, key=lambda x: x.map(order) if x.name == 'component' else x, ignore_index=True)
+  rank = {name: i for i, name in enumerate((*COMPONENTS, *MARKERS))}
+  return table.sort_values(keys, key=lambda names: names.map(rank), ignore_index=True)
 
 
 def frame_counts(predicted: SliceMotion, reference: SliceMotion, annotated: np.ndarray) -> dict[str, int | str]:
-  """Returns 'status' of a cine and how many of its annotated frames failed and were mended with either mask.
+  """Returns 'status' of a cine, and how many of its annotated frames failed and were flagged with either mask.
 
-  'failed': an annotated frame has no contours with one of the masks; 'mended': all have, some after repair; 'sound':
-  neither.
+  'failed': an annotated frame has no contours with one of the masks; 'flagged': all have, but some were mended or look
+  implausible; 'sound': neither.
 
   Args:
     annotated: `[T]` bool; frames without reference cannot fail.
   """
   counts = {'frames': int(np.count_nonzero(annotated))}
   for side, motion in (('predicted', predicted), ('reference', reference)):
-    flagged = np.array([flag != '' for flag in motion.contours.flags])
+    noted = np.array([flag != '' for flag in motion.contours.flags])
     counts[f'failed_{side}'] = int((motion.contours.failed & annotated).sum())
-    counts[f'mended_{side}'] = int((flagged & ~motion.contours.failed & annotated).sum())
+    counts[f'flagged_{side}'] = int((noted & ~motion.contours.failed & annotated).sum())
   failed = counts['failed_predicted'] + counts['failed_reference']
-  mended = counts['mended_predicted'] + counts['mended_reference']
-  return {'status': 'failed' if failed else 'mended' if mended else 'sound'} | counts
+  flagged = counts['flagged_predicted'] + counts['flagged_reference']
+  return {'status': 'failed' if failed else 'flagged' if flagged else 'sound'} | counts
 
 
 def _mean_over_regions(values: np.ndarray) -> np.ndarray:

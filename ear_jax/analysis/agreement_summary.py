@@ -7,6 +7,7 @@ spread is over subjects. Cines with a failed frame are in no mean; they are coun
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -30,30 +31,50 @@ class Rows(NamedTuple):
     curves: one line a cine and component: status, frame counts and the errors of `agreement.compare_curves`.
     markers: one line a cine, component and marker, of `agreement.compare_markers`; 'status' of the cine.
     temporal: one line a cine and metric, of `temporal.compare_temporal`.
+    skipped: one line a cine that was not compared, with the 'reason'.
   """
 
   curves: pd.DataFrame
   markers: pd.DataFrame
   temporal: pd.DataFrame
+  skipped: pd.DataFrame
+
+
+def concatenate(parts: Sequence[Rows]) -> Rows:
+  """Returns the rows of all parts; parts may be empty."""
+  joined = []
+  for tables in zip(*parts, strict=True):
+    filled = [table for table in tables if len(table)]
+    joined.append(pd.concat(filled, ignore_index=True) if filled else tables[0])
+  return Rows(*joined)
 
 
 def summarise(rows: Rows, *, seed: int = 0) -> dict:
   """Returns agreement, temporal consistency and repeatability over subjects, ready for strict JSON.
 
   Returns:
-    'n_subjects' in the means; 'cines' ('expected', 'in_means' and one count per status); 'failed' (names of the cines
-    left out, and how many frames failed); 'curves' (component to 'rmse', 'r', 'max_difference': `intervals.describe`;
-    and to 'regions': group to mean and SD of 'rmse' and 'r'); 'markers' (component, marker, quantity to
-    `bland_altman`); 'temporal' (`summarise_temporal`); 'repeatability' (`summarise_repeatability`).
-    None stands for what is undefined.
+    'n_subjects' in the means; 'cines': how many were compared ('expected'), are 'in_means', and have each status;
+    'skipped': reason to number of cines not compared; 'failed': the cines left out of the means of curves and markers,
+    with their frames and how many of these failed; 'frame_interval': [lowest, highest], ms; 'curves': component to
+    'rmse', 'r', 'max_difference' (`intervals.describe`) and to 'regions', group to n, mean and SD of 'rmse' and 'r';
+    'markers': component, marker, quantity to `bland_altman`; 'temporal': `summarise_temporal`; 'repeatability':
+    `summarise_repeatability`. None stands for what is undefined; without a cine the last four are empty.
   """
+  skipped = {str(reason): int(count) for reason, count in rows.skipped['reason'].value_counts().items()}
+  if rows.curves.empty:
+    summary = {'n_subjects': 0, 'cines': dict.fromkeys(('expected', 'in_means', *STATUS), 0), 'skipped': skipped}
+    nothing = {'failed': {}, 'curves': {}, 'markers': {}, 'temporal': {}, 'repeatability': None}
+    return summary | nothing | {'frame_interval': None}
   cines = rows.curves.drop_duplicates(['dataset', 'slice_id'])
   curves, markers = (table[table['status'] != 'failed'] for table in (rows.curves, rows.markers))
   failed = cines[cines['status'] == 'failed']
+  intervals = cines['frame_interval']
   counts = {status: int((cines['status'] == status).sum()) for status in STATUS}
   return {
     'n_subjects': int(curves['subject'].nunique()),
     'cines': {'expected': len(cines), 'in_means': len(cines) - len(failed), **counts},
+    'skipped': skipped,
+    'frame_interval': [float(intervals.min()), float(intervals.max())] if intervals.notna().any() else None,
     'failed': {
       f'{line.dataset}/{line.slice_id}': {
         'frames': line.frames,

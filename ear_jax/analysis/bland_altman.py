@@ -32,8 +32,8 @@ def bland_altman(measured: np.ndarray, reference: np.ndarray, *, seed: int = 0) 
     'n'; 'mean_measured', 'mean_reference'; 'bias', 'sd' (n - 1), 'bias_t_interval', 'bias_bca_interval';
     'limits' [low, high], 'limit_se', 'limit_intervals' [[low, high] of the lower, of the upper limit];
     'slope', 'slope_interval', 'slope_p' of d against the mean of both, the test for proportional bias; 'note'.
-    Undefined values are None: for one subject all but the means and the bias, below three subjects the slope, and
-    the bootstrap as in `intervals`; 'note' says why.
+    Undefined values are None: for one subject all but the means and the bias; the slope below three subjects and
+    without any spread of differences or means; the bootstrap as in `intervals`, whose 'note' says why.
 
   Raises:
     ValueError: the shapes differ, there is no subject, or a value is not finite.
@@ -69,7 +69,8 @@ def limits_of_agreement(n: int, bias: float, sd: float | None) -> dict:
 def _slope(differences: np.ndarray, means: np.ndarray) -> dict:
   """Least squares of differences on means; the t test that its slope is 0."""
   undefined = {'slope': None, 'slope_interval': None, 'slope_p': None}
-  if means.size < _FEWEST_FOR_SLOPE or np.ptp(means) <= 1e-12 * max(1.0, np.abs(means).max()):
+  rounding = 1e-12 * max(1.0, np.abs(means).max())
+  if means.size < _FEWEST_FOR_SLOPE or np.ptp(means) <= rounding or np.ptp(differences) <= rounding:
     return undefined
   fit = stats.linregress(means, differences)
   half = float(stats.t.ppf(0.975, means.size - 2)) * fit.stderr

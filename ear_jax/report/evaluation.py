@@ -9,8 +9,10 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from ear_jax.analysis.aggregate import hierarchy, summarise
+from ear_jax.analysis.agreement_summary import Rows
 from ear_jax.files import write_text
 from ear_jax.report import figures, tables
+from ear_jax.report.agreement import brief, write_agreement
 from ear_jax.report.figures import Case
 
 
@@ -40,7 +42,13 @@ def extremes(rows: pd.DataFrame) -> dict[str, tuple[str, float]]:
 
 
 def write_report(
-  output_dir: str | os.PathLike, rows: pd.DataFrame, cases: Iterable[Case], manifest: Mapping, *, seed: int = 0
+  output_dir: str | os.PathLike,
+  rows: pd.DataFrame,
+  cases: Iterable[Case],
+  manifest: Mapping,
+  *,
+  curves: Rows | None = None,
+  seed: int = 0,
 ) -> dict:
   """Writes all files of an evaluation into `output_dir` and returns the summary.
 
@@ -54,10 +62,12 @@ def write_report(
     cases: pictures and masks of the cines, in any order. Only those that are drawn are kept, and no more is asked of
       an iterator once they are found. `extremes` tells beforehand which they are.
     manifest: versions, checkpoint, split and the like; strict JSON, stored under 'manifest'.
+    curves: agreement of the velocity curves of the same cines, written by `agreement.write_agreement`.
     seed: of the bootstrap.
 
   Returns:
-    What metrics.json holds: `aggregate.summarise`, 'cines' (role to name and Dice), 'notes' and 'manifest'.
+    What metrics.json holds: `aggregate.summarise`, 'cines' (role to name and Dice), 'notes', 'manifest' and, with
+    `curves`, 'agreement' (`agreement.brief`).
 
   Raises:
     ValueError: the rows cannot be averaged, a cine that is to be drawn is not among `cases`, or the manifest holds NaN;
@@ -68,14 +78,16 @@ def write_report(
   roles = extremes(rows)
   cines = {role: {'name': name, 'dice': dice} for role, (name, dice) in roles.items()}
   content = {**summary, 'cines': cines, 'notes': tables.notes(summary), 'manifest': dict(manifest)}
-  metrics = tables.strict_json(content)
+  tables.strict_json(content)
   found = _find(cases, {name for name, _ in roles.values()})  # the last that can be refused: from here on it is written
   (output / 'metrics.json').unlink(missing_ok=True)
   tables.write_csv(output / 'per_frame.csv', tables.per_frame_table(rows))
   tables.write_csv(output / 'per_subject.csv', tables.per_subject_table(rows))
   write_text(output / 'summary.md', tables.markdown(summary))
   _write_pictures(output, rows, roles, found)
-  write_text(output / 'metrics.json', metrics)
+  if curves is not None:
+    content['agreement'] = brief(write_agreement(output, curves, seed=seed))
+  write_text(output / 'metrics.json', tables.strict_json(content))
   return content
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import pandas as pd
@@ -122,25 +122,35 @@ def text_tables(summary: Mapping) -> list[TextTable]:
 
 def markdown(summary: Mapping) -> str:
   """Returns the tables and notes of a summary as Markdown."""
-  parts = ['# Evaluation']
-  for table in text_tables(summary):
-    aligned = ['---', *['---:'] * (len(table.header) - 1)]
-    lines = ['| ' + ' | '.join(cells) + ' |' for cells in (table.header, aligned, *table.rows)]
-    parts += [f'## {table.title}', '\n'.join(lines)]
-  return '\n\n'.join([*parts, '\n'.join(f'- {note}' for note in notes(summary))]) + '\n'
+  return as_markdown('Evaluation', text_tables(summary), notes(summary))
 
 
 def terminal(summary: Mapping) -> Group:
   """Returns the tables and notes of a summary, to be printed by `rich`."""
+  return as_terminal(text_tables(summary), notes(summary))
+
+
+def as_markdown(title: str, text: Iterable[TextTable], remarks: Iterable[str]) -> str:
+  """Returns any tables and remarks as a Markdown document."""
+  parts = [f'# {title}']
+  for table in text:
+    aligned = ['---', *['---:'] * (len(table.header) - 1)]
+    lines = ['| ' + ' | '.join(cells) + ' |' for cells in (table.header, aligned, *table.rows)]
+    parts += [f'## {table.title}', '\n'.join(lines)]
+  return '\n\n'.join([*parts, '\n'.join(f'- {remark}' for remark in remarks)]) + '\n'
+
+
+def as_terminal(text: Iterable[TextTable], remarks: Iterable[str]) -> Group:
+  """Returns any tables and remarks, to be printed by `rich`."""
   parts = []
-  for table in text_tables(summary):
+  for table in text:
     drawn = Table(title=table.title, box=box.SIMPLE_HEAD, title_justify='left', title_style='bold')
     for index, name in enumerate(table.header):
       drawn.add_column(name, justify='right' if index else 'left')
     for cells in table.rows:
       drawn.add_row(*map(escape, cells))
     parts.append(drawn)
-  return Group(*parts, *(f'[dim]• {escape(note)}[/dim]' for note in notes(summary)))
+  return Group(*parts, *(f'[dim]• {escape(remark)}[/dim]' for remark in remarks))
 
 
 def _level_table(summary: Mapping) -> TextTable:

@@ -75,9 +75,9 @@ def test_one_subject_has_a_bias_and_nothing_else():
 
 def test_perfect_agreement_is_no_division_by_zero():
   found = bland_altman(np.array([1.0, 2.0, 4.0, 5.0]), np.array([1.0, 2.0, 4.0, 5.0]))
-  assert (found['bias'], found['sd'], found['limits'], found['slope']) == (0, 0, [0, 0], 0)
-  same = bland_altman(np.full(4, 2.0), np.full(4, 2.0))
-  assert same['slope'] is None
+  assert (found['bias'], found['sd'], found['limits'], found['limit_intervals']) == (0, 0, [0, 0], [[0, 0], [0, 0]])
+  assert found['slope'] is found['slope_interval'] is found['slope_p'] is None
+  assert bland_altman(np.full(4, 2.0), np.full(4, 2.0))['slope'] is None
 
 
 @pytest.mark.parametrize('values', [np.zeros((2, 2)), np.array([1.0, np.nan]), np.zeros(3)])

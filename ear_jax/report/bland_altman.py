@@ -1,0 +1,115 @@
+"""Bland-Altman plots of the peaks of velocity curves: difference against mean, a panel a peak, a point a subject."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+
+from ear_jax.analysis.agreement_summary import marker_pairs
+
+PANELS = {
+  'longitudinal': ('PS', 'PD', 'PAS'),
+  'radial': ('PS', 'PD', 'PAS'),
+  'circumferential': ('PC1', 'PC2', 'PC3'),
+}
+_UNITS = {'velocity': ('peak velocity', 'cm/s'), 'time': ('time to peak', 'ms'),
+          'normalised_time': ('normalised time to peak', 'ms')}  # fmt: skip
+# Of Okabe and Ito's palette, told apart with every common kind of colour vision; lines differ in dash as well.
+_POINT, _BIAS, _LIMIT = '#0072B2', '#222222', '#D55E00'
+_TEXT, _SMALL, _INK = 9, 7.5, '#222222'
+
+
+def bland_altman_figure(markers: pd.DataFrame, summary: Mapping, quantity: str = 'velocity') -> Figure:
+  """Returns nine panels, components down and their peaks across: prediction less reference against their mean.
+
+  A point is the mean of a subject. Lines are the bias and the limits of agreement, bands their 95 % intervals. Below
+  six subjects an interval of a limit reaches past the bias; it is not drawn then, and the panel says so.
+
+  Args:
+    markers: one line a cine, component and marker, without failed cines (`agreement_summary.Rows.markers`).
+    summary: of `agreement_summary.summarise`, over the same cines.
+    quantity: 'velocity', 'time' or 'normalised_time'.
+  """
+  name, unit = _UNITS[quantity]
+  figure = Figure(figsize=(9.0, 8.0), facecolor='white', layout='constrained')
+  axes = figure.subplots(3, 3)
+  for row, (component, chosen) in zip(axes, PANELS.items(), strict=True):
+    for axis, marker in zip(row, chosen, strict=True):
+      entry = summary['markers'][component].get(marker, {}).get(quantity)
+      axis.set_title(f'{component}, {marker}', fontsize=_TEXT, color=_INK)
+      if entry is None:
+        axis.text(0.5, 0.5, 'no value', transform=axis.transAxes, ha='center', color=_INK, fontsize=_TEXT)
+        axis.set_axis_off()
+        continue
+      _draw(axis, marker_pairs(markers, component, marker, quantity), entry, unit)
+  for axis in axes[-1]:
+    axis.set_xlabel(f'mean of both, {unit}', fontsize=_TEXT, color=_INK)
+  for axis in axes[:, 0]:
+    axis.set_ylabel(f'prediction less reference, {unit}', fontsize=_TEXT, color=_INK)
+  n = summary['n_subjects']
+  figure.suptitle(f'{name[0].upper()}{name[1:]}, {n} subject{"s" * (n != 1)}', fontsize=_TEXT + 2, color=_INK)
+  figure.legend(handles=_legend(), loc='outside lower center', ncols=5, frameon=False, fontsize=_SMALL)
+  return figure
+
+
+def _draw(axis: Axes, pairs: pd.DataFrame, entry: Mapping, unit: str) -> None:
+  means, differences = pairs.mean(axis=1), pairs['predicted'] - pairs['reference']
+  limits, bands = entry['limits'] or [], _bands(entry)
+  for low, high, colour, alpha in bands:
+    axis.axhspan(low, high, color=colour, alpha=alpha, lw=0)
+  for limit in limits:
+    axis.axhline(limit, color=_LIMIT, lw=1.2, ls='--')
+  axis.axhline(entry['bias'], color=_BIAS, lw=1.4)
+  axis.axhline(0, color=_INK, lw=0.6, ls=':')
+  axis.scatter(means, differences, s=26, color=_POINT, edgecolor='white', lw=0.6, zorder=3)
+  shown = [0.0, *differences, *limits, *(edge for band in bands for edge in band[:2])]
+  margin = 0.15 * np.ptp(shown) or 0.5
+  axis.set_ylim(min(shown) - margin, max(shown) + 1.6 * margin)  # room for the caption
+  width = float(np.ptp(means)) or abs(float(means.iloc[0])) * 0.1 or 1.0
+  axis.set_xlim(means.min() - 0.12 * width, means.max() + 0.12 * width)
+  axis.xaxis.set_major_locator(MaxNLocator(5))
+  axis.tick_params(labelsize=_SMALL, colors=_INK)
+  axis.spines[['top', 'right']].set_visible(False)
+  axis.text(0.02, 0.98, _caption(entry, unit, len(bands)), transform=axis.transAxes, va='top', fontsize=_SMALL,
+            color=_INK, bbox={'facecolor': 'white', 'alpha': 0.75, 'lw': 0, 'pad': 1})  # fmt: skip
+
+
+def _bands(entry: Mapping) -> list[tuple[float, float, str, float]]:
+  """Low, high, colour and opacity of the intervals, of those that do not reach from a limit past the bias."""
+  if not entry['sd']:
+    return []
+  reach = entry['limits'][1] - entry['bias']
+  found = [(*interval, _LIMIT, 0.16) for interval in entry['limit_intervals']]
+  found.append((*entry['bias_t_interval'], _BIAS, 0.13))
+  return [band for band in found if (band[1] - band[0]) / 2 < reach]
+
+
+def _caption(entry: Mapping, unit: str, bands: int) -> str:
+  digits = 2 if unit == 'cm/s' else 0
+  text = _signed(entry['bias'], digits)
+  if entry['limits']:
+    text += f' ({" to ".join(_signed(limit, digits) for limit in entry["limits"])})'
+  wide = entry['sd'] and bands < 3
+  return f'{text}, n = {entry["n"]}' + ('\nintervals too wide to draw' if wide else '')
+
+
+def _signed(value: float, digits: int) -> str:
+  text = f'{value:+.{digits}f}'
+  return (text[1:] if float(text) == 0 else text).replace('-', '\N{MINUS SIGN}')
+
+
+def _legend() -> list:
+  return [
+    Line2D([], [], marker='o', ls='', color=_POINT, label='subject'),
+    Line2D([], [], color=_BIAS, lw=1.4, label='bias'),
+    Patch(color=_BIAS, alpha=0.13, lw=0, label='95 % interval of the bias'),
+    Line2D([], [], color=_LIMIT, lw=1.2, ls='--', label='limits of agreement'),
+    Patch(color=_LIMIT, alpha=0.16, lw=0, label='95 % interval of a limit'),
+  ]
