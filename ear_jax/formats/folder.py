@@ -15,11 +15,14 @@ from collections.abc import Iterator
 from absl import logging
 
 from ear_jax.cine import Cine
-from ear_jax.formats import dicom, hdf5, nifti
+from ear_jax.formats import dicom, hdf5, nifti, strainmap_train
 from ear_jax.formats.faults import Fault, MalformedStudy, require_folder, require_none
 
-_FORMATS = (hdf5, nifti, dicom)
-_HOLDING = 'studies as HDF5 (<dataset>.h5), NIfTI (<dataset>_<slice>_video.nii.gz) or DICOM (folders of *.dcm)'
+_FORMATS = (hdf5, nifti, dicom, strainmap_train)
+_HOLDING = (
+  'studies as HDF5 (<dataset>.h5), NIfTI (<dataset>_<slice>_video.nii.gz), DICOM (folders of *.dcm) or exports of '
+  'StrainMap (*_train.nc)'
+)
 _SUBJECTS = 'subjects.csv'
 
 
