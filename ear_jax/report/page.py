@@ -128,21 +128,25 @@ def write_page(
     'wall': {'centre': sprites.CENTRE, 'steps': sprites.STEPS},
   }
   script, style = '\n'.join(map(_read, _SCRIPTS)), _read('page.css')
-  text = _environment().get_template('page.html.jinja').render(
-    pseudonym=pseudonym,
-    verdict=worst(checks),
-    withheld=withheld,
-    study=study,
-    slices=[(s, _slice_data(s, withheld)) for s in slices],
-    summary=[] if withheld else [row for index, s in enumerate(slices) for row in _summary(index, s)],
-    marker_names=page_numbers.MARKERS,
-    checks=sorted(checks, key=lambda check: -STATUSES.index(check.status)),
-    settings=settings,
-    versions=versions,
-    statement=STATEMENT,
-    script=script,
-    style=style,
-    policy=f"default-src 'none'; img-src data:; script-src {_digest(script)}; style-src {_digest(style)}",
+  text = (
+    _environment()
+    .get_template('page.html.jinja')
+    .render(
+      pseudonym=pseudonym,
+      verdict=worst(checks),
+      withheld=withheld,
+      study=study,
+      slices=[(s, _slice_data(s, withheld)) for s in slices],
+      summary=[] if withheld else [row for index, s in enumerate(slices) for row in _summary(index, s)],
+      marker_names=page_numbers.MARKERS,
+      checks=sorted(checks, key=lambda check: -STATUSES.index(check.status)),
+      settings=settings,
+      versions=versions,
+      statement=STATEMENT,
+      script=script,
+      style=style,
+      policy=f"default-src 'none'; img-src data:; script-src {_digest(script)}; style-src {_digest(style)}",
+    )
   )
   write_text(path, text)
 
@@ -165,7 +169,9 @@ def _slice_data(found: PageSlice, withheld: bool) -> dict:
   """Everything the script needs of one slice."""
   sheets = found.sheets
   views = {view: uri for view, uri in sheets.uris.items() if not (withheld and view == sprites.WALL)}
-  place = {k: getattr(sheets, k) for k in ('top', 'left', 'step', 'height', 'width', 'cell', 'columns', 'ranges', 'venc')}
+  place = {
+    k: getattr(sheets, k) for k in ('top', 'left', 'step', 'height', 'width', 'cell', 'columns', 'ranges', 'venc')
+  }
   data = {
     'name': found.label,
     'frames': found.frames,

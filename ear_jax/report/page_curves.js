@@ -1,11 +1,14 @@
 // The velocity curves of a slice: three panels over one time axis, drawn as SVG, with a cursor that follows the frame.
 
-const PLOT = { width: 880, left: 48, right: 16, top: 6, panel: 132, gap: 16, strip: 12, foot: 36 };
+const PLOT = { width: 880, left: 48, right: 16, top: 20, panel: 118, gap: 22, strip: 11, foot: 34 };
 const STYLE = {
   prediction: '#0072b2', reference: '#d55e00', grid: '#e6ebef', axis: '#52606d', ink: '#1b2733', rest: '#c3ccd4',
   regions: ['#0072b2', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000'],
   dashes: ['', '8 3', '2 3', '8 3 2 3', '14 4', '4 2'],
 };
+
+// Whether a marker's name goes below it: minima and maxima by their kind; end systole away from the wave beside it.
+const SIDE = { PS: false, PC2: false, PC1: true, PD: true, PAS: true };
 
 // Returns an SVG element with attributes and text.
 function svg(name, attributes, text) {
@@ -71,7 +74,7 @@ function drawPanel(root, state, study, at, component) {
 }
 
 function drawTitle(root, study, at, component) {
-  const title = svg('text', { x: PLOT.left + 8, y: at.top(component) + 14, class: 'title' }, capital(study.components[component]));
+  const title = svg('text', { x: PLOT.left, y: at.top(component) - 6, class: 'title' }, capital(study.components[component]));
   title.append(svg('tspan', { dx: 6, class: 'soft' }, `cm/s, + ${study.directions[component]}`));
   root.append(title);
 }
@@ -130,14 +133,19 @@ function drawMarkers(root, state, study, at, component) {
       root.append(svg('path', { d: `M${x} ${y - 5}l5 5l-5 5l-5 -5Z`, fill: '#fff', stroke: STYLE.reference, 'stroke-width': 1.6 }));
     }
   }
-  for (const m of own(state.motion)) {
+  const taken = { true: [0, 0], false: [0, 0] }; // where the last name ended below and above the curve: x, y
+  for (const m of own(state.motion).sort((a, b) => a.frame - b.frame)) {
     const [x, y] = [at.x(m.frame), at.y(component, m.velocity)];
     const es = m.marker === 'ES';
-    const below = m.velocity < 0 !== es; // end systole lies between two waves: its name goes to the other side
-    const anchor = m.frame > state.data.frames - 4 ? 'end' : 'middle';
-    const inside = below ? Math.min(y + 17, at.top(component) + PLOT.panel - 3) : Math.max(y - 9, at.top(component) + 11);
+    const below = es ? m.velocity >= 0 : m.marker in SIDE ? SIDE[m.marker] : m.velocity < 0;
+    const wide = es ? 20 : 62;
+    const textY = below ? Math.min(y + 17, at.top(component) + PLOT.panel - 3) : Math.max(y - 9, at.top(component) + 11);
+    const [end, endY] = taken[below];
+    const free = Math.abs(textY - endY) < 13 ? Math.max(x, end + wide / 2) : x;
+    const textX = Math.min(Math.max(free, PLOT.left + wide / 2), PLOT.width - PLOT.right - wide / 2);
+    taken[below] = [textX + wide / 2, textY];
     root.append(svg('circle', { cx: x, cy: y, r: 4, fill: es ? '#fff' : STYLE.ink, stroke: STYLE.ink, 'stroke-width': 1.6 }));
-    const label = svg('text', { x, y: inside, 'text-anchor': anchor, class: 'marker' }, m.marker);
+    const label = svg('text', { x: textX, y: textY, 'text-anchor': 'middle', class: 'marker' }, m.marker);
     if (!es) label.append(svg('tspan', { dx: 4, class: 'value' }, show(m.velocity, 1)));
     root.append(label);
   }
@@ -176,9 +184,9 @@ function readout(state, study, frame) {
   const other = state.data.reference !== state.motion && state.data.reference;
   study.components.forEach((name, c) => {
     const value = show(state.motion.curves[state.group][chosen][c][frame]);
-    lines.push(`${name} ${value}${other ? ` (reference ${show(other.curves[state.group][chosen][c][frame])})` : ''}`);
+    lines.push(`${name} ${value}${other ? ` (ref. ${show(other.curves[state.group][chosen][c][frame])})` : ''}`);
   });
-  if (state.data.uncertainty) lines.push(`uncertainty ${state.data.uncertainty[frame] === null ? '–' : state.data.uncertainty[frame].toPrecision(3)}`);
+  if (state.data.uncertainty) lines.push(`uncertainty ${state.data.uncertainty[frame] === null ? '–' : state.data.uncertainty[frame].toPrecision(2)}`);
   return lines;
 }
 

@@ -17,11 +17,10 @@ function wedge(from, to, inner, outer) {
   return `M${p(from, inner)}L${p(from, outer)}A${outer} ${outer} 0 0 1 ${p(to, outer)}L${p(to, inner)}A${inner} ${inner} 0 0 0 ${p(from, inner)}Z`;
 }
 
-// Returns which of the 24 sectors the chosen region covers.
+// Returns the first of the 24 sectors that the chosen region covers and the one after its last; null for none.
 function covered(state) {
-  if (state.region === null) return [];
-  if (state.group === 'angular24') return [state.region];
-  return state.group === 'angular6' ? [0, 1, 2, 3].map((k) => 4 * state.region + k) : [];
+  const size = { angular24: 1, angular6: 4 }[state.group];
+  return size && state.region !== null ? [size * state.region, size * (state.region + 1)] : null;
 }
 
 function drawRing(root, state, study) {
@@ -44,10 +43,9 @@ function drawRing(root, state, study) {
     const far = RING.outer + 16;
     root.append(svg('text', { x: far * Math.cos(middle), y: far * Math.sin(middle) + 4, 'text-anchor': 'middle' }, name));
   });
-  for (const k of covered(state)) {
-    root.append(svg('path', { d: wedge(angle(k), angle(k + 1), RING.inner, RING.outer), class: 'chosen' }));
-  }
-  root.append(svg('text', { y: -2, 'text-anchor': 'middle', class: 'title' }, capital(study.components[component]).slice(0, 4)));
+  const chosen = covered(state);
+  if (chosen) root.append(svg('path', { d: wedge(...chosen.map(angle), RING.inner, RING.outer), class: 'chosen' }));
+  root.append(svg('text', { y: -2, 'text-anchor': 'middle', class: 'title' }, ['Long.', 'Rad.', 'Circ.'][component]));
   root.append(svg('text', { y: 14, 'text-anchor': 'middle' }, state.data.interval === null ? `frame ${frame}` : `${(frame * state.data.interval).toFixed(0)} ms`));
 }
 
@@ -93,8 +91,10 @@ function drawMap(root, state, study) {
   }
   const unit = data.interval === null ? 'frame' : 'ms';
   root.append(svg('text', { x: MAP.width - MAP.right, y: MAP.top + MAP.height + 31, 'text-anchor': 'end' }, unit));
-  for (const k of covered(state)) {
-    root.append(svg('rect', { x: MAP.left, y: MAP.top + k * tall, width: wide, height: tall, class: 'chosen' }));
+  const chosen = covered(state);
+  if (chosen) {
+    const [first, end] = chosen;
+    root.append(svg('rect', { x: MAP.left, y: MAP.top + first * tall, width: wide, height: (end - first) * tall, class: 'chosen' }));
   }
   drawColourScale(root, state, study);
 }

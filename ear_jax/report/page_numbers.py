@@ -18,7 +18,9 @@ TITLES = {'global': 'Global', 'angular6': '6 sectors', 'angular24': '24 sectors'
 _THIN = 3  # every third of 360 points: at 40 pixels' radius the chord strays 0.01 pixel from the arc
 _TENTH = 10  # contours are written in tenths of a pixel
 _DIGITS = 6  # of a velocity in cm/s: more than any table shows
-_STEPS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)  # times a power of ten: limits of axes and of colours
+_ROOM = 0.18  # of a curve's extent, above and below it: for the names of markers
+_LIMITS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)  # times a power of ten: ends of the colour scale
+_TICKS = (1.0, 2.0, 2.5, 5.0, 10.0)  # the same: between the ticks of an axis
 
 
 def directions(settings: Settings) -> tuple[str, str, str]:
@@ -80,7 +82,7 @@ def markers(motion: SliceMotion) -> dict[str, list[list[dict]]]:
 
 
 def axes(motions: Iterable[SliceMotion]) -> dict[str, list[list[float]]]:
-  """Returns for each group the lower and upper limit in cm/s of each component, over all slices: they compare."""
+  """Returns for each group the lower and upper limit and the tick in cm/s of each component, over all slices: they compare."""
   motions = list(motions)
   return {group: [_limits(motions, group, c) for c in range(len(COMPONENTS))] for group in GROUPS}
 
@@ -95,21 +97,24 @@ def colour_ranges(motions: Sequence[SliceMotion]) -> list[float]:
     parts = [np.abs(m.curves['angular24'][..., component]).ravel() for m in motions if 'angular24' in m.curves]
     speeds = np.concatenate([*parts, [np.nan]])
     speeds = speeds[np.isfinite(speeds)]
-    found.append(_round_up(float(np.percentile(speeds, 99)) if speeds.size else 1.0))
+    found.append(_round_up(float(np.percentile(speeds, 99)) if speeds.size else 1.0, _LIMITS))
   return found
 
 
 def _limits(motions, group, component):
   values = np.concatenate([[0.0]] + [m.curves[group][..., component].ravel() for m in motions if group in m.curves])
   low, high = float(np.nanmin(values)), float(np.nanmax(values))
-  step = _round_up((high - low) / 6 or 1.0)
-  return [step * math.floor(low / step - 0.1), step * math.ceil(high / step + 0.1), step]
+  room = _ROOM * (high - low)
+  step = _round_up((high - low) / 4 or 0.5, _TICKS)
+  return [low - room, high + room, step]
 
 
-def _round_up(value: float) -> float:
-  """The smallest round number that is not below `value`."""
-  power = 10.0 ** math.floor(math.log10(value)) if value > 0 else 1.0
-  return next(step * power for step in _STEPS if step * power >= value * (1 - 1e-9)) if value > 0 else 1.0
+def _round_up(value: float, steps: Sequence[float]) -> float:
+  """The smallest of `steps` times a power of ten that is not below `value`; 1 for a value of 0."""
+  if value <= 0:
+    return 1.0
+  power = 10.0 ** math.floor(math.log10(value))
+  return float(f'{next(step * power for step in steps if step * power >= value * (1 - 1e-9)):.3g}')
 
 
 def _plain(value):
