@@ -21,11 +21,11 @@ from ear_jax.phantom import study
 _SIZES = {'demo': study.DEMO, 'mini': study.MINI, 'paper': study.PAPER}
 _SERIES = 5  # of a slice
 
-_OUTPUT = flags.DEFINE_string('output', None, 'Folder to write the DICOM files into; must not hold any yet.')
+flags.declare_key_flag('output')
 _SEED = flags.DEFINE_integer('seed', 0, 'Cohort: another seed is other people.', lower_bound=0)
 _SUBJECT = flags.DEFINE_integer('subject', 1, 'Which person of the cohort, from 1.', lower_bound=1)
 _SIZE = flags.DEFINE_enum(
-  'size', 'demo', list(_SIZES), 'demo: 3 slices of 50 x 224 x 224; mini: small; paper: 512 x 512.'
+  'size', 'demo', list(_SIZES), 'demo: 3 slices, 50 frames, 224 x 224; paper: 512 x 512.'
 )
 _DIRECTION = flags.DEFINE_enum('direction', 'COL', ['COL', 'ROW'], 'In-plane phase encoding direction.')
 _EXACT = flags.DEFINE_bool('exact', False, 'No noise, blur or background phase; velocity 0 outside the wall.')
@@ -62,9 +62,9 @@ def make_phantom(
 
 def main() -> None:
   """Reads the flags, writes the files and says where they are."""
-  if not _OUTPUT.value:
+  if not cli.OUTPUT.value:
     raise UserError('give --output, the folder to write into')
-  output = pathlib.Path(_OUTPUT.value).expanduser()
+  output = pathlib.Path(cli.OUTPUT.value).expanduser()
   files = make_phantom(
     output,
     size=_SIZES[_SIZE.value],
