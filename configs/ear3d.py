@@ -25,6 +25,9 @@ def get_config():
   config.data.shift = 6
   config.augment.rot90 = False  # the paper's augmentation; it asks for more steps than a laptop has patience for
   config.augment.intensity = 1.0  # blood is dark in some subjects and bright in others
+  config.augment.rotate = 15.0  # with scale and elastic: hearts of few subjects become hearts of many
+  config.augment.scale = 0.12
+  config.augment.elastic = 1.0
   config.model.filters = (8, 16, 32)
   config.model.time_padding = 'cyclic'
   config.loss.name = 'dice_iou+cross_entropy'  # the second term keeps its slope near the optimum
