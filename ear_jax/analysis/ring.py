@@ -16,6 +16,7 @@ from ear_jax.analysis.polar import RAYS, fill_polygons, last_crossing, sample_ra
 MIN_CAVITY = 0.02  # of the area within the epicardium; a smaller hole is a pinhole
 MAX_GAP = 60  # degrees of wall that may be bridged in one piece
 MAX_GAPS = 90  # and in all
+_RAGGED = 4  # degrees on either side of a gap that are not trusted
 _ISLAND = 0.1  # a component below this part of the largest is never the wall
 _EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
 
@@ -87,7 +88,8 @@ def _bridge(labels, areas):
   longest = _longest_run(missing)
   if longest > MAX_GAP or missing.sum() > MAX_GAPS:
     return _failed(wall, f'ring open over {int(missing.sum())} degrees')
-  degrees = np.flatnonzero(~missing)
+  # A ray that grazes the ragged end of the wall meets it too late or leaves it too early.
+  degrees = np.flatnonzero(~ndimage.binary_dilation(np.tile(missing, 3), iterations=_RAGGED)[360:720])
   outer, inner = (np.interp(np.arange(360), degrees, r[degrees], period=360) for r in (outer, inner))
   filled, cavity = fill_polygons(centre + RAYS * np.stack([outer, inner])[..., None], labels.shape)
   if (inner <= 0).any() or cavity.sum() < MIN_CAVITY * filled.sum():
