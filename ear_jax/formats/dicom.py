@@ -17,15 +17,12 @@ import numpy as np
 import pydicom
 
 from ear_jax.cine import Cine
-from ear_jax.formats import checks
+from ear_jax.formats import checks, geometry, instances
 from ear_jax.formats.checks import Scan
 from ear_jax.formats.faults import Fault
+from ear_jax.formats.instances import Instance
 
-_TAGS = (
-  *('Rows', 'Columns', 'SamplesPerPixel', 'NumberOfFrames', 'PixelSpacing', 'InstanceNumber', 'TriggerTime'),
-  *('ImagePositionPatient', 'ImageOrientationPatient'),
-)
-_SAME_PLACE = 0.1  # mm: positions that differ less are one slice
+SAME_PLACE = 0.1  # mm: positions that differ less are one slice
 _GAP = 1.5  # times the usual distance between slices: a slice is missing
 
 
@@ -77,9 +74,7 @@ def arrange(folder: pathlib.Path, root: pathlib.Path) -> tuple[Slices, list[Faul
   another size, and trigger times that do not increase.
   """
   slices, found = _by_headers(folder, root)
-  found += [fault for index, one in enumerate(slices) for fault in _slice_faults(one, index, root)]
-  found += _study_faults(slices, str(folder.relative_to(root)))
-  return slices, found
+  return slices, found + faults(slices, str(folder.relative_to(root)), root)
 
 
 def cine(slice_frames: Sequence[Frame], *, subject: str, dataset: str, slice_id: str) -> Cine:
@@ -99,57 +94,70 @@ def cine(slice_frames: Sequence[Frame], *, subject: str, dataset: str, slice_id:
   )
 
 
+def frame(file: Instance, place: float | None = None) -> Frame:
+  """Returns the frame that a header describes; `place` in mm instead of what its position tags say.
+
+  Raises: ValueError when the file is no single grey picture, or its header lacks size or place.
+  """
+  stated = {'Rows': file.shape, 'Columns': file.shape}
+  if place is None:
+    stated |= {'ImagePositionPatient': file.corner, 'ImageOrientationPatient': file.orientation}
+  missing = [tag for tag, value in stated.items() if not value]
+  if missing:
+    raise ValueError(f'header lacks {", ".join(missing)}')
+  if file.samples != 1:
+    raise ValueError(f'wrong channel count: {file.samples} samples a pixel, expected 1')
+  if file.frames != 1:
+    raise ValueError(f'file holds {file.frames} frames, expected one file a frame')
+  if file.photometric == 'MONOCHROME1':
+    raise ValueError('picture is MONOCHROME1 (bright is low): export it as MONOCHROME2')
+  if 'PixelSpacing' in file.unclear:
+    raise ValueError('pixel spacing is not two numbers')
+  if file.spacing and min(file.spacing) <= 0:
+    raise ValueError(f'pixel spacing {list(file.spacing)} mm is not positive')
+  return Frame(
+    path=file.path,
+    position=geometry.position(file.orientation, file.corner) if place is None else place,
+    trigger=file.trigger,
+    instance=file.number or 0,
+    shape=file.shape,
+    spacing=file.spacing or (math.nan, math.nan),
+  )
+
+
+def in_order(frames_: list[Frame]) -> Slices:
+  """Returns frames in slices by increasing position, each by trigger time, or by instance number if any lacks one."""
+  slices: Slices = []
+  for one in sorted(frames_, key=lambda one: one.position):
+    if slices and one.position - slices[-1][0].position < SAME_PLACE:
+      slices[-1].append(one)
+    else:
+      slices.append([one])
+  return [in_time(one) for one in slices]
+
+
+def in_time(frames_: list[Frame]) -> list[Frame]:
+  """Returns the frames of one slice by trigger time, or by instance number if any frame has no trigger time."""
+  if any(one.trigger is None for one in frames_):
+    return sorted(frames_, key=lambda one: (one.instance, one.path.name))
+  return sorted(frames_, key=lambda one: (one.trigger, one.instance, one.path.name))
+
+
+def faults(slices: Slices, folder: str, root: pathlib.Path) -> list[Fault]:
+  """Returns the faults of arranged slices, pixels included; those of the whole study are named `folder`."""
+  found = [fault for index, one in enumerate(slices) for fault in _slice_faults(one, index, root)]
+  return found + _study_faults(slices, folder)
+
+
 def _by_headers(folder: pathlib.Path, root: pathlib.Path) -> tuple[Slices, list[Fault]]:
   """Returns the frames in order, and a fault for each file that is no frame; no pixels are read."""
   frames_, found = [], []
   for path in sorted(folder.glob('*.dcm')):
     try:
-      frames_.append(_header(path))
+      frames_.append(frame(instances.read(path)))
     except (OSError, ValueError, AttributeError, TypeError, pydicom.errors.InvalidDicomError) as error:
       found.append(Fault(str(path.relative_to(root)), 'frame 0', f'not a single-frame cine image: {error}'))
-  return [_in_time(frames_of_slice) for frames_of_slice in _by_position(frames_)], found
-
-
-def _header(path: pathlib.Path) -> Frame:
-  header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS))
-  missing = [
-    tag for tag in ('Rows', 'Columns', 'ImagePositionPatient', 'ImageOrientationPatient') if not header.get(tag)
-  ]
-  if missing:
-    raise ValueError(f'header lacks {", ".join(missing)}')
-  if header.get('SamplesPerPixel', 1) != 1:
-    raise ValueError(f'wrong channel count: {header.SamplesPerPixel} samples a pixel, expected 1')
-  if int(header.get('NumberOfFrames') or 1) != 1:
-    raise ValueError(f'file holds {header.NumberOfFrames} frames, expected one file a frame')
-  spacing = [float(v) for v in header.get('PixelSpacing') or (math.nan, math.nan)]
-  if min(spacing) <= 0:
-    raise ValueError(f'pixel spacing {spacing} mm is not positive')
-  along_row, along_column = np.reshape(np.asarray(header.ImageOrientationPatient, float), (2, 3))
-  trigger = header.get('TriggerTime')
-  return Frame(
-    path=path,
-    position=float(np.dot(np.cross(along_row, along_column), np.asarray(header.ImagePositionPatient, float))),
-    trigger=None if trigger in (None, '') else float(trigger),
-    instance=int(header.get('InstanceNumber') or 0),
-    shape=(int(header.Rows), int(header.Columns)),
-    spacing=(spacing[0], spacing[1]),
-  )
-
-
-def _by_position(frames_: list[Frame]) -> Slices:
-  slices: Slices = []
-  for frame in sorted(frames_, key=lambda frame: frame.position):
-    if slices and frame.position - slices[-1][0].position < _SAME_PLACE:
-      slices[-1].append(frame)
-    else:
-      slices.append([frame])
-  return slices
-
-
-def _in_time(frames_: list[Frame]) -> list[Frame]:
-  if any(frame.trigger is None for frame in frames_):
-    return sorted(frames_, key=lambda frame: (frame.instance, frame.path.name))
-  return sorted(frames_, key=lambda frame: (frame.trigger, frame.instance, frame.path.name))
+  return in_order(frames_), found
 
 
 def _slice_faults(slice_frames: list[Frame], index: int, root: pathlib.Path) -> list[Fault]:
@@ -205,6 +213,6 @@ def _study_faults(slices: Slices, folder: str) -> list[Fault]:
 
 
 def _pixels(path: pathlib.Path) -> np.ndarray:
-  image = pydicom.dcmread(path)
+  stored, image = instances.pixels(path)
   slope, intercept = float(image.get('RescaleSlope') or 1), float(image.get('RescaleIntercept') or 0)
-  return image.pixel_array.astype(np.float32) * np.float32(slope) + np.float32(intercept)
+  return stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)
