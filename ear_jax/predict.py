@@ -96,6 +96,8 @@ def predict(
       cine = cine.replace(dataset=name, subject=name)
       with clock.measure('delineate and analyse'):
         slices.append(examine(cine, source, members, options))
+        # The first slice settles the order of the sectors for all.
+        options = dataclasses.replace(options, settings=slices[0].result.motion.settings, auto_orientation=False)
       notes += source.notes
       del cine
       logging.debug('%s: done', slice_id)
@@ -120,9 +122,10 @@ def _write(output, name, slices: Sequence[Examined], checks, members, withheld):
     results = [dataclasses.replace(one, motion=withhold(one.motion)) for one in results]
   write_results(output, name, results, curves=not withheld)
   if not withheld:
-    references = [one.reference for one in slices]
-    figure = curves_figure.figure([one.motion for one in results], references if any(references) else None)
-    figures.save(figure, output / 'curves.png')
+    pairs = [(one.motion, examined.reference) for one, examined in zip(results, slices, strict=True)]
+    figures.save(curves_figure.figure(pairs, title=name), output / 'curves.png')
+  else:
+    (output / 'curves.png').unlink(missing_ok=True)
   write_page(
     output / 'report.html',
     pseudonym=name,

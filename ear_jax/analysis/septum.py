@@ -32,9 +32,7 @@ class Septum:
   certain: bool
 
 
-def find(
-  stated: float | None, points: np.ndarray | None, orientation: Sequence[float] | None
-) -> Septum:
+def find(stated: float | None, points: np.ndarray | None, orientation: Sequence[float] | None) -> Septum:
   """Returns the best septal reference there is.
 
   Args:

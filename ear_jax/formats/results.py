@@ -55,7 +55,9 @@ class SliceResult:
     return self.strainmap_name or self.slice_id
 
 
-def write_results(folder: pathlib.Path, pseudonym: str, slices: Sequence[SliceResult]) -> list[pathlib.Path]:
+def write_results(
+  folder: pathlib.Path, pseudonym: str, slices: Sequence[SliceResult], *, curves: bool = True
+) -> list[pathlib.Path]:
   """Writes every file of a study into `folder` and returns their paths.
 
   A slice that came as DICOM which a SEG cannot refer to (several frames a file, no position) gets no SEG; the reason is
@@ -65,6 +67,7 @@ def write_results(folder: pathlib.Path, pseudonym: str, slices: Sequence[SliceRe
     folder: is made; files of the same name are replaced.
     pseudonym: the study's only name in every file; letters, digits, '-', '_' and '.'.
     slices: from base to apex.
+    curves: False writes masks and contours alone, and removes what an earlier analysis wrote of velocities.
 
   Raises: UserError for a pseudonym that is not fit for a file name; ValueError when slice ids repeat.
   """
@@ -75,16 +78,22 @@ def write_results(folder: pathlib.Path, pseudonym: str, slices: Sequence[SliceRe
   if repeated:
     raise ValueError(f'slice ids repeat: {", ".join(repeated)}')
   paths = []
-  for name, table in (
-    ('contours', contours_table),
-    ('curves', curves_table),
-    ('markers', markers_table),
-    ('motion', motion_table),
-  ):
-    paths.append(folder / f'{name}.csv')
-    _write_csv(paths[-1], [table(one) for one in slices])
+  for name, table in _TABLES.items():
+    path = folder / f'{name}.csv'
+    if curves or table is contours_table:
+      _write_csv(path, [table(one) for one in slices])
+      paths.append(path)
+    else:
+      path.unlink(missing_ok=True)
   for index, one in enumerate(slices):
-    paths += _write_slice(folder, pseudonym, one, index)
+    paths += _write_slice(folder, one, pseudonym, index)
+    book = folder / f'{one.slice_id}_velocity.xlsx'
+    if curves:
+      position = (one.source or Source()).position
+      workbook.write(book, one.motion, cine=one.cine_name, pseudonym=pseudonym, offset=position)
+      paths.append(book)
+    else:
+      book.unlink(missing_ok=True)
   paths.append(folder / f'{pseudonym}.nc')
   strainmap.write(paths[-1], [one.motion for one in slices], [one.cine_name for one in slices], pseudonym=pseudonym)
   return paths
@@ -145,11 +154,13 @@ def motion_table(result: SliceResult) -> pd.DataFrame:
   return pd.DataFrame(columns | moved)
 
 
-def _write_slice(folder: pathlib.Path, pseudonym: str, result: SliceResult, index: int) -> list[pathlib.Path]:
+_TABLES = {'contours': contours_table, 'curves': curves_table, 'markers': markers_table, 'motion': motion_table}
+
+
+def _write_slice(folder: pathlib.Path, result: SliceResult, pseudonym: str, index: int) -> list[pathlib.Path]:
   motion, source = result.motion, result.source or Source()
-  mask, book = folder / f'{result.slice_id}_mask.nii.gz', folder / f'{result.slice_id}_velocity.xlsx'
+  mask = folder / f'{result.slice_id}_mask.nii.gz'
   nifti.write_mask(motion.mask, mask, spacing=motion.spacing, frame_interval=motion.frame_interval)
-  workbook.write(book, motion, cine=result.cine_name, pseudonym=pseudonym, offset=source.position)
   segs = []
   if source.instances:
     try:
@@ -163,7 +174,7 @@ def _write_slice(folder: pathlib.Path, pseudonym: str, result: SliceResult, inde
       )
     except UserError as error:
       logging.warning('no DICOM SEG of slice %s: %s', result.slice_id, error)
-  return [mask, book, *segs]
+  return [mask, *segs]
 
 
 def _write_csv(path: str | os.PathLike, tables: Sequence[pd.DataFrame]) -> None:
