@@ -18,7 +18,7 @@ _NAMES = {'velocity': 'Peak velocity', 'time': 'Time to peak', 'normalised_time'
 def notes(summary: Mapping) -> list[str]:
   """Returns what a reader must know before using the numbers of `agreement_summary.summarise`."""
   cines, n = summary['cines'], summary['n_subjects']
-  found = [f'{count} cines are not compared: {reason}.' for reason, count in summary['skipped'].items()]
+  found = [f'Cines not compared: {count}, {reason}.' for reason, count in summary['skipped'].items()]
   if not cines['expected']:
     return ['No velocity curve was compared.', *found]
   found.insert(
