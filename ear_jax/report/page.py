@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import decimal
 import hashlib
 import math
 import os
@@ -222,7 +223,10 @@ def _summary(index: int, found: PageSlice):
 
 
 def _number(value: float | None, digits: int = 2) -> str:
-  return '–' if value is None or not math.isfinite(value) else f'{value:.{digits}f}'
+  """Rounds halves away from zero, as the browser does when it writes the same number."""
+  if value is None or not math.isfinite(value):
+    return '\N{EN DASH}'
+  return str(decimal.Decimal(value).quantize(decimal.Decimal(1).scaleb(-digits), decimal.ROUND_HALF_UP))
 
 
 def _finite(value: float) -> float | None:

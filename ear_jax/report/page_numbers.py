@@ -82,7 +82,7 @@ def markers(motion: SliceMotion) -> dict[str, list[list[dict]]]:
 
 
 def axes(motions: Iterable[SliceMotion]) -> dict[str, list[list[float]]]:
-  """Returns for each group the lower and upper limit and the tick in cm/s of each component, over all slices: they compare."""
+  """Returns for each group and component lower limit, upper limit and tick in cm/s: one axis for all slices."""
   motions = list(motions)
   return {group: [_limits(motions, group, c) for c in range(len(COMPONENTS))] for group in GROUPS}
 
