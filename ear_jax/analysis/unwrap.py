@@ -12,6 +12,8 @@ import numpy as np
 from scipy import ndimage
 from skimage.restoration import unwrap_phase
 
+_AROUND = 7  # pixels
+
 
 def unwrap(velocity: np.ndarray, wall: np.ndarray, venc: tuple[float, float, float]) -> tuple[np.ndarray, int]:
   """Returns velocities without wraps inside the wall, and the number of pixels (of all frames) that were changed.
@@ -55,9 +57,12 @@ def _count_jumps(values, wall, limit):
 def _turns(values, wall, limit):
   """`[T, H, W]` int, the multiple of 2 venc to add to each pixel; 0 outside the wall."""
   phase = np.ma.array(values.astype(np.float64) * (np.pi / limit), mask=~wall)
-  cyclic = (len(values) > 1, False, False)
-  unwrapped = unwrap_phase(phase, wrap_around=cyclic, rng=0)
+  if len(values) > 1:
+    unwrapped = unwrap_phase(phase, wrap_around=(True, False, False), rng=0)
+  else:
+    unwrapped = unwrap_phase(phase[0], rng=0)[None]
   turns = np.where(wall, np.rint((unwrapped.filled(0) - phase.filled(0)) / (2 * np.pi)), 0).astype(int)
+  turns += _stray_turns(values + 2 * limit * turns, wall, limit)
   parts, count = ndimage.label(wall, np.ones((3, 3, 3)))
   for first, last in zip(*np.nonzero(_touching(parts, count)), strict=True):  # over the end of the cycle
     parts[parts == last] = first
@@ -65,6 +70,14 @@ def _turns(values, wall, limit):
     members = parts == part
     turns[members] -= int(np.median(turns[members]))
   return turns
+
+
+def _stray_turns(values, wall, limit):
+  """Turns of single pixels that were led astray by noise: what brings them next to the mean of the wall around them."""
+  size = (1, _AROUND, _AROUND)
+  share = ndimage.uniform_filter(wall.astype(float), size)
+  around = ndimage.uniform_filter(np.where(wall, values, 0.0), size) / np.where(wall, share, 1)
+  return np.where(wall, np.rint((around - values) / (2 * limit)), 0).astype(int)
 
 
 def _touching(parts, count):

@@ -1,0 +1,101 @@
+"""Integrals over the cycle, against closed forms and the phantom's own displacement."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from known_motion import PLANS, exact
+
+from ear_jax.analysis.motion import Settings
+from ear_jax.analysis.periodic import bridge_gaps, integrate, undo_view_sharing
+from ear_jax.analysis.rotation import displacement, rotation_rate, twist
+from ear_jax.analysis.slices import analyse
+from ear_jax.phantom import study
+
+T = np.arange(64) / 64
+
+
+def test_the_integral_of_a_cosine_is_a_sine():
+  found = integrate(np.cos(2 * np.pi * T), 1000 / 64)  # a cycle of one second
+  np.testing.assert_allclose(found, np.sin(2 * np.pi * T) / (2 * np.pi), atol=2e-4)
+
+
+def test_integral_bridges_unknown_frames_around_the_cycle():
+  rate = np.cos(2 * np.pi * T)
+  gap = np.isin(np.arange(64), (0, 63, 30))
+  found = integrate(np.where(gap, np.nan, rate), 1000 / 64)
+  np.testing.assert_array_equal(np.isnan(found), gap)
+  np.testing.assert_allclose(found[~gap], integrate(rate, 1000 / 64)[~gap], atol=1e-3)
+  np.testing.assert_allclose(bridge_gaps(np.array([np.nan, 1, np.nan, 3])), [2, 1, 2, 3])
+
+
+def test_displacement_comes_back_whatever_the_mean():
+  velocity = np.stack([np.cos(2 * np.pi * T), np.cos(2 * np.pi * T) + 3], -1)
+  found = displacement(velocity, 1000 / 64)
+  np.testing.assert_allclose(found[:, 0], 10 * np.sin(2 * np.pi * T) / (2 * np.pi), atol=2e-3)
+  np.testing.assert_allclose(found[:, 1], found[:, 0], atol=1e-9)
+
+
+def test_displacement_is_the_weighted_sum_of_forward_and_backward():
+  velocity = np.random.default_rng(2).normal(0.7, 1, 20)
+  closed, seconds = np.append(velocity, velocity[0]), 0.02
+  steps = (closed[1:] + closed[:-1]) / 2 * seconds
+  forward = np.array([steps[:f].sum() for f in range(20)])
+  backward = np.array([steps[f:].sum() for f in range(20)])
+  w = np.arange(20) / 20
+  np.testing.assert_allclose(displacement(velocity, 20.0), 10 * (forward * (1 - w) - backward * w), atol=1e-12)
+
+
+@pytest.mark.parametrize('level', [0, 2])
+def test_the_phantoms_descent_and_rotation_come_back(level):
+  truth, cine = exact(level)
+  motion = study.people(PLANS[level])[2]
+  times = np.arange(50) / 50
+  found = analyse(cine, truth.mask, septum=truth.septal_angle)
+  descent = motion.descent.displacement(times)
+  # The tilt averages to little over the wall; sampling 50 frames blunts the integral's corners by less than 2 %.
+  assert np.abs(found.displacement[:, 0] - descent).max() < 0.06 * descent.max() + 0.05
+  turned = -np.rad2deg(motion.rotation.displacement(times))  # the phantom counts clockwise
+  assert np.abs(found.rotation - turned).max() < 0.1 * np.abs(turned).max() + 0.1
+
+
+def test_rotation_rate_is_velocity_over_radius():
+  np.testing.assert_allclose(rotation_rate(np.array([2.0, -1.0]), np.array([20.0, 25.0])), [1.0, -0.4])
+
+
+def test_twist_is_apex_against_base():
+  slices = [analyse(c, t.mask, septum=t.septal_angle) for t, c in (exact(0), exact(2))]
+  found = twist(*slices, distance=50.0)
+  np.testing.assert_allclose(found.twist, slices[1].rotation - slices[0].rotation)
+  np.testing.assert_allclose(found.torsion, found.twist / 5)
+  np.testing.assert_allclose(found.torsion_rate, np.rad2deg(slices[1].rotation_rate - slices[0].rotation_rate) / 5)
+  motions = [study.people(PLANS[k])[2].rotation.displacement(found.time) for k in (0, 2)]
+  expected = -np.rad2deg(motions[1] - motions[0])
+  assert 5 < np.abs(expected).max() < 25
+  assert np.abs(found.twist - expected).max() < 0.1 * np.abs(expected).max()
+  assert twist(*slices).torsion is None
+
+
+def test_twist_of_slices_with_different_frames_is_compared_at_the_same_part_of_the_cycle():
+  truth, cine = exact(0)
+  base, apex = analyse(cine, truth.mask, septum=0.0), analyse(exact(2)[1], exact(2)[0].mask, septum=0.0)
+  half = dataclasses.replace(base, rotation=base.rotation[::2], rotation_rate=base.rotation_rate[::2])
+  np.testing.assert_allclose(twist(half, apex).twist[::2], twist(base, apex).twist[::2], atol=1e-9)
+  with pytest.raises(ValueError, match='opposite directions'):
+    twist(dataclasses.replace(base, settings=Settings(circumferential_sign=-1)), apex)
+  with pytest.raises(ValueError, match='0 mm apart'):
+    twist(base, apex, distance=0)
+
+
+def test_view_sharing_is_undone_exactly():
+  rng = np.random.default_rng(4)
+  curves = rng.normal(size=(51, 2, 3))
+  shared = 0.7 * curves + 0.15 * (np.roll(curves, 1, 0) + np.roll(curves, -1, 0))
+  np.testing.assert_allclose(undo_view_sharing(shared, 0.15), curves, atol=1e-12)
+  assert undo_view_sharing(shared, 0.0) is shared
+  shared[7, 1] = np.nan
+  found = undo_view_sharing(shared, 0.15)
+  assert np.isnan(found[7, 1]).all()
+  assert np.isfinite(np.delete(found, 7, 0)).all()
+  with pytest.raises(ValueError, match=r'view sharing 0\.3'):
+    undo_view_sharing(shared, 0.3)
