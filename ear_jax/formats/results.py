@@ -37,7 +37,7 @@ class SliceResult:
     motion: the analysis of the slice.
     source: where its cine came from; its instances, if any, are what SEG refers to.
     strainmap_name: '<SeriesNumber> <SeriesDescription>' of the magnitude series, by which StrainMap knows the cine;
-      '' for the id of the slice. It goes into the `.nc` file and the workbook as it is.
+      '' for the id of the slice. It goes into the `.nc` file and the workbook as it is: a description may identify.
   """
 
   motion: SliceMotion
@@ -69,14 +69,15 @@ def write_results(
     slices: from base to apex.
     curves: False writes masks and contours alone, and removes what an earlier analysis wrote of velocities.
 
-  Raises: UserError for a pseudonym that is not fit for a file name; ValueError when slice ids repeat.
+  Raises: UserError for a pseudonym that is not fit for a file name; ValueError when ids or names of slices repeat.
   """
   folder = pathlib.Path(folder)
   if not re.fullmatch(r'[\w-][\w.-]{0,63}', pseudonym, re.ASCII):
     raise UserError(f'pseudonym {pseudonym!r}: use letters, digits, "-", "_" and ".", 64 at most')
-  repeated = [name for name, count in Counter(one.slice_id for one in slices).items() if count > 1]
-  if repeated:
-    raise ValueError(f'slice ids repeat: {", ".join(repeated)}')
+  for kind in ('slice_id', 'cine_name'):
+    repeated = [name for name, count in Counter(getattr(one, kind) for one in slices).items() if count > 1]
+    if repeated:
+      raise ValueError(f'{kind} repeats: {", ".join(repeated)}')
   paths = []
   for name, table in _TABLES.items():
     path = folder / f'{name}.csv'

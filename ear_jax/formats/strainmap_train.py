@@ -27,7 +27,7 @@ from ear_jax.formats.faults import Fault, frames
 
 ENDING = '_train.nc'
 COMPONENTS = ('MAG', 'X', 'Y', 'Z', 'LABELS')
-_TO_CINE = np.float32([-1, 1, 1])  # of X, Y, Z: along column, along row, towards the apex
+_TO_CINE = np.array([-1, 1, 1])  # of X, Y, Z: along column, along row, towards the apex
 _ZERO, _RANGE = 2048, 4096
 _DEFAULTS = {
   'venc': checks.DEFAULT_VENC,
@@ -62,9 +62,10 @@ def read(path: pathlib.Path, subjects: Mapping[str, str] | None = None) -> Itera
     settings = _attributes(h5)
     pixels = dict(zip(_names(h5), h5['stacked'][()], strict=True))
   venc = tuple(float(v) for v in settings['venc'])
-  scale = np.float32(venc) * np.float32(settings['signs']) * _TO_CINE / _ZERO
-  phase = np.stack([pixels[name] for name in 'XYZ'], -1).astype(np.float32)  # [T, H, W, 3]
-  video = np.concatenate([pixels['MAG'][..., None].astype(np.float32), (phase - _ZERO) * scale], -1)
+  phase = np.stack([pixels[name] for name in 'XYZ'], -1).astype(np.int32) - _ZERO  # [T, H, W, 3]
+  phase = np.mod(_TO_CINE * phase + _ZERO, _RANGE) - _ZERO  # it is cyclic: against -venc lies -venc
+  velocity = phase * np.float32(venc) * np.float32(settings['signs']) / np.float32(_ZERO)
+  video = np.concatenate([pixels['MAG'][..., None].astype(np.float32), velocity.astype(np.float32)], -1)
   mask = pixels['LABELS'].astype(np.uint8)
   yield Cine(
     video=video,

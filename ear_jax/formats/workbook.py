@@ -8,6 +8,7 @@ reads these; name, birth date and date of scan are a pseudonym and empty.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 
@@ -119,6 +120,8 @@ def _notes(motion: SliceMotion) -> pd.DataFrame:
     f'The mean over the cycle was {"" if settings.remove_mean else "not "}taken away from each curve.',
     f'Sectors of ANGULAR_x6, in order: {", ".join(region_names(motion, "angular6"))}.',
   ]
+  stated = ', '.join(f'{key} {value}' for key, value in dataclasses.asdict(settings).items())
+  lines.append(f'Settings of the analysis: {stated}.')
   failed = [f'{frame}' for frame, flag in enumerate(motion.contours.failed) if flag]
   if failed:
     lines.append(f'Frames without contours, left empty: {", ".join(failed)}.')

@@ -14,6 +14,7 @@ from highdicom._standard_utils import get_iod_module_map, get_module_attribute_m
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 
 from ear_jax.analysis.motion import COMPONENTS, GROUPS
+from ear_jax.analysis.slices import analyse
 from ear_jax.errors import UserError
 from ear_jax.formats import results, strainmap
 from ear_jax.formats.source import Source
@@ -193,6 +194,32 @@ def test_pseudonyms_and_slices_must_be_fit_for_file_names(tmp_path):
   for wrong in ('', '../up', 'Anna Müller', 'a' * 65, '.hidden'):
     with pytest.raises(UserError, match='pseudonym'):
       results.write_results(tmp_path, wrong, [])
-  with pytest.raises(ValueError, match='repeat: sax1'):
+  with pytest.raises(ValueError, match='slice_id repeats: sax1'):
     results.write_results(tmp_path, 'anon', [results.SliceResult(exact_motion(0))] * 2)
+  same = [results.SliceResult(exact_motion(k), strainmap_name='1 MVM') for k in (0, 1)]
+  with pytest.raises(ValueError, match='cine_name repeats: 1 MVM'):
+    results.write_results(tmp_path, 'anon', same)
   assert not list(tmp_path.iterdir())
+
+
+def test_withheld_curves_are_in_no_file_and_leave_those_of_an_earlier_run(tmp_path):
+  slices = [results.SliceResult(exact_motion(0))]
+  everything = results.write_results(tmp_path, 'anon', slices)
+  withheld = results.write_results(tmp_path, 'anon', slices, curves=False)
+  assert {path.name for path in everything} - {path.name for path in withheld} == {
+    *('curves.csv', 'markers.csv', 'motion.csv', 'sax1_velocity.xlsx')
+  }
+  assert sorted(path for path in tmp_path.iterdir()) == sorted(withheld)
+
+
+def test_the_analysis_of_a_phantom_goes_out_to_strainmap_and_comes_back(tmp_path):
+  cine = study.render(study.plan(SMALL)[1])
+  motion = analyse(cine, cine.mask, septum=0.5)
+  results.write_results(tmp_path, 'anon', [results.SliceResult(motion)])
+  (drawn,) = strainmap.read_contours(tmp_path / 'anon.nc').values()
+  back = strainmap.with_reference(cine, drawn)
+  assert 2 * (back.mask & motion.mask).sum() / (back.mask.sum() + motion.mask.sum()) >= 0.98
+  markers = pd.read_csv(tmp_path / 'markers.csv', keep_default_na=False, na_values=[''])
+  np.testing.assert_allclose(markers.velocity_cm_s, motion.markers.velocity, rtol=1e-5)
+  curve = pd.read_excel(tmp_path / f'{cine.slice_id}_velocity.xlsx', sheet_name='GLOBAL')['LONG']
+  np.testing.assert_allclose(curve, motion.curves['global'][0, :, 0])

