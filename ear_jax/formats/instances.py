@@ -78,7 +78,7 @@ class Found:
 def find(paths: Iterable[pathlib.Path], root: pathlib.Path) -> Found:
   """Reads the headers of those of `paths` that are DICOM pictures; faults name files relative to `root`."""
   studies: dict[str, list[Instance]] = {}
-  found, others, no_pictures = [], 0, 0
+  found, homeless, others, no_pictures = [], [], 0, 0
   for path in sorted(paths):
     file = str(path.relative_to(root))
     try:
@@ -94,10 +94,15 @@ def find(paths: Iterable[pathlib.Path], root: pathlib.Path) -> Found:
       continue
     if instance.kind not in _PICTURES or instance.modality not in ('MR', ''):
       no_pictures += 1
+    elif not instance.study and not instance.shape:
+      found.append(Fault(file, '', 'not a readable DICOM file (empty header): export it again or remove it'))
     elif not instance.study:
-      found.append(Fault(file, '', 'StudyInstanceUID is missing: nothing says which study the file belongs to'))
+      homeless.append(file)
     else:
       studies.setdefault(instance.study, []).append(instance)
+  if homeless:
+    rule = f'StudyInstanceUID is missing in {_count(len(homeless))}: nothing says which study the pictures belong to'
+    found.append(Fault(homeless[0], '', rule))
   notes = [f'{_count(others - sum(f.rule.startswith("no DICOM") for f in found))} passed over: not DICOM']
   notes += [f'{_count(no_pictures)} passed over: DICOM, but no MR picture']
   return Found({uid: tuple(v) for uid, v in studies.items()}, tuple(n for n in notes if n[0] != '0'), tuple(found))

@@ -3,6 +3,7 @@
 import numpy as np
 import pydicom
 import pytest
+import velocity_scan
 from PIL import Image
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
@@ -84,3 +85,20 @@ def frames_root(tmp_path):
     (root / kind).mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(root / kind / f'SC-HF-I-01-IM-0001-{name}.png')
   return root
+
+
+@pytest.fixture(scope='session')
+def phantom_study():
+  return velocity_scan.phantom()
+
+
+@pytest.fixture(scope='session')
+def whole_scan(phantom_study, tmp_path_factory):
+  """The phantom study as velocity-mapping DICOM; not to be changed."""
+  return velocity_scan.Scan.write(phantom_study, tmp_path_factory.mktemp('velocity') / 'scan')
+
+
+@pytest.fixture
+def scan(whole_scan, tmp_path):
+  """A copy of the study, to be changed."""
+  return whole_scan.copy(tmp_path / 'scan')
