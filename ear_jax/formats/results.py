@@ -16,7 +16,7 @@ import os
 import pathlib
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -69,15 +69,20 @@ def write_results(
     slices: from base to apex.
     curves: False writes masks and contours alone, and removes what an earlier analysis wrote of velocities.
 
-  Raises: UserError for a pseudonym that is not fit for a file name; ValueError when ids or names of slices repeat.
+  Raises: UserError for a pseudonym that is not fit for a file name, or when several slices have one name in StrainMap;
+    ValueError when slice ids repeat.
   """
   folder = pathlib.Path(folder)
   if not re.fullmatch(r'[\w-][\w.-]{0,63}', pseudonym, re.ASCII):
     raise UserError(f'pseudonym {pseudonym!r}: use letters, digits, "-", "_" and ".", 64 at most')
-  for kind in ('slice_id', 'cine_name'):
-    repeated = [name for name, count in Counter(getattr(one, kind) for one in slices).items() if count > 1]
-    if repeated:
-      raise ValueError(f'{kind} repeats: {", ".join(repeated)}')
+  repeated = _repeated(one.slice_id for one in slices)
+  if repeated:
+    raise ValueError(f'slice ids repeat: {repeated}')
+  repeated = _repeated(one.cine_name for one in slices)
+  if repeated:
+    raise UserError(
+      f'several slices are called {repeated}: StrainMap could not tell them apart; use the ids of the slices'
+    )
   paths = []
   for name, table in _TABLES.items():
     path = folder / f'{name}.csv'
@@ -176,6 +181,10 @@ def _write_slice(folder: pathlib.Path, result: SliceResult, pseudonym: str, inde
     except UserError as error:
       logging.warning('no DICOM SEG of slice %s: %s', result.slice_id, error)
   return [mask, *segs]
+
+
+def _repeated(names: Iterable[str]) -> str:
+  return ', '.join(name for name, count in Counter(names).items() if count > 1)
 
 
 def _write_csv(path: str | os.PathLike, tables: Sequence[pd.DataFrame]) -> None:

@@ -78,7 +78,8 @@ def marker_table(motion: SliceMotion, group: str) -> pd.DataFrame:
   elif group == 'global':
     names = [SHEETS[group]]
   table.index = pd.MultiIndex.from_product([QUANTITIES.values(), names], names=['quantity', 'region'])
-  return table.dropna(axis='columns', how='all')
+  known = table.dropna(axis='columns', how='all')
+  return table if known.empty else known  # a table without a column cannot be written
 
 
 def region_names(motion: SliceMotion, group: str) -> list[str]:

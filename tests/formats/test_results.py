@@ -194,10 +194,10 @@ def test_pseudonyms_and_slices_must_be_fit_for_file_names(tmp_path):
   for wrong in ('', '../up', 'Anna Müller', 'a' * 65, '.hidden'):
     with pytest.raises(UserError, match='pseudonym'):
       results.write_results(tmp_path, wrong, [])
-  with pytest.raises(ValueError, match='slice_id repeats: sax1'):
+  with pytest.raises(ValueError, match='slice ids repeat: sax1'):
     results.write_results(tmp_path, 'anon', [results.SliceResult(exact_motion(0))] * 2)
   same = [results.SliceResult(exact_motion(k), strainmap_name='1 MVM') for k in (0, 1)]
-  with pytest.raises(ValueError, match='cine_name repeats: 1 MVM'):
+  with pytest.raises(UserError, match='several slices are called 1 MVM'):
     results.write_results(tmp_path, 'anon', same)
   assert not list(tmp_path.iterdir())
 
@@ -223,3 +223,14 @@ def test_the_analysis_of_a_phantom_goes_out_to_strainmap_and_comes_back(tmp_path
   np.testing.assert_allclose(markers.velocity_cm_s, motion.markers.velocity, rtol=1e-5)
   curve = pd.read_excel(tmp_path / f'{cine.slice_id}_velocity.xlsx', sheet_name='GLOBAL')['LONG']
   np.testing.assert_allclose(curve, motion.curves['global'][0, :, 0])
+
+
+def test_a_slice_without_any_contour_still_has_its_files(tmp_path):
+  cine = study.render(study.plan(SMALL)[0])
+  motion = analyse(cine, np.zeros_like(cine.mask), septum=0.5)
+  paths = results.write_results(tmp_path, 'anon', [results.SliceResult(motion), results.SliceResult(exact_motion(1))])
+  assert {path.name for path in paths} >= {'sax1_mask.nii.gz', 'sax1_velocity.xlsx', 'sax2_velocity.xlsx'}
+  assert not strainmap.read_contours(tmp_path / 'anon.nc')['sax1'].annotated.any()
+  curves = pd.read_csv(tmp_path / 'curves.csv')
+  assert curves[curves.slice == 'sax1'].velocity_cm_s.isna().all()
+  assert pd.read_excel(tmp_path / 'sax1_velocity.xlsx', sheet_name='GLOBAL', index_col=0).isna().all(axis=None)
