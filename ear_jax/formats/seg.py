@@ -135,7 +135,7 @@ def _segmentation(
     device_serial_number='none',
     content_label='LV_MYOCARDIUM',
     series_description=f'{LABEL} {slice_id}'[:64],
-    transfer_syntax_uid=ExplicitVRLittleEndian,  # the standard knows no lossless coding that packs single bits
+    transfer_syntax_uid=ExplicitVRLittleEndian,  # highdicom packs single bits otherwise in JPEG 2000 alone
   )
   seg.PerFrameFunctionalGroupsSequence[0].FrameContentSequence[0].TemporalPositionIndex = number
   if 'SpacingBetweenSlices' not in source:  # highdicom makes 1 mm of it
