@@ -14,7 +14,7 @@ const KEYS = {
 function createChoice(section, state) {
   const place = section.querySelector('.regions');
   function rebuild() {
-    section.querySelectorAll('[data-group]').forEach((b) => b.setAttribute('aria-pressed', b.dataset.group === state.group));
+    section.querySelectorAll('button[data-group]').forEach((b) => b.setAttribute('aria-pressed', b.dataset.group === state.group));
     const names = state.group === 'global' ? [] : state.motion.names[state.group];
     place.replaceChildren(...names.map((name, region) => {
       const button = Object.assign(document.createElement('button'), { type: 'button' });
@@ -30,7 +30,7 @@ function createChoice(section, state) {
       return button;
     }));
   }
-  section.querySelectorAll('[data-group]').forEach((b) => {
+  section.querySelectorAll('button[data-group]').forEach((b) => {
     b.addEventListener('click', () => state.set({ group: b.dataset.group, region: null }));
   });
   state.on((changes) => { if ('group' in changes || 'region' in changes) rebuild(); });

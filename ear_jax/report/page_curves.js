@@ -200,6 +200,8 @@ function createCurves(section, state, study) {
 
   function drawAll() {
     root.replaceChildren();
+    place.dataset.group = state.group;
+    place.dataset.compared = state.group === 'global' || state.region !== null;
     at = scales(state.data, study, state.group);
     for (let c = 0; c < 3; c += 1) drawPanel(root, state, study, at, c);
     drawFailed(root, state, at);

@@ -57,8 +57,8 @@ class Sheets:
 
 def sheets(cine: Cine, motion: SliceMotion | None, reference: SliceMotion | None = None) -> Sheets:
   """Returns the window around the walls of `motion` and `reference` (or around the cine's mask) as encoded pictures."""
-  masks = [found.mask for found in (motion, reference) if found is not None]
-  rows, columns = heart_window(np.concatenate(masks) if masks else cine.mask)
+  masks = [found.mask for found in (motion, reference) if found is not None] or [cine.mask]
+  rows, columns = heart_window(np.stack([mask.any(axis=0) for mask in masks]))
   step = math.ceil(max(rows.stop - rows.start, columns.stop - columns.start) / _LONGEST)
   rows, columns = (slice(s.start, s.stop - (s.stop - s.start) % step) for s in (rows, columns))
   video = cine.video[:, rows, columns]  # [T, h, w, C]
@@ -68,8 +68,7 @@ def sheets(cine: Cine, motion: SliceMotion | None, reference: SliceMotion | None
     uris[view] = _grey_uri(_eight_bits(np.clip(channel[thin] / venc, -1, 1) / 2 + 0.5))
   ranges = (1.0, 1.0, 1.0)
   if cine.venc is not None and motion is not None:
-    inside = motion.mask[:, rows, columns][thin].astype(bool)
-    codes, ranges = _codes(wall_velocity(cine, motion)[:, rows, columns][thin], inside)
+    codes, ranges = _codes(wall_velocity(*_window(cine, motion, rows, columns))[thin])
     uris[WALL] = _uri(_sheet(codes), 'png', optimize=True)
   frames, height, width = video[thin].shape[:3]
   cell = (_padded(height), _padded(width))
@@ -79,13 +78,27 @@ def sheets(cine: Cine, motion: SliceMotion | None, reference: SliceMotion | None
 def wall_velocity(cine: Cine, motion: SliceMotion) -> np.ndarray:
   """Returns `[T, H, W, 3]` float32 in cm/s, longitudinal, radial and circumferential; NaN outside the wall.
 
-  Its mean over the wall is the global curve: what was taken from the curve over the cycle is taken from every pixel.
+  Its mean over the wall is the global curve (border pixels counted and view sharing left in, see `velocity_maps`):
+  what was taken from the curve over the cycle is taken from every pixel.
   """
-  return velocity_maps(cine, motion) - motion.offset['global'].reshape(3).astype(np.float32)
+  maps = velocity_maps(cine, motion)
+  maps -= motion.offset['global'].reshape(3).astype(np.float32)
+  return maps
 
 
-def _codes(velocity: np.ndarray, inside: np.ndarray):
+def _window(cine: Cine, motion: SliceMotion, rows: slice, columns: slice) -> tuple[Cine, SliceMotion]:
+  """Cine and motion as if the window were the whole picture: maps of 512 x 512 pixels would take 150 MB."""
+  corner = np.array([rows.start, columns.start])
+  contours = motion.contours
+  contours = dataclasses.replace(contours, endo=contours.endo - corner, epi=contours.epi - corner)
+  small = {'mask': motion.mask[:, rows, columns], 'centre': motion.centre - corner, 'septum': motion.septum - corner}
+  cine = cine.replace(video=cine.video[:, rows, columns], mask=cine.mask[:, rows, columns])
+  return cine, dataclasses.replace(motion, contours=contours, **small)
+
+
+def _codes(velocity: np.ndarray):
   """Returns `[T, h, w, 3]` uint8 and the range in cm/s of each component."""
+  inside = np.isfinite(velocity).all(-1)
   ranges = np.abs(velocity[inside]).max(axis=0, initial=1.0)
   codes = np.zeros(velocity.shape, np.uint8)
   codes[inside] = np.rint(CENTRE + STEPS * velocity[inside] / ranges)

@@ -72,6 +72,17 @@ class Page:
     return [m['params']['request']['url'] for m in messages if m['method'] == 'Network.requestWillBeSent']
 
 
+def decode(uri):
+  return np.asarray(Image.open(io.BytesIO(base64.b64decode(uri.partition(',')[2]))).convert('RGB'), float)
+
+
+def study_colours(page, values, component):
+  """`[..., 3]`, the colours that the page should give to velocities."""
+  study = json.loads(page.js('return document.getElementById("study").textContent'))
+  share = np.clip(np.asarray(values) / study['ranges'][component], -1, 1)
+  return np.array(study['colours'], float).reshape(-1, 3)[np.rint((share + 1) / 2 * 254).astype(int)]
+
+
 @pytest.fixture(scope='module')
 def driver():
   options = webdriver.ChromeOptions()
@@ -198,22 +209,51 @@ def test_the_wall_s_colour_is_the_velocity_s(opened, analysed, page_slices):
   wall = np.argwhere(analysed[0].motion.mask[frame])[::25] - (sheets.top, sheets.left)
 
   def read():
-    picture = Image.open(io.BytesIO(base64.b64decode(opened.canvas().partition(',')[2]))).convert('RGB')
-    size = np.array([sheets.width, sheets.height])
-    places = np.floor((wall[:, ::-1] + 0.5) * picture.size / size).astype(int)
-    return np.array([picture.getpixel(tuple(place)) for place in places.tolist()], float)
+    picture = decode(opened.canvas())
+    places = (wall + 0.5) * picture.shape[:2] / (sheets.height, sheets.width)
+    return picture[tuple(np.floor(places).astype(int).T)]
 
   below = read()
   opened.click('[data-view=longitudinal]')
   shown = read()
-  study = json.loads(opened.js('return document.getElementById("study").textContent'))
-  colours = np.array(study['colours']).reshape(-1, 3)
   velocity = sprites.wall_velocity(analysed[0].cine, analysed[0].motion)[frame, ..., component]
-  share = np.clip(velocity[wall[:, 0] + sheets.top, wall[:, 1] + sheets.left] / study['ranges'][component], -1, 1)
-  assert np.ptp(share) > 0.1
-  expected = 0.85 * colours[np.rint((share + 1) / 2 * 254).astype(int)] + 0.15 * below
+  velocity = velocity[wall[:, 0] + sheets.top, wall[:, 1] + sheets.left]
+  assert np.ptp(velocity) > 1
+  expected = 0.85 * study_colours(opened, velocity, component) + 0.15 * below
   inside = ~((wall[:, 0] > sheets.height * 0.6) & (wall[:, 1] > sheets.width * 0.8))  # not under the colour scale
   assert abs(shown - expected)[inside].max() <= 6  # 8 bits of velocity and of colour
+
+
+def test_contours_lie_on_the_walls_borders(opened, analysed, page_slices):
+  frame = 4
+  opened.go(frame)
+  opened.click('[data-switch=reference]')
+  with_lines = decode(opened.canvas())
+  opened.click('[data-switch=prediction]')
+  changed = np.argwhere(abs(decode(opened.canvas()) - with_lines).max(-1) > 60)
+  sheets, motion = page_slices[0].sheets, analysed[0].motion
+  scale = np.array([sheets.height, sheets.width]) / with_lines.shape[:2]
+  places = (changed + 0.5) * scale - 0.5 + (sheets.top, sheets.left)  # pixels of the cine
+  lines = np.concatenate([motion.contours.endo[frame], motion.contours.epi[frame]])
+  tick = motion.centre[frame] + np.linspace(0.75, 1.25, 60)[:, None] * (motion.septum - motion.centre)[frame]
+  expected = np.concatenate([lines, tick])
+  distance = np.hypot(*np.moveaxis(places[:, None] - expected, -1, 0))
+  assert distance.min(1).max() < 0.8  # nothing is drawn away from the borders (a line is half a pixel wide)
+  assert distance[:, :720].min(0).max() < 0.8  # and no part of them is missing
+
+
+def test_the_maps_colours_are_the_sectors_velocities(opened, analysed):
+  curves = analysed[0].motion.curves['angular24']
+  for component in (0, 2):
+    opened.click(f'#slice-0 [data-component="{component}"]')
+    opened.go(6)
+    shown = decode(opened.find('.map image').get_attribute('href'))
+    assert abs(shown - study_colours(opened, curves[..., component], component)).max() <= 2
+    fills = opened.js(
+      "return [...document.querySelectorAll('#slice-0 [data-sector]')].map((p) => p.getAttribute('fill'))"
+    )
+    ring = np.array([re.findall(r'\d+', fill) for fill in fills], float)
+    assert abs(ring - study_colours(opened, curves[:, 6, component], component)).max() <= 2
 
 
 def cells(page, index, selector='.markers tbody tr'):
@@ -244,15 +284,15 @@ def test_the_marker_table_has_the_numbers_of_the_chosen_region(opened, analysed)
     reference = a.reference if index < 2 else None
     assert cells(opened, index) == expected_cells(a.motion, reference, 'global', 0)
     for group, region in (('angular6', 4), ('angular24', 23), ('layers', 1)):
-      opened.click(f'#slice-{index} [data-group={group}]')
+      opened.click(f'#slice-{index} button[data-group={group}]')
       opened.click(f'#slice-{index} .regions button', region)
       assert cells(opened, index) == expected_cells(a.motion, reference, group, region), (group, region)
-    opened.click(f'#slice-{index} [data-group=global]')
+    opened.click(f'#slice-{index} button[data-group=global]')
     assert cells(opened, index) == expected_cells(a.motion, reference, 'global', 0)
 
 
 def test_the_readout_has_the_numbers_of_the_frame(opened, analysed):
-  opened.click('#slice-1 [data-group=angular6]')
+  opened.click('#slice-1 button[data-group=angular6]')
   opened.click('#slice-1 .regions button', 2)
   a = analysed[1]
   for frame in (0, 5, 9):
