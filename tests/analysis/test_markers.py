@@ -69,10 +69,10 @@ def test_every_region_has_its_own_row_and_name():
 
 
 def test_windows_scale_with_the_number_of_frames():
-  table = find_markers(all_curves(25), 40.0, 'CCW')
+  table = find_markers(all_curves(100), 10.0, 'CCW')
   frames = [pick(table, 'radial', marker)['frame'] for marker in ('PS', 'ES', 'PD', 'PAS')]
-  assert frames == [3, 9, 12, 22]
-  assert pick(table, 'radial', 'PD')['normalised_time'] == pytest.approx(350 + 650 * 3 / 16)
+  assert frames == [12, 36, 48, 88]
+  assert pick(table, 'radial', 'PD')['normalised_time'] == pytest.approx(471.875)
 
 
 def test_windows_include_both_ends_and_nothing_beyond():
