@@ -215,6 +215,7 @@ def _summary(index: int, found: PageSlice):
       'index': index,
       'slice': found,
       'source': source,
+      'first': motion is not found.reference or found.motion is None,
       'cycle': found.frames * found.frame_interval,
       'good': int((~motion.contours.failed).sum()),
       'es': next((m['time'] for m in markers if m['marker'] == 'ES'), None),

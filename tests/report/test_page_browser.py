@@ -1,8 +1,10 @@
 """The page in a real browser, opened from a file: it plays, scrubs, switches, prints and shows the right numbers."""
 
 import base64
+import dataclasses
 import io
 import json
+import math
 import pathlib
 import re
 import shutil
@@ -374,4 +376,22 @@ def test_withheld_and_pictures_alone_open_too(driver, write, page_slices, analys
   page.press(Keys.ARROW_RIGHT, 'v', 'c', 'r')
   assert page.frame(2) == 1
   assert page.canvas(2) != before
+  assert driver.get_log('browser') == []
+
+
+def test_a_reference_alone_and_unknown_spacing_and_interval_are_shown(driver, write, analysed):
+  nowhere = {'spacing': (math.nan, math.nan), 'frame_interval': math.nan}
+  cine = analysed[0].cine.replace(**nowhere)
+  markers = analysed[0].motion.markers.assign(time=math.nan)
+  unknown = dataclasses.replace(analysed[0].motion, markers=markers, **nowhere)
+  slices = [page_slice(analysed[0].cine, None, analysed[0].reference), page_slice(cine, unknown)]
+  page = Page(driver, write(slices=slices))
+  assert cells(page, 0) == expected_cells(analysed[0].reference, None, 'global', 0)
+  assert page.find('#slice-0 .readout').text.startswith('Frame 0 · 0 ms')
+  assert page.find('#slice-1 .readout').text.startswith('Frame 0 · longitudinal')
+  texts = page.js("return [...document.querySelectorAll('#slice-1 svg.velocity text')].map((t) => t.textContent)")
+  assert 'frame' in texts
+  assert not [t for t in texts if 'ms' in t]
+  rows = page.driver.find_elements(By.CSS_SELECTOR, '.summary tbody th')
+  assert [row.text for row in rows] == ['sax1 base reference', 'sax1 base']
   assert driver.get_log('browser') == []
