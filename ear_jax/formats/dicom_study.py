@@ -53,7 +53,7 @@ def open_study(files: Sequence[Instance], root: pathlib.Path) -> Opened:
     notes.append('without trigger times: frames are in the order of instance numbers, the frame interval is unknown')
   slices = slices[:: direction or 1]
   ids = tuple(map(dicom.slice_id, range(len(slices))))
-  known = places is None or places(0, stack[0][0]) is not math.nan
+  known = places is None or all(file.location is not None for one in stack for file in one)
 
   def cines() -> Iterator[tuple[Cine, Source]]:
     for one, name in zip(slices, ids, strict=True):
@@ -145,9 +145,10 @@ def _crowded(slices: dicom.Slices, of_series: dict, stack: list[Series], folder:
 def _gaps(one: list[dicom.Frame], index: int, root: pathlib.Path) -> Iterator[Fault]:
   """Yields a fault for each step of trigger times that is so long that a frame is missing."""
   times = [frame.trigger for frame in one]
-  if None in times or len(times) < 4:
+  if None in times or len(times) < 3:
     return
   steps = np.diff(times)
-  for k in np.flatnonzero(steps > _GAP * np.median(steps)):
-    rule = f'missing frame: {steps[k]:.1f} ms before the next, the usual step is {np.median(steps):.1f} ms'
+  usual = sorted(steps)[(len(steps) - 1) // 2]
+  for k in np.flatnonzero(steps > _GAP * usual):
+    rule = f'missing frame: {steps[k]:.1f} ms to the next one, the usual step is {usual:.1f} ms'
     yield Fault(str(one[k].path.relative_to(root)), f'slice {index}, frame {k}', rule)

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import h5py
 import numpy as np
@@ -59,16 +59,26 @@ def scan(path: pathlib.Path, root: pathlib.Path, channels: int | None = None) ->
     return Scan((), (Fault(file, '', f'not a readable HDF5 file ({error})'),))
 
 
-def read(path: pathlib.Path, subjects: Mapping[str, str] | None = None) -> Iterator[Cine]:
+def from_base(path: pathlib.Path) -> tuple[str, ...]:
+  """Returns the slices of a file by level, base before mid before apex before unknown, then by name."""
+  order = {'base': 0, 'mid': 1, 'apex': 2}
+  with h5py.File(path) as h5:
+    return tuple(sorted(h5, key=lambda name: (order.get(_text(_attributes(h5[name])['level']), 3), name)))
+
+
+def read(
+  path: pathlib.Path, subjects: Mapping[str, str] | None = None, names: Sequence[str] | None = None
+) -> Iterator[Cine]:
   """Yields the cines of a file that `scan` found sound, in the order of their names.
 
   Args:
     path: the file; its stem is the dataset.
     subjects: subject of each dataset; a dataset that is not named there is its own subject.
+    names: the slices to read, in this order; all of them without it.
   """
   with h5py.File(path) as h5:
-    for name, group in h5.items():
-      yield _read_slice(group, dataset=path.stem, slice_id=name, subject=(subjects or {}).get(path.stem, path.stem))
+    for name in names or h5:
+      yield _read_slice(h5[name], dataset=path.stem, slice_id=name, subject=(subjects or {}).get(path.stem, path.stem))
 
 
 def write(study: Study, path: pathlib.Path) -> None:
@@ -146,7 +156,6 @@ def _read_slice(group: h5py.Group, *, dataset: str, slice_id: str, subject: str)
   interval = float(settings['frame_interval'])
   if 'trigger_time' in group:
     interval = checks.frame_interval(group['trigger_time'][()])
-  level = settings['level']
   return Cine(
     video=image,
     mask=mask,
@@ -157,5 +166,9 @@ def _read_slice(group: h5py.Group, *, dataset: str, slice_id: str, subject: str)
     subject=subject,
     dataset=dataset,
     slice_id=slice_id,
-    level=level.decode() if isinstance(level, bytes) else str(level),
+    level=_text(settings['level']),
   )
+
+
+def _text(value) -> str:
+  return value.decode() if isinstance(value, bytes) else str(value)

@@ -7,6 +7,7 @@ DICOM study is called by a hash of that. Other formats are called by the stem of
 from __future__ import annotations
 
 import dataclasses
+import functools
 import pathlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -97,10 +98,15 @@ def _open_files(form: ModuleType, path: pathlib.Path, root: pathlib.Path) -> Ite
       if count > 1
     ]
 
-    def cines(sources=sources) -> Iterator[tuple[Cine, Source]]:
-      return ((cine, Source()) for file, _ in sources for cine in form.read(file))
+    if form is hdf5 and not found:
+      names = hdf5.from_base(sources[0][0])
+    yield Opened(dataset, tuple(names), (), tuple(sorted(found)), root, functools.partial(_cines, form, sources, names))
 
-    yield Opened(dataset, tuple(names), (), tuple(sorted(found)), root, cines)
+
+def _cines(form: ModuleType, sources: list, names: Sequence[str]) -> Iterator[tuple[Cine, Source]]:
+  for file, _ in sources:
+    for cine in hdf5.read(file, names=names) if form is hdf5 else form.read(file):
+      yield cine, Source()
 
 
 def _unique(opened: list[Opened]) -> list[Opened]:
