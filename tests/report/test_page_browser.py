@@ -125,6 +125,17 @@ def test_it_plays_and_pauses(opened):
   assert opened.frame() == stopped
 
 
+def test_the_chosen_speed_is_the_heart_s_own_slowed_down(opened, analysed):
+  opened.js(
+    'const e = arguments[0]; e.value = "0.1"; e.dispatchEvent(new Event("change"))', opened.find('.speed select')
+  )
+  started = time.monotonic()
+  opened.click('.play')
+  opened.wait(lambda: opened.frame() == 1)
+  # A busy machine may be later, none may be earlier; a repaint's length is forgiven.
+  assert time.monotonic() - started > 0.95 * analysed[0].cine.frame_interval / 1000 / 0.1
+
+
 def test_one_slice_plays_at_a_time(opened):
   opened.click('.play', 0)
   opened.click('.play', 2)
