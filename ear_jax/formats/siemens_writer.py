@@ -6,6 +6,7 @@ fields as StrainMap expects. `siemens` reads it and says what each tag means.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import pathlib
 from collections.abc import Callable
@@ -50,12 +51,16 @@ def write(
     _check(cine)
   folder = pathlib.Path(folder)
   folder.mkdir(parents=True, exist_ok=True)
+  # Phantoms of two seeds share their names: identifiers come from the pictures too.
+  study_uid = _uid(study.dataset, hashlib.sha256(study.cines[0].video[0].tobytes()).hexdigest())
   written = []
   for index, cine in enumerate(study.cines):
     corner = _corner(cine, index * gap)
     for offset, (label, pixels) in enumerate(_series(cine, direction).items()):
       number = _FIRST_SERIES + 5 * index + offset
-      common = _common(study, cine, index, number, direction)
+      common = _common(study, cine, index, direction)
+      common.StudyInstanceUID, common.FrameOfReferenceUID = study_uid, _uid(study_uid, 'frame of reference')
+      common.SeriesInstanceUID, common.SeriesNumber = _uid(study_uid, number), number
       common.ImageType = ['ORIGINAL', 'PRIMARY', 'P' if label.startswith('Phase') else 'M', 'ND']
       common.SpacingBetweenSlices = gap
       _place(common, corner)
@@ -91,8 +96,8 @@ def _series(cine: Cine, direction: str) -> dict[str, np.ndarray]:
   return {'MagAvg': magnitude, 'PhaseZ': phase(z), 'PhaseX': phase(x), 'PhaseY': phase(y), 'RefMag': reference}
 
 
-def _common(study: Study, cine: Cine, index: int, number: int, direction: str) -> Dataset:
-  """Returns the header that the frames of one series share."""
+def _common(study: Study, cine: Cine, index: int, direction: str) -> Dataset:
+  """Returns what the headers of a slice share."""
   header = Dataset()
   header.SOPClassUID = MRImageStorage
   header.StudyDate, header.StudyTime, header.SeriesDate, header.SeriesTime = _DATE, _TIME, _DATE, _TIME
@@ -104,9 +109,7 @@ def _common(study: Study, cine: Cine, index: int, number: int, direction: str) -
   header.ScanningSequence, header.SequenceVariant, header.ScanOptions = 'GR', 'SP', ''
   header.MRAcquisitionType, header.RepetitionTime, header.EchoTime, header.EchoTrainLength = '2D', 24, 5, 1
   header.SliceThickness = 8
-  header.StudyInstanceUID = _uid(study.dataset)
-  header.FrameOfReferenceUID, header.PositionReferenceIndicator = _uid(study.dataset, 'frame of reference'), ''
-  header.SeriesInstanceUID, header.SeriesNumber = _uid(study.dataset, number), number
+  header.PositionReferenceIndicator = ''
   header.InPlanePhaseEncodingDirection = direction
   rr = cine.frame_interval * len(cine.video)
   header.ImageComments = f'RR {rr:.4f} +/- {0.02 * rr:.2f}'
