@@ -50,11 +50,14 @@ _ORIENTATION = flags.DEFINE_enum('orientation', 'auto', ['auto', 'CW', 'CCW'], '
 _TURN = flags.DEFINE_enum('circumferential', 'ccw', ['ccw', 'cw'], 'Which way round the picture is positive.')
 _SIGNS = flags.DEFINE_list('signs', '1,1,1', '1 or -1 for velocity along column, along row, through the plane.')
 _SMOOTH = flags.DEFINE_float('smooth_contours', 0.0, 'Strength of the smoothing of contours over frames; 0: off.')
+_BORDER = flags.DEFINE_float('border', 0.0, 'mm of wall next to either contour left out of the curves.')
+_SHARING = flags.DEFINE_float('view_sharing', 0.0, "Weight of each neighbouring frame in a frame's data, undone.")
 _TTA = flags.DEFINE_bool('tta', False, 'Average over mirror images and quarter turns: eight times the work.')
 _FORCE = flags.DEFINE_bool('force', False, 'Give curves even where the quality gate fails the study.')
 _NAMES = flags.DEFINE_bool(
   'strainmap_names', False, "Name slices by the series' number and description, as StrainMap does; may identify."
 )
+WORDS = 1  # on the command line beside flags: STUDY
 _WITHHELD = 3  # exit status
 
 
@@ -176,6 +179,8 @@ def _options() -> Options:
     circumferential_sign=1 if _TURN.value == 'ccw' else -1,
     signs=tuple(int(sign) for sign in _SIGNS.value),
     smooth_contours=_SMOOTH.value,
+    border=_BORDER.value,
+    view_sharing=_SHARING.value,
   )
   drawn: Mapping = {}
   if _CONTOURS.value:
@@ -240,4 +245,4 @@ def _say(summary: dict, folder: pathlib.Path) -> None:
 
 
 if __name__ == '__main__':
-  cli.run(main, arguments=1)
+  cli.run(main, arguments=WORDS)

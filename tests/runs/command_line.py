@@ -12,7 +12,7 @@ import sys
 from ear_jax import cli
 
 ROOT = pathlib.Path(__file__).parents[2]
-MODULES = ('ear_jax.train', 'ear_jax.evaluate')
+MODULES = ('ear_jax.train', 'ear_jax.evaluate', 'ear_jax.predict', 'ear_jax.make_phantom')
 
 _WITHOUT_TENSORFLOW = """
 import importlib.machinery, runpy, sys
@@ -104,4 +104,5 @@ def _command(module: str, args: list[str], folder: pathlib.Path) -> None:
       os.dup2(stack.enter_context((folder / name).open('w')).fileno(), descriptor)
     os.chdir(ROOT)
     sys.argv = [f'python -m {module}', *args]
-    cli.run(importlib.import_module(module).main)
+    imported = importlib.import_module(module)
+    cli.run(imported.main, arguments=getattr(imported, 'WORDS', 0))

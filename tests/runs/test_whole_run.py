@@ -155,9 +155,9 @@ def test_a_finished_run_is_left_alone(forks, config_file, trained):
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_spares_its_checkpoint(forks, config_file, tmp_path):
   # Two steps an update: the first, at step 2, is as large as float32 allows, so that step 3 has no finite loss.
-  wild = ('--config.optimizer.learning_rate=1e38', '--config.optimizer.clip_norm=0', '--config.eval.every=1')
-  small = '--config.model.name=unet3d'
-  sentence = forks.run('ear_jax.train', '--config', config_file, '--workdir', tmp_path, small, *wild).sentence
+  wild = [f'--config.optimizer.{change}' for change in ('learning_rate=1e38', 'warmup_steps=0', 'clip_norm=0')]
+  small = ('--config.model.name=unet3d', '--config.eval.every=1')
+  sentence = forks.run('ear_jax.train', '--config', config_file, '--workdir', tmp_path, *small, *wild).sentence
   assert 'nan at step 3' in sentence
   assert 'smaller --config.optimizer.learning_rate' in sentence
   config, _ = load_run(tmp_path)

@@ -1,0 +1,274 @@
+"""From a folder of DICOM to curves, files and the page, by the command line; and back through StrainMap's file."""
+
+import csv
+import gzip
+import json
+import math
+import pathlib
+import shutil
+import zipfile
+
+import command_line
+import h5py
+import nibabel as nib
+import numpy as np
+import pydicom
+import pytest
+
+from ear_jax.cine import Study
+from ear_jax.formats import nifti, siemens_writer
+from ear_jax.phantom import study
+
+pytestmark = pytest.mark.multiprocess
+
+SCAN = study.Size('phantom_scan', 5, 0, (5,), 8, 64, 2.0, 2.4, offset=12.0, sharing=0.0)
+KNOWN, OTHER = 1, 0  # a person on whom the toy network is trained, scanned again on another grid; and another one
+LEARN = {
+  **{'steps': 60, 'eval.every': 60, 'loss.name': 'dice_iou+cross_entropy', 'optimizer.accumulate': 1},
+  **{'optimizer.learning_rate': 1e-2, 'augment.elastic': 0.0, 'augment.intensity': 0.0, 'augment.flip': False},
+  **{'augment.rot90': False},
+}
+SECRET, BORN = 'Zzyzxova', '19430917'
+
+
+def _study(subject: int) -> Study:
+  cines = [study.render(plan) for plan in study.plan(SCAN) if plan.subject_index == subject]
+  return Study(cines[0].subject, cines[0].dataset, tuple(cines))
+
+
+@pytest.fixture(scope='module')
+def scanned(tmp_path_factory) -> pathlib.Path:
+  """A folder with one study of three slices as DICOM."""
+  folder = tmp_path_factory.mktemp('scanned')
+  siemens_writer.write(_study(KNOWN), folder)
+  return folder
+
+
+@pytest.fixture(scope='module')
+def delineates(config_file, tmp_path_factory) -> pathlib.Path:
+  """A run whose network knows one person's heart well."""
+  workdir = tmp_path_factory.mktemp('runs') / 'delineates'
+  changes = [f'--config.{key}={value}' for key, value in LEARN.items()]
+  outcome = command_line.run('ear_jax.train', '--config', config_file, '--workdir', workdir, *changes)
+  assert outcome.status == 0, outcome.stderr
+  assert f'phantom-{KNOWN + 1:02d}' in json.loads((workdir / 'split.json').read_text())['train']
+  return workdir
+
+
+@pytest.fixture(scope='module')
+def results(delineates, scanned, tmp_path_factory) -> pathlib.Path:
+  """What the toy network's prediction of it wrote, without TensorFlow; forced, for the network is a toy."""
+  output = tmp_path_factory.mktemp('results')
+  run = ('ear_jax.predict', scanned, '--checkpoint', delineates, '--output', output, '--force')
+  outcome = command_line.run_without_tensorflow(*run)
+  assert outcome.status == 0, outcome.stderr
+  (folder,) = output.iterdir()
+  assert str(folder / 'report.html') in outcome.stdout
+  return folder
+
+
+def _masks(folder):
+  return {path.name: np.asarray(nib.load(path).dataobj) for path in sorted(folder.glob('*_mask.nii.gz'))}
+
+
+def _summary(folder):
+  return json.loads((folder / 'summary.json').read_text())
+
+
+def test_the_wall_is_found_on_another_grid(results):
+  """The toy network knows pictures of 32 x 32 pixels of 3.6 mm and 3 frames; these have 64 x 64 of 2 mm and 8."""
+  for index, (plan, mask) in enumerate(
+    zip([p for p in study.plan(SCAN) if p.subject_index == KNOWN], _masks(results).values(), strict=True)
+  ):
+    true, found = study.truth(plan).mask, mask[:, :, 0].transpose(2, 1, 0)
+    assert 2 * np.minimum(true, found).sum() / (true.sum() + found.sum()) > (0.7, 0.7, 0.55)[index]
+
+
+def test_every_slice_has_its_files_and_the_study_one_name(results):
+  summary = _summary(results)
+  assert results.name == summary['study']
+  assert results.name.startswith('study-')
+  slices = [entry['slice'] for entry in summary['slices']]
+  assert len(slices) == 3
+  assert [entry['level'] for entry in summary['slices']] == ['base', 'mid', 'apex']
+  for name in slices:
+    assert _masks(results)[f'{name}_mask.nii.gz'].shape == (64, 64, 1, 8)
+    assert len(list((results / 'seg' / name).glob('*.dcm'))) == 8
+    assert (results / f'{name}_velocity.xlsx').exists()
+  assert {path.name for path in results.glob('*.csv')} == {'contours.csv', 'curves.csv', 'markers.csv', 'motion.csv'}
+  assert set(summary['seconds']) == {'read', 'delineate and analyse', 'write'}
+
+
+def test_curves_are_those_of_the_masks(results, scanned):
+  """The means of the velocities in the exported masks, by a loop written from the definitions."""
+  from ear_jax.formats.study import open_studies
+
+  (opened,) = open_studies(scanned)
+  sound = {entry['slice'] for entry in _summary(results)['slices'] if entry['wraps'] == 0}
+  cine = next(cine for cine, _ in opened.read() if cine.slice_id in sound)
+  mask = _masks(results)[f'{cine.slice_id}_mask.nii.gz'][:, :, 0].transpose(2, 1, 0).astype(bool)  # [T, H, W]
+  expected = np.array([cine.video[t][mask[t]][:, 3].mean() for t in range(len(mask))])
+  with (results / 'curves.csv').open() as lines:
+    found = [
+      float(row['velocity_cm_s'])
+      for row in csv.DictReader(lines)
+      if (row['slice'], row['group'], row['component']) == (cine.slice_id, 'global', 'longitudinal')
+    ]
+  np.testing.assert_allclose(found, expected - expected.mean(), atol=1e-4)
+
+
+def test_contours_come_back_through_strainmaps_file(results, scanned, tmp_path, forks):
+  """DICOM -> predict -> .nc -> contours of a person -> masks: Dice of at least 0.98 on every slice."""
+  (file,) = results.glob('*.nc')
+  outcome = forks.run('ear_jax.predict', scanned, '--contours', file, '--output', tmp_path, '--force')
+  assert outcome.status == 0, outcome.stderr
+  there, back = _masks(results), _masks(tmp_path / results.name)
+  assert there.keys() == back.keys()
+  for name, mask in there.items():
+    assert 2 * np.minimum(mask, back[name]).sum() / (mask.sum() + back[name].sum()) >= 0.98, name
+  versions = _summary(tmp_path / results.name)['versions']
+  assert versions['contours'] == 'drawn by a person'
+
+
+def test_a_study_that_fails_keeps_its_contours_and_loses_its_curves(results, delineates, scanned, tmp_path, forks):
+  """Three of the four slices' velocities are noise: the gate fails, and curves of an earlier run go too."""
+  broken = tmp_path / 'scan'
+  shutil.copytree(scanned, broken)
+  rng = np.random.default_rng(0)
+  for path in broken.iterdir():
+    image = pydicom.dcmread(path)
+    if image.SeriesNumber % 5 in (2, 3, 4) and image.ImageType[2] == 'P':
+      image.PixelData = rng.integers(0, 4096, image.pixel_array.shape).astype(np.uint16).tobytes()
+      image.save_as(path)
+  run = ('ear_jax.predict', broken, '--checkpoint', delineates, '--output', tmp_path / 'out')
+  assert forks.run(*run, '--force').status == 0
+  (folder,) = (tmp_path / 'out').iterdir()
+  assert (folder / 'curves.csv').exists()
+  outcome = forks.run(*run)
+  assert outcome.status == 3
+  assert 'withheld' in outcome.stdout
+  assert _summary(folder)['curves_withheld']
+  left = {path.name for path in folder.iterdir()}
+  assert not left & {'curves.csv', 'markers.csv', 'motion.csv', 'curves.png'}
+  assert not list(folder.glob('*.xlsx'))
+  assert {'contours.csv', 'report.html'} <= left
+
+
+def test_a_bad_study_is_named_and_a_good_one_done(delineates, scanned, tmp_path, forks):
+  folder = tmp_path / 'both'
+  shutil.copytree(scanned, folder / 'good')
+  siemens_writer.write(_study(OTHER), folder / 'bad')
+  for path in (folder / 'bad').iterdir():
+    image = pydicom.dcmread(path)
+    if image.SeriesNumber == 12 and image.InstanceNumber == 3:
+      path.unlink()
+  outcome = forks.run('ear_jax.predict', folder, '--checkpoint', delineates, '--output', tmp_path / 'out', '--force')
+  assert outcome.status == 1
+  assert 'Traceback' not in outcome.stderr
+  assert 'error:' in outcome.stderr
+  assert len(list((tmp_path / 'out').iterdir())) == 1
+
+
+def test_magnitude_alone_gives_contours(tmp_path, forks, config_file):
+  workdir = tmp_path / 'run'
+  changes = ('--config.data.name=toy/magnitude', '--config.data.channels=1', '--config.steps=2')
+  assert forks.run('ear_jax.train', '--config', config_file, '--workdir', workdir, *changes).status == 0
+  cine = _study(KNOWN).cines[1]
+  cine = cine.replace(video=cine.video[..., :1], venc=None, mask=np.zeros_like(cine.mask), annotated=cine.annotated & 0)
+  nifti.write(cine, tmp_path / 'grey')
+  outcome = forks.run('ear_jax.predict', tmp_path / 'grey', '--checkpoint', workdir, '--output', tmp_path / 'out')
+  assert outcome.status == 3, outcome.stderr
+  (folder,) = (tmp_path / 'out').iterdir()
+  assert 'magnitude only' in json.dumps(_summary(folder)['checks'])
+  assert _masks(folder)
+
+
+def _plant(folder: pathlib.Path) -> None:
+  """Puts a name and a date into every text field, into file names and folder names."""
+  for path in sorted(folder.rglob('*.dcm')):
+    image = pydicom.dcmread(path)
+    image.PatientName, image.PatientID = f'{SECRET}^Ada', SECRET
+    for word, value in {
+      'PatientBirthDate': BORN,
+      'StudyDate': BORN,
+      'SeriesDate': BORN,
+      'AcquisitionDate': BORN,
+      'ContentDate': BORN,
+      'AccessionNumber': SECRET,
+      'InstitutionName': SECRET,
+      'ReferringPhysicianName': SECRET,
+      'OperatorsName': SECRET,
+      'StudyDescription': SECRET,
+      'SeriesDescription': SECRET,
+      'ProtocolName': SECRET,
+      'StudyID': SECRET,
+      'StationName': SECRET,
+      'PatientComments': SECRET,
+      'PatientAddress': SECRET,
+      'MilitaryRank': SECRET,
+    }.items():
+      setattr(image, word, value)
+    image.ImageComments = f'{image.ImageComments} {SECRET}'
+    image.save_as(path)
+    _, *fields = path.name.split('.')  # patient, modality, protocol, series, instance, year, month, day, ...
+    path.rename(path.with_name('.'.join([SECRET, *fields[:4], '1943', '09', '17', *fields[7:]])))
+
+
+def _bytes(path: pathlib.Path) -> bytes:
+  """All that a file holds, unpacked."""
+  raw = path.read_bytes()
+  if path.suffix == '.gz':
+    return raw + gzip.decompress(raw)
+  if path.suffix == '.xlsx':
+    with zipfile.ZipFile(path) as inside:
+      return raw + b''.join(inside.read(name) for name in inside.namelist())
+  if path.suffix == '.nc':
+    found = []
+    with h5py.File(path) as h5:
+      found.append(repr(dict(h5.attrs)))
+      h5.visititems(lambda name, item: found.append(name + repr(dict(item.attrs))))
+      h5.visititems(lambda _, item: found.append(repr(item[()])) if isinstance(item, h5py.Dataset) else None)
+    return raw + ''.join(found).encode()
+  return raw
+
+
+def test_no_identifier_reaches_any_output_or_line(delineates, scanned, tmp_path, forks):
+  folder = tmp_path / f'{SECRET}_{BORN}'
+  shutil.copytree(scanned, folder)
+  _plant(folder)
+  outcome = forks.run('ear_jax.predict', folder, '--checkpoint', delineates, '--output', tmp_path / 'out', '--force')
+  assert outcome.status == 0, outcome.stderr
+  said = (outcome.stdout + outcome.stderr).replace(str(folder), '')
+  files = [path for path in (tmp_path / 'out').rglob('*') if path.is_file()]
+  assert len(files) > 30
+  for secret in (SECRET, SECRET.upper(), BORN, '1943-09-17', '1943.09.17'):
+    assert secret not in said
+    assert [path.name for path in files if secret.encode() in _bytes(path)] == []
+    assert [path for path in files if secret in str(path.relative_to(tmp_path / 'out'))] == []
+
+
+@pytest.mark.parametrize(
+  ('args', 'words'),
+  [
+    (['{scanned}'], ['--output']),
+    (['--output={out}'], ['STUDY']),
+    (['{scanned}', '--output={out}'], ['--checkpoint', '--contours']),
+    (['{scanned}', 'more', '--output={out}'], ['more', 'options begin with --']),
+    (['/nowhere', '--output={out}', '--checkpoint={trained}'], ['/nowhere']),
+    (['{scanned}', '--output={out}', '--checkpoint=/nowhere'], ['/nowhere', 'no training run']),
+    (['{scanned}', '--output={out}', '--contours=/nowhere.nc'], ['/nowhere.nc', 'no such file']),
+    (['{scanned}', '--output={out}', '--checkpoint={trained}', '--signs=1,1'], ['--signs=1,1', '1,-1,1']),
+    (['{scanned}', '--output={out}', '--checkpoint={trained}', '--pseudonym=a/b'], ["'a/b'"]),
+    (['{scanned}', '--output={out}', '--checkpoint={trained}', '--orientation=up'], ['up', 'CCW']),
+  ],
+  ids=lambda value: None if value[0].startswith(('{', '/', '-')) else ' '.join(value),
+)
+def test_predict_answers_a_mistake_with_one_sentence(forks, delineates, scanned, tmp_path, args, words):
+  places = {'scanned': scanned, 'trained': delineates, 'out': tmp_path / 'out'}
+  sentence = forks.run('ear_jax.predict', *(arg.format(**places) for arg in args)).sentence
+  assert [word for word in words if word not in sentence] == [], sentence
+
+
+def test_uncertainty_is_a_share(results):
+  values = [entry['uncertainty'] for entry in _summary(results)['slices']]
+  assert all(0 <= value <= 1 and math.isfinite(value) for value in values)
