@@ -1,9 +1,9 @@
 """A study of single-frame magnitude cines as a scanner sends it: the short-axis stack among everything else.
 
-The stack is the geometry (orientation and size) that most files have. Series of another geometry, and series with one
-picture a slice beside cines, are passed over with a note. Fallbacks, each with a note: without a trigger time in every
-frame, instance numbers order and the frame interval is unknown; without image position, SliceLocation; without that
-either, each series is a slice, in the order of series numbers.
+The stack is the geometry (orientation and size) that most files have. Series of another geometry, phase pictures, and
+series with one picture a slice beside cines are passed over with a note. Fallbacks, each with a note: without a trigger
+time in every frame, instance numbers order and the frame interval is unknown; without image position, SliceLocation;
+without that either, each series is a slice, in the order of series numbers.
 """
 
 from __future__ import annotations
@@ -29,19 +29,18 @@ Series = list[Instance]
 def open_study(files: Sequence[Instance], root: pathlib.Path) -> Opened:
   """Looks over one study, pixels included, and returns it with its notes and faults, slices from base to apex."""
   dataset, folder = instances.pseudonym(files[0].study), _folder(files, root)
-  stack, notes = _stack(_series(files))
+  series = _series(files)
+  magnitudes = [one for one in series if not _is_phase(one)]
+  if not magnitudes:
+    rule = 'phase pictures only, without the header of velocity mapping (protocol text, RR interval): export it whole'
+    return Opened(dataset, (), (), (Fault(folder, '', rule),), root, lambda: iter(()))
+  stack, notes = _stack(magnitudes)
+  notes += [_passed(one, 'phase pictures without the header of velocity mapping') for one in series if _is_phase(one)]
   found = _repeated(stack, root)
   places, orientation = _places(stack, notes)
-  frames, of_series = [], {}
-  for number, one in enumerate(stack):
-    for file in one:
-      of_series[file.path] = number
-      try:
-        frames.append(dicom.frame(file, places and places(number, file)))
-        if not geometry.parallel(file.orientation, orientation):
-          raise ValueError('ImageOrientationPatient differs from that of the other pictures of the stack')
-      except ValueError as error:
-        found.append(Fault(str(file.path.relative_to(root)), '', f'not a single-frame cine image: {error}'))
+  frames, unread = _frames(stack, places, orientation, root)
+  found += unread
+  of_series = {file.path: number for number, one in enumerate(stack) for file in one}
   slices = dicom.in_order(frames)
   crowded = _crowded(slices, of_series, stack, folder)
   found += crowded or dicom.faults(slices, folder, root)
@@ -64,6 +63,20 @@ def open_study(files: Sequence[Instance], root: pathlib.Path) -> Opened:
   return Opened(dataset, ids, tuple(notes), tuple(sorted(found)), root, cines)
 
 
+def _frames(stack: list[Series], places, orientation, root: pathlib.Path) -> tuple[list[dicom.Frame], list[Fault]]:
+  """Returns the frames of the stack, and a fault for each file that is none."""
+  frames, found = [], []
+  for number, one in enumerate(stack):
+    for file in one:
+      try:
+        frames.append(dicom.frame(file, places and places(number, file)))
+        if not geometry.parallel(file.orientation, orientation):
+          raise ValueError('ImageOrientationPatient differs from that of the other pictures of the stack')
+      except ValueError as error:
+        found.append(Fault(str(file.path.relative_to(root)), '', f'not a single-frame cine image: {error}'))
+  return frames, found
+
+
 def _folder(files: Sequence[Instance], root: pathlib.Path) -> str:
   parents = {str(file.path.parent.relative_to(root)) for file in files}
   return parents.pop() if len(parents) == 1 else '.'
@@ -75,6 +88,10 @@ def _series(files: Sequence[Instance]) -> list[Series]:
   for file in files:
     series[file.series_number is None, file.series_number, file.series].append(file)
   return [series[key] for key in sorted(series)]
+
+
+def _is_phase(one: Series) -> bool:
+  return any(file.image_type[2:3] == ('P',) for file in one)
 
 
 def _geometry(one: Series) -> tuple:

@@ -64,9 +64,6 @@ def group(files: Sequence[Instance], root: pathlib.Path) -> tuple[list[list[Seri
     advice = 'export the missing series' if len(run) < _FIVE else 'remove the ones that do not belong to the slice'
     found.append(_fault(run[0], root, f'{rule}; {advice}'))
   found += _repeated(groups, root)
-  if not groups and not found:
-    rule = f'phase pictures, but no slice of five series with the header of velocity mapping ({_PATTERN})'
-    found.append(_fault(series[0], root, rule))
   return sorted(groups, key=lambda five: five[0][0].series_number), notes, found
 
 

@@ -95,6 +95,9 @@ def test_other_series_are_passed_over(stack):
     stack.add(f'localiser{t}', 0, t, **axial)
     large = {'SeriesInstanceUID': '8', 'SeriesNumber': 8, 'Rows': 3, 'Columns': 16}
     stack.add(f'large{t}', 1, t, **large)
+  for t in range(4):
+    flow = {'SeriesInstanceUID': '11', 'SeriesNumber': 11, 'ImageType': ['ORIGINAL', 'PRIMARY', 'P', 'ND']}
+    stack.add(f'flow{t}', 1, t, **flow)
   for s in range(3):
     stack.add('late', s, 0, SeriesInstanceUID='9', SeriesNumber=9)
   stack.add('report', 0, 0, SOPClassUID='1.2.840.10008.5.1.4.1.1.88.11', Modality='SR')
@@ -105,6 +108,7 @@ def test_other_series_are_passed_over(stack):
     'series 7 passed over: another size or orientation',
     'series 8 passed over: another size or orientation',
     'series 9 passed over: one picture a slice, no cine',
+    'series 11 passed over: phase pictures without the header of velocity mapping',
     '1 file passed over: not DICOM',
     '1 file passed over: DICOM, but no MR picture',
   )
@@ -203,7 +207,10 @@ DAMAGES = {
   'truncated': (lambda k: k.file(0, 1).write_bytes(k.file(0, 1).read_bytes()[:-30]), 'pixels are not readable'),
   'two patients': (lambda k: edit(k.file(0, 1), PatientName='Other'), '2 different patients in one study'),
   'not MR at all': (lambda k: k.edit(Modality='CT'), 'nothing to read; expected DICOM files'),
-  'phase pictures': (lambda k: k.edit(ImageType=['ORIGINAL', 'PRIMARY', 'P']), 'phase pictures, but no slice of five'),
+  'phase pictures': (
+    lambda k: k.edit(ImageType=['ORIGINAL', 'PRIMARY', 'P']),
+    'phase pictures only, without the header of velo',
+  ),
 }
 
 

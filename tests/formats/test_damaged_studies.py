@@ -282,6 +282,10 @@ DAMAGES = {
     lambda s: s.edit(0, 'PhaseX', ImageType=['ORIGINAL', 'PRIMARY', 'M']),
     'ImageType says magnitude, phase, magnitude, phase, magnitude, expected',
   ),
+  'only ImageType marks the velocities': (
+    lambda s: s.edit(ImageComments=None, change=lambda i: i.remove_private_tags()),
+    'slice 0: 2 series (11, 15) hold pictures of this place',
+  ),
   'nothing marks the velocities': (anonymised, 'slice 0: 5 series (11, 12, 13, 14, 15) hold pictures of this place'),
 }
 
