@@ -19,6 +19,7 @@ from ear_jax.analysis.outline import outline
 from ear_jax.analysis.quality import Check
 from ear_jax.analysis.slices import analyse
 from ear_jax.cine import Cine
+from ear_jax.clock import Clock
 from ear_jax.delineate import Member, delineate
 from ear_jax.errors import UserError
 from ear_jax.formats import geometry, strainmap
@@ -64,11 +65,14 @@ class Examined:
   uncertainty: np.ndarray | None
 
 
-def examine(cine: Cine, source: Source, members: Sequence[Member], options: Options) -> Examined:
+def examine(
+  cine: Cine, source: Source, members: Sequence[Member], options: Options, clock: Clock | None = None
+) -> Examined:
   """Delineates and analyses one slice; with contours by a person and no network, those are analysed.
 
   Raises: UserError when there is neither a network nor contours for the slice, or the network cannot take it.
   """
+  clock = clock or Clock()
   name = _strainmap_name(source)
   drawn = options.drawn.get(cine.slice_id) or options.drawn.get(name)
   if drawn is not None:
@@ -80,16 +84,20 @@ def examine(cine: Cine, source: Source, members: Sequence[Member], options: Opti
   settings = _named_by_place(options, source)
   wall, uncertainty, beside = reference, None, None
   if members:
-    found = delineate(cine, members)
+    with clock.measure('delineate'):
+      found = delineate(cine, members)
     wall, uncertainty, beside = found.probability, found.uncertainty, reference
-  motion = _motion(cine, wall, septum, settings)
-  other = None if beside is None else _motion(cine, beside, septum, settings)
-  checks = checks_of_study.check_slice(cine, motion, uncertainty)
+  with clock.measure('analyse'):
+    motion = _motion(cine, wall, septum, settings)
+    other = None if beside is None else _motion(cine, beside, septum, settings)
+    checks = checks_of_study.check_slice(cine, motion, uncertainty)
   status = 'pass' if septum.certain else 'warn'
   checks.append(Check('septal reference', cine.slice_id, status, septum.origin))
+  with clock.measure('draw'):
+    page = page_slice(cine, motion, other, uncertainty)
   return Examined(
     result=SliceResult(motion, source, name if options.strainmap_names else ''),
-    page=page_slice(cine, motion, other, uncertainty),
+    page=page,
     reference=other,
     checks=tuple(checks),
     frames=len(cine.video),

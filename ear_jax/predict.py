@@ -8,14 +8,11 @@ then 1. It is 3 when the quality gate failed a study and its curves were withhel
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import pathlib
-import resource
 import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import jax
 from absl import flags, logging
@@ -28,6 +25,7 @@ from ear_jax.analysis import checks_of_study
 from ear_jax.analysis.motion import Settings
 from ear_jax.analysis.outline import withhold
 from ear_jax.analysis.quality import Check, worst
+from ear_jax.clock import Clock
 from ear_jax.delineate import Member
 from ear_jax.errors import UserError
 from ear_jax.examine import Examined, Options, examine
@@ -61,20 +59,6 @@ WORDS = 1  # on the command line beside flags: STUDY
 _WITHHELD = 3  # exit status
 
 
-@dataclasses.dataclass
-class Clock:
-  """Seconds spent on each part of the work, added up over slices."""
-
-  seconds: dict[str, float] = dataclasses.field(default_factory=dict)
-
-  @contextlib.contextmanager
-  def measure(self, part: str) -> Iterator[None]:
-    """Adds the time of the block to a part."""
-    start = time.perf_counter()
-    yield
-    self.seconds[part] = self.seconds.get(part, 0.0) + time.perf_counter() - start
-
-
 def predict(
   opened: Opened,
   output: pathlib.Path,
@@ -97,10 +81,9 @@ def predict(
       with clock.measure('read'):
         cine, source = next(cines)
       cine = cine.replace(dataset=name, subject=name)
-      with clock.measure('delineate and analyse'):
-        slices.append(examine(cine, source, members, options))
-        # The first slice settles the order of the sectors for all.
-        options = dataclasses.replace(options, settings=slices[0].result.motion.settings, auto_orientation=False)
+      slices.append(examine(cine, source, members, options, clock))
+      # The first slice settles the order of the sectors for all.
+      options = dataclasses.replace(options, settings=slices[0].result.motion.settings, auto_orientation=False)
       notes += source.notes
       del cine
       logging.debug('%s: done', slice_id)
@@ -110,13 +93,9 @@ def predict(
   with clock.measure('write'):
     _write(output, name, slices, checks, members, withheld)
   summary = _summary(name, slices, checks, members, withheld)
-  summary['seconds'] = {part: round(seconds, 2) for part, seconds in clock.seconds.items()}
-  summary['peak_memory_gb'] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT / 1e9, 2)
+  summary['cost'] = clock.table()
   write_text(output / 'summary.json', json.dumps(summary, indent=2))
   return summary
-
-
-_RSS_UNIT = 1 if sys.platform == 'darwin' else 1024  # bytes
 
 
 def _write(output, name, slices: Sequence[Examined], checks, members, withheld):

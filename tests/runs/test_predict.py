@@ -96,7 +96,7 @@ def test_every_slice_has_its_files_and_the_study_one_name(results):
     assert len(list((results / 'seg' / name).glob('*.dcm'))) == 8
     assert (results / f'{name}_velocity.xlsx').exists()
   assert {path.name for path in results.glob('*.csv')} == {'contours.csv', 'curves.csv', 'markers.csv', 'motion.csv'}
-  assert set(summary['seconds']) == {'read', 'delineate and analyse', 'write'}
+  assert set(summary['cost']) == {'read', 'delineate', 'analyse', 'draw', 'write'}
 
 
 def test_curves_are_those_of_the_masks(results, scanned):
