@@ -126,9 +126,8 @@ def test_it_plays_and_pauses(opened):
 
 
 def test_the_chosen_speed_is_the_heart_s_own_slowed_down(opened, analysed):
-  opened.js(
-    'const e = arguments[0]; e.value = "0.1"; e.dispatchEvent(new Event("change"))', opened.find('.speed select')
-  )
+  code = 'const e = arguments[0]; e.value = "0.1"; e.dispatchEvent(new Event("change"))'
+  opened.js(code, opened.find('.speed select'))
   started = time.monotonic()
   opened.click('.play')
   opened.wait(lambda: opened.frame() == 1)
