@@ -216,13 +216,17 @@ def plant(path):
   image.ImageComments = f'{image.ImageComments} {SECRET}'
   with pydicom.config.disable_value_validation():
     image.save_as(path)
-  path.rename(path.with_name(f'{SECRET}.{path.name.split(".", 1)[1]}'))
+  path.rename(path.with_name(f'{SECRET}.{path.name.split(".", 1)[-1]}'))
 
 
 @pytest.mark.parametrize('damaged', [False, True])
 def test_nothing_of_the_patient_comes_out(scan, damaged):
-  for path in scan.files():
+  stray = scan.folder / 'x'
+  shutil.copy(scan.file(), stray)
+  edit(stray, SeriesNumber=7, remove=lambda image: image.remove_private_tags())
+  for path in (stray, *scan.files()):
     plant(path)
+  edit(scan.folder / f'{SECRET}.x', ImageComments=SECRET)
   assert SECRET.encode() in next(scan.folder.iterdir()).read_bytes()
   if damaged:
     scan.edit(0, 'PhaseX', PixelSpacing=[0, 0], SliceLocation=None, InstanceNumber=None)
@@ -233,6 +237,7 @@ def test_nothing_of_the_patient_comes_out(scan, damaged):
   else:
     (opened,) = open_studies(scan.folder)
     assert re.fullmatch('study-[0-9a-f]{8}', opened.dataset)
+    assert 'series 7 passed over: not part of a group of five' in opened.notes
     said = [opened.dataset, opened.slices, opened.notes]
     for cine, source in opened.read():
       said += [getattr(cine, f.name) for f in dataclasses.fields(cine) if f.name not in ('video', 'mask')]
