@@ -24,9 +24,7 @@ _SERIES = 5  # of a slice
 flags.declare_key_flag('output')
 _SEED = flags.DEFINE_integer('seed', 0, 'Cohort: another seed is other people.', lower_bound=0)
 _SUBJECT = flags.DEFINE_integer('subject', 1, 'Which person of the cohort, from 1.', lower_bound=1)
-_SIZE = flags.DEFINE_enum(
-  'size', 'demo', list(_SIZES), 'demo: 3 slices, 50 frames, 224 x 224; paper: 512 x 512.'
-)
+_SIZE = flags.DEFINE_enum('size', 'demo', list(_SIZES), 'demo: 3 slices, 50 frames, 224 x 224; paper: 512 x 512.')
 _DIRECTION = flags.DEFINE_enum('direction', 'COL', ['COL', 'ROW'], 'In-plane phase encoding direction.')
 _EXACT = flags.DEFINE_bool('exact', False, 'No noise, blur or background phase; velocity 0 outside the wall.')
 
