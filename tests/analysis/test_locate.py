@@ -21,7 +21,7 @@ def _still(rng, frames=12, size=100):
   """A bright still body, air whose phase is uniform noise, and nothing that beats."""
   video = np.zeros((frames, size, size, 4))
   video[..., 0] = rng.rayleigh(10, video.shape[:3])
-  video[..., 1:] = rng.uniform(-1, 1, video.shape[:3] + (3,)) * (20, 20, 30)
+  video[..., 1:] = rng.uniform(-1, 1, (*video.shape[:3], 3)) * (20, 20, 30)
   video[:, 10:50, 10:90] = (1000, 0, 0, 0)
   return video
 
