@@ -13,6 +13,7 @@ from scipy import ndimage
 from skimage.restoration import unwrap_phase
 
 _AROUND = 7  # pixels
+_PASSES = 8
 
 
 def unwrap(velocity: np.ndarray, wall: np.ndarray, venc: tuple[float, float, float]) -> tuple[np.ndarray, int]:
@@ -62,7 +63,11 @@ def _turns(values, wall, limit):
   else:
     unwrapped = unwrap_phase(phase[0], rng=0)[None]
   turns = np.where(wall, np.rint((unwrapped.filled(0) - phase.filled(0)) / (2 * np.pi)), 0).astype(int)
-  turns += _stray_turns(values + 2 * limit * turns, wall, limit)
+  for _ in range(_PASSES):  # a patch is mended from its edge inwards
+    stray = _stray_turns(values + 2 * limit * turns, wall, limit)
+    turns += stray
+    if not stray.any():
+      break
   parts, count = ndimage.label(wall, np.ones((3, 3, 3)))
   for first, last in zip(*np.nonzero(_touching(parts, count)), strict=True):  # over the end of the cycle
     parts[parts == last] = first
@@ -73,7 +78,7 @@ def _turns(values, wall, limit):
 
 
 def _stray_turns(values, wall, limit):
-  """Turns of single pixels that were led astray by noise: what brings them next to the mean of the wall around them."""
+  """Turns of pixels that were led astray by noise: what brings them next to the mean of the wall around them."""
   size = (1, _AROUND, _AROUND)
   share = ndimage.uniform_filter(wall.astype(float), size)
   around = ndimage.uniform_filter(np.where(wall, values, 0.0), size) / np.where(wall, share, 1)

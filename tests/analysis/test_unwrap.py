@@ -32,12 +32,9 @@ def test_a_venc_below_the_peak_gives_the_same_curves(level, venc):
   found = analyse(low, truth.mask, septum=truth.septal_angle)
   beyond = (abs(video - cine.video)[..., 1:].max(-1) > 1) & found.mask.astype(bool)
   assert beyond.sum() > 100
-  assert found.wraps == pytest.approx(beyond.sum(), rel=0.005)
-  assert expected.wraps == 0
-  # A pixel at the limit may go either way: one of the 60 in a sector of 24.
-  assert rms(found.curves['global'][0] - expected.curves['global'][0]).max() < 0.02
+  assert found.wraps == beyond.sum()
   for group, curves in expected.curves.items():
-    assert rms(found.curves[group] - curves).max() < 0.1, group
+    np.testing.assert_allclose(found.curves[group], curves, atol=1e-4)
   left = analyse(low, truth.mask, septum=truth.septal_angle, settings=Settings(unwrap=False))
   assert rms(left.curves['global'][0] - expected.curves['global'][0]).max() > 0.05
   assert left.wraps == 0
