@@ -35,6 +35,7 @@ from ear_jax.training.parallel import Placement
 
 for _name in ('workdir', 'checkpoint', 'output'):
   flags.declare_key_flag(_name)
+_DATA = flags.DEFINE_string('data', None, 'Another data set, name/config: all of its subjects are scored.')
 _SPLIT = flags.DEFINE_string('split', 'test', "Subjects to score: 'test', 'validation', 'train' or 'all'.")
 _DATA_DIR = flags.DEFINE_string('data_dir', None, 'Where the data set is, if it has moved since training.')
 _ALLOW_TRAINING = flags.DEFINE_bool('allow_training_subjects', False, 'Score subjects that were trained on.')
@@ -47,23 +48,27 @@ def evaluate(
   part: str = 'test',
   checkpoint: str = 'best',
   data_dir: str | None = None,
+  other_data: str | None = None,
   allow_training_subjects: bool = False,
 ) -> dict:
   """Scores one checkpoint on one part of the split and returns what `metrics.json` holds.
 
+  `other_data` is another data set, all of whose subjects are scored; `part` is then not used.
+
   Raises: UserError when the run, the checkpoint or the data set is missing, or the part holds training subjects.
   """
   config, split = load_run(workdir)
-  if data_dir is not None:
-    config.data.dir = data_dir
-  subjects = split.subjects(part)
+  config.data.dir = data_dir or config.data.dir
+  config.data.name = other_data or config.data.name
+  data = open_data_set(config)
+  part = f'all of {other_data}' if other_data else part
+  subjects = data.subjects if other_data else split.subjects(part)
   trained = sorted(set(subjects) & set(split.train))
   if trained and not allow_training_subjects:
     raise UserError(
       f'split {part!r} holds subjects {", ".join(trained)}, which the network was trained on: scores would be '
       'optimistic. Use --split=test, or --allow_training_subjects'
     )
-  data = open_data_set(config)
   records = data.records_of(subjects)
   if not records:
     raise UserError(f'no cine of split {part!r} is in {config.data.name}: the split has subjects {subjects}')
@@ -99,7 +104,8 @@ def main() -> None:
   if cli.WORKDIR.value is None:
     raise UserError('give --workdir, the folder of a training run')
   workdir = pathlib.Path(cli.WORKDIR.value).expanduser()
-  output = pathlib.Path(cli.OUTPUT.value).expanduser() if cli.OUTPUT.value else workdir / f'evaluation_{_SPLIT.value}'
+  part = _DATA.value.replace('/', '_') if _DATA.value else _SPLIT.value
+  output = pathlib.Path(cli.OUTPUT.value).expanduser() if cli.OUTPUT.value else workdir / f'evaluation_{part}'
   cli.request_cpu_devices(0, 0)
   summary = evaluate(
     workdir,
@@ -107,13 +113,14 @@ def main() -> None:
     part=_SPLIT.value,
     checkpoint=cli.CHECKPOINT.value or 'best',
     data_dir=_DATA_DIR.value,
+    other_data=_DATA.value,
     allow_training_subjects=_ALLOW_TRAINING.value,
   )
   console = Console()
   console.print(tables.terminal(summary))
   console.print(agreement_tables.terminal(summary['agreement']))
   console.print(f'pictures and tables: {output}')
-  console.print(f'subject-mean Dice on {_SPLIT.value}: {summary["metrics"]["dice"]["mean"]:.4f}')
+  console.print(f'subject-mean Dice on {part}: {summary["metrics"]["dice"]["mean"]:.4f}')
 
 
 if __name__ == '__main__':

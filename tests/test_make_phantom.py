@@ -14,7 +14,7 @@ TINY = study.Size('phantom_tiny', 2, 1, (2, 1), 3, 24, 5.0, 5.0, offset=2.0, sha
 @pytest.mark.parametrize('exact', [False, True])
 def test_the_files_hold_the_first_visit_of_the_subject(tmp_path, exact):
   files = make_phantom(tmp_path / 'out', size=TINY, subject=2, seed=3, direction='ROW', exact=exact)
-  plans = [p for p in study.plan(TINY, 3) if p.dataset == 'phantom-02-a']
+  plans = [p for p in study.plan(TINY, 3) if p.dataset == 'phantom3-02-a']
   assert len(files) == len(plans) * 5 * 3
   (opened,) = open_studies(tmp_path / 'out')
   for (cine, _), plan in zip(opened.read(), plans, strict=True):

@@ -1,6 +1,7 @@
 """TFDS builder of myocardial velocity mapping studies: the digital phantom, or a folder of the user's own.
 
     tfds build data_builders/mvm_cmr --config=phantom_mini --data_dir=<where it goes>
+    tfds build data_builders/mvm_cmr --config=phantom_other --data_dir=<where it goes>
     tfds build data_builders/mvm_cmr --config=phantom_paper --beam_pipeline_options=runner=... --data_dir=<...>
     tfds build data_builders/mvm_cmr --config=folder --manual_dir=<studies> --data_dir=<where it goes>
 
@@ -27,10 +28,12 @@ class MvmCmrConfig(tfds.core.BuilderConfig):
 
   Attributes:
     phantom: 'mini' or 'paper', the size of the digital study; '' for the studies in the manual directory.
+    seed: of the phantom's cohort; another seed is other people.
     beam: whether Apache Beam renders the phantom where a runner is named, so that a cluster can share the work.
   """
 
   phantom: str = ''
+  seed: int = 0
   beam: bool = False
 
 
@@ -44,6 +47,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
   NIfTI (<dataset>_<slice>_video.nii.gz), described in docs/data.md."""
   BUILDER_CONFIGS = [  # noqa: RUF012
     MvmCmrConfig(name='phantom_mini', phantom='mini', description='Digital phantom, small enough for a laptop.'),
+    MvmCmrConfig(name='phantom_other', phantom='mini', seed=1, description='Twelve other people like phantom_mini.'),
     MvmCmrConfig(name='phantom_paper', phantom='paper', beam=True, description='Digital phantom in the paper size.'),
     MvmCmrConfig(name='folder', description='The studies in the manual directory.'),
   ]
@@ -68,7 +72,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     config = self.builder_config
     if not config.phantom:
       return {'train': self._generate_examples(folder.read(dl_manager.manual_dir, channels=4, referenced=True))}
-    plans = study.plan({'mini': study.MINI, 'paper': study.PAPER}[config.phantom])[: self._max_examples]
+    size = {'mini': study.MINI, 'paper': study.PAPER}[config.phantom]
+    plans = study.plan(size, config.seed)[: self._max_examples]
     # Beam's local default runner keeps every example in memory, several times over: without a runner of the user's
     # choice we render one cine after another instead, and TFDS keeps at most a gigabyte.
     if config.beam and self._has_runner:

@@ -94,7 +94,7 @@ def plan(size: Size, seed: int = 0) -> tuple[SlicePlan, ...]:
     raise ValueError(f'{size.name}: slice counts for {len(counts)} datasets, but there are {len(visits)}')
   found = []
   for (subject, visit), count in zip(visits, counts, strict=True):
-    name = f'phantom-{subject + 1:02d}'
+    name = f'phantom{seed or ""}-{subject + 1:02d}'  # people of another seed are other people
     for k in range(count):
       position = k / (count - 1)
       level = 'base' if position < 0.2 else 'apex' if position > 0.8 else 'mid'

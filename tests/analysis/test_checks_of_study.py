@@ -77,6 +77,15 @@ def test_lost_frames_and_leaps_of_area(cine):
   assert found.contours.failed.any()
 
 
+@pytest.mark.parametrize(
+  ('flag', 'expected'), [('ring closed over 30 degrees', 'warn'), ('9 pixels apart from the wall removed', 'pass')]
+)
+def test_rings_that_were_closed_are_told_from_specks_that_were_removed(cine, motion, flag, expected):
+  contours = dataclasses.replace(motion.contours, flags=(flag,) * 20)
+  checks = check_slice(cine, dataclasses.replace(motion, contours=contours))
+  assert status(checks, 'mended rings') == expected
+
+
 def test_area_jumps_by_hand():
   assert area_jumps(np.array([100.0, 101, 140, 99, 100, 101])) == 1
   assert area_jumps(np.array([60.0, 101, 102, 99, 100, 101])) == 1  # also over the end of the cycle

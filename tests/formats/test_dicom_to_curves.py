@@ -1,4 +1,4 @@
-"""The whole way from a scanner's files to curves: exact velocities as DICOM, read, analysed, against the analytic truth."""
+"""From a scanner's files to curves: exact velocities as DICOM, read, analysed, against the analytic truth."""
 
 import numpy as np
 import pytest

@@ -149,3 +149,10 @@ def test_muscle_is_seen_against_blood_but_not_by_one_threshold(scans):
     assert max(cavity, wall) > 1.2 * min(cavity, wall)
     alike = (frame > 0.75 * wall) & (frame < 1.25 * wall)
     assert 2 * (alike & mask).sum() / (alike.sum() + mask.sum()) < 0.9
+
+
+def test_people_of_another_seed_have_other_names():
+  names = [{plan.subject for plan in study.plan(study.MINI, seed)} for seed in (0, 1, 2)]
+  assert names[0] == {f'phantom-{i:02d}' for i in range(1, 13)}
+  assert not names[0] & names[1]
+  assert not names[1] & names[2]

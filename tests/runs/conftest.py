@@ -32,6 +32,11 @@ def phantoms() -> tuple[Cine, ...]:
   return tuple(study.render(plan) for plan in study.plan(TOY) if plan.slice_id != 'sax3')
 
 
+def others() -> tuple[Cine, ...]:
+  """Returns the first slice of two people of another cohort."""
+  return tuple(study.render(plan) for plan in study.plan(TOY, seed=1) if plan.slice_id == 'sax1')[:2]
+
+
 def two_lengths() -> tuple[Cine, ...]:
   """Returns the phantoms with one frame less in the second slice of every subject."""
   return tuple(
@@ -47,7 +52,7 @@ def magnitudes() -> tuple[Cine, ...]:
   return tuple(cine.replace(video=cine.video[..., :1], venc=None) for cine in phantoms())
 
 
-MAKERS = {'velocity': phantoms, 'two_lengths': two_lengths, 'magnitude': magnitudes}
+MAKERS = {'velocity': phantoms, 'two_lengths': two_lengths, 'magnitude': magnitudes, 'others': others}
 
 
 class Toy(tfds.core.GeneratorBasedBuilder):
@@ -70,7 +75,7 @@ class Toy(tfds.core.GeneratorBasedBuilder):
 
 @pytest.fixture(scope='session')
 def data_dir(tmp_path_factory) -> pathlib.Path:
-  """Folder with the toy data set in its three configs."""
+  """Folder with the toy data set in its configs."""
   folder = tmp_path_factory.mktemp('data')
   for name in MAKERS:
     Toy(config=name, data_dir=folder, file_format='array_record').download_and_prepare()

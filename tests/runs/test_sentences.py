@@ -60,6 +60,8 @@ def test_train_says_what_is_missing(forks, args, words):
   [
     (['--split=train'], ['phantom-', 'trained on', '--split=test', '--allow_training_subjects']),
     (['--split=all'], ['phantom-', 'trained on']),
+    (['--data=toy/two_lengths'], ['phantom-', 'trained on']),  # the same people in another data set
+    (['--data=toy/nothing'], ['toy/nothing', 'tfds build']),
     (['--split=tests'], ["'tests'", "'test'", "'validation'"]),
     (['--checkpoint=7'], ["'7'", "'best'", "'latest'", '20']),
     (['--checkpoint=newest'], ["'newest'", "'latest'"]),

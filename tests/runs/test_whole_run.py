@@ -144,6 +144,17 @@ def test_training_subjects_are_scored_when_allowed(forks, trained, tmp_path):
   assert json.loads((tmp_path / 'metrics.json').read_text())['manifest']['trained_on']
 
 
+def test_all_of_another_data_set_is_scored(forks, trained, tmp_path):
+  outcome = forks.run('ear_jax.evaluate', '--workdir', trained, '--output', tmp_path, '--data=toy/others')
+  assert outcome.status == 0, outcome.stderr
+  summary = json.loads((tmp_path / 'metrics.json').read_text())
+  assert summary['manifest']['subjects'] == ['phantom1-01', 'phantom1-02']
+  assert summary['manifest']['data'] == 'toy/others'
+  assert summary['n_subjects'] == 2
+  rows = pd.read_csv(tmp_path / 'per_frame.csv')
+  assert set(rows['subject']) == {'phantom1-01', 'phantom1-02'}
+
+
 def test_a_finished_run_is_left_alone(forks, config_file, trained):
   before = (trained / 'metrics.jsonl').read_text()
   outcome = forks.run('ear_jax.train', '--config', config_file, '--workdir', trained)
