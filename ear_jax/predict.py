@@ -131,6 +131,7 @@ def _summary(name, slices, checks: Sequence[Check], members, withheld) -> dict:
         'frames': one.frames,
         'frame_interval_ms': None if one.frame_interval != one.frame_interval else one.frame_interval,
         'uncertainty': None if one.uncertainty is None else round(float(one.uncertainty.mean()), 4),
+        'uncertainty_by_frame': None if one.uncertainty is None else one.uncertainty.round(4).tolist(),
         'wraps': one.result.motion.wraps,
       }
       for one in slices

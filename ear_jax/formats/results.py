@@ -3,6 +3,7 @@
     <slice>_mask.nii.gz        the wall, (column, row, 1, frame)
     <slice>_velocity.xlsx      curves and markers in StrainMap's layout
     contours.csv curves.csv markers.csv motion.csv     all slices, one line a value
+    twist.csv                  the apical against the basal slice, where the study has both
     <pseudonym>.nc             contours for StrainMap
     seg/<slice>/frame-000.dcm  DICOM segmentations, where the study came as DICOM
 
@@ -23,6 +24,7 @@ import pandas as pd
 from absl import logging
 
 from ear_jax.analysis.motion import COMPONENTS, SliceMotion
+from ear_jax.analysis.rotation import twist
 from ear_jax.errors import UserError
 from ear_jax.files import replacing
 from ear_jax.formats import nifti, seg, strainmap, workbook
@@ -91,6 +93,12 @@ def write_results(
       paths.append(path)
     else:
       path.unlink(missing_ok=True)
+  turning = twist_table(slices) if curves else None
+  if turning is None:
+    (folder / 'twist.csv').unlink(missing_ok=True)
+  else:
+    _write_csv(folder / 'twist.csv', [turning])
+    paths.append(folder / 'twist.csv')
   for index, one in enumerate(slices):
     paths += _write_slice(folder, one, pseudonym, index)
     book = folder / f'{one.slice_id}_velocity.xlsx'
@@ -158,6 +166,25 @@ def motion_table(result: SliceResult) -> pd.DataFrame:
   }
   moved = {f'displacement_{name}_mm': motion.displacement[:, k] for k, name in enumerate(COMPONENTS)}
   return pd.DataFrame(columns | moved)
+
+
+def twist_table(results: Sequence[SliceResult]) -> pd.DataFrame | None:
+  """Returns one line a frame of the last apical slice: its rotation less that of the first basal one.
+
+  Columns base, apex, frame, normalised_cycle (0 to 1), twist_deg, twist_rate_deg_s, and per cm of their distance, empty
+  where it is unknown. None when the study has no basal or no apical slice.
+  """
+  base = next((one for one in results if one.motion.level == 'base'), None)
+  apex = next((one for one in reversed(results) if one.motion.level == 'apex'), None)
+  if base is None or apex is None:
+    return None
+  places = [(one.source or Source()).position for one in (base, apex)]
+  distance = abs(places[1] - places[0])
+  found = twist(base.motion, apex.motion, distance if distance > 0 else None)
+  columns = {'base': base.slice_id, 'apex': apex.slice_id, 'frame': np.arange(len(found.time))}
+  columns |= {'normalised_cycle': found.time, 'twist_deg': found.twist, 'twist_rate_deg_s': found.twist_rate}
+  columns |= {'torsion_deg_cm': found.torsion, 'torsion_rate_deg_s_cm': found.torsion_rate}
+  return pd.DataFrame(columns)
 
 
 _TABLES = {'contours': contours_table, 'curves': curves_table, 'markers': markers_table, 'motion': motion_table}

@@ -95,7 +95,8 @@ def test_every_slice_has_its_files_and_the_study_one_name(results):
     assert _masks(results)[f'{name}_mask.nii.gz'].shape == (64, 64, 1, 8)
     assert len(list((results / 'seg' / name).glob('*.dcm'))) == 8
     assert (results / f'{name}_velocity.xlsx').exists()
-  assert {path.name for path in results.glob('*.csv')} == {'contours.csv', 'curves.csv', 'markers.csv', 'motion.csv'}
+  names = {'contours.csv', 'curves.csv', 'markers.csv', 'motion.csv', 'twist.csv'}
+  assert {path.name for path in results.glob('*.csv')} == names
   assert set(summary['cost']) == {'read', 'delineate', 'analyse', 'draw', 'write'}
 
 
@@ -115,6 +116,19 @@ def test_curves_are_those_of_the_masks(results, scanned):
       if (row['slice'], row['group'], row['component']) == (cine.slice_id, 'global', 'longitudinal')
     ]
   np.testing.assert_allclose(found, expected - expected.mean(), atol=1e-4)
+
+
+def test_twist_is_the_apex_less_the_base(results):
+  def column(file, name, **where):
+    with (results / file).open() as lines:
+      rows = [row for row in csv.DictReader(lines) if all(row[k] == v for k, v in where.items())]
+    return np.array([float(row[name]) for row in rows])
+
+  first, *_, last = (entry['slice'] for entry in _summary(results)['slices'])
+  expected = column('motion.csv', 'rotation_deg', slice=last) - column('motion.csv', 'rotation_deg', slice=first)
+  np.testing.assert_allclose(column('twist.csv', 'twist_deg'), expected, atol=1e-4)
+  gap = 1.8  # cm between the first and the last of three slices 9 mm apart
+  np.testing.assert_allclose(column('twist.csv', 'torsion_deg_cm'), expected / gap, atol=1e-4)
 
 
 def test_contours_come_back_through_strainmaps_file(results, scanned, tmp_path, forks):
@@ -149,7 +163,7 @@ def test_a_study_that_fails_keeps_its_contours_and_loses_its_curves(results, del
   assert 'withheld' in outcome.stdout
   assert _summary(folder)['curves_withheld']
   left = {path.name for path in folder.iterdir()}
-  assert not left & {'curves.csv', 'markers.csv', 'motion.csv', 'curves.png'}
+  assert not left & {'curves.csv', 'markers.csv', 'motion.csv', 'twist.csv', 'curves.png'}
   assert not list(folder.glob('*.xlsx'))
   assert {'contours.csv', 'report.html'} <= left
 
@@ -272,3 +286,5 @@ def test_predict_answers_a_mistake_with_one_sentence(forks, delineates, scanned,
 def test_uncertainty_is_a_share(results):
   values = [entry['uncertainty'] for entry in _summary(results)['slices']]
   assert all(0 <= value <= 1 and math.isfinite(value) for value in values)
+  frames = [entry['uncertainty_by_frame'] for entry in _summary(results)['slices']]
+  np.testing.assert_allclose(np.mean(frames, axis=1), values, atol=1e-4)
