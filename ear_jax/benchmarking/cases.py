@@ -1,0 +1,61 @@
+"""What is timed: a network, the size of its cines, and the numbers put into it."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import numpy as np
+
+from ear_jax.errors import UserError
+
+NETWORKS = ('unet3d', 'ear3d')
+CHANNELS = 4
+CLASSES = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+  """One network at one size.
+
+  Attributes:
+    network: 'unet3d' or 'ear3d'.
+    frames: T.   size: H and W.   batch: B, cines a step.
+    filters: channels of each level, top first.
+  """
+
+  network: str
+  frames: int
+  size: int
+  batch: int
+  filters: tuple[int, ...]
+
+  @property
+  def title(self) -> str:
+    """The case in a few words."""
+    return f'{self.network} {self.frames} x {self.size} x {self.size}, batch {self.batch}'
+
+  def inputs(self) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the same numbers for everyone: video float32 `[B, T, H, W, 4]` and mask uint8 `[B, T, H, W]`, a ring."""
+    rng = np.random.default_rng(0)
+    video = rng.standard_normal((self.batch, self.frames, self.size, self.size, CHANNELS), np.float32)
+    axis = np.arange(self.size) - self.size / 2
+    radius = np.hypot(axis[:, None], axis) / self.size
+    ring = ((radius > 0.15) & (radius < 0.25)).astype(np.uint8)
+    return video, np.broadcast_to(ring, video.shape[:-1]).copy()
+
+
+def parse_size(text: str, levels: int) -> tuple[int, int]:
+  """Returns frames and size of '50x128x128'.
+
+  Raises: UserError when it is not of that form, or a picture that `levels` levels of pooling cannot halve.
+  """
+  found = re.fullmatch(r'(\d+)x(\d+)x(\d+)', text)
+  if not found or found[2] != found[3]:
+    raise UserError(f'size {text!r} is not frames x rows x columns of a square picture, such as 16x128x128')
+  frames, size = int(found[1]), int(found[2])
+  if not frames or not size or size % 2**levels:
+    raise UserError(
+      f'size {text!r}: rows and columns must be divisible by {2**levels} ({levels} levels), and frames be 1 or more'
+    )
+  return frames, size

@@ -1,0 +1,28 @@
+"""What the figures were measured on, without saying whose machine it is."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import platform
+
+_CPUINFO = pathlib.Path('/proc/cpuinfo')
+
+
+def cores() -> tuple[int, ...]:
+  """Returns the CPU cores that this process may use."""
+  return tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, 'sched_getaffinity') else tuple(range(os.cpu_count()))
+
+
+def describe() -> dict:
+  """Returns processor, number of usable cores, memory in GB, vector extensions and system; no host, user or path."""
+  lines = _CPUINFO.read_text().splitlines() if _CPUINFO.exists() else []
+  fields = {key.strip(): value.strip() for key, _, value in (line.partition(':') for line in lines)}
+  flags = set(fields.get('flags', '').split())
+  return {
+    'processor': fields.get('model name', platform.processor() or 'unknown'),
+    'cores': len(cores()),
+    'memory_gb': round(os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1e9, 1),
+    'vectors': [name for name in ('avx2', 'avx512f', 'amx_tile') if name in flags],
+    'system': f'{platform.system()} {platform.machine()}, Python {platform.python_version()}',
+  }
