@@ -3,7 +3,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: quickstart test lint clean
+.PHONY: quickstart test lint benchmark clean
 
 quickstart: .venv/product
 	ls data/mvm_cmr/phantom_mini/*/dataset_info.json >/dev/null 2>&1 || \
@@ -22,6 +22,10 @@ lint: .venv/development
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# An hour on two cores: the quick look is `python -m benchmarks --sizes=16x128x128` in the same environment.
+benchmark: .venv-benchmark/complete
+	.venv-benchmark/bin/python -m benchmarks --sizes=16x128x128,50x128x128 --output runs/benchmark
+
 # A marker file is as new as the last complete installation; changed requirements install again.
 .venv/product: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -33,5 +37,10 @@ lint: .venv/development
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@
 
+.venv-benchmark/complete: requirements.txt benchmarks/requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv-benchmark
+	.venv-benchmark/bin/pip install --quiet --disable-pip-version-check -r requirements.txt -r benchmarks/requirements.txt
+	touch $@
+
 clean:
-	rm -rf .venv data runs
+	rm -rf .venv .venv-benchmark data runs

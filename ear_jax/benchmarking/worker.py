@@ -1,7 +1,7 @@
 """A contestant's side: a process that reads requests, one JSON object a line, and answers each with one line.
 
-`open` (devices and threads), `load` (case and weights), then any of `time`, `memory`, `logits`; ours also `save_weights`
-and `ceiling`.
+`open` (devices and threads), `load` (case and weights), then any of `time`, `memory`, `logits`; ours also
+`save_weights` and `ceiling`.
 """
 
 from __future__ import annotations
