@@ -53,6 +53,8 @@ def _call(main: Callable[[], int | None]) -> int | None:
   logging.set_verbosity(logging.INFO)
   # Orbax and grain tell of their every step at the level that our own lines use.
   logging.get_absl_handler().addFilter(_ours)
+  # pydicom logs the traceback of every decoder that it tried; the reader says in a sentence which file is broken.
+  python_logging.getLogger('pydicom').setLevel(python_logging.CRITICAL)
   return main()
 
 

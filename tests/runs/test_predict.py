@@ -14,6 +14,8 @@ import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEGLosslessSV1
 
 from ear_jax.cine import Study
 from ear_jax.formats import nifti, siemens_writer
@@ -181,6 +183,20 @@ def test_a_bad_study_is_named_and_a_good_one_done(delineates, scanned, tmp_path,
   assert 'Traceback' not in outcome.stderr
   assert 'error:' in outcome.stderr
   assert len(list((tmp_path / 'out').iterdir())) == 1
+
+
+def test_pixels_that_no_decoder_can_read_give_a_sentence(delineates, scanned, tmp_path, forks):
+  shutil.copytree(scanned, tmp_path / 'scan')
+  path = sorted((tmp_path / 'scan').iterdir())[100]
+  image = pydicom.dcmread(path)
+  image.PixelData = encapsulate([b'\xff\xd8 no picture'])
+  image.file_meta.TransferSyntaxUID = JPEGLosslessSV1
+  image.save_as(path)
+  run = ('ear_jax.predict', tmp_path / 'scan', '--checkpoint', delineates, '--output', tmp_path / 'out')
+  outcome = forks.run(*run)
+  assert outcome.sentence.endswith('1 problem; nothing was read.')
+  assert path.name in outcome.stderr
+  assert not (tmp_path / 'out').exists()
 
 
 def test_magnitude_alone_gives_contours(tmp_path, forks, config_file):
