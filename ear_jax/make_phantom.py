@@ -7,6 +7,7 @@ seed, size and subject give the same files. `--exact` leaves noise, blur and bac
 from __future__ import annotations
 
 import pathlib
+import tempfile
 
 from absl import flags
 from rich.console import Console
@@ -55,7 +56,12 @@ def make_phantom(
       progress.advance(making)
     writing = progress.add_task('writing DICOM', total=len(cines) * _SERIES * size.frames)
     made = Study(cines[0].subject, cines[0].dataset, tuple(cines))
-    return siemens_writer.write(made, output, direction=direction, progress=lambda: progress.advance(writing))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f'.{output.name}.') as unfinished:
+      folder = pathlib.Path(unfinished) / output.name
+      files = siemens_writer.write(made, folder, direction=direction, progress=lambda: progress.advance(writing))
+      folder.rename(output)  # whole or not at all: half a study would be refused later, with a fault for each file
+  return [output / path.name for path in files]
 
 
 def main() -> None:

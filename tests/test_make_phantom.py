@@ -31,6 +31,21 @@ def test_other_people_have_other_names_of_files_and_study(tmp_path):
   assert len({study.dataset for study in open_studies(tmp_path)}) == 3
 
 
+def test_an_interrupted_study_leaves_nothing(tmp_path, monkeypatch):
+  written = []
+
+  def interrupted(study, folder, **_):
+    folder.mkdir()
+    written.append((folder / 'first.dcm').write_text(''))
+    raise KeyboardInterrupt
+
+  monkeypatch.setattr('ear_jax.formats.siemens_writer.write', interrupted)
+  with pytest.raises(KeyboardInterrupt):
+    make_phantom(tmp_path / 'out', size=TINY)
+  assert written
+  assert list(tmp_path.iterdir()) == []
+
+
 def test_mistakes_of_the_user(tmp_path):
   with pytest.raises(UserError, match='--subject is 1 to 2, not 3'):
     make_phantom(tmp_path / 'out', size=TINY, subject=3)
