@@ -1,13 +1,13 @@
 """3-D convolution over (time, row, column) with a path per platform.
 
-XLA has no fast 3-D convolution on CPU (its own runs at 4 to 60 GFLOP/s) but a fast 2-D one (100 and more), so on CPU
-the kernel's time taps become channels of one 2-D convolution; on GPU cuDNN does the 3-D operation. Parameters and
+On GPU cuDNN does the 3-D operation and its gradients; on CPU, where XLA's own is slow, `taps` does. Parameters and
 values are the same. Time is padded with zeros, or cyclically: a cine is one heartbeat, whose last frame precedes its
 first.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,15 +15,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-TIME_PADDINGS = ('zero', 'cyclic')
-
-
-def pad_time(x: jax.Array, before: int, after: int, time_padding: str) -> jax.Array:
-  """Returns `[B, before + T + after, H, W, C]`, padded with zeros or with the other end of the cycle."""
-  if time_padding not in TIME_PADDINGS:
-    raise ValueError(f'time padding {time_padding!r} is not one of {TIME_PADDINGS}')
-  mode = 'wrap' if time_padding == 'cyclic' else 'constant'
-  return jnp.pad(x, ((0, 0), (before, after), (0, 0), (0, 0), (0, 0)), mode=mode)
+from ear_jax.models.taps import pad_time, taps_conv3d, taps_gradients
 
 
 def native_conv3d(x: jax.Array, kernel: jax.Array, time_padding: str) -> jax.Array:
@@ -37,26 +29,6 @@ def native_conv3d(x: jax.Array, kernel: jax.Array, time_padding: str) -> jax.Arr
     padding=((0, 0), (kernel.shape[1] // 2,) * 2, (kernel.shape[2] // 2,) * 2),
     dimension_numbers=('NDHWC', 'DHWIO', 'NDHWC'),
   )
-
-
-def taps_conv3d(x: jax.Array, kernel: jax.Array, time_padding: str) -> jax.Array:
-  """Returns the convolution as one 2-D convolution whose input channels are the kt shifted videos; see `conv3d`."""
-  kt, kh, kw, c_in, c_out = kernel.shape
-  b, t, h, w, _ = x.shape
-  if t == 1:  # a single frame meets the centre tap alone, or every tap when it is its own neighbour
-    kernel = kernel.sum(axis=0) if time_padding == 'cyclic' else kernel[kt // 2]
-  else:
-    padded = pad_time(x, kt // 2, kt // 2, time_padding)
-    x = jnp.concatenate([padded[:, k : k + t] for k in range(kt)], axis=-1)  # [B, T, H, W, kt * C]
-    kernel = kernel.transpose(1, 2, 0, 3, 4).reshape(kh, kw, kt * c_in, c_out)
-  y = jax.lax.conv_general_dilated(
-    x.reshape(b * t, h, w, -1),
-    kernel,
-    window_strides=(1, 1),
-    padding=((kh // 2,) * 2, (kw // 2,) * 2),
-    dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
-  )
-  return y.reshape(b, t, h, w, c_out)
 
 
 def matmul_conv2d(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -92,12 +64,33 @@ def conv3d(x: jax.Array, kernel: jax.Array, time_padding: str = 'zero') -> jax.A
 
   Returns: `[B, T, H, W, F]`.
   """
+  return _conv3d(x, kernel, time_padding)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _conv3d(x, kernel, time_padding):
   return jax.lax.platform_dependent(
     x,
     kernel,
-    cpu=lambda x, kernel: taps_conv3d(x, kernel, time_padding),
-    default=lambda x, kernel: native_conv3d(x, kernel, time_padding),
+    cpu=functools.partial(taps_conv3d, time_padding=time_padding),
+    default=functools.partial(native_conv3d, time_padding=time_padding),
   )
+
+
+def _forward(x, kernel, time_padding):
+  return _conv3d(x, kernel, time_padding), (x, kernel)
+
+
+def _backward(time_padding, inputs, dy):
+  def native_gradients(x, kernel, dy):
+    return jax.vjp(functools.partial(native_conv3d, time_padding=time_padding), x, kernel)[1](dy)
+
+  return jax.lax.platform_dependent(
+    *inputs, dy, cpu=functools.partial(taps_gradients, time_padding=time_padding), default=native_gradients
+  )
+
+
+_conv3d.defvjp(_forward, _backward)
 
 
 class Conv3D(nn.Module):

@@ -15,8 +15,9 @@ import jax.numpy as jnp
 from ear_jax.errors import UserError
 from ear_jax.models.attention import ChannelAttention, SpatialAttention
 from ear_jax.models.blocks import ACTIVATES, ACTIVATIONS, NORMS, ConvBlock, max_pool, upsample
-from ear_jax.models.conv import TIME_PADDINGS, Conv3D
+from ear_jax.models.conv import Conv3D
 from ear_jax.models.recurrence import DenseLSTM, TemporalBlock
+from ear_jax.models.taps import TIME_PADDINGS
 
 ATTENTIONS = ('none', 'channel', 'spatial')
 TEMPORALS = ('none', 'convlstm', 'dense_lstm')

@@ -1,12 +1,15 @@
 """Every form of the 3-D convolution gives the values and gradients of XLA's own, on a video padded by hand."""
 
+import re
+
 import jax
+import jax.export
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
 
-from ear_jax.models import conv
+from ear_jax.models import conv, taps
 
 SHAPES = {  # video [B, T, H, W, C], kernel [kt, kh, kw, C, F]; odd and unequal sizes throughout
   '3x3x3': ((2, 4, 5, 7, 2), (3, 3, 3, 2, 3)),
@@ -14,6 +17,10 @@ SHAPES = {  # video [B, T, H, W, C], kernel [kt, kh, kw, C, F]; odd and unequal 
   'one-frame': ((2, 1, 3, 5, 2), (3, 3, 3, 2, 3)),
   '1x3x3': ((1, 3, 5, 4, 2), (1, 3, 3, 2, 3)),
   '1x1x1': ((1, 3, 5, 4, 2), (1, 1, 1, 2, 3)),
+  'fewer-out': ((2, 3, 5, 4, 5), (3, 3, 3, 5, 2)),
+  'many-out': ((2, 3, 5, 4, 3), (3, 3, 3, 3, 17)),
+  '5x1x3': ((1, 4, 3, 5, 2), (5, 1, 3, 2, 3)),
+  'shorter-than-the-kernel': ((1, 2, 3, 5, 2), (7, 1, 1, 2, 3)),
 }
 
 
@@ -24,12 +31,12 @@ def draw(*shapes):
 
 def reference(x, kernel, time_padding):
   kt, kh, kw = kernel.shape[:3]
-  before, after = x[:, :0], x[:, :0]
-  if kt == 3:
-    ends = (x[:, -1:], x[:, :1])
-    before, after = ends if time_padding == 'cyclic' else (0 * ends[0], 0 * ends[1])
+  t = x.shape[1]
+  frames = np.arange(-(kt // 2), t + kt // 2)
+  inside = jnp.asarray((frames >= 0) & (frames < t), x.dtype).reshape(1, -1, 1, 1, 1)
+  padded = x[:, frames % t] * (inside if time_padding == 'zero' else 1)
   return lax.conv_general_dilated(
-    jnp.concatenate([before, x, after], axis=1),
+    padded,
     kernel,
     (1, 1, 1),
     [(0, 0), ((kh - 1) // 2,) * 2, ((kw - 1) // 2,) * 2],
@@ -57,10 +64,56 @@ def assert_same(found, expected):
 @pytest.mark.parametrize('time_padding', ['zero', 'cyclic'])
 @pytest.mark.parametrize('shapes', SHAPES.values(), ids=SHAPES.keys())
 def test_all_forms_equal_the_padded_convolution(shapes, time_padding):
-  x, kernel, cotangent = draw(*shapes, (*shapes[0][:-1], 3))
+  x, kernel, cotangent = draw(*shapes, (*shapes[0][:-1], shapes[1][-1]))
   expected = value_and_gradients(lambda x, k: reference(x, k, time_padding), x, kernel, cotangent)
-  for form in (conv.taps_conv3d, conv.native_conv3d, conv.conv3d):
+  for form in (taps.taps_conv3d, conv.native_conv3d, conv.conv3d):
     assert_same(value_and_gradients(lambda x, k, f=form: f(x, k, time_padding), x, kernel, cotangent), expected)
+
+
+@pytest.mark.parametrize('block_bytes', [1, 2000, 2**30], ids=['row-by-row', 'some-rows', 'whole-frames'])
+def test_the_kernel_gradient_does_not_depend_on_the_blocks(monkeypatch, block_bytes):
+  x, kernel, cotangent = draw((2, 3, 7, 5, 3), (3, 3, 3, 3, 4), (2, 3, 7, 5, 4))
+  expected = value_and_gradients(lambda x, k: reference(x, k, 'cyclic'), x, kernel, cotangent)[2]
+  monkeypatch.setattr(taps, 'BLOCK_BYTES', block_bytes)
+  assert_same([taps.kernel_gradient(x, cotangent, (3, 3, 3), 'cyclic')], [expected])
+
+
+def test_gradients_pass_through_vmap_scan_and_remat():
+  xs, kernel, cotangents = draw((3, 2, 4, 5, 3, 2), (3, 3, 3, 2, 3), (3, 2, 4, 5, 3, 3))
+
+  def loss(kernel, x, cotangent, function):
+    return jnp.vdot(function(x, kernel, 'cyclic'), cotangent)
+
+  def gradient(function):
+    return jax.grad(lambda kernel, x, dy: loss(kernel, x, dy, function), (0, 1))
+
+  expected = [gradient(reference)(kernel, x, dy) for x, dy in zip(xs, cotangents, strict=True)]
+  expected = [jnp.stack([e[i] for e in expected]) for i in (0, 1)]
+  remat = jax.checkpoint(conv.conv3d, static_argnums=2)
+  for function in (conv.conv3d, remat):
+    assert_same(jax.vmap(gradient(function), (None, 0, 0))(kernel, xs, cotangents), expected)
+    step = lambda _, pair, f=function: (None, gradient(f)(kernel, *pair))  # noqa: E731
+    assert_same(jax.lax.scan(step, None, (xs, cotangents))[1], expected)
+
+
+def test_the_derivative_rule_can_itself_be_differentiated_in_reverse():
+  x, kernel = draw(*SHAPES['3x3x3'])
+
+  def curvature(function):
+    inner = jax.grad(lambda kernel: jnp.sum(function(x, kernel, 'zero') ** 3))
+    return jax.grad(lambda kernel: jnp.sum(inner(kernel) ** 2))(kernel)
+
+  assert_same([curvature(conv.conv3d)], [curvature(reference)])
+
+
+def test_half_precision_gradients_keep_their_types_and_sum_in_single_precision():
+  x, kernel, cotangent = draw((1, 5, 16, 16, 4), (3, 3, 3, 4, 8), (1, 5, 16, 16, 8))
+  expected = value_and_gradients(lambda x, k: reference(x, k, 'zero'), x, kernel, cotangent)
+  half = [jnp.asarray(a, jnp.bfloat16) for a in (x, kernel, cotangent)]
+  for found, wanted in zip(value_and_gradients(conv.conv3d, *half), expected, strict=True):
+    assert found.dtype == jnp.bfloat16
+    error = jnp.abs(found.astype(jnp.float32) - wanted)
+    assert float(error.max() / jnp.abs(wanted).max()) < 0.01  # the rounding of bfloat16 is 0.004
 
 
 def test_a_hand_value_tells_the_order_of_the_frames():
@@ -85,14 +138,32 @@ def test_an_unknown_time_padding_is_refused():
     conv.conv3d(x, kernel, 'mirror')
 
 
-@pytest.mark.parametrize(('platform', 'spatial_axes'), [('cpu', 2), ('cuda', 3)])
-def test_the_form_follows_the_platform(platform, spatial_axes):
+def convolutions(function, platform, *args):
+  """How many spatial axes each convolution of the program for a platform has."""
+  text = jax.jit(function).trace(*args).lower(lowering_platforms=(platform,)).as_text()
+  inputs = [
+    re.search(r'dim_numbers = \[([^]]*)\]', line) for line in text.splitlines() if 'stablehlo.convolution' in line
+  ]
+  return [len(found.group(1).split(',')) - 2 for found in inputs]
+
+
+@pytest.mark.parametrize(('platform', 'value', 'gradients'), [('cpu', [2], [2]), ('cuda', [3], [3, 3])])
+def test_the_form_follows_the_platform(platform, value, gradients):
+  x, kernel, cotangent = draw(*SHAPES['3x3x3'], (2, 4, 5, 7, 3))
+  assert convolutions(conv.conv3d, platform, x, kernel) == value
+
+  def pull(x, kernel, cotangent):
+    return jax.vjp(conv.conv3d, x, kernel)[1](cotangent)
+
+  assert convolutions(pull, platform, x, kernel, cotangent) == gradients
+
+
+def test_one_export_serves_both_platforms():
   x, kernel = draw(*SHAPES['3x3x3'])
-  text = jax.jit(conv.conv3d).trace(x, kernel).lower(lowering_platforms=(platform,)).as_text()
-  inputs = {2: '[b, 0, 1, f]', 3: '[b, 0, 1, 2, f]'}
-  convolutions = [line for line in text.splitlines() if 'stablehlo.convolution' in line]
-  assert len(convolutions) == 1
-  assert inputs[spatial_axes] in convolutions[0]
+  b, t = jax.export.symbolic_shape('b, t')
+  videos = jax.ShapeDtypeStruct((b, t, *x.shape[2:]), x.dtype)
+  exported = jax.export.export(jax.jit(conv.conv3d), platforms=('cpu', 'cuda'))(videos, kernel)
+  np.testing.assert_allclose(exported.call(x, kernel), conv.conv3d(x, kernel), atol=1e-6)
 
 
 @pytest.mark.parametrize('form', [conv.matmul_conv2d, conv.conv2d_in_scan])
