@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging as python_logging
 import os
 import sys
+import warnings
 from collections.abc import Callable
 
 import jax
@@ -14,12 +15,12 @@ from ear_jax.errors import UserError
 
 # Shared, or the modules of two commands could not be imported into one process.
 WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of a run: training fills it or resumes it, evaluation reads it.')
-OUTPUT = flags.DEFINE_string('output', None, 'Folder to write.')
+OUTPUT = flags.DEFINE_string('output', None, 'Folder to write; export: file to write, .zip.')
 CHECKPOINT = flags.DEFINE_string(
   'checkpoint',
   None,
-  "evaluate: 'best' by validation Dice (default), 'latest', or a step; predict: working directory of a training run, "
-  'or several with commas between them, to be averaged.',
+  "evaluate: 'best' by validation Dice (default), 'latest', or a step; export: working directory of a training run; "
+  'predict: the same or an exported .zip, or several with commas between them, to be averaged.',
 )
 ARGUMENTS: list[str] = []  # what stands on the command line beside flags
 
@@ -53,8 +54,10 @@ def _call(main: Callable[[], int | None]) -> int | None:
   logging.set_verbosity(logging.INFO)
   # Orbax and grain tell of their every step at the level that our own lines use.
   logging.get_absl_handler().addFilter(_ours)
-  # pydicom logs the traceback of every decoder that it tried; the reader says in a sentence which file is broken.
+  # pydicom logs the traceback of every decoder that it tried, and warns of odd values by quoting them, which may be a
+  # patient's; the reader says in a sentence which file is broken.
   python_logging.getLogger('pydicom').setLevel(python_logging.CRITICAL)
+  warnings.filterwarnings('ignore', module='pydicom')
   return main()
 
 

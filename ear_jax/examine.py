@@ -91,8 +91,8 @@ def examine(
     motion = _motion(cine, wall, septum, settings)
     other = None if beside is None else _motion(cine, beside, septum, settings)
     checks = checks_of_study.check_slice(cine, motion, uncertainty)
-  status = 'pass' if septum.certain else 'warn'
-  checks.append(Check('septal reference', cine.slice_id, status, septum.origin))
+  if cine.venc is not None:
+    checks.append(Check('septal reference', cine.slice_id, 'pass' if septum.certain else 'warn', septum.origin))
   with clock.measure('draw'):
     page = page_slice(cine, motion, other, uncertainty)
   return Examined(

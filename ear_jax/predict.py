@@ -90,20 +90,21 @@ def predict(
   checks = checks_of_study.check_study([(s.page.label, s.frames, s.frame_interval) for s in slices], notes)
   checks += [check for one in slices for check in one.checks]
   withheld = worst(checks) == 'fail' and not force
+  moving = any(one.page.sheets.venc is not None for one in slices)
   with clock.measure('write'):
-    _write(output, name, slices, checks, members, withheld)
+    _write(output, name, slices, checks, members, curves=moving and not withheld)
   summary = _summary(name, slices, checks, members, withheld)
   summary['cost'] = clock.table()
   write_text(output / 'summary.json', json.dumps(summary, indent=2))
   return summary
 
 
-def _write(output, name, slices: Sequence[Examined], checks, members, withheld):
+def _write(output, name, slices: Sequence[Examined], checks, members, *, curves):
   results = [one.result for one in slices]
-  if withheld:
+  if not curves:
     results = [dataclasses.replace(one, motion=withhold(one.motion)) for one in results]
-  write_results(output, name, results, curves=not withheld)
-  if not withheld:
+  write_results(output, name, results, curves=curves)
+  if curves:
     pairs = [(one.motion, examined.reference) for one, examined in zip(results, slices, strict=True)]
     figures.save(curves_figure.figure(pairs, title=name), output / 'curves.png')
   else:
@@ -115,7 +116,7 @@ def _write(output, name, slices: Sequence[Examined], checks, members, withheld):
     checks=checks,
     settings=_plain(results[0].motion.settings),
     versions=_versions(members),
-    withheld=withheld,
+    withheld=not curves,
   )
 
 
@@ -215,13 +216,16 @@ def _open(path: pathlib.Path) -> list[Opened]:
 def _say(summary: dict, folder: pathlib.Path) -> None:
   console = Console()
   console.print(f'{summary["study"]}: {len(summary["slices"])} slices, quality {summary["verdict"]}', style='bold')
+  places: dict[tuple[str, str, str], list[str]] = {}
   for check in summary['checks']:
     if check['status'] != 'pass':
-      place = f'{check["slice_id"]}, ' if check['slice_id'] else ''
-      console.print(f'  {check["status"]}: {place}{check["name"]}: {check["reason"]}', markup=False)
+      places.setdefault((check['status'], check['name'], check['reason']), []).append(check['slice_id'])
+  for (status, name, reason), slices in places.items():
+    where = f' ({", ".join(slices)})' if any(slices) else ''
+    console.print(f'  {status}: {name}{where}: {reason}', markup=False, soft_wrap=True)
   if summary['curves_withheld']:
     console.print('  velocity curves are withheld; --force gives them all the same')
-  console.print(f'  {folder / "report.html"}', markup=False)
+  console.print(f'  {folder / "report.html"}', markup=False, soft_wrap=True)
 
 
 if __name__ == '__main__':

@@ -45,7 +45,7 @@ def check_slice(
   """Returns the checks of one slice.
 
   Args:
-    cine: with velocities, or magnitude only (then there is nothing to measure, which fails).
+    cine: with velocities, or magnitude only.
     motion: its analysis; None when there is none.
     uncertainty: `[T]` expected 1 - Dice by the network; None when contours were given.
     limits: when to warn and to fail.
@@ -67,12 +67,14 @@ def check_slice(
   if uncertainty is not None:
     value = float(np.mean(uncertainty))
     grade('network certainty', value, limits.uncertainty, f'expected error of Dice {value:.2f} by its own probability')
-  if motion is None or cine.venc is None:
-    reason = 'magnitude only: there is no velocity to analyse' if cine.venc is None else 'no contours, so no curves'
-    check('velocities', 'fail', reason)
+  if motion is None:
+    check('contours', 'fail', 'there are none')
     return found
   _check_contours(motion, limits, check, grade)
-  _check_velocity(cine, motion, limits, grade)
+  if cine.venc is None:
+    check('velocities', 'warn', 'magnitude only: there is no velocity to analyse')
+  else:
+    _check_velocity(cine, motion, limits, grade)
   return found
 
 

@@ -115,8 +115,8 @@ def write_page(
     checks: what the quality gate found.
     settings: conventions and switches, name to value.
     versions: of this software, of what it stands on, and of the checkpoint; name to value.
-    withheld: the gate failed and nothing overrode it: pictures and contours are shown, and no velocity curve, marker
-      or map is in the file.
+    withheld: pictures and contours are shown, and no velocity curve, marker or map is in the file: the gate failed and
+      nothing overrode it, or (when it did not fail) the study holds magnitude only.
   """
   analysed = [] if withheld else [m for s in slices for m in (s.motion, s.reference) if m is not None]
   study = {

@@ -207,10 +207,11 @@ def test_magnitude_alone_gives_contours(tmp_path, forks, config_file):
   cine = cine.replace(video=cine.video[..., :1], venc=None, mask=np.zeros_like(cine.mask), annotated=cine.annotated & 0)
   nifti.write(cine, tmp_path / 'grey')
   outcome = forks.run('ear_jax.predict', tmp_path / 'grey', '--checkpoint', workdir, '--output', tmp_path / 'out')
-  assert outcome.status == 3, outcome.stderr
+  assert outcome.status in (0, 3), outcome.stderr  # 3: a network of two steps delineates nothing
   (folder,) = (tmp_path / 'out').iterdir()
   assert 'magnitude only' in json.dumps(_summary(folder)['checks'])
   assert _masks(folder)
+  assert not (folder / 'curves.csv').exists()
 
 
 def _plant(folder: pathlib.Path) -> None:
