@@ -18,11 +18,19 @@ BLOCK_BYTES = 2**18  # of the float32 copies in one product: half of a core's se
 
 
 def pad_time(x: jax.Array, before: int, after: int, time_padding: str) -> jax.Array:
-  """Returns `[B, before + T + after, H, W, C]`, padded with zeros or with the other end of the cycle."""
+  """Returns `[B, before + T + after, H, W, C]`, padded with zeros or with the other end of the cycle.
+
+  Raises: ValueError for another `time_padding`, or for more frames of cyclic padding than the cycle has.
+  """
   if time_padding not in TIME_PADDINGS:
     raise ValueError(f'time padding {time_padding!r} is not one of {TIME_PADDINGS}')
-  mode = 'wrap' if time_padding == 'cyclic' else 'constant'
-  return jnp.pad(x, ((0, 0), (before, after), (0, 0), (0, 0), (0, 0)), mode=mode)
+  if time_padding == 'zero':
+    return jnp.pad(x, ((0, 0), (before, after), (0, 0), (0, 0), (0, 0)))
+  # Not by jnp.pad, which cannot wrap a number of frames that is a symbol, as in an exported network.
+  t = x.shape[1]
+  if isinstance(t, int) and max(before, after) > t:
+    raise ValueError(f'{t} frames cannot be padded cyclically with {before} before and {after} after')
+  return jnp.concatenate([x[:, t - before :], x, x[:, :after]], axis=1)
 
 
 def taps_conv3d(x: jax.Array, kernel: jax.Array, time_padding: str) -> jax.Array:
