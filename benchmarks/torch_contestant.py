@@ -16,20 +16,26 @@ class Torch:
   def __init__(self, threads: int, variant: str):
     torch.set_num_threads(threads)
     self._variants = variant.split('+')
-    self._layout = torch.contiguous_format if 'contiguous' in self._variants else torch.channels_last_3d
+    last = {4: torch.channels_last, 5: torch.channels_last_3d}  # by number of axes
+    self._layouts = {} if 'contiguous' in self._variants else last
     self.versions = {'torch': torch.__version__}
 
   def load(self, case: Case, path: str) -> int:
     """See `worker.Implementation`."""
     network = torch_network.UNet3D(CHANNELS, CLASSES, case.filters, ear=case.network == 'ear3d')
     _copy(weights.read(path), network)
-    self._network = network.to(memory_format=self._layout)
+    self._network = network
+    for parameter in network.parameters():  # `network.to` knows one number of axes only
+      parameter.data = self._laid_out(parameter.data)
     self._optimizer = torch.optim.Adam(self._network.parameters(), lr=1e-3)
     self._run = torch.compile(self._network) if 'compile' in self._variants else self._network
     video, mask = map(torch.from_numpy, case.inputs())
-    self._video = video.movedim(-1, 1).contiguous(memory_format=self._layout)
+    self._video = self._laid_out(video.movedim(-1, 1))
     self._mask = mask.long()
     return sum(p.numel() for p in self._network.parameters())
+
+  def _laid_out(self, x: torch.Tensor) -> torch.Tensor:
+    return x.contiguous(memory_format=self._layouts.get(x.ndim, torch.contiguous_format))
 
   def forward(self) -> None:
     """See `worker.Implementation`."""
