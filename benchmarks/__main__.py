@@ -67,7 +67,7 @@ def main() -> None:
   result = {'cases': []}
   if output and (output / 'benchmark.json').exists():
     result = json.loads((output / 'benchmark.json').read_text())
-  result['machine'] = machine.describe() | {'matmul_gflops': benchmark.ceilings()}
+  result['machine'] = machine.describe() | {'load': benchmark.warn_if_busy(), 'matmul_gflops': benchmark.ceilings()}
   for number, case in enumerate(cases, start=1):
     logging.info('case %d of %d: %s', number, len(cases), case.title)
     result['cases'] = merge(result['cases'], compete(case, _CONTESTANTS.value, benchmark.ROUNDS.value))

@@ -59,6 +59,14 @@ def entries(name: str, frames: int, size: int, filters: tuple[int, ...]) -> list
   ]
 
 
+def warn_if_busy() -> float:
+  """Returns the load of other programs before anything is timed, and warns where it would spoil the times."""
+  load = machine.others()
+  if load > 0.3:
+    logging.warning('other programs keep %.1f cores busy: times will be longer, and ratios less certain', load)
+  return load
+
+
 def ceilings() -> dict[str, float]:
   """Returns the GFLOP/s of a large float32 matrix product by the number of cores it may use."""
   found = {}
@@ -87,7 +95,7 @@ def record(case: Case, found: dict) -> dict:
 def measure() -> dict:
   """Returns all figures that the flags ask for, as plain types; each entry is a case with one contestant."""
   wanted = [entries(*what) for what in sizes()]
-  result = {'machine': machine.describe(), 'cases': []}
+  result = {'machine': machine.describe() | {'load': warn_if_busy()}, 'cases': []}
   config = _CONFIG.value
   if config is not None:
     logging.info('training batches of %s', config.data.name)

@@ -101,7 +101,8 @@ def hold(
   """Returns the figures of some entries, measured in turn.
 
   Per entry: `versions`, `parameters`, `first_call` (seconds), `peak_memory` (MB) and `seconds` (a list, one median of
-  a turn's calls for each round) for each pass, and `losses` of its first and third step.
+  a turn's calls for each round) and `busy` (cores at work, on average) for each pass, and `losses` of its first and
+  third step.
 
   Args:
     entries: contestants; their names differ.
@@ -130,6 +131,7 @@ def _prepare(worker, weights, check, report) -> dict:
     'first_call': {},
     'peak_memory': {},
     'seconds': {which: [] for which in PASSES},
+    'busy': {which: [] for which in PASSES},
     'losses': [],
   }
   for which in PASSES:
@@ -147,4 +149,6 @@ def _turn(worker: Worker, which: str, found: dict) -> None:
   past = found['seconds'][which]
   calls = max(1, round(_SHORTEST / past[-1])) if past else 1
   time.sleep(_SETTLE)
-  past.append(statistics.median(worker.ask('time', which=which, calls=calls)['seconds']))
+  reply = worker.ask('time', which=which, calls=calls)
+  past.append(statistics.median(reply['seconds']))
+  found['busy'][which].append(reply['busy'])

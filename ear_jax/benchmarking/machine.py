@@ -14,6 +14,11 @@ def cores() -> tuple[int, ...]:
   return tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, 'sched_getaffinity') else tuple(range(os.cpu_count()))
 
 
+def others() -> float:
+  """Returns how many cores other programs kept busy over the last minute, where the system tells; else 0."""
+  return os.getloadavg()[0] if hasattr(os, 'getloadavg') else 0.0
+
+
 def describe() -> dict:
   """Returns processor, number of usable cores, memory in GB, vector extensions and system; no host, user or path."""
   lines = _CPUINFO.read_text().splitlines() if _CPUINFO.exists() else []

@@ -81,11 +81,12 @@ class _Contestant:
 
   def time(self, which: str, calls: int) -> dict:
     call, seconds, losses = getattr(self._it, which), [], []
+    work = time.process_time()
     for _ in range(calls):
       start = time.perf_counter()
       losses.append(call())
       seconds.append(time.perf_counter() - start)
-    return {'seconds': seconds, 'losses': losses}
+    return {'seconds': seconds, 'losses': losses, 'busy': (time.process_time() - work) / sum(seconds)}
 
   def memory(self, which: str) -> dict:
     """The most memory in MB during one call, above that of the process before it loaded the case."""
