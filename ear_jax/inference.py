@@ -7,7 +7,7 @@ back into the whole slice, so that scores are of whole slices.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import flax.linen as nn
 import jax
@@ -24,22 +24,27 @@ from ear_jax.training.parallel import Placement
 _THRESHOLD = 0.5  # of the myocardium's probability; for two classes the same as argmax
 
 
+def myocardium(model: nn.Module) -> Callable[[dict, jax.Array], jax.Array]:
+  """Returns `apply(variables, video)`: normalised `[B, T, S, S, C]` to the probability of myocardium `[B, T, S, S]`."""
+
+  def apply(variables, video):
+    return nn.softmax(model.apply(variables, video))[..., 1]
+
+  return apply
+
+
 class Predictor:
   """Segments cines with given variables; compiles once for each number of frames.
 
   Args:
-    model: network, `[B, T, S, S, C]` to logits `[B, T, S, S, K]`.
+    network: a module, `[B, T, S, S, C]` to logits `[B, T, S, S, K]`, or a function as `myocardium` returns it.
     config: whole configuration (`data` and `eval` are read).
     placement: devices to run on.
   """
 
-  def __init__(self, model: nn.Module, config: ConfigDict, placement: Placement):
+  def __init__(self, network: nn.Module | Callable, config: ConfigDict, placement: Placement):
     self._config, self._placement = config, placement
-
-    def probability(variables, video):
-      return nn.softmax(model.apply(variables, video))[..., 1]
-
-    self._apply = placement.pmap_apply(probability)
+    self._apply = placement.pmap_apply(myocardium(network) if isinstance(network, nn.Module) else network)
 
   def __call__(self, variables: dict, cines: Iterable[Cine]) -> Iterator[tuple[Cine, np.ndarray]]:
     """Yields each cine with its myocardial probability, float32 `[T, H, W]`, in order.

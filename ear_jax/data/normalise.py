@@ -7,6 +7,12 @@ import numpy as np
 from ear_jax.errors import UserError
 
 PERCENTILES = (1.0, 99.0)
+FORMULAS = {  # in words, for those who bring pictures to an exported network
+  'robust': 'magnitude: (m - median) / ((p99 - p1) / 2), with median and percentiles over every second row and column '
+  'of the whole cine, before the window is cut; velocities in the plane: v / max(venc along column, venc along row); '
+  'velocity through the plane: v / venc',
+  'joint': '(x - mean) / SD, over all pixels, frames and channels of the whole cine, before the window is cut',
+}
 
 
 def normalise(video: np.ndarray, venc: tuple[float, float, float] | None, method: str = 'robust') -> np.ndarray:

@@ -1,0 +1,105 @@
+"""Writes a trained network as one file: `python -m ear_jax.export --checkpoint runs/ear3d --output ear3d.zip`.
+
+The best checkpoint of the run, weights inside, for any number of cines and frames, on CPU and CUDA; it runs without
+our code (`docs/export.md`), and `ear_jax.predict` takes it in place of the run. It names no path, host or person.
+"""
+
+from __future__ import annotations
+
+import pathlib
+
+import jax
+from absl import flags, logging
+from ml_collections import ConfigDict
+
+from ear_jax import cli
+from ear_jax.cine import ALONG_COLUMN, ALONG_ROW, MAGNITUDE, THROUGH_PLANE
+from ear_jax.data.normalise import FORMULAS
+from ear_jax.errors import UserError
+from ear_jax.exported import FORMAT, PLATFORMS, serialise, write_network
+from ear_jax.inference import myocardium
+from ear_jax.models import build_model
+from ear_jax.trained import load_manifest, load_run, restore_state
+from ear_jax.training.parallel import Placement
+from ear_jax.training.writers import read_metrics
+
+for _name in ('checkpoint', 'output'):
+  flags.declare_key_flag(_name)
+_CHANNELS = {
+  MAGNITUDE: 'magnitude',
+  ALONG_COLUMN: 'velocity along increasing column',
+  ALONG_ROW: 'velocity along increasing row',
+  THROUGH_PLANE: 'velocity through the plane, positive towards the apex',
+}
+_WARNING = 'Not a medical device. Trained weights may be bound by the terms of the data that they were trained on.'
+
+
+def export(workdir: pathlib.Path, output: pathlib.Path) -> dict:
+  """Writes the best network of a run to `output` and returns its description, what `network.json` holds.
+
+  Raises: UserError when there is no run, no checkpoint, or a run too old to say what pictures it was trained on.
+  """
+  config, _ = load_run(workdir)
+  manifest = load_manifest(workdir)
+  state = restore_state(config, workdir, 'best', Placement(jax.local_devices()[:1]))
+  description = describe(config, manifest, int(state.step), _validation_dice(workdir, int(state.step)))
+  function = serialise(myocardium(build_model(config.model)), state.variables, config.data.crop, config.data.channels)
+  write_network(output, function, description)
+  return description
+
+
+def describe(config: ConfigDict, manifest: dict, step: int, validation_dice: float | None) -> dict:
+  """Returns what the file says about its network, as plain types."""
+  size, channels = config.data.crop, config.data.channels
+  return {
+    'format': FORMAT,
+    'input': {
+      'axes': 'batch, frame, row, column, channel',
+      'shape': ['B', 'T', size, size, channels],
+      'dtype': 'float32',
+      'channels': [_CHANNELS[channel] for channel in range(channels)],
+      'window': 'centre of the picture; beyond the picture its border pixels are repeated',
+    },
+    'output': {
+      'axes': 'batch, frame, row, column',
+      'shape': ['B', 'T', size, size],
+      'dtype': 'float32',
+      'meaning': 'probability of left-ventricular myocardium; the mask is where it exceeds 0.5',
+    },
+    'normalisation': {'method': config.data.normalise, 'formula': FORMULAS[config.data.normalise]},
+    'training_picture': manifest['training_picture'] | {'units': 'frames a cycle, mm along row and column, pixels'},
+    'network': {
+      'name': config.model.name,
+      'model': config.model.to_dict(),
+      'parameters': manifest['parameters'],
+      'step': step,
+      'validation_dice': validation_dice,
+      'trained_on': config.data.name,
+      **{key: manifest[key] for key in ('config_hash', 'data_hash', 'split_hash')},
+    },
+    'platforms': list(PLATFORMS),
+    'versions': {'ear_jax': manifest['ear_jax'], 'jax': jax.__version__, 'trained_with': manifest['packages']},
+    'licence': 'Apache-2.0 for the software that made this file',
+    'warning': _WARNING,
+  }
+
+
+def _validation_dice(workdir: pathlib.Path, step: int) -> float | None:
+  scores = [m['validation_dice'] for m in read_metrics(workdir) if m['step'] == step and 'validation_dice' in m]
+  return scores[-1] if scores else None
+
+
+def main() -> None:
+  """Reads the flags, exports and says what was written."""
+  if not cli.CHECKPOINT.value or not cli.OUTPUT.value:
+    raise UserError('give --checkpoint (working directory of a training run) and --output (a file, .zip)')
+  workdir, output = (pathlib.Path(flag.value).expanduser() for flag in (cli.CHECKPOINT, cli.OUTPUT))
+  if output.suffix != '.zip':
+    raise UserError(f'--output={output}: an exported network is a file that ends in .zip')
+  description = export(workdir, output)
+  network, size = description['network'], output.stat().st_size / 1e6
+  logging.info('%s: %s, step %d, %.1f MB', output, network['name'], network['step'], size)
+
+
+if __name__ == '__main__':
+  cli.run(main)

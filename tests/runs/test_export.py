@@ -1,0 +1,172 @@
+"""A run as one file: the same numbers without our code, the same bytes again, and predictions from it."""
+
+import json
+import pathlib
+import re
+import socket
+import subprocess
+import sys
+import zipfile
+
+import jax
+import numpy as np
+import pytest
+
+from configs import base
+from ear_jax import exported
+from ear_jax.data.normalise import normalise
+from ear_jax.data.window import central_window
+from ear_jax.delineate import delineate
+from ear_jax.errors import UserError
+from ear_jax.export import export
+from ear_jax.inference import myocardium
+from ear_jax.models import build_model
+from ear_jax.trained import load_member, load_run, restore_state
+from ear_jax.training.parallel import Placement
+from ear_jax.training.writers import read_metrics
+
+pytestmark = pytest.mark.multiprocess
+
+ROOT = pathlib.Path(__file__).parents[2]
+_ROUNDING = 5e-6  # weights that are constants are fused otherwise; 1.1e-6 was seen
+_WITHOUT_OURS = """
+import sys
+sys.modules['ear_jax'] = sys.modules['flax'] = None  # importing either raises ImportError
+{reader}
+data = np.load(sys.argv[2])
+probability, description = load(sys.argv[1])
+window = central_window(normalise(data['video'], data['venc']), description['input']['shape'][2])
+np.savez(sys.argv[3], probability=probability(window[None])[0], window=window)
+assert np.array_equal(segment(sys.argv[1], data['video'], data['venc']), probability(window[None])[0] > 0.5)
+"""
+
+
+@pytest.fixture(scope='module')
+def file(trained, forks, tmp_path_factory) -> pathlib.Path:
+  """The toy run, exported by the command line."""
+  path = tmp_path_factory.mktemp('exported') / 'toy.zip'
+  outcome = forks.run('ear_jax.export', '--checkpoint', trained, '--output', path)
+  assert outcome.status == 0, outcome.stderr
+  return path
+
+
+@pytest.fixture(scope='module')
+def network(trained):
+  """The toy run's network `[B, T, S, S, C]` to probability, as the predictor calls it."""
+  config, _ = load_run(trained)
+  state = restore_state(config, trained, 'best', Placement(jax.local_devices()[:1]))
+  apply = jax.jit(myocardium(build_model(config.model)))
+  return lambda video: np.asarray(apply(state.variables, video))
+
+
+def _videos(seed, *shape):
+  return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+@pytest.mark.parametrize(('b', 't'), [(1, 1), (1, 3), (3, 2), (2, 7)])
+def test_the_file_computes_what_the_network_of_the_run_does(file, network, b, t):
+  video = _videos(b, b, t, 32, 32, 4)
+  found = np.asarray(exported.read_network(file).probability(video))
+  assert np.ptp(found) > 0.01, 'a constant equals nothing'
+  np.testing.assert_allclose(found, network(video), rtol=0, atol=_ROUNDING)
+
+
+def test_it_runs_by_the_reader_in_the_docs_without_our_package(file, network, data, tmp_path):
+  cine = data.cine(0)
+  (reader,) = re.findall(r'```python\n(.*?)```', (ROOT / 'docs/export.md').read_text(), re.DOTALL)
+  assert len(reader.splitlines()) <= 45
+  np.savez(tmp_path / 'cine.npz', video=cine.video, venc=cine.venc)
+  program = [sys.executable, '-c', _WITHOUT_OURS.format(reader=reader)]
+  subprocess.run([*program, file, tmp_path / 'cine.npz', tmp_path / 'out.npz'], check=True, cwd=tmp_path)
+  out = np.load(tmp_path / 'out.npz')
+  window = central_window(normalise(cine.video, cine.venc), 32, edge=True)
+  np.testing.assert_allclose(out['window'], window, atol=1e-5)
+  np.testing.assert_allclose(out['probability'], network(window[None])[0], atol=1e-5)
+
+
+def test_it_is_made_for_cpu_and_cuda_and_for_the_convolution_of_each(file):
+  with zipfile.ZipFile(file) as archive:
+    function = jax.export.deserialize(bytearray(archive.read('network.jaxexport')))
+  assert function.platforms == ('cpu', 'cuda')
+  text = function.mlir_module()
+  assert 'dim_numbers = [b, 0, 1, 2, f]' in text, 'the 3-D convolution of GPUs is missing'
+  assert 'dim_numbers = [b, 0, 1, f]' in text, 'the 2-D convolution of CPUs is missing'
+
+
+def test_another_shape_is_refused_with_both_shapes(file):
+  probability = exported.read_network(file).probability
+  for shape in ((1, 3, 32, 32, 1), (1, 3, 16, 32, 4), (3, 32, 32, 4)):
+    with pytest.raises(ValueError, match=r'expected \(b, t, 32, 32, 4\) and called with') as fault:
+      probability(np.zeros(shape, np.float32))
+    assert str(shape) in str(fault.value)
+
+
+def test_the_same_run_gives_the_same_bytes_and_they_name_nobody(file, trained, tmp_path):
+  export(trained, tmp_path / 'again.zip')
+  assert (tmp_path / 'again.zip').read_bytes() == file.read_bytes()
+  with zipfile.ZipFile(file) as archive:
+    assert archive.namelist() == ['network.jaxexport', 'network.json']
+    content = b''.join(archive.read(name) for name in archive.namelist())
+  config, _ = load_run(trained)
+  for secret in (str(ROOT), str(trained), config.data.dir, str(pathlib.Path.home()), socket.gethostname(), '.py'):
+    assert secret.encode() not in content
+
+
+def test_the_description_says_what_it_is_and_expects(file, trained):
+  with zipfile.ZipFile(file) as archive:
+    about = json.loads(archive.read('network.json'))
+  manifest = json.loads((trained / 'manifest.json').read_text())
+  assert about['input']['shape'] == ['B', 'T', 32, 32, 4]
+  assert about['input']['channels'][1] == 'velocity along increasing column'
+  assert about['normalisation']['method'] == 'robust'
+  assert about['training_picture']['frames'] == 3
+  assert about['training_picture']['spacing'] == [3.6, 3.6]
+  assert about['network']['parameters'] == manifest['parameters']
+  assert about['network']['config_hash'] == manifest['config_hash']
+  scores = {m['step']: m['validation_dice'] for m in read_metrics(trained) if 'validation_dice' in m}
+  assert about['network']['validation_dice'] == max(scores.values()) == scores[about['network']['step']]
+  assert 'Not a medical device' in about['warning']
+
+
+def test_prediction_takes_the_file_in_place_of_the_run(file, trained, data):
+  placement = Placement(jax.local_devices())
+  for tta in (False, True):
+    run, own = (load_member(path, placement, tta=tta) for path in (trained, file))
+    assert (own.frames, own.spacing, own.size, own.name) == (run.frames, run.spacing, run.size, run.name)
+    cine = data.cine(1)
+    expected, found = (delineate(cine, [member]).probability for member in (run, own))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=_ROUNDING)
+
+
+@pytest.mark.parametrize(
+  'fields',
+  [
+    {'name': 'unet3d_attention', 'time_padding': 'cyclic', 'attention': 'spatial'},
+    {'temporal_sites': ('bottleneck', 'encoder', 'decoder'), 'bidirectional': True, 'cyclic_recurrence': True},
+    {'temporal': 'dense_lstm', 'norm': 'batch', 'activate': 'last'},
+    {'dtype': 'bfloat16', 'time_padding': 'cyclic'},
+  ],
+  ids=['spatial', 'recurrent', 'released', 'bfloat16'],
+)
+def test_every_kind_of_network_can_be_exported(fields):
+  config = base.get_config()
+  config.model.filters = (4, 8)
+  config.model.update(fields)
+  model = build_model(config.model)
+  variables = jax.jit(model.init)(jax.random.key(0), _videos(0, 1, 2, 16, 16, 4))
+  function = jax.export.deserialize(bytearray(exported.serialise(myocardium(model), variables, 16, 4)))
+  video = _videos(1, 2, 3, 16, 16, 4)
+  atol = _ROUNDING if config.model.dtype == 'float32' else 5e-2  # 8 bits, rounded at other places by another fusion
+  np.testing.assert_allclose(function.call(video), jax.jit(myocardium(model))(variables, video), rtol=0, atol=atol)
+
+
+def test_mistakes_are_answered_with_sentences(forks, trained, file, tmp_path):
+  export_ = ('ear_jax.export', '--checkpoint', trained)
+  assert '--output' in forks.run(*export_).sentence
+  assert '.zip' in forks.run(*export_, '--output', tmp_path / 'folder').sentence
+  assert 'no training run' in forks.run('ear_jax.export', '--checkpoint=/nowhere', '--output=x.zip').sentence
+  damaged = tmp_path / 'damaged.zip'
+  damaged.write_bytes(file.read_bytes()[:-100])
+  for path, words in ((tmp_path / 'none.zip', 'no network file'), (damaged, 'not a whole network file')):
+    with pytest.raises(UserError, match=words):
+      exported.read_network(path)
