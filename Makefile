@@ -22,7 +22,7 @@ lint: .venv/development
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# An hour on two cores: the quick look is `python -m benchmarks --sizes=16x128x128` in the same environment.
+# Wants a machine that does nothing else; docs/performance.md has a quicker look.
 benchmark: .venv-benchmark/complete
 	.venv-benchmark/bin/python -m benchmarks --sizes=16x128x128,50x128x128 --output runs/benchmark
 
