@@ -15,18 +15,20 @@ from ml_collections import ConfigDict, config_flags
 
 from ear_jax import cli
 from ear_jax.analysis.aggregate import subject_mean_dice
-from ear_jax.data.pipeline import DataSet, open_data_set, training_batches
+from ear_jax.data.pipeline import DataSet, batch_shapes, open_data_set, training_batches
 from ear_jax.data.splits import Split, make_split
 from ear_jax.errors import UserError
 from ear_jax.files import write_text
 from ear_jax.inference import Predictor, score, to_mask
 from ear_jax.models import build_model
 from ear_jax.training.checkpoint import Checkpoints
+from ear_jax.training.device_memory import memory_limit
 from ear_jax.training.manifest import hash_config, make_manifest
+from ear_jax.training.memory import QUICKLY, check_memory, describe, step_bytes
 from ear_jax.training.monitor import Monitor
 from ear_jax.training.optim import make_optimizer
 from ear_jax.training.parallel import AXIS, Placement, devices_for
-from ear_jax.training.state import TrainState, count_parameters, initial_state
+from ear_jax.training.state import TrainState, abstract_state, count_parameters, initial_state
 from ear_jax.training.steps import make_train_step
 
 _CONFIG = config_flags.DEFINE_config_file('config', None, 'Configuration file, see configs/.', lock_config=True)
@@ -45,11 +47,10 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path) -> tuple[Train
   data = open_data_set(config)
   split = make_split(data.subjects, config.split)
   _check_split(split, workdir)
-  model, optimizer = build_model(config.model, AXIS), make_optimizer(config.optimizer, config.steps)
   batches = training_batches(data, split.train, config, devices=len(placement.devices))
-  state = initial_state(config, optimizer)
-  step = make_train_step(model, optimizer, config.loss, ema_decay=config.optimizer.ema_decay, axis_name=AXIS)
-  predictor = Predictor(model, config, placement)
+  state = initial_state(config, make_optimizer(config.optimizer, config.steps))
+  train_step = _train_step(config, placement)
+  predictor = Predictor(build_model(config.model), config, placement)
 
   def validate(state: TrainState) -> float | None:
     return validation_dice(predictor, state, data, split)
@@ -60,12 +61,37 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path) -> tuple[Train
     else:
       state = checkpoints.restore(checkpoints.latest, placement.abstract(state), batches)
       logging.info('resuming at step %d', int(state.step))
-    # Only now: a configuration that the checkpoint refuses must not replace the one that it was made with.
+    _check_memory(config, train_step, placement, max(data.frames[record] for record in data.records_of(split.train)))
+    # Only now: a configuration that is refused must not replace the one that the checkpoint was made with.
     _write_run(config, workdir, data, split, count_parameters(state.params))
     with Monitor(config, workdir, int(state.step)) as monitor:
-      train_step = placement.pmap_step(step)
       state = _loop(config, state, batches, train_step, placement, checkpoints, validate, monitor)
   return state, {'step': int(state.step), 'loss': monitor.loss, 'validation_dice': monitor.best}
+
+
+def _train_step(config, placement):
+  """The training step of a configuration on some devices, not compiled yet."""
+  model, optimizer = build_model(config.model, AXIS), make_optimizer(config.optimizer, config.steps)
+  step = make_train_step(model, optimizer, config.loss, ema_decay=config.optimizer.ema_decay, axis_name=AXIS)
+  return placement.pmap_step(step)
+
+
+def _check_memory(config, train_step, placement, frames) -> None:
+  """Compiles the step, which its first call then finds compiled; raises UserError when a device is too small for it."""
+  devices = len(placement.devices)
+
+  def needed(other, step, options=None) -> int:
+    state = placement.abstract(abstract_state(other, make_optimizer(other.optimizer, other.steps)))
+    batch = placement.abstract_batch(batch_shapes(other, frames, devices))
+    return step_bytes(step.lower(state, batch).compile(options))
+
+  def estimate(other) -> int:
+    logging.info('too much: measuring what a smaller setting would need')
+    return needed(other, _train_step(other, placement), QUICKLY)
+
+  limit, need = memory_limit(placement.devices), needed(config, train_step)
+  logging.info('%s%s', describe(config, frames, need, devices), f'; there are {limit / 1e9:.3g} GB' if limit else '')
+  check_memory(need, limit, config, frames=frames, devices=devices, estimate=estimate)
 
 
 def _loop(config, state, batches, train_step, placement, checkpoints, validate, monitor) -> TrainState:

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Sequence
 
 import grain
+import jax
 import numpy as np
 import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
@@ -159,6 +160,16 @@ def training_batches(
   )
   options = grain.ReadOptions(num_threads=config.data.threads, prefetch_buffer_size=config.data.prefetch)
   return iter(dataset.to_iter_dataset(options))
+
+
+def batch_shapes(config: ConfigDict, frames: int, devices: int) -> dict[str, jax.ShapeDtypeStruct]:
+  """Returns what a batch of `training_batches` is like for cines of `frames` frames."""
+  lead, size = (devices, config.batch_size // devices, frames), config.data.crop
+  return {
+    'video': jax.ShapeDtypeStruct((*lead, size, size, config.data.channels), np.float32),
+    'mask': jax.ShapeDtypeStruct((*lead, size, size), np.uint8),
+    'annotated': jax.ShapeDtypeStruct(lead, np.bool_),
+  }
 
 
 def _prepare(example: dict, config: ConfigDict, rng: np.random.Generator) -> dict:

@@ -67,6 +67,10 @@ class Placement:
     """Returns shapes and dtypes of a tree that will be replicated here, for restoring a checkpoint."""
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=self.replicated), tree)
 
+  def abstract_batch(self, batch: Any) -> Any:
+    """Returns shapes and dtypes of a batch, leaves `[D, B, ...]`, that `shard` will place."""
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=self._sharded), batch)
+
   def pmap_step(self, step: Callable) -> Callable:
     """Returns `step(state, batch) -> (state, metrics)` over the devices; the old state is given away."""
     return jax.pmap(step, axis_name=AXIS, in_axes=(None, 0), out_axes=None, donate_argnums=0, devices=self.devices)

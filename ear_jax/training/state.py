@@ -57,10 +57,16 @@ def create_state(
     ema: keep a moving average of the parameters.
   """
   init_rng, rng = jax.random.split(jax.random.key(seed))
-  # Two frames are enough: no parameter depends on T.
   # Unoptimised code draws the same bits, and the random draws compile ten times sooner.
   init = jax.jit(model.init, compiler_options={'xla_backend_optimization_level': 0})
-  variables = init(init_rng, jnp.zeros((1, 2, size, size, channels)))
+  return _first_state(init(init_rng, _example(size, channels)), optimizer, rng, ema)
+
+
+def _example(size, channels):
+  return jnp.zeros((1, 2, size, size, channels))  # two frames are enough: no parameter depends on T
+
+
+def _first_state(variables, optimizer, rng, ema):
   params = variables['params']
   return TrainState(
     step=jnp.zeros((), jnp.int32),
@@ -82,6 +88,16 @@ def initial_state(config: ConfigDict, optimizer: optax.GradientTransformation) -
     size=config.data.crop,
     ema=config.optimizer.ema_decay > 0,
   )
+
+
+def abstract_state(config: ConfigDict, optimizer: optax.GradientTransformation) -> TrainState:
+  """Returns the shapes and dtypes of `initial_state`, without making it."""
+  model, ema = build_model(config.model), config.optimizer.ema_decay > 0
+
+  def make(rng):
+    return _first_state(model.init(rng, _example(config.data.crop, config.data.channels)), optimizer, rng, ema)
+
+  return jax.eval_shape(make, jax.random.key(0))
 
 
 def count_parameters(params: Any) -> int:

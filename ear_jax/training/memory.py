@@ -1,0 +1,109 @@
+"""What a training step needs of a device's memory, known before it runs, and which switch to turn where it is too much.
+
+The numbers are the compiler's own, not a formula's: every switch that the sentence names was compiled. Pure of files,
+flags and devices; `parallel.memory_limit` knows what there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import jax
+from ml_collections import ConfigDict
+
+from ear_jax.errors import UserError
+
+Estimate = Callable[[ConfigDict], int]
+# Buffers are laid out before machine code is made, so code of no quality needs the same memory: measured to be equal.
+QUICKLY = {'xla_backend_optimization_level': 0, 'xla_llvm_disable_expensive_passes': True}
+_GB = 1e9
+_TRIES = 3  # of a smaller crop
+_SPARE = 0.9  # of the limit, that a suggested crop is meant to need
+
+
+def step_bytes(compiled: jax.stages.Compiled) -> int:
+  """Returns the peak memory of a compiled step on one device: arguments, results and all that lives between.
+
+  Arguments that are donated are counted once. Scratch space that kernels take for themselves is not in it.
+  """
+  stats = compiled.memory_analysis()
+  arguments_and_results = stats.argument_size_in_bytes + stats.output_size_in_bytes - stats.alias_size_in_bytes
+  return arguments_and_results + stats.temp_size_in_bytes
+
+
+def check_memory(
+  need: int, limit: int | None, config: ConfigDict, *, frames: int, devices: int, estimate: Estimate
+) -> None:
+  """Raises UserError where a step needs more than a device has, with the switches that bring it below.
+
+  Args:
+    need: bytes a device that the step of `config` takes.
+    limit: bytes a device; None: unknown, nothing is checked.
+    frames: T.   devices: D.
+    estimate: bytes a device of another configuration; asked only where `need` is too much.
+  """
+  if limit is None or need <= limit:
+    return
+  measured = list(_measured_switches(config, need, limit, devices, estimate))
+  enough = [text for text, bytes_ in measured if bytes_ <= limit]
+  short = [text for text, bytes_ in measured if limit < bytes_ < need]
+  advice = f'set {", or ".join(enough)}' if enough else 'turn several switches together'
+  if short:
+    advice += f'; not enough alone: {", ".join(short)}'
+  raise UserError(f'{describe(config, frames, need, devices)}, there are {limit / _GB:.3g} GB: {advice}')
+
+
+def describe(config: ConfigDict, frames: int, need: int, devices: int) -> str:
+  """Returns '50x128x128x4 at batch 2 needs about 2.7 GB of memory on each of 2 devices'."""
+  size = config.data.crop
+  shape = f'{frames}x{size}x{size}x{config.data.channels} at batch {config.batch_size}'
+  return f'{shape} needs about {need / _GB:.3g} GB of memory' + (
+    f' on each of {devices} devices' if devices > 1 else ''
+  )
+
+
+def _measured_switches(config, need, limit, devices, estimate) -> Iterator[tuple[str, int]]:
+  """Yields each switch as text with its bytes."""
+  crop = _crop_that_fits(config, need, limit, estimate)
+  if crop is not None:
+    yield crop
+  for changes in _other_switches(config, devices):
+    found = estimate(_changed(config, changes))
+    yield _text(changes, found), found
+
+
+def _other_switches(config, devices) -> Iterator[dict]:
+  if config.batch_size > devices:
+    yield {'batch_size': devices}
+  if config.model.dtype == 'float32':
+    yield {'model.dtype': 'bfloat16'}
+  if not config.model.remat:
+    yield {'model.remat': True}
+  if min(config.model.filters) > 1:
+    yield {'model.filters': tuple(max(1, f // 2) for f in config.model.filters)}
+
+
+def _crop_that_fits(config, need, limit, estimate):
+  """The largest crop, in steps that the levels divide, whose activations fit; they go with the square of the crop."""
+  unit = 2 ** len(config.model.filters)
+  crop = config.data.crop
+  for _ in range(_TRIES):
+    crop = min(crop - unit, int(crop * (_SPARE * limit / need) ** 0.5) // unit * unit)
+    if crop < unit:
+      return None
+    need = estimate(_changed(config, {'data.crop': crop}))
+    if need <= limit:
+      return _text({'data.crop': crop}, need), need
+  return None
+
+
+def _changed(config, changes) -> ConfigDict:
+  other = ConfigDict(config.to_dict())
+  other.update_from_flattened_dict(changes)
+  return other
+
+
+def _text(changes, found) -> str:
+  ((name, value),) = changes.items()
+  value = ','.join(map(str, value)) if isinstance(value, tuple) else value
+  return f'--config.{name}={value} (about {found / _GB:.3g} GB)'
