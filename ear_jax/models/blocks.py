@@ -1,7 +1,7 @@
-"""The parts of a U-Net level: norm, activation, the two-convolution block, pooling and up-sampling.
+"""The parts of a U-Net level: norm, activation, the two-convolution block and pooling.
 
-Each is written in the form whose gradient is cheap on every platform: pooling as a maximum of strided slices,
-up-sampling as a broadcast, group norm in one pass over the data.
+Each is written in the form whose gradient is cheap on every platform: pooling as a maximum of strided slices, group
+norm in one pass over the data.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Norm(nn.Module):
 
 
 class ConvBlock(nn.Module):
-  """Two 3x3x3 convolutions, each normalised: the body of one level.
+  """Two 3x3x3 convolutions, each normalised: the body of one level; of a skip and the level below in the decoder.
 
   Attributes:
     features: channels after the first and after the second convolution.
@@ -102,12 +102,14 @@ class ConvBlock(nn.Module):
   between: nn.Module | None = None
 
   @nn.compact
-  def __call__(self, x: jax.Array) -> jax.Array:
+  def __call__(self, x: jax.Array, low: jax.Array | None = None) -> jax.Array:
     if self.activate not in ACTIVATES:
       raise ValueError(f'activate {self.activate!r} is not one of {ACTIVATES}')
     act = ACTIVATIONS[self.activation]
     for i, features in enumerate(self.features):
-      x = Conv3D(features, time_padding=self.time_padding, dtype=self.dtype, name=f'conv{i + 1}')(x)
+      x = Conv3D(features, time_padding=self.time_padding, dtype=self.dtype, name=f'conv{i + 1}')(
+        x, low if i == 0 else None
+      )
       x = Norm(self.norm, self.axis_name, self.train, name=f'norm{i + 1}')(x)
       if i == 1 or self.activate == 'both':
         x = act(x)
@@ -121,10 +123,3 @@ def max_pool(x: jax.Array) -> jax.Array:
   even, odd = x[:, :, 0::2], x[:, :, 1::2]
   rows = jnp.maximum(even, odd)
   return jnp.maximum(rows[:, :, :, 0::2], rows[:, :, :, 1::2])
-
-
-def upsample(x: jax.Array) -> jax.Array:
-  """Returns `[B, T, 2H, 2W, C]`, each pixel repeated 2 x 2 times (nearest neighbour)."""
-  b, t, h, w, c = x.shape
-  x = jnp.broadcast_to(x[:, :, :, None, :, None], (b, t, h, 2, w, 2, c))
-  return x.reshape(b, t, 2 * h, 2 * w, c)

@@ -15,7 +15,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from ear_jax.models.taps import pad_time, taps_conv3d, taps_gradients
+from ear_jax.models.taps import pad_time, taps_conv3d, taps_conv3d_of_upsampled
 
 
 def native_conv3d(x: jax.Array, kernel: jax.Array, time_padding: str) -> jax.Array:
@@ -64,37 +64,66 @@ def conv3d(x: jax.Array, kernel: jax.Array, time_padding: str = 'zero') -> jax.A
 
   Returns: `[B, T, H, W, F]`.
   """
-  return _conv3d(x, kernel, time_padding)
+  return _per_platform(
+    functools.partial(taps_conv3d, time_padding=time_padding),
+    functools.partial(native_conv3d, time_padding=time_padding),
+  )(x, kernel)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _conv3d(x, kernel, time_padding):
-  return jax.lax.platform_dependent(
-    x,
-    kernel,
-    cpu=functools.partial(taps_conv3d, time_padding=time_padding),
-    default=functools.partial(native_conv3d, time_padding=time_padding),
-  )
+def conv3d_of_skip(skip: jax.Array, low: jax.Array, kernel: jax.Array, time_padding: str = 'zero') -> jax.Array:
+  """Returns the convolution of a skip joined with the level below, up-sampled.
+
+  Args:
+    skip: `[B, T, H, W, C1]`.
+    low: `[B, T, H / 2, W / 2, C2]`.
+    kernel: `[kt, 3, 3, C1 + C2, F]`.
+    time_padding: see `conv3d`.
+
+  Returns: `[B, T, H, W, F]`.
+  """
+
+  def taps(skip, low, kernel):
+    own, below = kernel[..., : skip.shape[-1], :], kernel[..., skip.shape[-1] :, :]
+    return taps_conv3d(skip, own, time_padding) + taps_conv3d_of_upsampled(low, below, time_padding)
+
+  def native(skip, low, kernel):
+    return native_conv3d(jnp.concatenate([skip, upsample(low)], axis=-1), kernel, time_padding)
+
+  return _per_platform(taps, native)(skip, low, kernel)
 
 
-def _forward(x, kernel, time_padding):
-  return _conv3d(x, kernel, time_padding), (x, kernel)
+def upsample(x: jax.Array) -> jax.Array:
+  """Returns `[B, T, 2H, 2W, C]`, each pixel repeated 2 x 2 times (nearest neighbour)."""
+  b, t, h, w, c = x.shape
+  x = jnp.broadcast_to(x[:, :, :, None, :, None], (b, t, h, 2, w, 2, c))
+  return x.reshape(b, t, 2 * h, 2 * w, c)
 
 
-def _backward(time_padding, inputs, dy):
-  def native_gradients(x, kernel, dy):
-    return jax.vjp(functools.partial(native_conv3d, time_padding=time_padding), x, kernel)[1](dy)
+def _per_platform(cpu, default):
+  """Returns the function in the form of each platform, also when it is differentiated in reverse.
 
-  return jax.lax.platform_dependent(
-    *inputs, dy, cpu=functools.partial(taps_gradients, time_padding=time_padding), default=native_gradients
-  )
+  Only arguments are kept for the gradient: JAX's own derivative of `platform_dependent` keeps the intermediates of
+  every form.
+  """
 
+  @jax.custom_vjp
+  def function(*args):
+    return jax.lax.platform_dependent(*args, cpu=cpu, default=default)
 
-_conv3d.defvjp(_forward, _backward)
+  def backward(args, dy):
+    def gradients(form):
+      return lambda dy, *args: jax.vjp(form, *args)[1](dy)
+
+    return jax.lax.platform_dependent(dy, *args, cpu=gradients(cpu), default=gradients(default))
+
+  function.defvjp(lambda *args: (function(*args), args), backward)
+  return function
 
 
 class Conv3D(nn.Module):
   """Same-size convolution of `[B, T, H, W, C]` with Glorot weights and, by default, a bias.
+
+  Called with a second video of half the rows and columns, it convolves the first joined with the second, up-sampled.
 
   Attributes:
     features: number of output channels.
@@ -111,10 +140,12 @@ class Conv3D(nn.Module):
   dtype: Any = jnp.float32
 
   @nn.compact
-  def __call__(self, x: jax.Array) -> jax.Array:
-    shape = (*self.kernel_size, x.shape[-1], self.features)
+  def __call__(self, x: jax.Array, low: jax.Array | None = None) -> jax.Array:
+    inputs = [x.astype(self.dtype)] if low is None else [x.astype(self.dtype), low.astype(self.dtype)]
+    shape = (*self.kernel_size, sum(part.shape[-1] for part in inputs), self.features)
     kernel = self.param('kernel', nn.initializers.glorot_uniform(), shape)
-    y = conv3d(x.astype(self.dtype), kernel.astype(self.dtype), self.time_padding)
+    convolve = conv3d if low is None else conv3d_of_skip
+    y = convolve(*inputs, kernel.astype(self.dtype), self.time_padding)
     if not self.use_bias:
       return y
     bias = self.param('bias', nn.initializers.zeros, (self.features,))

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from ear_jax.errors import UserError
 from ear_jax.models.attention import ChannelAttention, SpatialAttention
-from ear_jax.models.blocks import ACTIVATES, ACTIVATIONS, NORMS, ConvBlock, max_pool, upsample
+from ear_jax.models.blocks import ACTIVATES, ACTIVATIONS, NORMS, ConvBlock, max_pool
 from ear_jax.models.conv import Conv3D
 from ear_jax.models.recurrence import DenseLSTM, TemporalBlock
 from ear_jax.models.taps import TIME_PADDINGS
@@ -73,9 +73,9 @@ class UNet3D(nn.Module):
     x = self._recur('bottleneck', x)
     for level in range(deepest, 0, -1):
       f = self.filters[level - 1]
-      x = jnp.concatenate([self._attend(level, skips.pop()), upsample(x)], axis=-1)
+      skip = self._attend(level, skips.pop())
       recurs = level == deepest and self.temporal != 'none' and 'decoder' in self.temporal_sites
-      x = self._block(f'decoder{level}', (f, f), train, between=self._temporal('decoder') if recurs else None)(x)
+      x = self._block(f'decoder{level}', (f, f), train, between=self._temporal('decoder') if recurs else None)(skip, x)
     return Conv3D(self.classes, (1, 1, 1), dtype=jnp.float32, name='head')(x.astype(jnp.float32))
 
   def _block(self, name, features, train, between=None):

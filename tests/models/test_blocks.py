@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ear_jax.models import blocks
+from ear_jax.models import blocks, conv
 from ear_jax.models.conv import Conv3D
 
 SHAPE = (2, 3, 4, 6, 12)  # 12 channels: the most groups up to 8 that divide them are 6
@@ -139,7 +139,7 @@ def test_upsample_repeats_pixels_and_its_gradient_sums_them(video):
   def repeat(x):
     return jnp.repeat(jnp.repeat(x, 2, axis=2), 2, axis=3)
 
-  y, gradient = value_and_gradient(blocks.upsample, video)
+  y, gradient = value_and_gradient(conv.upsample, video)
   np.testing.assert_array_equal(y, np.repeat(np.repeat(video, 2, axis=2), 2, axis=3))
   np.testing.assert_allclose(gradient, value_and_gradient(repeat, video)[1], atol=1e-5)
   cotangent = np.cos(np.arange(y.size)).reshape(y.shape)

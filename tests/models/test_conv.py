@@ -1,5 +1,6 @@
 """Every form of the 3-D convolution gives the values and gradients of XLA's own, on a video padded by hand."""
 
+import functools
 import re
 
 import jax
@@ -113,6 +114,32 @@ def test_half_precision_gradients_keep_their_types_and_sum_in_single_precision()
     assert found.dtype == jnp.bfloat16
     error = jnp.abs(found.astype(jnp.float32) - wanted)
     assert float(error.max() / jnp.abs(wanted).max()) < 0.01  # the rounding of bfloat16 is 0.004
+
+
+@pytest.mark.parametrize('time_padding', ['zero', 'cyclic'])
+@pytest.mark.parametrize(
+  'shapes',
+  [
+    ((2, 3, 6, 10, 2), (2, 3, 3, 5, 3), (3, 3, 3, 5, 2)),
+    ((1, 3, 2, 6, 4), (1, 3, 1, 3, 2), (1, 3, 3, 6, 20)),
+    ((1, 1, 4, 6, 1), (1, 1, 2, 3, 17), (3, 3, 3, 18, 2)),
+  ],
+  ids=['odd', 'one-row', 'one-frame'],
+)
+def test_convolution_of_a_skip_equals_that_of_the_joined_and_repeated_pictures(shapes, time_padding):
+  *inputs, cotangent = draw(*shapes, (*shapes[0][:-1], shapes[2][-1]))
+
+  def joined(skip, low, kernel):
+    repeated = jnp.repeat(jnp.repeat(low, 2, axis=2), 2, axis=3)
+    return reference(jnp.concatenate([skip, repeated], axis=-1), kernel, time_padding)
+
+  @functools.partial(jax.jit, static_argnums=0)
+  def run(function, cotangent, *inputs):
+    y, pull = jax.vjp(function, *inputs)
+    return y, *pull(cotangent)
+
+  split = lambda *inputs: conv.conv3d_of_skip(*inputs, time_padding)  # noqa: E731
+  assert_same(run(split, cotangent, *inputs), run(joined, cotangent, *inputs))
 
 
 def test_a_hand_value_tells_the_order_of_the_frames():
