@@ -77,5 +77,6 @@ def get_config() -> ConfigDict:
   config.eval.batch_size = 0  # cines at once; 0: one a device
   config.eval.tta = False  # average over the mirror images and quarter turns, velocity vectors turned with them
 
+  config.check_memory = True  # refuse, before step 0, a step that needs more memory than a device has
   config.log_every = 10  # steps between lines of metrics.jsonl
   return config

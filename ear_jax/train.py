@@ -91,7 +91,8 @@ def _check_memory(config, train_step, placement, frames) -> None:
 
   limit, need = memory_limit(placement.devices), needed(config, train_step)
   logging.info('%s%s', describe(config, frames, need, devices), f'; there are {limit / 1e9:.3g} GB' if limit else '')
-  check_memory(need, limit, config, frames=frames, devices=devices, estimate=estimate)
+  if config.check_memory:
+    check_memory(need, limit, config, frames=frames, devices=devices, estimate=estimate)
 
 
 def _loop(config, state, batches, train_step, placement, checkpoints, validate, monitor) -> TrainState:

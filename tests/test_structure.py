@@ -35,7 +35,14 @@ def offences(rooms, forbidden):
   ]
 
 
-ENTRY_POINTS = ('ear_jax.train', 'ear_jax.evaluate', 'ear_jax.predict', 'ear_jax.make_phantom', 'ear_jax.cli')
+ENTRY_POINTS = (
+  'ear_jax.train',
+  'ear_jax.evaluate',
+  'ear_jax.predict',
+  'ear_jax.make_phantom',
+  'ear_jax.export',
+  'ear_jax.cli',
+)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """What a training step needs of a device's memory, known before it runs, and which switch to turn where it is too much.
 
 The numbers are the compiler's own, not a formula's: every switch that the sentence names was compiled. Pure of files,
-flags and devices; `parallel.memory_limit` knows what there is.
+flags and devices; `device_memory.memory_limit` knows what there is.
 """
 
 from __future__ import annotations
