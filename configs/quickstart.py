@@ -7,9 +7,9 @@ is `tfds build data_builders/mvm_cmr --config=phantom_mini --data_dir=data`, the
     python -m ear_jax.train --config configs/quickstart.py --workdir runs/quickstart
     python -m ear_jax.evaluate --workdir runs/quickstart
 
-Cost: 10 minutes on two CPU cores (1.2 to 1.5 s a step), 0.64 M parameters; with installation and data 13 minutes.
-Score: subject-mean Dice 0.855 +- 0.056 (SD) on the 12 subjects of `phantom_other`, scored once; 0.883 +- 0.001 on the
-2 test subjects of `phantom_mini`, which were looked at while settings were chosen; 0.915 on 2 validation subjects. One
+Cost: 9 minutes on two CPU cores (0.9 to 1.5 s a step), 0.64 M parameters; with installation and data 13 minutes.
+Score: subject-mean Dice 0.854 +- 0.055 (SD) on the 12 subjects of `phantom_other`; 0.873 +- 0.010 on the
+2 test subjects of `phantom_mini`, which were looked at while settings were chosen; 0.911 on 2 validation subjects. One
 seed, last seen 2026-11-22.
 """
 
