@@ -8,13 +8,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-import pydicom
-
 from ear_jax.analysis import checks_of_study
 from ear_jax.analysis import septum as septum_lib
 from ear_jax.analysis.contours import from_mask
-from ear_jax.analysis.motion import Settings, SliceMotion
+from ear_jax.analysis.motion import Settings
 from ear_jax.analysis.outline import outline
 from ear_jax.analysis.quality import Check
 from ear_jax.analysis.slices import analyse
@@ -22,7 +19,7 @@ from ear_jax.cine import Cine
 from ear_jax.clock import Clock
 from ear_jax.delineate import Member, delineate
 from ear_jax.errors import UserError
-from ear_jax.formats import geometry, strainmap
+from ear_jax.formats import geometry, instances, strainmap
 from ear_jax.formats.results import SliceResult
 from ear_jax.formats.source import Source
 from ear_jax.report.page import PageSlice, page_slice
@@ -52,17 +49,14 @@ class Examined:
   """One slice: what its files and its part of the page are made from.
 
   Attributes:
-    result: for the files.   page: for the page.   reference: the analysis of contours by a person, beside a network's.
-    checks: of this slice.   frames: T.   frame_interval: ms.   uncertainty: `[T]`; None without a network.
+    result: for the files.
+    page: for the page; it also holds frames, frame interval, uncertainty and the analysis of a person's contours.
+    checks: of this slice.
   """
 
   result: SliceResult
   page: PageSlice
-  reference: SliceMotion | None
   checks: tuple[Check, ...]
-  frames: int
-  frame_interval: float
-  uncertainty: np.ndarray | None
 
 
 def examine(
@@ -73,7 +67,7 @@ def examine(
   Raises: UserError when there is neither a network nor contours for the slice, or the network cannot take it.
   """
   clock = clock or Clock()
-  name = _strainmap_name(source)
+  name = instances.series_name(source.instances[0]) if source.instances and _wants_name(options) else ''
   drawn = options.drawn.get(cine.slice_id) or options.drawn.get(name)
   if drawn is not None:
     cine = strainmap.with_reference(cine, drawn)
@@ -95,15 +89,11 @@ def examine(
     checks.append(Check('septal reference', cine.slice_id, 'pass' if septum.certain else 'warn', septum.origin))
   with clock.measure('draw'):
     page = page_slice(cine, motion, other, uncertainty)
-  return Examined(
-    result=SliceResult(motion, source, name if options.strainmap_names else ''),
-    page=page,
-    reference=other,
-    checks=tuple(checks),
-    frames=len(cine.video),
-    frame_interval=cine.frame_interval,
-    uncertainty=uncertainty,
-  )
+  return Examined(SliceResult(motion, source, name if options.strainmap_names else ''), page, tuple(checks))
+
+
+def _wants_name(options):
+  return bool(options.drawn) or options.strainmap_names
 
 
 def _motion(cine, wall, septum, settings):
@@ -111,14 +101,6 @@ def _motion(cine, wall, septum, settings):
     return analyse(cine, wall, septum=septum.where, settings=settings)
   contours = from_mask(wall, smooth=settings.smooth_contours)
   return outline(cine, contours, septum=septum.where, settings=settings)
-
-
-def _strainmap_name(source: Source) -> str:
-  """StrainMap's name of the slice, the number and description of its magnitude series; '' without DICOM."""
-  if not source.instances:
-    return ''
-  header = pydicom.dcmread(source.instances[0], specific_tags=['SeriesNumber', 'SeriesDescription'])
-  return f'{header.get("SeriesNumber", "")} {header.get("SeriesDescription", "")}'.strip()
 
 
 def _named_by_place(options: Options, source: Source) -> Settings:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import pathlib
 import sys
 from collections.abc import Mapping, Sequence
@@ -87,7 +88,7 @@ def predict(
       notes += source.notes
       del cine
       logging.debug('%s: done', slice_id)
-  checks = checks_of_study.check_study([(s.page.label, s.frames, s.frame_interval) for s in slices], notes)
+  checks = checks_of_study.check_study([(s.page.label, s.page.frames, s.page.frame_interval) for s in slices], notes)
   checks += [check for one in slices for check in one.checks]
   withheld = worst(checks) == 'fail' and not force
   moving = any(one.page.sheets.venc is not None for one in slices)
@@ -105,7 +106,7 @@ def _write(output, name, slices: Sequence[Examined], checks, members, *, curves)
     results = [dataclasses.replace(one, motion=withhold(one.motion)) for one in results]
   write_results(output, name, results, curves=curves)
   if curves:
-    pairs = [(one.motion, examined.reference) for one, examined in zip(results, slices, strict=True)]
+    pairs = [(one.motion, examined.page.reference) for one, examined in zip(results, slices, strict=True)]
     figures.save(curves_figure.figure(pairs, title=name), output / 'curves.png')
   else:
     (output / 'curves.png').unlink(missing_ok=True)
@@ -114,7 +115,7 @@ def _write(output, name, slices: Sequence[Examined], checks, members, *, curves)
     pseudonym=name,
     slices=[one.page for one in slices],
     checks=checks,
-    settings=_plain(results[0].motion.settings),
+    settings=dataclasses.asdict(results[0].motion.settings),
     versions=_versions(members),
     withheld=not curves,
   )
@@ -129,22 +130,18 @@ def _summary(name, slices, checks: Sequence[Check], members, withheld) -> dict:
       {
         'slice': one.page.label,
         'level': one.page.level,
-        'frames': one.frames,
-        'frame_interval_ms': None if one.frame_interval != one.frame_interval else one.frame_interval,
-        'uncertainty': None if one.uncertainty is None else round(float(one.uncertainty.mean()), 4),
-        'uncertainty_by_frame': None if one.uncertainty is None else one.uncertainty.round(4).tolist(),
+        'frames': one.page.frames,
+        'frame_interval_ms': None if math.isnan(one.page.frame_interval) else one.page.frame_interval,
+        'uncertainty': None if one.page.uncertainty is None else round(float(one.page.uncertainty.mean()), 4),
+        'uncertainty_by_frame': None if one.page.uncertainty is None else one.page.uncertainty.round(4).tolist(),
         'wraps': one.result.motion.wraps,
       }
       for one in slices
     ],
     'checks': [dataclasses.asdict(check) for check in checks],
-    'settings': _plain(slices[0].result.motion.settings),
+    'settings': dataclasses.asdict(slices[0].result.motion.settings),
     'versions': _versions(members),
   }
-
-
-def _plain(settings: Settings) -> dict:
-  return dataclasses.asdict(settings)
 
 
 def _versions(members: Sequence[Member]) -> dict[str, str]:

@@ -168,6 +168,13 @@ def pixels(path: pathlib.Path) -> tuple[np.ndarray, Dataset]:
     return image.pixel_array, image
 
 
+def series_name(path: pathlib.Path) -> str:
+  """Returns '<SeriesNumber> <SeriesDescription>' of a file, StrainMap's name of a cine; free text that may identify."""
+  with _quiet():
+    header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=['SeriesNumber', 'SeriesDescription'])
+    return f'{header.get("SeriesNumber", "")} {header.get("SeriesDescription", "")}'.strip()
+
+
 def pseudonym(study_uid: str) -> str:
   """Returns the id of a visit, `study-` and eight hexadecimal digits, from its StudyInstanceUID."""
   return f'study-{hashlib.sha256(study_uid.encode()).hexdigest()[:8]}'

@@ -44,9 +44,11 @@ def open_studies(path: str | pathlib.Path) -> list[Opened]:
   opened = [study for form in _FORMATS for study in _open_files(form, path, root)]
   found = instances.find(_unclaimed(path), root)
   opened += [_open_dicom(study, found, root) for study in found.studies.values()]
+  if found.faults and not found.studies:  # no DICOM study that could carry them, and they must not go unsaid
+    opened.append(Opened('unreadable-dicom', (), (), tuple(sorted(found.faults)), root, lambda: iter(())))
   opened = _unique(opened)
   if not opened:
-    raise MalformedStudy(path, sorted(found.faults) or [Fault('.', '', f'nothing to read; expected {_HOLDING}')])
+    raise MalformedStudy(path, [Fault('.', '', f'nothing to read; expected {_HOLDING}')])
   if all(study.faults for study in opened):
     raise MalformedStudy(path, sorted({fault for study in opened for fault in study.faults}))
   return opened

@@ -68,3 +68,13 @@ def test_a_folder_of_nothing(tmp_path):
   for path in (tmp_path, tmp_path / 'missing'):
     with pytest.raises(MalformedStudy, match=r'expected DICOM files|should hold DICOM files'):
       open_studies(path)
+
+
+def test_a_broken_dicom_file_beside_studies_of_other_formats_is_not_passed_over(tmp_path, make_cine):
+  hdf5.write(Study('anna', 'anna-1', (make_cine(),)), tmp_path / 'anna-1.h5')
+  (tmp_path / 'scan.dcm').write_bytes(b'no picture')
+  sound, broken = sorted(open_studies(tmp_path), key=lambda study: len(study.faults))
+  assert (sound.dataset, sound.faults) == ('anna-1', ())
+  assert [fault.file for fault in broken.faults] == ['scan.dcm']
+  with pytest.raises(MalformedStudy, match=r'scan\.dcm'):
+    broken.read()
