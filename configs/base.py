@@ -53,6 +53,7 @@ def get_config() -> ConfigDict:
   config.model.norm = 'group'  # 'group', 'instance', 'batch' (released; statistics over all devices)
   config.model.activation = 'leaky_relu'  # slope 0.3; 'relu', 'gelu', 'silu'
   config.model.activate = 'both'  # or 'last': once a block (released)
+  config.model.time_kernel = 3  # frames a convolution sees; 1: each frame on its own, for data without time
   config.model.time_padding = 'zero'  # 'cyclic': the cardiac cycle closes on itself
   config.model.remat = False  # recompute activations: less memory, more time
   config.model.dtype = 'float32'  # or 'bfloat16'

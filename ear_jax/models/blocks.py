@@ -83,11 +83,12 @@ class Norm(nn.Module):
 
 
 class ConvBlock(nn.Module):
-  """Two 3x3x3 convolutions, each normalised: the body of one level; of a skip and the level below in the decoder.
+  """Two convolutions, each normalised: the body of one level; of a skip and the level below in the decoder.
 
   Attributes:
     features: channels after the first and after the second convolution.
     activate: 'both' activates after each convolution, 'last' once a block, as the released code does.
+    time_kernel: frames that a convolution sees; rows and columns are 3.
     between: optional module applied after the first convolution and norm (the released decoder's recurrence).
   """
 
@@ -95,6 +96,7 @@ class ConvBlock(nn.Module):
   norm: str
   activation: str
   activate: str
+  time_kernel: int
   time_padding: str
   dtype: Any
   axis_name: str | None
@@ -107,9 +109,9 @@ class ConvBlock(nn.Module):
       raise ValueError(f'activate {self.activate!r} is not one of {ACTIVATES}')
     act = ACTIVATIONS[self.activation]
     for i, features in enumerate(self.features):
-      x = Conv3D(features, time_padding=self.time_padding, dtype=self.dtype, name=f'conv{i + 1}')(
-        x, low if i == 0 else None
-      )
+      extents = (self.time_kernel, 3, 3)
+      conv = Conv3D(features, extents, self.time_padding, dtype=self.dtype, name=f'conv{i + 1}')
+      x = conv(x, low if i == 0 else None)
       x = Norm(self.norm, self.axis_name, self.train, name=f'norm{i + 1}')(x)
       if i == 1 or self.activate == 'both':
         x = act(x)

@@ -37,6 +37,7 @@ class UNet3D(nn.Module):
       (inside the deepest decoder level); the released code has the latter two.
     bidirectional, cyclic_recurrence: see `TemporalBlock`.
     norm: 'group', 'instance' or 'batch'.   activation: see `blocks.ACTIVATIONS`.   activate: 'both' or 'last'.
+    time_kernel: frames that a convolution sees, odd; 1: every frame on its own, for data without time.
     time_padding: 'zero' or 'cyclic'.
     remat: recomputes each level in the backward pass instead of keeping its activations.
     dtype: computation dtype, float32 or bfloat16.   axis_name: device axis of batch statistics.
@@ -53,6 +54,7 @@ class UNet3D(nn.Module):
   norm: str = 'group'
   activation: str = 'leaky_relu'
   activate: str = 'both'
+  time_kernel: int = 3
   time_padding: str = 'zero'
   remat: bool = False
   dtype: Any = jnp.float32
@@ -85,6 +87,7 @@ class UNet3D(nn.Module):
       norm=self.norm,
       activation=self.activation,
       activate=self.activate,
+      time_kernel=self.time_kernel,
       time_padding=self.time_padding,
       dtype=self.dtype,
       axis_name=self.axis_name,
@@ -126,3 +129,5 @@ class UNet3D(nn.Module):
     ):
       if value not in known:
         raise UserError(f'model.{field} {value!r} is not one of {known}')
+    if self.time_kernel < 1 or self.time_kernel % 2 == 0:
+      raise UserError(f'model.time_kernel is {self.time_kernel}: it must be odd, and 1 or more')

@@ -98,7 +98,7 @@ def test_block_is_the_composition_of_its_parts(activate, draw_variables):
       return -x
 
   x = np.random.default_rng(2).normal(size=(1, 2, 4, 4, 2)).astype(np.float32)
-  options = {'norm': 'group', 'activation': 'relu', 'time_padding': 'zero', 'dtype': jnp.float32}
+  options = {'norm': 'group', 'activation': 'relu', 'time_kernel': 3, 'time_padding': 'zero', 'dtype': jnp.float32}
   block = blocks.ConvBlock((4, 6), activate=activate, axis_name=None, train=True, between=Negate(), **options)
   params = draw_variables(block, x)['params']
 
@@ -122,7 +122,7 @@ def test_leaky_relu_has_the_released_slope():
 
 
 def test_an_unknown_place_of_the_activation_is_refused():
-  block = blocks.ConvBlock((2, 2), 'group', 'relu', 'first', 'zero', jnp.float32, None, train=True)
+  block = blocks.ConvBlock((2, 2), 'group', 'relu', 'first', 3, 'zero', jnp.float32, None, train=True)
   with pytest.raises(ValueError, match="activate 'first' is not one of"):
     block.init(jax.random.key(0), jnp.zeros((1, 1, 2, 2, 1)))
 

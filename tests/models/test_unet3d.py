@@ -126,6 +126,21 @@ def test_bfloat16_gives_float32_logits_near_those_of_float32(small, video):
   assert 0 < np.abs(half - y).max() < 0.1 * np.abs(y).max()
 
 
+def test_with_a_time_kernel_of_one_and_no_norm_over_time_every_frame_is_on_its_own(video, draw_variables):
+  model = UNet3D(filters=(2,), norm='batch', time_kernel=1)
+  variables = draw_variables(model, video)
+  apply = jax.jit(model.apply)
+  whole = apply(variables, video)
+  alone = [apply(variables, video[:, t : t + 1]) for t in range(video.shape[1])]
+  np.testing.assert_allclose(whole, np.concatenate(alone, axis=1), atol=1e-6)
+  assert {k.shape[0] for k in jax.tree.leaves(variables['params']) if k.ndim == 5} == {1}
+
+
+def test_a_network_sees_at_most_an_odd_number_of_frames_at_once(video):
+  with pytest.raises(UserError, match=r'model\.time_kernel is 2: it must be odd'):
+    UNet3D(filters=(2,), time_kernel=2).init(jax.random.key(0), video)
+
+
 def test_the_recurrence_carries_a_frame_across_the_cine(draw_variables):
   # Four convolutions of one level reach 4 frames far; frame 0 reaches frame 9 by the recurrence only.
   x = np.random.default_rng(1).normal(size=(1, 10, 2, 2, 1)).astype(np.float32)
