@@ -20,6 +20,7 @@ from ear_jax.data.splits import Split, make_split
 from ear_jax.errors import UserError
 from ear_jax.files import write_text
 from ear_jax.inference import Predictor, score, to_mask
+from ear_jax.lock import only_writer
 from ear_jax.models import build_model
 from ear_jax.training.checkpoint import Checkpoints
 from ear_jax.training.device_memory import memory_limit
@@ -40,8 +41,14 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path) -> tuple[Train
 
   Returns: the final state, and a summary with `step`, `loss` and `validation_dice` (the best; None without a fold).
 
-  Raises: UserError for a configuration or data that the user can mend; FloatingPointError when the loss is not finite.
+  Raises: UserError for a configuration or data that the user can mend, or when another run uses `workdir`;
+  FloatingPointError when the loss is not finite.
   """
+  with only_writer(workdir):
+    return _train_and_evaluate(config, workdir)
+
+
+def _train_and_evaluate(config, workdir):
   _check_counts(config)
   placement = Placement(devices_for(config.batch_size, config.num_devices))
   data = open_data_set(config)
@@ -180,7 +187,6 @@ def main() -> None:
     raise UserError(f'no configuration file {file}: --config takes one of configs/, or your own')
   config, workdir = _CONFIG.value, pathlib.Path(cli.WORKDIR.value).expanduser()
   cli.request_cpu_devices(config.batch_size, config.cpu_devices)
-  workdir.mkdir(parents=True, exist_ok=True)
   try:
     _, summary = train_and_evaluate(config, workdir)
   except FloatingPointError as fault:
