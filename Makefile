@@ -3,7 +3,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: quickstart test lint benchmark clean
+.PHONY: quickstart test lint benchmark torture clean
 
 quickstart: .venv/product
 	ls data/mvm_cmr/phantom_mini/*/dataset_info.json >/dev/null 2>&1 || \
@@ -21,6 +21,10 @@ test: .venv/development
 lint: .venv/development
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# Hours; `--only=WORDS` tries some of it. The table is in docs/reliability.md.
+torture: .venv/development
+	$(BIN)/python tests/torture --docs
 
 # Wants a machine that does nothing else; docs/performance.md has a quicker look.
 benchmark: .venv-benchmark/complete

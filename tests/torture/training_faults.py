@@ -1,0 +1,3 @@
+"""Faults on a training run: real processes, real files."""
+
+FAULTS = ()
