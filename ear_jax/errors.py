@@ -3,3 +3,11 @@
 
 class UserError(ValueError):
   """A fault in a command, a configuration or the data; its text says what is wrong, where, and what to do."""
+
+  def __init__(self, sentence: str):
+    super().__init__(printable(sentence))
+
+
+def printable(text: str) -> str:
+  """Returns text fit for a terminal: names of files and of what is in them may hold its control sequences."""
+  return ''.join(c if c.isprintable() or c == '\n' else '\N{REPLACEMENT CHARACTER}' for c in text)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+import pathlib
 from collections.abc import Iterable
 
 import numpy as np
@@ -14,6 +16,12 @@ import numpy as np
 from ear_jax.formats.faults import Fault, frames
 
 DEFAULT_VENC = (20.0, 20.0, 30.0)  # cm/s along column, row and through the plane: the protocol of the MVM-CMR studies
+FASTEST = 500.0  # cm/s; no heart muscle moves so fast, but raw phase pixels read as cm/s look so
+SMALLEST, COARSEST = 1e-3, 1e3  # mm; beyond them the unit is another
+SLOWEST = 1e4  # ms between frames
+LARGEST = 2**28  # values of a cine: 50 frames of 1158 x 1158 pixels with velocities, a gigabyte
+BRIGHTEST = 1e9  # of a magnitude; sums of squares of larger ones leave float32
+LEVELS = ('base', 'mid', 'apex', '')
 CHANNELS = {1: 'magnitude', 4: 'magnitude and three velocities'}
 
 
@@ -23,6 +31,13 @@ class Scan:
 
   names: tuple[tuple[str, str], ...]
   faults: tuple[Fault, ...]
+
+
+def ordinary(path: pathlib.Path) -> pathlib.Path:
+  """Returns the path of a file. Raises ValueError for a pipe or device, which might never end, or a lost link."""
+  if not path.is_file():
+    raise ValueError(f'{path.name} is no ordinary file')
+  return path
 
 
 def place(within: str, *more: str) -> str:
@@ -42,9 +57,13 @@ def video_faults(file: str, within: str, video: np.ndarray) -> list[Fault]:
   """Returns the faults of the pixels of `[T, H, W, C]`: NaN or infinity, negative magnitude, no frame at all."""
   if 0 in video.shape:
     return [Fault(file, within, f'video is empty (shape {video.shape})')]
+  if video.dtype.kind not in 'biuf':
+    return [Fault(file, within, f'pixels are {video.dtype}, expected numbers')]
   bad = np.flatnonzero(~np.isfinite(video).all(axis=(1, 2, 3)))
   if bad.size:
     return [Fault(file, place(within, frames(bad)), 'video holds NaN or infinity: export these frames again')]
+  if video.max() > BRIGHTEST:
+    return [Fault(file, within, f'pixels reach {video.max():.3g}, more than any scanner writes')]
   negative = np.flatnonzero((video[..., 0] < 0).any(axis=(1, 2)))
   if negative.size:
     return [Fault(file, place(within, frames(negative)), 'magnitude is negative: is channel 0 the magnitude?')]
@@ -81,15 +100,69 @@ def frame_interval(times: Iterable[float]) -> float:
   return float(np.median(steps)) if steps.size else float('nan')
 
 
-def settings_faults(file: str, within: str, venc, spacing) -> list[Fault]:
-  """Returns faults unless venc is three positive numbers (cm/s) and spacing two positive or NaN ones (mm)."""
+def size_rule(shape: Iterable[int]) -> str:
+  """Returns what is wrong with a declared size, or ''; asked before anything of that size is read."""
+  shape = tuple(shape)
+  if math.prod(int(length) for length in shape) <= LARGEST:
+    return ''
+  return f'has shape {shape}: more than {LARGEST} values, which no cine has; is the header right?'
+
+
+def name_faults(file: str, slice_id: str) -> list[Fault]:
+  """Returns a fault unless the name of a slice is short and printable: it becomes part of file names."""
+  if len(slice_id) <= 64 and slice_id.isprintable() and slice_id.strip('. '):
+    return []
+  return [Fault(file, '', 'the name of a slice is longer than 64 characters, empty, or cannot be printed: rename it')]
+
+
+def settings_faults(
+  file: str, within: str, venc, spacing, *, frame_interval=math.nan, signs=(1, 1, 1), level=''
+) -> list[Fault]:
+  """Returns faults of the settings that a file states, of whatever type they came out of it.
+
+  venc is three positive numbers (cm/s) or None, spacing two positive or NaN ones (mm), the frame interval one (ms) or
+  NaN, signs three of +1 or -1, the level 'base', 'mid', 'apex' or ''.
+  """
   found = []
-  if venc is not None and (np.shape(venc) != (3,) or not np.all(np.asarray(venc, float) > 0)):
-    found.append(Fault(file, within, f'venc is {_plain(venc)}, expected three positive numbers in cm/s'))
-  if np.shape(spacing) != (2,) or not np.all(~(np.asarray(spacing, float) <= 0)):
-    found.append(Fault(file, within, f'spacing is {_plain(spacing)}, expected two positive numbers in mm'))
+  if venc is not None and not _within(venc, (3,), FASTEST):
+    rule = f'expected three positive numbers in cm/s, up to {FASTEST:g}'
+    found.append(Fault(file, within, f'venc is {_plain(venc)}, {rule}'))
+  if not _within(spacing, (2,), COARSEST, unknown=True):
+    rule = f'expected two positive numbers in mm, up to {COARSEST:g}'
+    found.append(Fault(file, within, f'spacing is {_plain(spacing)}, {rule}'))
+  if not _within(frame_interval, (), SLOWEST, unknown=True):
+    rule = f'expected a positive number of ms, up to {SLOWEST:g}'
+    found.append(Fault(file, within, f'frame_interval is {_plain(frame_interval)}, {rule}'))
+  if not np.array_equal(np.abs(_numeric(signs)), (1, 1, 1)):
+    found.append(Fault(file, within, f'signs is {_plain(signs)}, expected three of +1 or -1'))
+  if not isinstance(level, str | bytes) or text(level) not in LEVELS:
+    found.append(Fault(file, within, f'level is none of {", ".join(filter(None, LEVELS))}: correct it or leave it out'))
   return found
 
 
+def text(value: str | bytes) -> str:
+  """Returns text that may have come out of a file as bytes."""
+  return value.decode(errors='replace') if isinstance(value, bytes) else str(value)
+
+
+def _within(value, shape: tuple[int, ...], largest: float, *, unknown: bool = False) -> bool:
+  """Whether `value` is numbers of a shape, each in (0, largest], or NaN where they may be unknown."""
+  values = _numeric(value)
+  sound = (values > SMALLEST) & (values <= largest)
+  return values.shape == shape and bool(np.all(sound | np.isnan(values) if unknown else sound))
+
+
+def _numeric(value) -> np.ndarray:
+  """Returns numbers as float64; of anything else an array of a shape that no setting has."""
+  try:
+    values = np.asarray(value)
+  except (TypeError, ValueError):  # lists within lists of unequal lengths
+    return np.empty((0, 0))
+  return values.astype(float) if values.dtype.kind in 'biuf' else np.empty((0, 0))
+
+
 def _plain(value) -> str:
+  values = _numeric(value)
+  if values.ndim > 1 or values.size > 8:
+    return 'something else'  # never quoted: it may be anything, a name too
   return json.dumps(np.asarray(value).tolist())

@@ -162,6 +162,8 @@ def _by_headers(folder: pathlib.Path, root: pathlib.Path) -> tuple[Slices, list[
 
 def _slice_faults(slice_frames: list[Frame], index: int, root: pathlib.Path) -> list[Fault]:
   first, found = slice_frames[0], []
+  if rule := checks.size_rule((len(slice_frames), *first.shape)):
+    return [Fault(str(first.path.relative_to(root)), f'slice {index}', f'the slice {rule}')]
   for number, frame in enumerate(slice_frames):
     file, within = str(frame.path.relative_to(root)), f'slice {index}, frame {number}'
     if frame.shape != first.shape:
@@ -169,7 +171,7 @@ def _slice_faults(slice_frames: list[Frame], index: int, root: pathlib.Path) -> 
     try:
       pixels = _pixels(frame.path)
     except Exception as error:  # pydicom's decoders raise errors of many kinds, and all mean the same to the user
-      found.append(Fault(file, within, f'pixels are not readable ({error})'))
+      found.append(Fault(file, within, f'pixels are not readable ({instances.reason(error)})'))
       continue
     found += [
       dataclasses.replace(fault, frame=within) for fault in checks.video_faults(file, '', pixels[None, ..., None])

@@ -10,6 +10,8 @@ import dataclasses
 import pathlib
 from collections.abc import Iterable
 
+from ear_jax.errors import printable
+
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Fault:
@@ -27,7 +29,7 @@ class Fault:
 
   def __str__(self) -> str:
     where = f'{self.file}, {self.frame}' if self.frame else self.file
-    return f'{where}: {self.rule}'
+    return printable(f'{where}: {self.rule}')
 
 
 class MalformedStudy(ValueError):
@@ -37,7 +39,9 @@ class MalformedStudy(ValueError):
     self.faults = tuple(faults)
     self.root = str(root)
     problems = 'problem' if len(self.faults) == 1 else 'problems'
-    lines = [f'{root}: {len(self.faults)} {problems}; nothing was read.'] + [f'  {fault}' for fault in self.faults]
+    lines = [f'{printable(str(root))}: {len(self.faults)} {problems}; nothing was read.'] + [
+      f'  {fault}' for fault in self.faults
+    ]
     super().__init__('\n'.join(lines))
 
   def __reduce__(self):  # the default would call __init__ with the message alone: Beam and pytest-xdist pickle errors

@@ -74,8 +74,11 @@ def _subjects(root: pathlib.Path, datasets: set[str]) -> tuple[dict[str, str], l
   path = root / _SUBJECTS
   if not path.exists():
     return {}, []
-  with path.open(newline='', encoding='utf-8-sig') as lines:
-    rows = list(csv.DictReader(lines))
+  try:
+    with path.open(newline='', encoding='utf-8-sig') as lines:
+      rows = list(csv.DictReader(lines))
+  except (OSError, UnicodeDecodeError, csv.Error) as error:
+    return {}, [Fault(_SUBJECTS, '', f'not a readable table ({type(error).__name__}): save it as UTF-8 text')]
   if not rows or not {'dataset', 'subject'} <= rows[0].keys():
     return {}, [Fault(_SUBJECTS, '', 'expected the header dataset,subject and one line a dataset')]
   found, subjects = [], {}

@@ -24,7 +24,7 @@ import h5py
 import numpy as np
 
 from ear_jax.cine import Cine, Study
-from ear_jax.formats import checks
+from ear_jax.formats import checks, h5_arrays
 from ear_jax.formats.checks import Scan, place
 from ear_jax.formats.faults import Fault, frames
 
@@ -46,24 +46,31 @@ def find(root: pathlib.Path) -> list[pathlib.Path]:
 def scan(path: pathlib.Path, root: pathlib.Path, channels: int | None = None) -> Scan:
   """Looks over every slice of a file; `channels` is the count that the caller needs (None: any that we read)."""
   file = str(path.relative_to(root))
+  names, found = [], []
   try:
-    with h5py.File(path) as h5:
+    with h5py.File(checks.ordinary(path)) as h5:
       if not len(h5):
         return Scan((), (Fault(file, '', 'no slice in this file: expected one group a slice'),))
-      names, found = [], []
-      for name, group in h5.items():
+      for name in h5:
         names.append((path.stem, name))
-        found += _slice_faults(file, f'slice {name}', group, channels)
-      return Scan(tuple(names), tuple(found))
-  except OSError as error:
-    return Scan((), (Fault(file, '', f'not a readable HDF5 file ({error})'),))
+        found += checks.name_faults(file, name) or _look_at(file, name, h5, channels)
+  except Exception as error:  # h5py raises errors of many kinds for a broken file, and all mean the same here
+    return Scan((), (Fault(file, '', f'not a readable HDF5 file ({h5_arrays.reason(error)})'),))
+  return Scan(tuple(names), tuple(found))
+
+
+def _look_at(file: str, name: str, h5: h5py.File, channels: int | None) -> list[Fault]:
+  try:
+    return _slice_faults(file, f'slice {name}', h5_arrays.member(h5, name), channels)
+  except Exception as error:  # as above
+    return [Fault(file, f'slice {name}', f'not readable: {h5_arrays.reason(error)}')]
 
 
 def from_base(path: pathlib.Path) -> tuple[str, ...]:
   """Returns the slices of a file by level, base before mid before apex before unknown, then by name."""
   order = {'base': 0, 'mid': 1, 'apex': 2}
   with h5py.File(path) as h5:
-    return tuple(sorted(h5, key=lambda name: (order.get(_text(_attributes(h5[name])['level']), 3), name)))
+    return tuple(sorted(h5, key=lambda name: (order.get(checks.text(_attributes(h5[name])['level']), 3), name)))
 
 
 def read(
@@ -112,24 +119,26 @@ def _attributes(group: h5py.Group) -> dict:
 def _slice_faults(file: str, within: str, group: h5py.Group, channels: int | None) -> list[Fault]:
   if not isinstance(group, h5py.Group) or 'image' not in group:
     return [Fault(file, within, 'missing slice: no data set `image` in this group; add it or remove the group')]
-  image = group['image']
+  image = h5_arrays.declared(group, 'image')
   if image.ndim != 4:
     return [Fault(file, within, f'image has shape {image.shape}, expected (frame, row, column, channel)')]
   if image.shape[-1] != 4 or channels not in (None, 4):
     return checks.channel_faults(file, within, image.shape[-1], channels or 4)
   settings = _attributes(group)
-  found = checks.settings_faults(file, within, settings['venc'], settings['spacing'])
-  if not np.array_equal(np.abs(settings['signs']), (1, 1, 1)):
-    found.append(Fault(file, within, f'signs is {settings["signs"]}, expected three of +1 or -1'))
+  found = checks.settings_faults(file, within, **settings)
   pixels = image[()]
   found += checks.video_faults(file, within, pixels) or _phase_faults(file, within, pixels[..., 1:])
   if 'label' in group:
-    found += checks.mask_faults(file, within, group['label'][()], image.shape[:3])
-  for key in {'annotated', 'trigger_time'} & set(group):
-    if group[key].shape != image.shape[:1]:
-      found.append(Fault(file, within, f'{key} has shape {group[key].shape}, the video has {image.shape[0]} frames'))
+    found += checks.mask_faults(file, within, h5_arrays.numbers(group, 'label'), image.shape[:3])
+  for key in sorted({'annotated', 'trigger_time'} & set(group)):
+    values = h5_arrays.numbers(group, key)
+    if values.shape != image.shape[:1]:
+      found.append(Fault(file, within, f'{key} has shape {values.shape}, the video has {image.shape[0]} frames'))
     elif key == 'trigger_time':
-      found += checks.time_faults(file, within, group[key][()])
+      found += checks.time_faults(file, within, values)
+      if not found:
+        interval = checks.frame_interval(values)
+        found += checks.settings_faults(file, within, None, (1, 1), frame_interval=interval)
   return found
 
 
@@ -166,9 +175,5 @@ def _read_slice(group: h5py.Group, *, dataset: str, slice_id: str, subject: str)
     subject=subject,
     dataset=dataset,
     slice_id=slice_id,
-    level=_text(settings['level']),
+    level=checks.text(settings['level']),
   )
-
-
-def _text(value) -> str:
-  return value.decode() if isinstance(value, bytes) else str(value)

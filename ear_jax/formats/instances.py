@@ -17,11 +17,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
-from ear_jax.formats import siemens_protocol
+from ear_jax.formats import checks, siemens_protocol
 from ear_jax.formats.faults import Fault
 
 _PREAMBLE = 128
+LARGEST = 2**24  # values of one picture: 4096 x 4096
 _SUFFIXES = ('.dcm', '.dicom', '.ima')
 _ENHANCED_MR = '1.2.840.10008.5.1.4.1.1.4.1'
 _PICTURES = ('1.2.840.10008.5.1.4.1.1.4', _ENHANCED_MR, '')
@@ -110,18 +112,23 @@ def find(paths: Iterable[pathlib.Path], root: pathlib.Path) -> Found:
 
 def is_dicom(path: pathlib.Path) -> bool:
   """Returns True when the file carries the mark of DICOM behind its preamble."""
-  with path.open('rb') as file:
+  with checks.ordinary(path).open('rb') as file:
     return file.read(_PREAMBLE + 4)[_PREAMBLE:] == b'DICM'
+
+
+class Refused(ValueError):
+  """A file that we do not try to read; its text is ours and quotes no word of the header."""
 
 
 def reason(error: Exception) -> str:
   """Returns what kind of error a DICOM library raised; its text may quote the header, so it is not repeated."""
-  return f'{type(error).__name__}'
+  return str(error) if isinstance(error, Refused) else type(error).__name__
 
 
 def read(path: pathlib.Path) -> Instance:
   """Returns the header of a DICOM file. Raises whatever pydicom raises when it is not readable."""
   with _quiet():
+    _refuse_deflated(checks.ordinary(path))
     header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[*_TAGS, *siemens_protocol.TAGS])
     unclear: list[str] = []
 
@@ -164,7 +171,11 @@ def read(path: pathlib.Path) -> Instance:
 def pixels(path: pathlib.Path) -> tuple[np.ndarray, Dataset]:
   """Returns the stored values `[H, W]` of one file and its header. Raises whatever pydicom and its decoders raise."""
   with _quiet():
+    _refuse_deflated(path)
     image = pydicom.dcmread(path)
+    declared = [int(image.get(tag) or 1) for tag in ('Rows', 'Columns', 'SamplesPerPixel', 'NumberOfFrames')]
+    if math.prod(declared) > LARGEST or min(declared) < 1:
+      raise Refused(f'the header declares {" x ".join(map(str, declared))} values')
     return image.pixel_array, image
 
 
@@ -186,6 +197,12 @@ def _quiet() -> Iterator[None]:
   with pydicom.config.disable_value_validation(), warnings.catch_warnings():
     warnings.simplefilter('ignore')
     yield
+
+
+def _refuse_deflated(path: pathlib.Path) -> None:
+  # A thousandth of what it holds, it may be a bomb; pydicom unpacks it whole before it looks at anything.
+  if pydicom.filereader.read_file_meta_info(path).get('TransferSyntaxUID') == DeflatedExplicitVRLittleEndian:
+    raise Refused('it is deflated as a whole: export it uncompressed')
 
 
 def _person(header: Dataset) -> str:

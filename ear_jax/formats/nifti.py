@@ -17,6 +17,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import os
 import pathlib
 import zlib
 from collections.abc import Iterator, Mapping
@@ -31,7 +32,6 @@ from ear_jax.formats.checks import Scan, place
 from ear_jax.formats.faults import Fault, frames
 
 _MS = {'sec': 1000.0, 'msec': 1.0, 'usec': 0.001, 'unknown': 1000.0}  # NIfTI's usual unit of time is the second
-_FASTEST = 500.0  # cm/s; no heart muscle moves so fast, but raw phase pixels read as cm/s look so
 _ENDING = '_video'
 
 
@@ -54,22 +54,25 @@ def scan(path: pathlib.Path, root: pathlib.Path, channels: int | None = None) ->
   dataset, slice_id = _ids(path)
   if not dataset or not slice_id:
     return Scan((), (Fault(file, '', 'name is not <dataset>_<slice>_video.nii.gz'),))
+  if wrong := checks.name_faults(file, slice_id):
+    return Scan((), tuple(wrong))
   try:
-    image = nib.load(path)
+    image = _load(path)
     if image.ndim not in (4, 5) or 0 in image.shape:
       rule = f'video has shape {image.shape}, expected (column, row, slice, frame) with or without channel'
       return Scan((), (Fault(file, '', rule),))
-    settings = _settings(path)
-    found = _faults(path, root, image, settings, channels)
-  except (OSError, EOFError, ValueError, zlib.error, nib.filebasedimages.ImageFileError) as error:
-    return Scan((), (Fault(file, '', f'not readable ({" ".join(str(error).split())})'),))
+    if rule := _size_rule(image):
+      return Scan((), (Fault(file, '', rule),))
+    found = _faults(path, root, image, _settings(path), channels)
+  except Exception as error:  # nibabel and what it stands on raise errors of many kinds, and all mean the same here
+    return Scan((), (Fault(file, '', f'not readable ({_reason(error)})'),))
   return Scan(tuple((dataset, name) for name in _slice_ids(slice_id, image.shape[2])), tuple(found))
 
 
 def read(path: pathlib.Path, subjects: Mapping[str, str] | None = None) -> Iterator[Cine]:
   """Yields the cines of a file that `scan` found sound; a dataset not in `subjects` is its own subject."""
   dataset, slice_id = _ids(path)
-  image, settings = nib.load(path), _settings(path)
+  image, settings = _load(path), _settings(path)
   video, masks = _video(image), _masks(path)
   spacing, interval = _spacing_and_interval(image, settings)
   for z, name in enumerate(_slice_ids(slice_id, image.shape[2])):
@@ -152,7 +155,7 @@ def _beside(path: pathlib.Path, kind: str, ending: str) -> pathlib.Path:
 
 
 def _mask_path(path: pathlib.Path) -> pathlib.Path | None:
-  return next((mask for ending in _ENDINGS if (mask := _beside(path, 'mask', ending)).exists()), None)
+  return next((mask for ending in _ENDINGS if os.path.lexists(mask := _beside(path, 'mask', ending))), None)
 
 
 def _slice_ids(slice_id: str, count: int) -> list[str]:
@@ -161,15 +164,39 @@ def _slice_ids(slice_id: str, count: int) -> list[str]:
 
 def _settings(path: pathlib.Path) -> dict:
   beside = _beside(path, 'video', '.json')
-  stated = json.loads(beside.read_text()) if beside.exists() else {}
+  stated = json.loads(checks.ordinary(beside).read_text()) if os.path.lexists(beside) else {}
   if not isinstance(stated, dict):
     raise ValueError(f'{beside.name} does not hold one JSON object')
   return {'venc': checks.DEFAULT_VENC, 'level': ''} | stated
 
 
+def _load(path: pathlib.Path):
+  """Returns the image of a file, its pixels not read; no other format than NIfTI hides behind the ending."""
+  one, _ = nib.Nifti1Image.path_maybe_image(checks.ordinary(path))
+  return (nib.Nifti1Image if one else nib.Nifti2Image).from_filename(path)
+
+
+def _size_rule(image) -> str:
+  """Returns what is wrong with the size or the kind of the pixels that a header declares, or ''."""
+  if image.get_data_dtype().kind not in 'biuf':
+    return f'pixels are {image.get_data_dtype()}, expected numbers'
+  columns, rows, slices, *others = image.shape
+  return checks.size_rule((columns, rows, *others)) or checks.size_rule((slices, slices))
+
+
+def _reason(error: Exception) -> str:
+  ours = isinstance(error, OSError | EOFError | ValueError | zlib.error | nib.filebasedimages.ImageFileError)
+  return ' '.join(str(error).split())[:200] if ours else type(error).__name__
+
+
+def _pixels(image) -> np.ndarray:
+  with np.errstate(over='ignore', invalid='ignore'):  # what overflows is infinite, and infinity is a fault
+    return image.get_fdata(dtype=np.float32, caching='unchanged')
+
+
 def _video(image) -> np.ndarray:
   """Returns `[slice, T, H, W, C]` float32 from (column, row, slice, frame[, channel])."""
-  pixels = image.get_fdata(dtype=np.float32, caching='unchanged')
+  pixels = _pixels(image)
   pixels = pixels[..., None] if pixels.ndim == 4 else pixels
   return np.ascontiguousarray(pixels.transpose(2, 3, 1, 0, 4))  # [W, H, Z, T, C] -> [Z, T, H, W, C]
 
@@ -177,12 +204,12 @@ def _video(image) -> np.ndarray:
 def _masks(path: pathlib.Path) -> np.ndarray | None:
   """Returns `[slice, T, H, W]` float32, whatever the number of axes in the file, or None without a mask."""
   mask = _mask_path(path)
-  return None if mask is None else nib.load(mask).get_fdata(dtype=np.float32).T.swapaxes(0, 1)
+  return None if mask is None else _pixels(_load(mask)).T.swapaxes(0, 1)
 
 
 def _spacing_and_interval(image, settings: dict) -> tuple[tuple[float, float], float]:
   column, row, _, step = image.header.get_zooms()[:4]
-  scale = _MS[image.header.get_xyzt_units()[1]]
+  scale = _MS.get(image.header.get_xyzt_units()[1], math.nan)  # hertz and other units of no time
   known = 'spacing' not in settings
   spacing = (float(row), float(column)) if known else (math.nan, math.nan)
   return spacing, float(step * scale) if step > 0 else math.nan
@@ -193,24 +220,30 @@ def _faults(path: pathlib.Path, root: pathlib.Path, image, settings: dict, chann
   wrong = checks.channel_faults(file, '', 1 if image.ndim == 4 else image.shape[4], channels)
   if wrong:
     return wrong
-  found = checks.settings_faults(file, '', settings['venc'], (1.0, 1.0))
-  beyond = [frame for frame in settings.get('annotated', ()) if frame not in range(image.shape[3])]
-  if beyond:
+  spacing, interval = _spacing_and_interval(image, settings)
+  stated = {'venc': settings['venc'], 'level': settings['level']}
+  found = checks.settings_faults(file, '', spacing=spacing, frame_interval=interval, **stated)
+  annotated = settings.get('annotated', [])
+  if not isinstance(annotated, list) or not all(type(frame) is int for frame in annotated):
+    found.append(Fault(file, '', '`annotated` is no list of whole numbers'))
+  elif beyond := [frame for frame in annotated if frame not in range(image.shape[3])]:
     found.append(Fault(file, '', f'`annotated` names {frames(beyond)}, but the video has {image.shape[3]} frames'))
   video, mask_path = _video(image), _mask_path(path)
   names = _slice_ids(_ids(path)[1], image.shape[2])
   for z, name in enumerate(names):
     within = f'slice {name}'
     found += checks.video_faults(file, within, video[z])
-    fast = np.flatnonzero((np.abs(video[z][..., 1:]) > _FASTEST).any(axis=(1, 2, 3)))
+    fast = np.flatnonzero((np.abs(video[z][..., 1:]) > checks.FASTEST).any(axis=(1, 2, 3)))
     if fast.size:
-      rule = f'velocity beyond {_FASTEST:g} cm/s: expected cm/s, not phase pixels'
+      rule = f'velocity beyond {checks.FASTEST:g} cm/s: expected cm/s, not phase pixels'
       found.append(Fault(file, place(within, frames(fast)), rule))
   if mask_path is not None:
     mask_file = str(mask_path.relative_to(root))
-    shape, wanted = nib.load(mask_path).shape, image.shape[:4]
-    if shape != wanted:
-      rule = f'mask has shape {shape}, its video {wanted} (column, row, slice, frame)'
+    mask, wanted = _load(mask_path), image.shape[:4]
+    if mask.shape != wanted:
+      rule = f'mask has shape {mask.shape}, its video {wanted} (column, row, slice, frame)'
+      return [*found, Fault(mask_file, '', rule)]
+    if rule := _size_rule(mask):
       return [*found, Fault(mask_file, '', rule)]
     masks = _masks(path)
     for z, name in enumerate(names):

@@ -71,15 +71,17 @@ def write_results(
     slices: from base to apex.
     curves: False writes masks and contours alone, and removes what an earlier analysis wrote of velocities.
 
-  Raises: UserError for a pseudonym that is not fit for a file name, or when several slices have one name in StrainMap;
-    ValueError when slice ids repeat.
+  Raises: UserError for a pseudonym that is not fit for a file name, when several slices have one name in StrainMap
+    or would be written under one.
   """
   folder = pathlib.Path(folder)
   if not re.fullmatch(r'[\w-][\w.-]{0,63}', pseudonym, re.ASCII):
     raise UserError(f'pseudonym {pseudonym!r}: use letters, digits, "-", "_" and ".", 64 at most')
   repeated = _repeated(one.slice_id for one in slices)
   if repeated:
-    raise ValueError(f'slice ids repeat: {repeated}')
+    raise UserError(
+      f'several slices would be written as {repeated}: rename them, with letters, digits, "-", "_" and "."'
+    )
   repeated = _repeated(one.cine_name for one in slices)
   if repeated:
     raise UserError(

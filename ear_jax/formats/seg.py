@@ -67,7 +67,11 @@ def write(
   series, tracking = hd.UID(), hd.UID()
   paths = []
   for frame in np.flatnonzero(mask.any(axis=(1, 2))):
-    seg = _segmentation(sources[frame], mask[frame], series, tracking, int(frame) + 1, series_number, slice_id)
+    try:
+      seg = _segmentation(sources[frame], mask[frame], series, tracking, int(frame) + 1, series_number, slice_id)
+    except (TypeError, ValueError, OverflowError, AttributeError) as error:
+      rule = f'its geometry is not valid DICOM ({type(error).__name__})'
+      raise UserError(f'{instances[frame]}: {rule}; a SEG cannot refer to this instance') from error
     paths.append(pathlib.Path(folder) / f'frame-{frame:03d}.dcm')
     with replacing(paths[-1]) as temporary:
       seg.save_as(temporary)
@@ -84,7 +88,7 @@ def _source(path: pathlib.Path, shape: tuple[int, int], pseudonym: str) -> Datas
   missing = [tag for tag in _KEPT if header.get(tag) in (None, '')]
   if missing:
     raise UserError(f'{path}: no {", ".join(missing)}; a SEG cannot refer to this instance')
-  if int(header.get('NumberOfFrames') or 1) != 1:
+  if str(header.get('NumberOfFrames') or 1) != '1':
     raise UserError(f'{path}: {header.NumberOfFrames} frames in one file; a SEG is written for single-frame sources')
   if (header.Rows, header.Columns) != tuple(shape):
     raise UserError(f'{path}: picture of {header.Rows} x {header.Columns} pixels, the mask has {shape[0]} x {shape[1]}')

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from ear_jax.formats import geometry, instances
+from ear_jax.formats import checks, geometry, instances
 from ear_jax.formats.faults import Fault, frames
 from ear_jax.formats.instances import Instance
 from ear_jax.formats.siemens_series import RR, Series, position
@@ -56,6 +56,8 @@ def check(five: list[Series], root: pathlib.Path) -> tuple[Slice | None, list[Fa
     stated = ', '.join(f'{value:g}' for value in rr)
     found.append(_fault(five[0], root, f'RR intervals of the four series differ ({stated} ms): series are mixed'))
   found += _time_faults(five[0], rr[0], root)
+  if rule := checks.size_rule((len(used[0]), *first.shape, 4)):
+    found.append(_fault(five[0], root, f'the slice {rule}'))
   found = found or _pixel_faults(five, root) or _pattern_faults(five, root)
   if found:
     return None, found

@@ -29,6 +29,7 @@ from ear_jax.analysis.motion import SliceMotion
 from ear_jax.cine import Cine
 from ear_jax.errors import UserError
 from ear_jax.files import replacing
+from ear_jax.formats import checks, h5_arrays
 
 SIDES = ('endocardium', 'epicardium')
 TIMESHIFT = -0.045  # s; StrainMap's default, which it takes for the delay of the first frame
@@ -76,16 +77,26 @@ def read_contours(path: str | os.PathLike) -> dict[str, StrainMapSlice]:
   with _faults_of(path):
     with h5py.File(path) as h5:
       stated = {key: h5.attrs[key] for key in ('orientation', 'timeshift') if key in h5.attrs}
-      groups = [name for name in _READ if name in h5]
+      groups = [name for name in _READ if name in h5.keys()]  # noqa: SIM118  (`in h5` would follow links)
+      for name in groups:
+        _look_at(h5_arrays.member(h5, name))
     arrays = {name: xr.load_dataarray(path, group=name, engine=_ENGINE) for name in groups}
-  segments = arrays.get('segments')
-  if segments is None:
-    raise UserError(f'{path}: no contours in this file (group `segments` is missing); segment it in StrainMap first')
-  expected = {'cine', 'side', 'frame', 'coord', 'point'}
-  if set(segments.dims) != expected or not {*SIDES} <= {str(side) for side in segments['side'].values}:
-    dims = ', '.join(map(str, segments.dims))
-    raise UserError(f'{path}: `segments` has dimensions ({dims}) or sides that StrainMap does not write')
-  return {str(name): _slice(str(name), arrays, stated) for name in segments.cine.values}
+    segments = arrays.get('segments')
+    if segments is None:
+      raise UserError(f'{path}: no contours in this file (group `segments` is missing); segment it in StrainMap first')
+    expected = {'cine', 'side', 'frame', 'coord', 'point'}
+    if set(segments.dims) != expected or not {*SIDES} <= {str(side) for side in segments['side'].values}:
+      dims = ', '.join(map(str, segments.dims))
+      raise UserError(f'{path}: `segments` has dimensions ({dims}) or sides that StrainMap does not write')
+    return {str(name): _slice(str(name), arrays, stated) for name in segments.cine.values}
+
+
+def _look_at(group: h5py.Group) -> None:
+  """Raises ValueError when a part of the group lies elsewhere or is too large: xarray would follow, and read it."""
+  for name in group:
+    part = h5_arrays.member(group, name)
+    if isinstance(part, h5py.Dataset) and part.shape is not None and (rule := checks.size_rule(part.shape)):
+      raise ValueError(f'`{name}` {rule}')
 
 
 def to_reference(contours: StrainMapSlice, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -155,8 +166,10 @@ def _faults_of(path: pathlib.Path) -> Iterator[None]:
     raise UserError(f'{path}: there is no such file; expected a StrainMap file (.nc)')
   try:
     yield
-  except (OSError, ValueError, KeyError) as error:
-    raise UserError(f'{path}: not a readable StrainMap file ({" ".join(str(error).split())})') from error
+  except UserError:
+    raise
+  except Exception as error:  # xarray and h5py raise errors of many kinds for a broken file, and all mean the same here
+    raise UserError(f'{path}: not a readable StrainMap file ({h5_arrays.reason(error)})') from error
 
 
 def _slice(name: str, arrays: dict[str, xr.DataArray], stated: dict) -> StrainMapSlice:

@@ -21,7 +21,7 @@ import h5py
 import numpy as np
 
 from ear_jax.cine import Cine
-from ear_jax.formats import checks
+from ear_jax.formats import checks, h5_arrays
 from ear_jax.formats.checks import Scan
 from ear_jax.formats.faults import Fault, frames
 
@@ -48,10 +48,10 @@ def scan(path: pathlib.Path, root: pathlib.Path, channels: int | None = None) ->
   if _parts(path) is None:
     return Scan((), (Fault(file, '', 'name is not <name>_<n>_<seconds>_train.nc'),))
   try:
-    with h5py.File(path) as h5:
+    with h5py.File(checks.ordinary(path)) as h5:
       found = _file_faults(file, h5, channels)
-  except (OSError, KeyError) as error:
-    return Scan((), (Fault(file, '', f'not a readable netCDF-4 file ({" ".join(str(error).split())})'),))
+  except Exception as error:  # h5py raises errors of many kinds for a broken file, and all mean the same here
+    return Scan((), (Fault(file, '', f'not a readable netCDF-4 file ({h5_arrays.reason(error)})'),))
   return Scan((_ids(path),), tuple(found))
 
 
@@ -60,7 +60,7 @@ def read(path: pathlib.Path, subjects: Mapping[str, str] | None = None) -> Itera
   dataset, slice_id = _ids(path)
   with h5py.File(path) as h5:
     settings = _attributes(h5)
-    pixels = dict(zip(_names(h5), h5['stacked'][()], strict=True))
+    pixels = dict(zip(h5_arrays.texts(h5, 'comp'), h5['stacked'][()], strict=True))
   venc = tuple(float(v) for v in settings['venc'])
   phase = np.stack([pixels[name] for name in 'XYZ'], -1).astype(np.int32) - _ZERO  # [T, H, W, 3]
   phase = np.mod(_TO_CINE * phase + _ZERO, _RANGE) - _ZERO  # it is cyclic: against -venc lies -venc
@@ -96,23 +96,17 @@ def _attributes(h5: h5py.File) -> dict:
   return {key: h5.attrs.get(key, default) for key, default in _DEFAULTS.items()}
 
 
-def _names(h5: h5py.File) -> list[str]:
-  return [name.decode() if isinstance(name, bytes) else str(name) for name in h5['comp'][()]]
-
-
 def _file_faults(file: str, h5: h5py.File, channels: int | None) -> list[Fault]:
-  if not isinstance(h5.get('stacked'), h5py.Dataset) or 'comp' not in h5:
+  if not {'stacked', 'comp'} <= set(h5):
     return [Fault(file, '', 'no variable `stacked` with a coordinate `comp`: not a training export of StrainMap')]
-  stacked, names = h5['stacked'], _names(h5)
+  stacked, names = h5_arrays.declared(h5, 'stacked'), h5_arrays.texts(h5, 'comp')
   if stacked.ndim != 4 or sorted(names) != sorted(COMPONENTS) or stacked.shape[0] != len(names):
-    rule = f'stacked has shape {stacked.shape} and comp {", ".join(names)}; expected (comp, frame, row, col)'
+    rule = f'stacked has shape {stacked.shape} and comp {", ".join(names[:9])}; expected (comp, frame, row, col)'
     return [Fault(file, '', f'{rule} with comp {", ".join(COMPONENTS)}')]
   if channels not in (None, 4):
     return checks.channel_faults(file, '', 4, channels)
   settings = _attributes(h5)
-  found = checks.settings_faults(file, '', settings['venc'], settings['spacing'])
-  if not np.array_equal(np.abs(settings['signs']), (1, 1, 1)):
-    found.append(Fault(file, '', f'signs is {settings["signs"]}, expected three of +1 or -1'))
+  found = checks.settings_faults(file, '', **settings)
   pixels = dict(zip(names, stacked[()], strict=True))
   video = np.stack([pixels[name] for name in ('MAG', 'X', 'Y', 'Z')], -1)
   found += checks.video_faults(file, '', video)

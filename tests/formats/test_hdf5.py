@@ -103,7 +103,7 @@ def _replace(key, value):
     (lambda h5: h5.pop('MID/image'), 'slice MID: missing slice: no data set `image` in this group'),
     (lambda h5: h5['MID'].attrs.update(venc=(20, 0, 30)), 'slice MID: venc is [20, 0, 30], expected three positive'),
     (lambda h5: h5['MID'].attrs.update(spacing=(0.0, 1.0)), 'slice MID: spacing is [0.0, 1.0], expected two positive'),
-    (lambda h5: h5['MID'].attrs.update(signs=(1, 2, 1)), 'slice MID: signs is [1 2 1], expected three of +1 or -1'),
+    (lambda h5: h5['MID'].attrs.update(signs=(1, 2, 1)), 'slice MID: signs is [1, 2, 1], expected three of +1 or -1'),
   ],
 )
 def test_a_broken_rule_is_one_sentence(path, change, message):

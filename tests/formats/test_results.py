@@ -194,7 +194,7 @@ def test_pseudonyms_and_slices_must_be_fit_for_file_names(tmp_path):
   for wrong in ('', '../up', 'Anna Müller', 'a' * 65, '.hidden'):
     with pytest.raises(UserError, match='pseudonym'):
       results.write_results(tmp_path, wrong, [])
-  with pytest.raises(ValueError, match='slice ids repeat: sax1'):
+  with pytest.raises(UserError, match='several slices would be written as sax1'):
     results.write_results(tmp_path, 'anon', [results.SliceResult(exact_motion(0))] * 2)
   same = [results.SliceResult(exact_motion(k), strainmap_name='1 MVM') for k in (0, 1)]
   with pytest.raises(UserError, match='several slices are called 1 MVM'):

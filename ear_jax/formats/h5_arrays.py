@@ -1,0 +1,58 @@
+"""Arrays of HDF5 files by strangers: what lies in the file itself, of a size that can be true, and made of numbers.
+
+An HDF5 file may declare petabytes in a kilobyte, and name other files, whose bytes would then pass for its own: links,
+external storage and virtual data sets are refused rather than followed.
+"""
+
+from __future__ import annotations
+
+import h5py
+import numpy as np
+
+from ear_jax.formats import checks
+
+
+def member(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
+  """Returns a member of a group. Raises ValueError, with what is wrong, when it is missing or no part of this file."""
+  if name not in group.keys():  # noqa: SIM118  (`in group` would follow links)
+    raise ValueError(f'`{_plain(name)}` is missing')
+  if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+    raise ValueError(f'`{_plain(name)}` is a link: store the data themselves')
+  found = group[name]
+  if isinstance(found, h5py.Dataset) and (found.external or found.is_virtual):
+    raise ValueError(f'`{_plain(name)}` is stored in other files: store the data in this one')
+  return found
+
+
+def declared(group: h5py.Group, name: str) -> h5py.Dataset:
+  """Returns a data set of numbers, not read yet. Raises ValueError as `member`; also for what is too large."""
+  found = member(group, name)
+  if not isinstance(found, h5py.Dataset) or found.shape is None or found.dtype.kind not in 'biuf':
+    raise ValueError(f'`{_plain(name)}` is no array of numbers')
+  if rule := checks.size_rule(found.shape):
+    raise ValueError(f'`{_plain(name)}` {rule}')
+  return found
+
+
+def numbers(group: h5py.Group, name: str) -> np.ndarray:
+  """Returns an array of numbers. Raises ValueError as `declared`."""
+  return declared(group, name)[()]
+
+
+def texts(group: h5py.Group, name: str, most: int = 10_000) -> list[str]:
+  """Returns the words of a one-dimensional data set of text. Raises ValueError when it is none, or too long."""
+  found = member(group, name)
+  if not isinstance(found, h5py.Dataset) or found.ndim != 1 or found.size > most or found.dtype.kind not in 'OSU':
+    raise ValueError(f'`{_plain(name)}` is no list of words')
+  return [word.decode(errors='replace') if isinstance(word, bytes) else str(word) for word in found[()]]
+
+
+def reason(error: Exception) -> str:
+  """Returns what is wrong with a file that h5py could not read: our own sentence, or what kind of error it was."""
+  if type(error) is ValueError or isinstance(error, OSError):
+    return ' '.join(str(error).split())
+  return type(error).__name__
+
+
+def _plain(name: str) -> str:
+  return name if name.isprintable() and len(name) < 80 else 'a name that cannot be printed'
