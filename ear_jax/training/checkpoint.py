@@ -1,46 +1,55 @@
-"""Checkpoints of state and input iterator by Orbax: the latest to resume from, the best to evaluate."""
+"""Checkpoints of state and input iterator by Orbax: the latest two to resume from, the best to evaluate."""
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 from typing import Any
 
 import grain
 import jax
 import orbax.checkpoint as ocp
+from absl import logging
 from jax.tree_util import keystr
 
 from ear_jax.errors import UserError
+from ear_jax.training.checksums import find_damage, saved_steps, set_damaged_aside, write_checksums
 from ear_jax.training.state import TrainState
 
 _METRIC = 'validation_dice'
 
 
 class Checkpoints:
-  """The checkpoints of one run, under `folder`; use as a context manager, since saving is asynchronous.
+  """The checkpoints of one run, under `folder`; use as a context manager.
 
-  A checkpoint becomes visible by a rename once it is whole, so a killed run leaves none that is half-written.
+  A checkpoint becomes visible by a rename once it is whole, so a killed run leaves none that is half-written. Of the
+  latest there are two, so that one is left when a file of the other goes bad; checksums beside them say so.
+
+  Args:
+    folder: where they are.
+    read_only: write nothing there, not even to clean up: the run may be going on, or lie on a read-only disk.
+
+  Raises: UserError when there are checkpoints and none is sound.
   """
 
-  def __init__(self, folder: pathlib.Path):
-    managers = ocp.checkpoint_managers
-    score = lambda metrics: metrics.get(_METRIC, -1.0)  # noqa: E731
-    options = ocp.CheckpointManagerOptions(
-      # best_step() asks best_fn, what is kept is the policy's affair: both are needed.
-      best_fn=score,
-      preservation_policy=managers.AnyPreservationPolicy(
-        [managers.LatestN(1), managers.BestN(get_metric_fn=score, n=1)]
-      ),
-    )
-    self._folder = folder.resolve()
-    self._manager = ocp.CheckpointManager(self._folder, options=options)
+  def __init__(self, folder: pathlib.Path, *, read_only: bool = False):
+    self._folder, self._read_only = folder.resolve(), read_only
+    if not read_only:
+      for sentence in set_damaged_aside(self._folder):
+        logging.warning('%s', sentence)
+    try:
+      self._manager = ocp.CheckpointManager(self._folder, options=_options(read_only))
+    except ValueError as fault:  # it reads the Dice of each
+      damaged = (self._damaged(s, found) for s in saved_steps(self._folder) if (found := find_damage(self._folder, s)))
+      raise UserError(next(damaged, f'{self._folder} cannot be read: {fault}')) from fault
 
   def __enter__(self) -> Checkpoints:
     return self
 
-  def __exit__(self, *_) -> None:
-    self._manager.wait_until_finished()
-    self._manager.close()
+  def __exit__(self, kind, *_) -> None:
+    # Where saving failed, closing fails for the same reason: the first says it best.
+    with contextlib.suppress(Exception) if kind else contextlib.nullcontext():
+      self._manager.close()
 
   @property
   def latest(self) -> int | None:
@@ -58,12 +67,19 @@ class Checkpoints:
     return self._manager.best_step()
 
   def save(self, state: TrainState, iterator: grain.DatasetIterator, validation_dice: float | None) -> None:
-    """Saves step `state.step`, in the background; does nothing if it is saved already."""
+    """Saves step `state.step`; does nothing if it is saved already.
+
+    Raises: UserError when it cannot be written; what was saved before is as it was.
+    """
     step = int(state.step)
     if step in self._manager.all_steps():
       return
     parts = ocp.args.Composite(state=ocp.args.StandardSave(state), data=grain.checkpoint.CheckpointSave(iterator))
-    self._manager.save(step, args=parts, metrics={} if validation_dice is None else {_METRIC: validation_dice})
+    try:
+      self._manager.save(step, args=parts, metrics={} if validation_dice is None else {_METRIC: validation_dice})
+      write_checksums(self._folder, step)
+    except (OSError, ValueError, RuntimeError) as fault:  # tensorstore's are no OSError
+      raise UserError(self._unwritten(step, fault)) from fault
 
   def restore(self, step: int, abstract: Any, iterator: grain.DatasetIterator | None = None) -> TrainState:
     """Returns the state of a step and, if an iterator is given, moves it to where it was.
@@ -75,6 +91,8 @@ class Checkpoints:
 
     Raises: UserError when the checkpoint does not fit the configuration.
     """
+    if self._read_only and (damage := find_damage(self._folder, step)):
+      raise UserError(self._damaged(step, damage))
     if misfit := self._misfit(step, abstract):
       raise UserError(self._refusal(step, misfit))
     parts = {'state': ocp.args.StandardRestore(abstract)}
@@ -84,6 +102,20 @@ class Checkpoints:
       return self._manager.restore(step, args=ocp.args.Composite(**parts))['state']
     except ValueError as fault:
       raise UserError(self._refusal(step, str(fault).splitlines()[0])) from fault
+
+  def _unwritten(self, step, fault):
+    before = [saved for saved in saved_steps(self._folder) if saved != step]
+    there = f'checkpoint {before[-1]} is sound: the same command goes on from it' if before else 'there is none before'
+    return (
+      f'checkpoint {step} cannot be written to {self._folder} ({_reason(fault)}); {there} once the folder can be '
+      'written and has room'
+    )
+
+  def _damaged(self, step, damage):
+    others = [saved for saved in saved_steps(self._folder) if not find_damage(self._folder, saved)]
+    return f'checkpoint {step} in {self._folder} is damaged ({damage}): ' + (
+      f'choose another ({", ".join(map(str, others))})' if others else 'train again, or bring it back from a copy'
+    )
 
   def _refusal(self, step, reason):
     return (
@@ -103,6 +135,27 @@ class Checkpoints:
       if there[name] != here[name]:
         return f'{name} is {there[name]} there and {here[name]} here'
     return None
+
+
+def _options(read_only):
+  managers = ocp.checkpoint_managers
+  score = lambda metrics: metrics.get(_METRIC, -1.0)  # noqa: E731
+  # best_step() asks best_fn, what is kept is the policy's affair: both are needed.
+  if read_only:
+    return ocp.CheckpointManagerOptions(best_fn=score, read_only=True)
+  return ocp.CheckpointManagerOptions(
+    best_fn=score,
+    preservation_policy=managers.AnyPreservationPolicy([managers.LatestN(2), managers.BestN(get_metric_fn=score, n=1)]),
+    cleanup_tmp_directories=True,  # of killed runs
+    # A fault while writing is known before the next step, and so is what to sum; it costs a second a validation.
+    enable_async_checkpointing=False,
+  )
+
+
+def _reason(fault: Exception) -> str:
+  """What the system said; tensorstore says much more around it."""
+  text = str(fault.strerror if isinstance(fault, OSError) and fault.strerror else fault)
+  return ' '.join(text.split())[:200]
 
 
 def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:

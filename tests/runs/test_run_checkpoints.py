@@ -1,5 +1,8 @@
 """Which checkpoints are kept, and that one comes back bit for bit, on one device or two."""
 
+import shutil
+import subprocess
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +11,7 @@ import pytest
 from ear_jax.data.pipeline import training_batches
 from ear_jax.errors import UserError
 from ear_jax.training.checkpoint import Checkpoints
+from ear_jax.training.checksums import find_damage
 from ear_jax.training.parallel import Placement
 from ear_jax.training.state import TrainState
 
@@ -39,24 +43,26 @@ def _save(folder, iterator, scores):
 @pytest.mark.parametrize(
   ('scores', 'best', 'kept'),
   [
-    ({1: 0.2, 2: 0.9, 3: 0.4, 4: 0.5}, 2, [2, 4]),
-    ({1: 0.9, 2: 0.5, 3: 0.4}, 1, [1, 3]),
-    ({1: 0.1, 2: 0.2, 3: 0.3}, 3, [3]),
-    ({1: None, 2: None, 3: None}, 3, [3]),  # no validation fold
+    ({1: 0.2, 2: 0.9, 3: 0.4, 4: 0.3, 5: 0.5}, 2, [2, 4, 5]),
+    ({1: 0.9, 2: 0.5, 3: 0.4}, 1, [1, 2, 3]),
+    ({1: 0.1, 2: 0.2, 3: 0.3}, 3, [2, 3]),
+    ({1: None, 2: None, 3: None}, 3, [2, 3]),  # no validation fold
+    ({1: 0.5, 2: None}, 1, [1, 2]),  # 2 was saved when the run was told to stop
   ],
 )
-def test_best_and_latest_are_kept_and_only_those(tmp_path, iterator, scores, best, kept):
+def test_the_best_and_the_latest_two_are_kept_and_only_those(tmp_path, iterator, scores, best, kept):
   _save(tmp_path, iterator, scores)
   with Checkpoints(tmp_path) as checkpoints:
     assert (checkpoints.best, checkpoints.latest, checkpoints.steps) == (best, max(scores), kept)
-  assert sorted(int(path.name) for path in tmp_path.iterdir() if path.name.isdigit()) == kept
+  expected = {name for step in kept for name in (str(step), f'{step}.sha256')}
+  assert {path.name for path in tmp_path.iterdir()} == expected
 
 
 def test_the_best_survives_a_resumed_run(tmp_path, iterator):
   _save(tmp_path, iterator, {1: 0.9, 2: 0.1})
   _save(tmp_path, iterator, {3: 0.3, 4: 0.2})
   with Checkpoints(tmp_path) as checkpoints:
-    assert (checkpoints.best, checkpoints.steps) == (1, [1, 4])
+    assert (checkpoints.best, checkpoints.steps) == (1, [1, 3, 4])
 
 
 def test_nothing_is_saved_twice(tmp_path, iterator):
@@ -99,3 +105,95 @@ def test_a_state_of_another_configuration_is_refused_before_it_is_read(tmp_path,
   abstract = Placement(jax.local_devices()[:1]).abstract(other)
   with Checkpoints(tmp_path) as checkpoints, pytest.raises(UserError, match=f'not fit this configuration .{words}'):
     checkpoints.restore(1, abstract)
+
+
+def _flip(path):
+  content = bytearray(path.read_bytes())
+  content[len(content) // 2] ^= 1
+  path.write_bytes(content)
+
+
+def _cut(path):
+  path.write_bytes(path.read_bytes()[:-1])
+
+
+DAMAGES = {'flipped': _flip, 'cut': _cut, 'removed': lambda path: path.unlink()}
+
+
+@pytest.mark.parametrize('damage', DAMAGES.values(), ids=DAMAGES)
+def test_damage_to_any_file_of_a_checkpoint_is_found(tmp_path, iterator, damage):
+  _save(tmp_path / 'whole', iterator, {1: 0.5})
+  files = [path.relative_to(tmp_path / 'whole') for path in (tmp_path / 'whole/1').rglob('*') if path.is_file()]
+  assert len(files) > 5
+  assert find_damage(tmp_path / 'whole', 1) is None
+  for index, file in enumerate(files):
+    copy = shutil.copytree(tmp_path / 'whole', tmp_path / str(index))
+    damage(copy / file)
+    assert str(file) in find_damage(copy, 1)
+
+
+def test_the_list_is_what_sha256sum_reads(tmp_path, iterator):
+  _save(tmp_path, iterator, {1: 0.5})
+  command = ['sha256sum', '--check', '--strict', '--quiet', '1.sha256']
+  if shutil.which('sha256sum') is None:
+    pytest.skip('no sha256sum')
+  assert subprocess.run(command, cwd=tmp_path, check=False).returncode == 0
+  _flip(tmp_path / '1/commit_success.txt')
+  assert subprocess.run(command, cwd=tmp_path, check=False, capture_output=True).returncode == 1
+
+
+@pytest.mark.parametrize('file', ['state/manifest.ocdbt', 'metrics/metrics'])
+def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one(tmp_path, iterator, caplog, file):
+  folder = tmp_path / 'checkpoints'
+  _save(folder, iterator, {1: 0.9, 2: 0.1, 3: 0.5})
+  _flip(folder / '3' / file)
+  with caplog.at_level('WARNING'), Checkpoints(folder) as checkpoints:
+    assert (checkpoints.latest, checkpoints.best, checkpoints.steps) == (2, 1, [1, 2])
+    checkpoints.save(_state(3), iterator, 0.5)
+    assert checkpoints.steps == [1, 2, 3]
+  (said,) = (record.getMessage() for record in caplog.records if 'damaged' in record.getMessage())
+  assert f'checkpoint 3 is damaged (3/{file} is not as it was written)' in said
+  assert 'checkpoint 2 is sound' in said
+  assert (tmp_path / 'damaged_checkpoints/3' / file).exists(), 'nothing is thrown away'
+  assert find_damage(folder, 3) is None
+
+
+def test_a_run_of_damaged_checkpoints_only_is_not_begun_anew(tmp_path, iterator):
+  _save(tmp_path, iterator, {1: 0.9, 2: 0.1})
+  for step in '12':
+    _cut(tmp_path / step / '_CHECKPOINT_METADATA')
+  with pytest.raises(UserError, match=r'no checkpoint in .* is sound \(1: 1/_CHECKPOINT_METADATA .*new --workdir'):
+    Checkpoints(tmp_path)
+  assert {'1', '2'} <= {path.name for path in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize('file', ['state/manifest.ocdbt', 'metrics/metrics'])
+def test_a_reader_is_told_of_damage_and_changes_nothing(tmp_path, iterator, file):
+  _save(tmp_path, iterator, {1: 0.9, 2: 0.1})
+  _flip(tmp_path / '1' / file)
+  before = sorted(tmp_path.rglob('*'))
+  abstract = Placement(jax.local_devices()[:1]).abstract(_state())
+  said = pytest.raises(UserError, match=r'checkpoint 1 in .* is damaged \(1/.*choose another \(2\)')
+  with said, Checkpoints(tmp_path, read_only=True) as checkpoints:
+    checkpoints.restore(1, abstract)
+  assert sorted(tmp_path.rglob('*')) == before
+
+
+def test_what_a_killed_run_left_half_written_is_removed_by_the_next_run_and_not_by_a_reader(tmp_path, iterator):
+  _save(tmp_path, iterator, {1: 0.9})
+  half = tmp_path / '2.orbax-checkpoint-tmp'
+  shutil.copytree(tmp_path / '1', half)
+  with Checkpoints(tmp_path, read_only=True) as checkpoints:
+    assert checkpoints.steps == [1]
+  assert half.exists()
+  with Checkpoints(tmp_path) as checkpoints:
+    assert checkpoints.steps == [1]
+    checkpoints.save(_state(3), iterator, 0.5)
+  assert not half.exists()
+
+
+def test_a_checkpoint_without_checksums_is_taken_as_it_is(tmp_path, iterator):
+  _save(tmp_path, iterator, {1: 0.9})
+  (tmp_path / '1.sha256').unlink()
+  with Checkpoints(tmp_path) as checkpoints:
+    assert checkpoints.latest == 1

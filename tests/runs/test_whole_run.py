@@ -88,12 +88,12 @@ def test_tensorboard_holds_the_same_figures(trained):
   assert shown == pytest.approx(expected, rel=1e-6)  # float32
 
 
-def test_latest_and_best_are_kept(trained):
+def test_the_latest_two_and_the_best_are_kept(trained):
   dice = {line['step']: line['validation_dice'] for line in read_metrics(trained) if 'validation_dice' in line}
   with Checkpoints(trained / 'checkpoints') as checkpoints:
     assert checkpoints.latest == 20
     assert dice[checkpoints.best] == max(dice.values())
-    assert checkpoints.steps == sorted({20, checkpoints.best})
+    assert checkpoints.steps == sorted({14, 20, checkpoints.best})
 
 
 def test_the_evaluation_is_complete_and_readable(evaluated):
