@@ -221,7 +221,8 @@ def _faults(path: pathlib.Path, root: pathlib.Path, image, settings: dict, chann
   if wrong:
     return wrong
   spacing, interval = _spacing_and_interval(image, settings)
-  stated = {'venc': settings['venc'], 'level': settings['level']}
+  venc = None if image.ndim == 4 or image.shape[4] == 1 else settings['venc'] or ()
+  stated = {'venc': venc, 'level': settings['level']}
   found = checks.settings_faults(file, '', spacing=spacing, frame_interval=interval, **stated)
   annotated = settings.get('annotated', [])
   if not isinstance(annotated, list) or not all(type(frame) is int for frame in annotated):
