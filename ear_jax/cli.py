@@ -51,6 +51,12 @@ def _parse(argv: list[str], arguments: int) -> list[str]:
 
 
 def _call(main: Callable[[], int | None]) -> int | None:
+  set_up_logging()
+  return main()
+
+
+def set_up_logging() -> None:
+  """Lets our own lines through, and of the libraries' only warnings."""
   logging.set_verbosity(logging.INFO)
   # Orbax and grain tell of their every step at the level that our own lines use.
   logging.get_absl_handler().addFilter(_ours)
@@ -58,7 +64,6 @@ def _call(main: Callable[[], int | None]) -> int | None:
   # patient's; the reader says in a sentence which file is broken.
   python_logging.getLogger('pydicom').setLevel(python_logging.CRITICAL)
   warnings.filterwarnings('ignore', module='pydicom')
-  return main()
 
 
 def _ours(record: python_logging.LogRecord) -> bool:

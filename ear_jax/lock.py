@@ -53,3 +53,16 @@ def _lock(file, folder) -> None:
     if fault.errno not in _NO_LOCKS:
       raise
     logging.warning('%s cannot be locked (%s): make sure that no other run uses it', folder, fault.strerror)
+
+
+def is_held(folder: pathlib.Path) -> bool:
+  """Returns whether a process holds `folder`; it is looked for by taking the lock for a moment."""
+  try:
+    with (folder / _NAME).open() as file:
+      fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+  except BlockingIOError:
+    return True
+  except OSError as fault:
+    if fault.errno not in (errno.ENOENT, *_NO_LOCKS):
+      raise
+  return False

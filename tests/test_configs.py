@@ -13,7 +13,10 @@ from ear_jax.models import RUNGS, build_model
 from ear_jax.training.losses import LOSSES
 from ear_jax.training.optim import make_optimizer
 
-NAMES = sorted(p.stem for p in pathlib.Path(base.__file__).parent.glob('*.py') if p.stem != '__init__')
+# ablation.py is of a study, not of a run: tests/ablations
+NAMES = sorted(
+  p.stem for p in pathlib.Path(base.__file__).parent.glob('*.py') if p.stem not in ('__init__', 'ablation')
+)
 
 
 def load(name):

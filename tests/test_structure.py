@@ -41,6 +41,8 @@ ENTRY_POINTS = (
   'ear_jax.predict',
   'ear_jax.make_phantom',
   'ear_jax.export',
+  'ear_jax.ablation',
+  'ear_jax.ablation_job',
   'ear_jax.cli',
 )
 

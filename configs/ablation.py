@@ -1,0 +1,46 @@
+"""Which network, trained with which loss? The paper's 3 x 3 study with k folds as one command.
+
+    tfds build data_builders/mvm_cmr --config=phantom_mini --data_dir=data
+    python -m ear_jax.ablation --config configs/ablation.py --workdir runs/ablation
+
+The same command again resumes. `docs/ablation.md` says what comes out.
+"""
+
+from ml_collections import ConfigDict
+
+
+def get_config() -> ConfigDict:
+  """Returns the configuration of the study, which holds that of its runs as `base` and `changes`."""
+  config = ConfigDict()
+  config.base = 'configs/ear3d.py'  # the experiment that all runs share
+  config.changes = ConfigDict({'steps': 420, 'eval': {'every': 140}})  # of the base, for all runs alike
+
+  # Any field of the experiment can be an axis: a tuple of values stands where configs/base.py has one. For instance
+  # 'data': {'channels': (1, 4)}, or 'model': {'attention': (...), 'temporal': (...), 'time_padding': (...)}.
+  config.grid = ConfigDict(
+    {
+      'model': {'name': ('unet3d', 'unet3d_attention', 'ear3d')},
+      'loss': {'name': ('cross_entropy', 'dice', 'dice_iou')},
+    }
+  )
+  config.columns = 'loss.name'  # axis across the tables; all others go down
+
+  config.folds = 5  # subject-grouped, of the subjects outside the test set; each is the validation fold of one run
+  config.seeds = (0,)  # each repeats everything: start, order of cines, augmentation
+  config.checkpoint = 'latest'  # scored; 'best' of a fold is chosen on it, and makes cross-validation optimistic
+  config.test_data = (
+    ''  # another data set, name/config, all of whose subjects are test subjects; '': those of the split
+  )
+  config.metric = 'dice'  # of the comparisons, the box plots and the ranking
+
+  config.launcher = ConfigDict()
+  config.launcher.executor = 'local'  # or 'slurm'
+  config.launcher.at_once = (
+    0  # jobs at a time; 0: as many as fit here (cores / cpu_devices, or one a GPU), on SLURM all
+  )
+  config.launcher.cpu_devices = 1  # virtual devices of a job where there is no GPU
+  config.launcher.gpus = ()  # numbers of this machine's GPUs, one a job, for executor 'local'
+  config.launcher.slurm = ConfigDict(  # keywords of submitit's AutoExecutor
+    {'timeout_min': 720, 'nodes': 1, 'tasks_per_node': 1, 'gpus_per_node': 1, 'cpus_per_task': 4, 'mem_gb': 32}
+  )
+  return config

@@ -1,0 +1,85 @@
+"""Runs a grid of experiments: `python -m ear_jax.ablation --config configs/ablation.py --workdir runs/ablation`.
+
+Trains every cell on every fold, scores each network on its validation fold and the networks of a cell together on the
+test subjects, and writes Tables 1 and 2 of the paper, and more, into the working directory. The same command again
+does only what is missing. Exit status 1 when a job failed.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import runpy
+import sys
+
+from absl import flags, logging
+from ml_collections import ConfigDict, config_flags
+from rich.console import Console
+
+from ear_jax import cli
+from ear_jax.ablations.gather import read_results
+from ear_jax.ablations.grid import cells, jobs
+from ear_jax.ablations.launcher import Launcher
+from ear_jax.ablations.queue import BLOCKED, FAILED, Queue, work
+from ear_jax.ablations.report import write_report
+from ear_jax.ablations.status import Status, complaint
+from ear_jax.errors import UserError
+from ear_jax.files import write_text
+from ear_jax.lock import only_writer
+
+_CONFIG = config_flags.DEFINE_config_file('config', None, 'Configuration of a study: configs/ablation.py, or alike.')
+flags.declare_key_flag('workdir')
+_POLL = {True: 0.5, False: 10.0}  # seconds between looks, jobs local or on a cluster
+_INTERRUPTED = 130  # exit status of Ctrl-C, as shells have it
+
+
+def run(study: ConfigDict, workdir: pathlib.Path) -> int:
+  """Does all jobs of a study that have no result yet, and writes the report; returns how many failed or were blocked.
+
+  Raises: UserError for a study that cannot be, or when another command is at work in `workdir`.
+  """
+  planned = jobs(study, _base(study.base))
+  launcher = Launcher(study.launcher, len(planned))
+  folder = workdir.resolve() / 'jobs'
+  with only_writer(workdir):
+    write_text(workdir / 'ablation.json', study.to_json(sort_keys=True, indent=2))
+    if launcher.local:  # the processes inherit it: what one has compiled the others need not
+      os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', str(workdir.resolve() / 'compiled'))
+    queue = Queue(planned, folder, launcher)
+    logging.info('%d jobs in %s, %d at a time', len(planned), folder, launcher.at_once)
+    with Status(study.metric, launcher.at_once) as show:
+      work(queue, show, seconds=_POLL[launcher.local])
+    results = read_results(planned, folder)
+    if results:
+      Console().print(write_report(workdir, study, cells(study), planned, results))
+      Console().print(f'tables and figures: {workdir}')
+  for name, state in queue.states.items():
+    if state == FAILED:
+      print(complaint(queue, name), file=sys.stderr)
+  return queue.count(FAILED, BLOCKED)
+
+
+def _base(path: str) -> ConfigDict:
+  """The experiment that a study varies."""
+  if not pathlib.Path(path).is_file():
+    raise UserError(f'config.base is {path!r}, which is no file: give an experiment, such as configs/ear3d.py')
+  return runpy.run_path(path)['get_config']()
+
+
+def main() -> int:
+  """Reads the flags and runs the study; returns the exit status."""
+  if _CONFIG.value is None or cli.WORKDIR.value is None:
+    raise UserError('give --config (configs/ablation.py, or alike) and --workdir (a folder for this study)')
+  workdir = pathlib.Path(cli.WORKDIR.value).expanduser()
+  try:
+    failed = run(_CONFIG.value, workdir)
+  except KeyboardInterrupt:
+    print('stopped; the same command goes on from here', file=sys.stderr)
+    return _INTERRUPTED
+  if failed:
+    raise UserError(f'{failed} jobs have no result; the same command tries them again')
+  return 0
+
+
+if __name__ == '__main__':
+  cli.run(main)

@@ -1,0 +1,196 @@
+"""From the configuration of a study to its jobs: pure, the same jobs with the same names every time.
+
+A *cell* is one combination of the axes' values. Each cell is trained once a seed and fold; the networks of its folds
+then segment the test subjects together, which is a job of its own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+import json
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from ear_jax.analysis.segmentation import METRICS
+from ear_jax.errors import UserError
+
+# They say where and how a run is done, not what it is: a moved data set does not make its result another.
+_CIRCUMSTANCES = (
+  'data.dir', 'data.cache_gb', 'data.threads', 'data.prefetch', 'check_memory', 'log_every', 'cpu_devices',
+  'num_devices',
+)  # fmt: skip
+_REPETITION = ('seed', 'split.fold', 'split.folds', 'data.name')
+_HASH = 8  # hexadecimal digits
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+  """One combination of values.
+
+  Attributes:
+    name: unique, fit for a file name.
+    row, column: labels in the tables, as values of the axes; the column is '' in a grid without that axis.
+    values: (axis, value) of every axis.
+  """
+
+  name: str
+  row: tuple[tuple[str, Any], ...]
+  column: Any
+  values: tuple[tuple[str, Any], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+  """One piece of work that leaves one result.
+
+  Attributes:
+    name: unique; ends in a hash of all that decides the result, so that a changed study starts jobs of its own.
+    cell: name of the cell.   seed: of the run.
+    fold: the validation fold; None for an ensemble of all folds on the test subjects.
+    config: the whole configuration of the run (of an ensemble: that of its first member).
+    checkpoint: which one is scored.
+    members: names of the jobs whose networks an ensemble averages.
+    test_data: data set an ensemble is scored on; '': the test subjects of the split.
+  """
+
+  name: str
+  cell: str
+  seed: int
+  fold: int | None
+  config: dict
+  checkpoint: str
+  members: tuple[str, ...] = ()
+  test_data: str = ''
+
+
+def axes(study: ConfigDict) -> dict[str, tuple]:
+  """Returns the axes of a grid, dotted field to its values; the axis across the tables is the last.
+
+  Raises: UserError when there is none, one has no or repeated values, or one is a field that the study itself sets.
+  """
+  found = dict(_leaves(study.grid))
+  for name, values in found.items():
+    if not isinstance(values, tuple) or not values:
+      raise UserError(f'config.grid.{name} is {values!r}: give a tuple of values, such as (1, 4)')
+    if len(set(map(str, values))) < len(values):
+      raise UserError(f'config.grid.{name} names a value twice: {values}')
+    if name in _REPETITION:
+      raise UserError(f'config.grid.{name} cannot be an axis: seeds, folds and data are the same for every cell')
+  if not found:
+    raise UserError('config.grid is empty: give at least one axis')
+  last = study.columns
+  if last and last not in found:
+    raise UserError(f"config.columns is {last!r}, which is no axis: choose one of {', '.join(found)}, or ''")
+  return {name: found[name] for name in sorted(found, key=lambda name: name == last)}
+
+
+def cells(study: ConfigDict) -> list[Cell]:
+  """Returns the combinations of all axes, in the order of their values."""
+  names, values = zip(*axes(study).items(), strict=True)
+  found = []
+  for chosen in itertools.product(*values):
+    pairs = tuple(zip(names, chosen, strict=True))
+    across = bool(study.columns)
+    row, column = (pairs[:-1], chosen[-1]) if across else (pairs, '')
+    found.append(Cell('-'.join(_word(*pair) for pair in pairs), row, column, pairs))
+  return found
+
+
+def jobs(study: ConfigDict, base: ConfigDict) -> list[Job]:
+  """Returns all jobs of a study: fold by fold all cells, so that an early stop leaves whole folds, then the ensembles.
+
+  Args:
+    study: as `configs/ablation.py` returns it.
+    base: the experiment that it names.
+
+  Raises: UserError for a field that the experiment lacks, a value of a wrong type, or counts that cannot be.
+  """
+  _check(study)
+  runs = [
+    _run(study, base, cell, seed, fold) for seed in study.seeds for fold in range(study.folds) for cell in cells(study)
+  ]
+  if base.split.test_fraction == 0 and not study.test_data:
+    return runs
+  return runs + [
+    _ensemble(study, [run for run in runs if (run.cell, run.seed) == (cell.name, seed)])
+    for seed in study.seeds
+    for cell in cells(study)
+  ]
+
+
+def experiment(study: ConfigDict, base: ConfigDict, cell: Cell) -> ConfigDict:
+  """Returns the configuration that the runs of a cell share."""
+  config = base.copy_and_resolve_references()
+  config.lock()
+  for name, value in (*_leaves(study.changes), *cell.values):
+    _set(config, name, value)
+  config.cpu_devices = study.launcher.cpu_devices
+  return config
+
+
+def _run(study: ConfigDict, base: ConfigDict, cell: Cell, seed: int, fold: int) -> Job:
+  config = experiment(study, base, cell)
+  config.seed, config.split.folds, config.split.fold = seed, study.folds, fold
+  content = json.loads(config.to_json())
+  digest = _digest({'config': _essence(content), 'checkpoint': study.checkpoint})
+  return Job(f'{cell.name}-seed{seed}-fold{fold}-{digest}', cell.name, seed, fold, content, study.checkpoint)
+
+
+def _ensemble(study: ConfigDict, runs: list[Job]) -> Job:
+  first, members = runs[0], tuple(run.name for run in runs)
+  digest = _digest({'members': members, 'test_data': study.test_data})
+  name = f'{first.cell}-seed{first.seed}-test-{digest}'
+  return Job(name, first.cell, first.seed, None, first.config, study.checkpoint, members, study.test_data)
+
+
+def _check(study: ConfigDict) -> None:
+  if study.folds < 2:
+    raise UserError(f'config.folds is {study.folds}: cross-validation needs 2 or more')
+  if not study.seeds or len(set(study.seeds)) < len(study.seeds):
+    raise UserError(f'config.seeds is {study.seeds}: give one or more different numbers')
+  if study.metric not in (*METRICS, 'cine_dice'):
+    raise UserError(f'config.metric is {study.metric!r}: choose one of {", ".join(METRICS)}, cine_dice')
+  if study.checkpoint not in ('best', 'latest'):
+    raise UserError(f"config.checkpoint is {study.checkpoint!r}: choose 'latest' or 'best'")
+
+
+def _leaves(config: ConfigDict, prefix: str = '') -> list[tuple[str, Any]]:
+  found = []
+  for key, value in config.items():
+    nested = isinstance(value, ConfigDict)
+    found += _leaves(value, f'{prefix}{key}.') if nested else [(prefix + key, value)]
+  return found
+
+
+def _set(config: ConfigDict, name: str, value: Any) -> None:
+  *sections, field = name.split('.')
+  try:
+    for section in sections:
+      config = config[section]
+    config[field] = value
+  except (AttributeError, KeyError, TypeError) as fault:
+    reason = ' '.join(str(fault).strip('"\'').split())
+    raise UserError(f'the experiment does not take {name} = {value!r}: {reason}') from None
+
+
+def _word(axis: str, value: Any) -> str:
+  """'unet3d' for a name, 'channels=4' for anything that does not speak for itself."""
+  text = 'x'.join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
+  text = ''.join(c if c.isalnum() or c in '._+' else '_' for c in text)
+  return text if axis.endswith('.name') else f'{axis.rsplit(".", 1)[-1]}={text}'
+
+
+def _essence(content: dict, prefix: str = '') -> dict:
+  """The configuration without circumstances."""
+  return {
+    key: _essence(value, f'{prefix}{key}.') if isinstance(value, dict) else value
+    for key, value in content.items()
+    if prefix + key not in _CIRCUMSTANCES
+  }
+
+
+def _digest(content: dict) -> str:
+  return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:_HASH]

@@ -1,0 +1,59 @@
+"""Starting jobs through submitit: as processes on this machine, or on a SLURM cluster."""
+
+from __future__ import annotations
+
+import pathlib
+
+import submitit
+from ml_collections import ConfigDict
+
+from ear_jax.ablations.work import Work
+from ear_jax.benchmarking.machine import cores
+from ear_jax.errors import UserError
+
+_YEAR = 525_600  # minutes; a process on this machine has all the time it wants
+
+
+class Launcher:
+  """Starts jobs by the `launcher` section of a study's configuration.
+
+  Attributes:
+    local: whether jobs are processes of this machine.
+    at_once: how many may run at a time.
+
+  Raises: UserError for an unknown executor, or when SLURM is not here, or there are fewer GPUs than jobs at once.
+  """
+
+  def __init__(self, config: ConfigDict, jobs: int):
+    if config.executor not in ('local', 'slurm'):
+      raise UserError(f"config.launcher.executor is {config.executor!r}: choose 'local' or 'slurm'")
+    if config.at_once < 0 or config.cpu_devices < 1:
+      raise UserError('config.launcher.at_once must be 0 or more, and config.launcher.cpu_devices 1 or more')
+    self.local = config.executor == 'local'
+    if not self.local and submitit.SlurmExecutor.affinity() < 0:
+      raise UserError(
+        "config.launcher.executor is 'slurm', but srun is not here: start the command where jobs are sent"
+      )
+    fitting = (len(config.gpus) or max(1, len(cores()) // config.cpu_devices)) if self.local else jobs
+    self.at_once = config.at_once or fitting
+    if self.local and config.gpus and self.at_once > len(config.gpus):
+      raise UserError(f'config.launcher.at_once is {self.at_once}, but config.launcher.gpus names {len(config.gpus)}')
+    self._slurm = dict(config.slurm)
+    self._gpus = dict.fromkeys(config.gpus) if self.local else {}  # number to the job that has it
+
+  def submit(self, folder: pathlib.Path) -> submitit.Job:
+    """Starts the job in `folder`, its log in `folder/log`."""
+    if self.local:
+      executor, parameters = submitit.LocalExecutor(folder / 'log'), {'timeout_min': _YEAR}
+    else:
+      executor, parameters = submitit.AutoExecutor(folder / 'log', cluster='slurm'), self._slurm | {'name': 'ear_jax'}
+    if self._gpus:
+      gpu = next(number for number, job in self._gpus.items() if job is None)
+      self._gpus[gpu] = folder.name
+      parameters |= {'gpus_per_node': 1, 'visible_gpus': (gpu,)}
+    executor.update_parameters(stderr_to_stdout=True, **parameters)
+    return executor.submit(Work(), str(folder))
+
+  def release(self, name: str) -> None:
+    """Takes back the GPU of a job that has ended."""
+    self._gpus = {number: None if job == name else job for number, job in self._gpus.items()}

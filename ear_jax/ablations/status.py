@@ -1,0 +1,124 @@
+"""Where the jobs of a study are: a table that lives in the terminal, or a line for every change elsewhere."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import statistics
+
+from absl import logging
+from rich import box
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from ear_jax.ablations.grid import Job
+from ear_jax.ablations.queue import BLOCKED, DONE, ELSEWHERE, FAILED, RUNNING, WAITING, Queue
+from ear_jax.training.writers import read_metrics
+
+_STYLES = {WAITING: 'dim', RUNNING: 'cyan', ELSEWHERE: 'cyan', DONE: 'green', FAILED: 'bold red', BLOCKED: 'red'}
+
+
+class Status:
+  """Shows a queue; use as a context manager, and call it with the queue.
+
+  Args:
+    metric: whose mean over subjects stands for a job that is done.
+    at_once: jobs at a time, for the time left.
+  """
+
+  def __init__(self, metric: str, at_once: int):
+    console = Console(stderr=True)
+    self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+    self._metric, self._at_once = metric, at_once
+    self._before: dict[str, str] = {}
+    self._results: dict[str, dict] = {}
+
+  def __enter__(self) -> Status:
+    if self._live:
+      self._live.start()
+    return self
+
+  def __exit__(self, *_) -> None:
+    if self._live:
+      self._live.stop()
+
+  def __call__(self, queue: Queue) -> None:
+    for name, state in queue.states.items():
+      if state == DONE and name not in self._results:
+        self._results[name] = json.loads((queue.folder / name / 'result.json').read_text())
+    if self._live:
+      lines = [Text(line, style='red') for line in _complaints(queue)]
+      self._live.update(Group(self._table(queue), Text(self._summary(queue)), *lines), refresh=True)
+    else:
+      self._say(queue)
+    self._before = dict(queue.states)
+
+  def _table(self, queue: Queue) -> Table:
+    """A line a cell and seed, a column a fold, and one for the test subjects."""
+    jobs = queue.jobs.values()
+    seeds, places = sorted({job.seed for job in jobs}), list(dict.fromkeys(job.fold for job in jobs))
+    table = Table('cell', *(['seed'] if len(seeds) > 1 else []), box=box.SIMPLE_HEAD)
+    for fold in places:
+      table.add_column('test' if fold is None else f'fold {fold}', justify='right')
+    by_place = {(job.seed, job.cell, job.fold): job for job in jobs}
+    for seed, cell in dict.fromkeys((job.seed, job.cell) for job in jobs):
+      cells = [self._entry(queue, by_place[seed, cell, fold]) for fold in places]
+      table.add_row(cell, *([str(seed)] if len(seeds) > 1 else []), *cells)
+    return table
+
+  def _entry(self, queue: Queue, job: Job) -> Text:
+    state = queue.states[job.name]
+    text = {WAITING: '·', ELSEWHERE: 'running', BLOCKED: 'no members'}.get(state, state)
+    if state == DONE:
+      text = f'{_mean(self._results[job.name], self._metric):.3f}'
+    elif state in (RUNNING, ELSEWHERE) and job.fold is not None:
+      text = f'{100 * _last_step(queue.folder / job.name / "run") / job.config["steps"]:.0f} %'
+    return Text(text, style=_STYLES[state])
+
+  def _summary(self, queue: Queue) -> str:
+    counts = [f'{count} {state}' for state in _STYLES if (count := queue.count(state))]
+    minutes = [result['cost']['minutes'] for result in self._results.values() if result['fold'] is not None]
+    left = sum(queue.states[job.name] not in (DONE, FAILED) for job in queue.jobs.values() if job.fold is not None)
+    if left and minutes:
+      counts.append(f'about {left * statistics.mean(minutes) / self._at_once:.0f} min left')
+    return f'{self._metric}; ' + ', '.join(counts)
+
+  def _say(self, queue: Queue) -> None:
+    changed = [name for name, state in queue.states.items() if self._before.get(name, WAITING) != state]
+    if not self._before and (done := queue.count(DONE)):
+      logging.info('%d of %d jobs are done already', done, len(queue.jobs))
+      changed = [name for name in changed if queue.states[name] != DONE]
+    for name in changed:
+      state = queue.states[name]
+      if state == DONE:
+        logging.info('done: %s, %s %.3f', name, self._metric, _mean(self._results[name], self._metric))
+      elif state != FAILED:
+        logging.info('%s: %s', state, name)
+    for line in _complaints(queue, changed):
+      logging.error('%s', line)
+    if changed:
+      logging.info('%s', self._summary(queue))
+
+
+def complaint(queue: Queue, name: str) -> str:
+  """Returns which job failed, why, and where its log is."""
+  log = queue.log(name)
+  lines = [line.strip() for line in log.read_text(errors='replace').splitlines() if line.strip()] if log else []
+  reason = lines[-1].split('UserError: ')[-1] if lines else 'it said nothing'
+  return f'failed: {name}: {reason} (log: {log})'
+
+
+def _complaints(queue: Queue, names=None) -> list[str]:
+  failed = [name for name, state in queue.states.items() if state == FAILED]
+  return [complaint(queue, name) for name in failed if names is None or name in names]
+
+
+def _mean(result: dict, metric: str) -> float:
+  return statistics.mean(line[metric] for line in result['subjects'])
+
+
+def _last_step(workdir: pathlib.Path) -> int:
+  lines = read_metrics(workdir)
+  return lines[-1]['step'] if lines else 0
