@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from ear_jax.models.conv import Conv3D
+from ear_jax.models.pending import Pending
 
 QUERY_CHUNK = 512  # positions whose scores are held at once
 
@@ -29,7 +30,7 @@ class ChannelAttention(nn.Module):
   def __call__(self, features: jax.Array) -> jax.Array:
     conv = Conv3D(features.shape[-1], (1, 3, 3), dtype=self.dtype, name='conv')
     key = conv(features)
-    weights = nn.softmax(conv(jnp.square(key)).astype(jnp.float32), axis=-1)
+    weights = nn.softmax(conv(Pending(key, activation=jnp.square)).astype(jnp.float32), axis=-1)
     return key * weights.astype(key.dtype)
 
 

@@ -6,6 +6,7 @@ norm in one pass over the data.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import flax.linen as nn
@@ -13,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from ear_jax.models.conv import Conv3D
+from ear_jax.models.pending import Pending
 
 NORMS = ('group', 'instance', 'batch')
 ACTIVATES = ('both', 'last')
@@ -27,6 +29,8 @@ ACTIVATIONS = {
 class GroupNorm(nn.Module):
   """Normalises groups of channels over frame, row and column together, in one pass with float32 sums.
 
+  Returns the video with this line for each channel still to be applied.
+
   Attributes:
     groups: number of groups; must divide the number of channels.
     epsilon: added to the variance.
@@ -36,7 +40,7 @@ class GroupNorm(nn.Module):
   epsilon: float = 1e-5
 
   @nn.compact
-  def __call__(self, x: jax.Array) -> jax.Array:
+  def __call__(self, x: jax.Array) -> Pending:
     c = x.shape[-1]
     scale = self.param('scale', nn.initializers.ones, (c,))
     bias = self.param('bias', nn.initializers.zeros, (c,))
@@ -49,13 +53,11 @@ class GroupNorm(nn.Module):
     mean = per_group(x32.mean(axis=(1, 2, 3)))
     variance = jnp.maximum(per_group(jnp.square(x32).mean(axis=(1, 2, 3))) - jnp.square(mean), 0.0)
     gain = scale[None] * jax.lax.rsqrt(variance + self.epsilon)  # [B, C]
-    offset = bias[None] - gain * mean
-    expand = (slice(None), None, None, None, slice(None))
-    return (x32 * gain[expand] + offset[expand]).astype(x.dtype)
+    return Pending(x, gain, bias[None] - gain * mean)
 
 
 class Norm(nn.Module):
-  """The normalisation layer of a block.
+  """The normalisation layer of a block; the norm of a group or instance is left to whatever reads the result.
 
   Attributes:
     kind: 'group' (up to 8 groups), 'instance' (a group per channel) or 'batch' (statistics over the global batch;
@@ -69,12 +71,12 @@ class Norm(nn.Module):
   train: bool
 
   @nn.compact
-  def __call__(self, x: jax.Array) -> jax.Array:
+  def __call__(self, x: jax.Array) -> Pending:
     if self.kind == 'batch':
       norm = nn.BatchNorm(
         use_running_average=not self.train, momentum=0.99, epsilon=1e-3, axis_name=self.axis_name, dtype=x.dtype
       )
-      return norm(x)
+      return Pending(norm(x))
     if self.kind not in NORMS:
       raise ValueError(f'norm {self.kind!r} is not one of {NORMS}')
     channels = x.shape[-1]
@@ -104,19 +106,18 @@ class ConvBlock(nn.Module):
   between: nn.Module | None = None
 
   @nn.compact
-  def __call__(self, x: jax.Array, low: jax.Array | None = None) -> jax.Array:
+  def __call__(self, x: jax.Array | Pending, low: jax.Array | Pending | None = None) -> Pending:
     if self.activate not in ACTIVATES:
       raise ValueError(f'activate {self.activate!r} is not one of {ACTIVATES}')
-    act = ACTIVATIONS[self.activation]
     for i, features in enumerate(self.features):
       extents = (self.time_kernel, 3, 3)
       conv = Conv3D(features, extents, self.time_padding, dtype=self.dtype, name=f'conv{i + 1}')
-      x = conv(x, low if i == 0 else None)
-      x = Norm(self.norm, self.axis_name, self.train, name=f'norm{i + 1}')(x)
+      y = conv(x, low if i == 0 else None)
+      x = Norm(self.norm, self.axis_name, self.train, name=f'norm{i + 1}')(y)
       if i == 1 or self.activate == 'both':
-        x = act(x)
+        x = dataclasses.replace(x, activation=ACTIVATIONS[self.activation])
       if i == 0 and self.between is not None:
-        x = self.between(x)
+        x = self.between(x.value())
     return x
 
 

@@ -7,7 +7,6 @@ first.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +14,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from ear_jax.models.taps import pad_time, taps_conv3d, taps_conv3d_of_upsampled
+from ear_jax.models.frames import pad_time
+from ear_jax.models.pending import Pending, pending
+from ear_jax.models.taps import taps_conv3d, taps_conv3d_of_upsampled
 
 
 def native_conv3d(x: jax.Array, kernel: jax.Array, time_padding: str) -> jax.Array:
@@ -54,42 +55,68 @@ def conv2d_in_scan(x: jax.Array, kernel: jax.Array) -> jax.Array:
   return jax.lax.platform_dependent(x, kernel, cpu=matmul_conv2d, default=native)
 
 
-def conv3d(x: jax.Array, kernel: jax.Array, time_padding: str = 'zero') -> jax.Array:
+def conv3d(
+  x: jax.Array | Pending, kernel: jax.Array, time_padding: str = 'zero', bias: jax.Array | None = None
+) -> jax.Array:
   """Returns the same-size, stride-1 convolution of a video.
 
   Args:
     x: `[B, T, H, W, C]`.
     kernel: `[kt, kh, kw, C, F]` with odd extents.
     time_padding: 'zero' or 'cyclic'; rows and columns are padded with zeros.
+    bias: `[F]`, or None.
 
-  Returns: `[B, T, H, W, F]`.
+  Returns: `[B, T, H, W, F]`. For the gradient only the arguments are kept.
   """
-  return _per_platform(
-    functools.partial(taps_conv3d, time_padding=time_padding),
-    functools.partial(native_conv3d, time_padding=time_padding),
-  )(x, kernel)
+
+  def taps(x, kernel, bias):
+    return taps_conv3d(x, kernel, time_padding, _start(bias, x.video.shape[:4]))
+
+  def native(x, kernel, bias):
+    y = native_conv3d(x.value(), kernel, time_padding)
+    return y + _start(bias, y.shape[:4])
+
+  return _per_platform(taps, native)(pending(x), kernel, _bias(bias, kernel))
 
 
-def conv3d_of_skip(skip: jax.Array, low: jax.Array, kernel: jax.Array, time_padding: str = 'zero') -> jax.Array:
+def conv3d_of_skip(
+  skip: jax.Array | Pending,
+  low: jax.Array | Pending,
+  kernel: jax.Array,
+  time_padding: str = 'zero',
+  bias: jax.Array | None = None,
+) -> jax.Array:
   """Returns the convolution of a skip joined with the level below, up-sampled.
 
   Args:
     skip: `[B, T, H, W, C1]`.
     low: `[B, T, H / 2, W / 2, C2]`.
     kernel: `[kt, 3, 3, C1 + C2, F]`.
-    time_padding: see `conv3d`.
+    time_padding, bias: see `conv3d`.
 
   Returns: `[B, T, H, W, F]`.
   """
 
-  def taps(skip, low, kernel):
-    own, below = kernel[..., : skip.shape[-1], :], kernel[..., skip.shape[-1] :, :]
-    return taps_conv3d(skip, own, time_padding) + taps_conv3d_of_upsampled(low, below, time_padding)
+  def taps(skip, low, kernel, bias):
+    own, below = jnp.split(kernel, (skip.video.shape[-1],), axis=-2)
+    y = taps_conv3d(skip, own, time_padding, _start(bias, skip.video.shape[:4]))
+    return taps_conv3d_of_upsampled(low, below, time_padding, y)
 
-  def native(skip, low, kernel):
-    return native_conv3d(jnp.concatenate([skip, upsample(low)], axis=-1), kernel, time_padding)
+  def native(skip, low, kernel, bias):
+    x = jnp.concatenate([skip.value(), upsample(low.value())], axis=-1)
+    y = native_conv3d(x, kernel, time_padding)
+    return y + _start(bias, y.shape[:4])
 
-  return _per_platform(taps, native)(skip, low, kernel)
+  return _per_platform(taps, native)(pending(skip), pending(low), kernel, _bias(bias, kernel))
+
+
+def _bias(bias, kernel):
+  return jnp.zeros(kernel.shape[-1:], kernel.dtype) if bias is None else bias
+
+
+def _start(bias, shape):
+  """`[B, T, H, W, F]` of a shape without F, the bias everywhere."""
+  return jnp.broadcast_to(bias, (*shape, *bias.shape))
 
 
 def upsample(x: jax.Array) -> jax.Array:
@@ -140,13 +167,11 @@ class Conv3D(nn.Module):
   dtype: Any = jnp.float32
 
   @nn.compact
-  def __call__(self, x: jax.Array, low: jax.Array | None = None) -> jax.Array:
-    inputs = [x.astype(self.dtype)] if low is None else [x.astype(self.dtype), low.astype(self.dtype)]
-    shape = (*self.kernel_size, sum(part.shape[-1] for part in inputs), self.features)
+  def __call__(self, x: jax.Array | Pending, low: jax.Array | Pending | None = None) -> jax.Array:
+    inputs = [pending(x).astype(self.dtype)] + ([] if low is None else [pending(low).astype(self.dtype)])
+    shape = (*self.kernel_size, sum(part.video.shape[-1] for part in inputs), self.features)
     kernel = self.param('kernel', nn.initializers.glorot_uniform(), shape)
+    bias = self.param('bias', nn.initializers.zeros, (self.features,)) if self.use_bias else None
+    bias = None if bias is None else bias.astype(self.dtype)
     convolve = conv3d if low is None else conv3d_of_skip
-    y = convolve(*inputs, kernel.astype(self.dtype), self.time_padding)
-    if not self.use_bias:
-      return y
-    bias = self.param('bias', nn.initializers.zeros, (self.features,))
-    return y + bias.astype(self.dtype).reshape(1, 1, 1, 1, -1)
+    return convolve(*inputs, kernel.astype(self.dtype), self.time_padding, bias)

@@ -16,8 +16,9 @@ from ear_jax.errors import UserError
 from ear_jax.models.attention import ChannelAttention, SpatialAttention
 from ear_jax.models.blocks import ACTIVATES, ACTIVATIONS, NORMS, ConvBlock, max_pool
 from ear_jax.models.conv import Conv3D
+from ear_jax.models.frames import TIME_PADDINGS
+from ear_jax.models.pending import pending
 from ear_jax.models.recurrence import DenseLSTM, TemporalBlock
-from ear_jax.models.taps import TIME_PADDINGS
 
 ATTENTIONS = ('none', 'channel', 'spatial')
 TEMPORALS = ('none', 'convlstm', 'dense_lstm')
@@ -70,7 +71,7 @@ class UNet3D(nn.Module):
       if level == deepest:
         x = self._recur('encoder', x)
       skips.append(x)
-      x = max_pool(x)
+      x = max_pool(pending(x).value())
     x = Conv3D(2 * self.filters[-1], (1, 1, 1), dtype=self.dtype, name='bottleneck')(x)
     x = self._recur('bottleneck', x)
     for level in range(deepest, 0, -1):
@@ -78,7 +79,7 @@ class UNet3D(nn.Module):
       skip = self._attend(level, skips.pop())
       recurs = level == deepest and self.temporal != 'none' and 'decoder' in self.temporal_sites
       x = self._block(f'decoder{level}', (f, f), train, between=self._temporal('decoder') if recurs else None)(skip, x)
-    return Conv3D(self.classes, (1, 1, 1), dtype=jnp.float32, name='head')(x.astype(jnp.float32))
+    return Conv3D(self.classes, (1, 1, 1), dtype=jnp.float32, name='head')(x)
 
   def _block(self, name, features, train, between=None):
     block = nn.remat(ConvBlock) if self.remat else ConvBlock
@@ -99,11 +100,12 @@ class UNet3D(nn.Module):
   def _attend(self, level, skip):
     if self.attention == 'none':
       return skip
+    skip = pending(skip).value()
     spatial = self.attention == 'spatial' and skip.shape[2] * skip.shape[3] <= self.attention_max_tokens
     return (SpatialAttention if spatial else ChannelAttention)(dtype=self.dtype, name=f'attention{level}')(skip)
 
   def _recur(self, site, x):
-    return self._temporal(site)(x) if self.temporal != 'none' and site in self.temporal_sites else x
+    return self._temporal(site)(pending(x).value()) if self.temporal != 'none' and site in self.temporal_sites else x
 
   def _temporal(self, site):
     if self.temporal == 'dense_lstm':

@@ -38,14 +38,14 @@ def value_and_gradient(function, *arguments):
 @pytest.mark.parametrize(('kind', 'groups'), [('group', 6), ('instance', 12)])
 def test_norm_equals_flax_group_norm_over_the_whole_volume(video, affine, kind, groups):
   ours, theirs = blocks.Norm(kind, None, train=True), nn.GroupNorm(groups, epsilon=1e-5)
-  found = value_and_gradient(lambda x, p: ours.apply({'params': {'GroupNorm_0': p}}, x), video, affine)
+  found = value_and_gradient(lambda x, p: ours.apply({'params': {'GroupNorm_0': p}}, x).value(), video, affine)
   expected = value_and_gradient(lambda x, p: theirs.apply({'params': p}, x), video, affine)
   jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-5 * np.abs(b).max()), found, expected)
 
 
 def test_group_norm_takes_each_cine_and_group_on_its_own(video):
   norm = blocks.GroupNorm(3)
-  y = np.asarray(norm.apply({'params': {'scale': np.ones(12), 'bias': np.zeros(12)}}, video))
+  y = np.asarray(norm.apply({'params': {'scale': np.ones(12), 'bias': np.zeros(12)}}, video).value())
   grouped = y.reshape(2, -1, 3, 4)  # [B, T * H * W, groups, channels of a group]
   np.testing.assert_allclose(grouped.mean((1, 3)), 0, atol=1e-5)
   np.testing.assert_allclose(grouped.std((1, 3)), 1, atol=1e-4)
@@ -54,7 +54,7 @@ def test_group_norm_takes_each_cine_and_group_on_its_own(video):
 def test_group_norm_of_a_constant_is_finite_and_keeps_the_dtype():
   # A mean of 300 with rounding in one pass: the variance must not turn negative.
   x = jnp.full(SHAPE, 300.7, jnp.bfloat16)
-  y = blocks.GroupNorm(4).apply({'params': {'scale': np.ones(12), 'bias': np.zeros(12)}}, x)
+  y = blocks.GroupNorm(4).apply({'params': {'scale': np.ones(12), 'bias': np.zeros(12)}}, x).value()
   assert y.dtype == jnp.bfloat16
   np.testing.assert_allclose(y.astype(jnp.float32), 0, atol=0.2)
 
@@ -70,7 +70,12 @@ def test_batch_norm_over_two_devices_equals_one_on_the_joined_batch(video, affin
 
   def run(axis_name):
     norm = blocks.Norm('batch', axis_name, train=True)
-    return lambda x: norm.apply(variables, x, mutable=['batch_stats'])
+
+    def apply(x):
+      y, stats = norm.apply(variables, x, mutable=['batch_stats'])
+      return y.value(), stats
+
+    return apply
 
   joined, joined_stats = jax.jit(run(None))(video)
   apart, apart_stats = jax.pmap(run('batch'), axis_name='batch')(video[:, None])
@@ -85,7 +90,7 @@ def test_batch_norm_over_two_devices_equals_one_on_the_joined_batch(video, affin
 def test_batch_norm_predicts_with_running_statistics(video, affine):
   stats = {'mean': np.full(12, 0.5, np.float32), 'var': np.full(12, 2.0, np.float32)}
   variables = {'params': {'BatchNorm_0': affine}, 'batch_stats': {'BatchNorm_0': stats}}
-  y = jax.jit(blocks.Norm('batch', None, train=False).apply)(variables, video)
+  y = jax.jit(blocks.Norm('batch', None, train=False).apply)(variables, video).value()
   expected = (video - 0.5) / np.sqrt(2.0 + 1e-3) * affine['scale'] + affine['bias']
   np.testing.assert_allclose(y, expected, atol=1e-5)
 
@@ -105,14 +110,14 @@ def test_block_is_the_composition_of_its_parts(activate, draw_variables):
   def by_hand(params, y):
     for i, (features, groups) in enumerate([(4, 4), (6, 6)], start=1):
       y = Conv3D(features).apply({'params': params[f'conv{i}']}, y)
-      y = blocks.GroupNorm(groups).apply({'params': params[f'norm{i}']['GroupNorm_0']}, y)
+      y = blocks.GroupNorm(groups).apply({'params': params[f'norm{i}']['GroupNorm_0']}, y).value()
       if i == 2 or activate == 'both':
         y = jnp.maximum(y, 0.0)
       if i == 1:
         y = -y
     return y
 
-  found, expected = jax.jit(lambda p, x: (block.apply({'params': p}, x), by_hand(p, x)))(params, x)
+  found, expected = jax.jit(lambda p, x: (block.apply({'params': p}, x).value(), by_hand(p, x)))(params, x)
   np.testing.assert_allclose(found, expected, atol=1e-6)
   assert (found > 0).any()
 

@@ -3,6 +3,7 @@
 import functools
 import re
 
+import flax.linen as nn
 import jax
 import jax.export
 import jax.numpy as jnp
@@ -10,7 +11,8 @@ import numpy as np
 import pytest
 from jax import lax
 
-from ear_jax.models import conv, taps
+from ear_jax.models import conv, frames, taps, taps_gradient
+from ear_jax.models.pending import Pending
 
 SHAPES = {  # video [B, T, H, W, C], kernel [kt, kh, kw, C, F]; odd and unequal sizes throughout
   '3x3x3': ((2, 4, 5, 7, 2), (3, 3, 3, 2, 3)),
@@ -21,6 +23,7 @@ SHAPES = {  # video [B, T, H, W, C], kernel [kt, kh, kw, C, F]; odd and unequal 
   'fewer-out': ((2, 3, 5, 4, 5), (3, 3, 3, 5, 2)),
   'many-out': ((2, 3, 5, 4, 3), (3, 3, 3, 3, 17)),
   '5x1x3': ((1, 4, 3, 5, 2), (5, 1, 3, 2, 3)),
+  'pairs': ((2, 6, 3, 5, 2), (5, 3, 1, 2, 17)),  # frame by frame would not do: a window reaches two frames far
 }
 
 
@@ -44,6 +47,10 @@ def reference(x, kernel, time_padding):
   )
 
 
+def taps_form(x, kernel, time_padding):
+  return taps.taps_conv3d(Pending(x), kernel, time_padding, jnp.zeros((*x.shape[:-1], kernel.shape[-1]), x.dtype))
+
+
 def value_and_gradients(function, x, kernel, cotangent):
   """The output, and the gradients by x and kernel of its product with a random cotangent."""
 
@@ -63,19 +70,22 @@ def assert_same(found, expected):
 
 @pytest.mark.parametrize('time_padding', ['zero', 'cyclic'])
 @pytest.mark.parametrize('shapes', SHAPES.values(), ids=SHAPES.keys())
-def test_all_forms_equal_the_padded_convolution(shapes, time_padding):
+def test_all_forms_equal_the_padded_convolution(shapes, time_padding, monkeypatch):
   x, kernel, cotangent = draw(*shapes, (*shapes[0][:-1], shapes[1][-1]))
   expected = value_and_gradients(lambda x, k: reference(x, k, time_padding), x, kernel, cotangent)
-  for form in (taps.taps_conv3d, conv.native_conv3d, conv.conv3d):
+  for form in (taps_form, conv.native_conv3d, conv.conv3d):
     assert_same(value_and_gradients(lambda x, k, f=form: f(x, k, time_padding), x, kernel, cotangent), expected)
+  monkeypatch.setattr(frames, 'GROUP_BYTES', 1)  # the smallest groups of frames that there can be
+  assert_same(value_and_gradients(lambda x, k: taps_form(x, k, time_padding), x, kernel, cotangent), expected)
 
 
 @pytest.mark.parametrize('block_bytes', [1, 2000, 2**30], ids=['row-by-row', 'some-rows', 'whole-frames'])
 def test_the_kernel_gradient_does_not_depend_on_the_blocks(monkeypatch, block_bytes):
   x, kernel, cotangent = draw((2, 3, 7, 5, 3), (3, 3, 3, 3, 4), (2, 3, 7, 5, 4))
   expected = value_and_gradients(lambda x, k: reference(x, k, 'cyclic'), x, kernel, cotangent)[2]
-  monkeypatch.setattr(taps, 'BLOCK_BYTES', block_bytes)
-  assert_same([taps.kernel_gradient(x, cotangent, (3, 3, 3), 'cyclic')], [expected])
+  monkeypatch.setattr(taps_gradient, 'BLOCK_BYTES', block_bytes)
+  found = taps_gradient.kernel_gradient(lambda _: x, lambda _: cotangent, 1, kernel.shape, 'cyclic')
+  assert_same([found], [expected])
 
 
 def test_gradients_pass_through_vmap_scan_and_remat():
@@ -126,7 +136,11 @@ def test_half_precision_gradients_keep_their_types_and_sum_in_single_precision()
   ],
   ids=['odd', 'one-row', 'one-frame'],
 )
-def test_convolution_of_a_skip_equals_that_of_the_joined_and_repeated_pictures(shapes, time_padding):
+@pytest.mark.parametrize('group_bytes', [1, 2**30], ids=['frame-by-frame', 'whole-video'])
+def test_convolution_of_a_skip_equals_that_of_the_joined_and_repeated_pictures(
+  shapes, time_padding, group_bytes, monkeypatch
+):
+  monkeypatch.setattr(frames, 'GROUP_BYTES', group_bytes)
   *inputs, cotangent = draw(*shapes, (*shapes[0][:-1], shapes[2][-1]))
 
   def joined(skip, low, kernel):
@@ -140,6 +154,38 @@ def test_convolution_of_a_skip_equals_that_of_the_joined_and_repeated_pictures(s
 
   split = lambda *inputs: conv.conv3d_of_skip(*inputs, time_padding)  # noqa: E731
   assert_same(run(split, cotangent, *inputs), run(joined, cotangent, *inputs))
+
+
+@pytest.mark.parametrize('group_bytes', [1, 2**30], ids=['frame-by-frame', 'whole-video'])
+def test_a_pending_norm_and_activation_is_done_and_differentiated(group_bytes, monkeypatch):
+  monkeypatch.setattr(frames, 'GROUP_BYTES', group_bytes)
+  x, kernel, gain, offset, bias, cotangent = draw(
+    (2, 4, 5, 3, 2), (3, 3, 3, 2, 4), (2, 2), (2, 2), (4,), (2, 4, 5, 3, 4)
+  )
+
+  def waiting(x, kernel, gain, offset, bias):
+    return conv.conv3d(Pending(x, gain, offset, nn.silu), kernel, 'zero', bias)
+
+  def done(x, kernel, gain, offset, bias):
+    per_channel = lambda a: a.reshape(-1, 1, 1, 1, a.shape[-1])  # noqa: E731
+    x = nn.silu(x * per_channel(gain) + per_channel(offset))
+    return reference(x, kernel, 'zero') + per_channel(bias)
+
+  @functools.partial(jax.jit, static_argnums=0)
+  def run(function, *inputs):
+    y, pull = jax.vjp(function, *inputs)
+    return y, *pull(cotangent)
+
+  inputs = (x, kernel, gain, offset, bias)
+  assert_same(run(waiting, *inputs), run(done, *inputs))
+
+
+@pytest.mark.parametrize(
+  ('frames_', 'frame_bytes', 'reach', 'groups'),
+  [(50, 2**20, 1, 5), (50, 2**25, 1, 50), (50, 1, 1, 1), (23, 2**22, 1, 23), (6, 2**30, 2, 3), (2, 2**30, 3, 1)],
+)
+def test_groups_divide_the_frames_fit_the_limit_and_reach_far_enough(frames_, frame_bytes, reach, groups):
+  assert frames.count_groups(frames_, frame_bytes, reach) == groups
 
 
 def test_a_hand_value_tells_the_order_of_the_frames():

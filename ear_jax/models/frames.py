@@ -1,0 +1,100 @@
+"""Loops over groups of frames, so that what a convolution copies is a group's and not the whole video's.
+
+A loop also is the one border that XLA's CPU compiler neither fuses across nor merges common expressions over: what is
+computed again inside one is not kept from the first time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import jax
+import jax.numpy as jnp
+
+TIME_PADDINGS = ('zero', 'cyclic')
+GROUP_BYTES = 2**24  # of the float32 copies of one group
+
+State = TypeVar('State')
+Frames = Callable[[jax.Array], jax.Array]  # index of a group to its frames [B, n, H, W, C]
+
+
+def pad_time(x: jax.Array, before: int, after: int, time_padding: str) -> jax.Array:
+  """Returns `[B, before + T + after, H, W, C]`, padded with zeros or with the other end of the cycle.
+
+  Raises: ValueError for another `time_padding`, or for more frames of cyclic padding than the cycle has.
+  """
+  if time_padding not in TIME_PADDINGS:
+    raise ValueError(f'time padding {time_padding!r} is not one of {TIME_PADDINGS}')
+  if time_padding == 'zero':
+    return jnp.pad(x, ((0, 0), (before, after), (0, 0), (0, 0), (0, 0)))
+  # Not by jnp.pad, which cannot wrap a number of frames that is a symbol, as in an exported network.
+  t = x.shape[1]
+  if isinstance(t, int) and max(before, after) > t:
+    raise ValueError(f'{t} frames cannot be padded cyclically with {before} before and {after} after')
+  return jnp.concatenate([x[:, t - before :], x, x[:, :after]], axis=1)
+
+
+def count_groups(frames: int, frame_bytes: int, reach: int) -> int:
+  """Returns into how many groups of equal length to divide T frames: 1 where all fit `GROUP_BYTES`.
+
+  Args:
+    frames: T; a symbol (of an exported network) is one group.
+    frame_bytes: of the copies of one frame of all videos.
+    reach: frames that a convolution sees on either side; no group is shorter.
+  """
+  if not isinstance(frames, int):
+    return 1
+  lengths = [n for n in range(max(reach, 1), frames + 1) if frames % n == 0]
+  fitting = [n for n in lengths if n * frame_bytes <= GROUP_BYTES]
+  return frames // (max(fitting) if fitting else min(lengths, default=frames))
+
+
+def group_of(video: jax.Array, group: jax.Array, groups: int) -> jax.Array:
+  """Returns one of the groups of a video `[B, T, H, W, C]`: `[B, T / groups, H, W, C]`."""
+  if groups == 1:
+    return video
+  length = video.shape[1] // groups
+  return jax.lax.dynamic_slice_in_dim(video, group * length, length, axis=1)
+
+
+def over_windows(
+  step: Callable[[State, jax.Array, jax.Array], State],
+  state: State,
+  frames: Frames,
+  groups: int,
+  reach: int,
+  time_padding: str,
+) -> State:
+  """Returns the state after `step(state, group, window)` for all groups in turn.
+
+  Args:
+    step: `window` `[B, n + 2 reach, H, W, C]` holds the group and `reach` frames on either side of it.
+    frames: gives a group's frames; asked about once for each, and once more for the first.
+    groups: how many; one is done without a loop.   time_padding: what there is before the first frame.
+  """
+  first = frames(0)
+  if groups == 1:
+    return step(state, 0, pad_time(first, reach, reach, time_padding))
+  length = first.shape[1]
+  cyclic = time_padding == 'cyclic'
+  before = frames(groups - 1) if cyclic else jnp.zeros_like(first)
+
+  def advance(group, carry):
+    state, tail, current = carry
+    following = frames((group + 1) % groups)
+    head = following[:, :reach]
+    if not cyclic:
+      head = jnp.where(group + 1 < groups, head, 0)
+    window = jnp.concatenate([tail, current, head], axis=1)
+    return step(state, group, window), current[:, length - reach :], following
+
+  return jax.lax.fori_loop(0, groups, advance, (state, before[:, length - reach :], first))[0]
+
+
+def add_frames(video: jax.Array, part: jax.Array, start: jax.Array) -> jax.Array:
+  """Returns the video `[B, T, H, W, C]` with `part` `[B, n, H, W, C]` added to its frames from `start` on."""
+  if part.shape[1] == video.shape[1]:
+    return video + part
+  there = jax.lax.dynamic_slice_in_dim(video, start, part.shape[1], axis=1)
+  return jax.lax.dynamic_update_slice_in_dim(video, there + part, start, axis=1)
