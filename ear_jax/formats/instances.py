@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.uid import DeflatedExplicitVRLittleEndian
+from pydicom.encaps import get_frame
+from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless
 
-from ear_jax.formats import checks, siemens_protocol
+from ear_jax.formats import checks, codestream, siemens_protocol
 from ear_jax.formats.faults import Fault
 
 _PREAMBLE = 128
@@ -176,6 +177,7 @@ def pixels(path: pathlib.Path) -> tuple[np.ndarray, Dataset]:
     declared = [int(image.get(tag) or 1) for tag in ('Rows', 'Columns', 'SamplesPerPixel', 'NumberOfFrames')]
     if math.prod(declared) > LARGEST or min(declared) < 1:
       raise Refused(f'the header declares {" x ".join(map(str, declared))} values')
+    _refuse_disagreement(image)
     return image.pixel_array, image
 
 
@@ -203,6 +205,19 @@ def _refuse_deflated(path: pathlib.Path) -> None:
   # A thousandth of what it holds, it may be a bomb; pydicom unpacks it whole before it looks at anything.
   if pydicom.filereader.read_file_meta_info(path).get('TransferSyntaxUID') == DeflatedExplicitVRLittleEndian:
     raise Refused('it is deflated as a whole: export it uncompressed')
+
+
+def _refuse_disagreement(image: Dataset) -> None:
+  syntax = image.file_meta.TransferSyntaxUID
+  if not syntax.is_encapsulated or syntax == RLELossless:
+    return
+  found = codestream.size_of(get_frame(image.PixelData, 0, number_of_frames=1))
+  if found is None:
+    raise Refused('the compressed picture does not say its size')
+  stated = (image.Rows, image.Columns, image.SamplesPerPixel)
+  if (found.rows, found.columns, found.samples) != stated or found.bits > image.BitsAllocated:
+    size = f'{found.rows} x {found.columns} pixels of {found.samples} x {found.bits} bits'
+    raise Refused(f'the compressed picture has {size}, which is not what the header says')
 
 
 def _person(header: Dataset) -> str:

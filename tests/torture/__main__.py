@@ -20,7 +20,7 @@ from registry import Fault, Outcome  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: E402
 
-MODULES = ('training_faults',)  # each has FAULTS
+MODULES = ('training_faults', 'input_faults')  # each has FAULTS
 DOCS = ROOT / 'docs/reliability.md'
 _ONLY = flags.DEFINE_list('only', [], 'Faults whose name or group holds one of these words; default: all.')
 _TIMES = flags.DEFINE_integer('times', 0, 'Seeds a fault instead of its own number.', lower_bound=0)
