@@ -1,6 +1,6 @@
 """Attention on the skip connections: the released channel form, and the spatial form that the paper's Eq. 1 suggests.
 
-Both take the skip features F of one level, `[B, T, H, W, C]`, and return the same shape. They are different
+Both take the skip features F of one level, `[B, T, H, W, C]`, and give the same shape. They are different
 operators, not two implementations of one: say which was used.
 """
 
@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from ear_jax.models.conv import Conv3D
-from ear_jax.models.pending import Pending
+from ear_jax.models.pending import Pending, pending
 
 QUERY_CHUNK = 512  # positions whose scores are held at once
 
@@ -27,11 +27,15 @@ class ChannelAttention(nn.Module):
   dtype: Any = jnp.float32
 
   @nn.compact
-  def __call__(self, features: jax.Array) -> jax.Array:
+  def __call__(self, features: jax.Array | Pending) -> Pending:
     conv = Conv3D(features.shape[-1], (1, 3, 3), dtype=self.dtype, name='conv')
     key = conv(features)
-    weights = nn.softmax(conv(Pending(key, activation=jnp.square)).astype(jnp.float32), axis=-1)
-    return key * weights.astype(key.dtype)
+    scores = conv(pending(key).then(jnp.square))
+    return Pending((key, scores), function=_weighted)
+
+
+def _weighted(key, scores):
+  return key * nn.softmax(scores.astype(jnp.float32), axis=-1).astype(key.dtype)
 
 
 class SpatialAttention(nn.Module):
@@ -43,7 +47,8 @@ class SpatialAttention(nn.Module):
   dtype: Any = jnp.float32
 
   @nn.compact
-  def __call__(self, features: jax.Array) -> jax.Array:
+  def __call__(self, features: jax.Array | Pending) -> jax.Array:
+    features = pending(features).value()
     b, t, h, w, c = features.shape
     keys = Conv3D(c, (1, 3, 3), dtype=self.dtype, name='conv')(features)
     out = attend(features.astype(self.dtype).reshape(b * t, h * w, c), keys.reshape(b * t, h * w, c))

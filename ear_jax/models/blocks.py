@@ -6,7 +6,6 @@ norm in one pass over the data.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import flax.linen as nn
@@ -14,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from ear_jax.models.conv import Conv3D
-from ear_jax.models.pending import Pending
+from ear_jax.models.pending import Pending, normed, pending
 
 NORMS = ('group', 'instance', 'batch')
 ACTIVATES = ('both', 'last')
@@ -53,7 +52,7 @@ class GroupNorm(nn.Module):
     mean = per_group(x32.mean(axis=(1, 2, 3)))
     variance = jnp.maximum(per_group(jnp.square(x32).mean(axis=(1, 2, 3))) - jnp.square(mean), 0.0)
     gain = scale[None] * jax.lax.rsqrt(variance + self.epsilon)  # [B, C]
-    return Pending(x, gain, bias[None] - gain * mean)
+    return normed(x, gain, bias[None] - gain * mean)
 
 
 class Norm(nn.Module):
@@ -76,7 +75,7 @@ class Norm(nn.Module):
       norm = nn.BatchNorm(
         use_running_average=not self.train, momentum=0.99, epsilon=1e-3, axis_name=self.axis_name, dtype=x.dtype
       )
-      return Pending(norm(x))
+      return pending(norm(x))
     if self.kind not in NORMS:
       raise ValueError(f'norm {self.kind!r} is not one of {NORMS}')
     channels = x.shape[-1]
@@ -115,7 +114,7 @@ class ConvBlock(nn.Module):
       y = conv(x, low if i == 0 else None)
       x = Norm(self.norm, self.axis_name, self.train, name=f'norm{i + 1}')(y)
       if i == 1 or self.activate == 'both':
-        x = dataclasses.replace(x, activation=ACTIVATIONS[self.activation])
+        x = x.then(ACTIVATIONS[self.activation])
       if i == 0 and self.between is not None:
         x = self.between(x.value())
     return x

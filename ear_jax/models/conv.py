@@ -70,7 +70,7 @@ def conv3d(
   """
 
   def taps(x, kernel, bias):
-    return taps_conv3d(x, kernel, time_padding, _start(bias, x.video.shape[:4]))
+    return taps_conv3d(x, kernel, time_padding, _start(bias, x.shape[:4]))
 
   def native(x, kernel, bias):
     y = native_conv3d(x.value(), kernel, time_padding)
@@ -98,8 +98,8 @@ def conv3d_of_skip(
   """
 
   def taps(skip, low, kernel, bias):
-    own, below = jnp.split(kernel, (skip.video.shape[-1],), axis=-2)
-    y = taps_conv3d(skip, own, time_padding, _start(bias, skip.video.shape[:4]))
+    own, below = jnp.split(kernel, (skip.shape[-1],), axis=-2)
+    y = taps_conv3d(skip, own, time_padding, _start(bias, skip.shape[:4]))
     return taps_conv3d_of_upsampled(low, below, time_padding, y)
 
   def native(skip, low, kernel, bias):
@@ -169,7 +169,7 @@ class Conv3D(nn.Module):
   @nn.compact
   def __call__(self, x: jax.Array | Pending, low: jax.Array | Pending | None = None) -> jax.Array:
     inputs = [pending(x).astype(self.dtype)] + ([] if low is None else [pending(low).astype(self.dtype)])
-    shape = (*self.kernel_size, sum(part.video.shape[-1] for part in inputs), self.features)
+    shape = (*self.kernel_size, sum(part.shape[-1] for part in inputs), self.features)
     kernel = self.param('kernel', nn.initializers.glorot_uniform(), shape)
     bias = self.param('bias', nn.initializers.zeros, (self.features,)) if self.use_bias else None
     bias = None if bias is None else bias.astype(self.dtype)

@@ -16,7 +16,7 @@ TIME_PADDINGS = ('zero', 'cyclic')
 GROUP_BYTES = 2**24  # of the float32 copies of one group
 
 State = TypeVar('State')
-Frames = Callable[[jax.Array], jax.Array]  # index of a group to its frames [B, n, H, W, C]
+Windows = TypeVar('Windows')
 
 
 def pad_time(x: jax.Array, before: int, after: int, time_padding: str) -> jax.Array:
@@ -59,9 +59,9 @@ def group_of(video: jax.Array, group: jax.Array, groups: int) -> jax.Array:
 
 
 def over_windows(
-  step: Callable[[State, jax.Array, jax.Array], State],
+  step: Callable[[State, jax.Array, Windows], State],
   state: State,
-  frames: Frames,
+  frames: Callable[[jax.Array], Windows],
   groups: int,
   reach: int,
   time_padding: str,
@@ -70,26 +70,29 @@ def over_windows(
 
   Args:
     step: `window` `[B, n + 2 reach, H, W, C]` holds the group and `reach` frames on either side of it.
-    frames: gives a group's frames; asked about once for each, and once more for the first.
+    frames: gives a group's frames `[B, n, H, W, C]`, or a tuple of several such; asked about once for each group, and
+      once more for the first and the last.
     groups: how many; one is done without a loop.   time_padding: what there is before the first frame.
   """
   first = frames(0)
   if groups == 1:
-    return step(state, 0, pad_time(first, reach, reach, time_padding))
-  length = first.shape[1]
+    return step(state, 0, jax.tree.map(lambda x: pad_time(x, reach, reach, time_padding), first))
   cyclic = time_padding == 'cyclic'
-  before = frames(groups - 1) if cyclic else jnp.zeros_like(first)
+  before = frames(groups - 1) if cyclic else jax.tree.map(jnp.zeros_like, first)
 
   def advance(group, carry):
-    state, tail, current = carry
+    state, tails, current = carry
     following = frames((group + 1) % groups)
-    head = following[:, :reach]
+    heads = jax.tree.map(lambda x: x[:, :reach], following)
     if not cyclic:
-      head = jnp.where(group + 1 < groups, head, 0)
-    window = jnp.concatenate([tail, current, head], axis=1)
-    return step(state, group, window), current[:, length - reach :], following
+      heads = jax.tree.map(lambda x: jnp.where(group + 1 < groups, x, 0), heads)
+    windows = jax.tree.map(lambda *parts: jnp.concatenate(parts, axis=1), tails, current, heads)
+    return step(state, group, windows), jax.tree.map(last, current), following
 
-  return jax.lax.fori_loop(0, groups, advance, (state, before[:, length - reach :], first))[0]
+  def last(x):
+    return x[:, x.shape[1] - reach :]
+
+  return jax.lax.fori_loop(0, groups, advance, (state, jax.tree.map(last, before), first))[0]
 
 
 def add_frames(video: jax.Array, part: jax.Array, start: jax.Array) -> jax.Array:

@@ -1,4 +1,7 @@
-"""A video whose norm and activation are still to be done: what a convolution of the network hands to the next."""
+"""A video still to be computed, pixel by pixel, from what was kept: norm and activation, or attention's product.
+
+It is cheap to compute, so whatever reads it does so itself, and only what it is computed from is kept for the gradient.
+"""
 
 from __future__ import annotations
 
@@ -12,47 +15,71 @@ import jax.numpy as jnp
 from ear_jax.models.frames import group_of
 
 
-def identity(x: jax.Array) -> jax.Array:
-  """Returns `x`."""
-  return x
+def _same(video):
+  return video
 
 
 @flax.struct.dataclass
 class Pending:
-  """Stands for `activation(gain * video + offset)`, which is never kept, only `video` is.
+  """Stands for `function(*videos, *constants)`.
 
   Attributes:
-    video: `[B, T, H, W, C]`, the convolution's result.
-    gain, offset: `[B, C]` float32, the norm as a line for each channel; both None where it was applied already.
-    activation: elementwise function.
+    videos: one or more `[B, T, H, W, C]`, all of one shape, which is also the result's.
+    constants: what is the same for all frames.
+    function: works frame by frame.
   """
 
-  video: jax.Array
-  gain: jax.Array | None = None
-  offset: jax.Array | None = None
-  activation: Callable[[jax.Array], jax.Array] = flax.struct.field(pytree_node=False, default=identity)
+  videos: tuple[jax.Array, ...]
+  constants: tuple[jax.Array, ...] = ()
+  function: Callable[..., jax.Array] = flax.struct.field(pytree_node=False, default=_same)
+
+  @property
+  def shape(self) -> tuple[int, ...]:
+    """Of the video, `[B, T, H, W, C]`."""
+    return self.videos[0].shape
 
   def value(self) -> jax.Array:
-    """Returns the activated video, in the dtype of `video`."""
-    x = self.video
-    if self.gain is not None:
-      each = (slice(None), None, None, None, slice(None))
-      x = (x.astype(jnp.float32) * self.gain[each] + self.offset[each]).astype(x.dtype)
-    return self.activation(x)
+    """Returns the video."""
+    return self.function(*self.videos, *self.constants)
+
+  def then(self, function: Callable[[jax.Array], jax.Array]) -> Pending:
+    """Returns the same with a function of a pixel applied to it."""
+    return dataclasses.replace(self, function=_Composed(self.function, function))
 
   def astype(self, dtype: jax.typing.DTypeLike) -> Pending:
-    """Returns the same with the video in another dtype."""
-    return dataclasses.replace(self, video=self.video.astype(dtype))
+    """Returns the same from videos of another dtype."""
+    return dataclasses.replace(self, videos=tuple(video.astype(dtype) for video in self.videos))
 
   def group(self, group: jax.Array, groups: int) -> Pending:
     """Returns one of the equal groups of frames; see `frames.group_of`."""
-    return dataclasses.replace(self, video=group_of(self.video, group, groups))
+    return dataclasses.replace(self, videos=tuple(group_of(video, group, groups) for video in self.videos))
 
   def pull(self, gradient: jax.Array) -> Pending:
-    """Returns the gradients by video, gain and offset, from that by the value."""
+    """Returns the gradients by videos and constants, from that by the value."""
     return jax.vjp(Pending.value, self)[1](gradient)[0]
 
 
 def pending(x: jax.Array | Pending) -> Pending:
   """Returns the argument, or an array as a `Pending` with nothing left to do."""
-  return x if isinstance(x, Pending) else Pending(x)
+  return x if isinstance(x, Pending) else Pending((x,))
+
+
+def normed(video: jax.Array, gain: jax.Array, offset: jax.Array) -> Pending:
+  """Returns `gain * video + offset`, computed in float32; gain and offset are `[B, C]`."""
+  return Pending((video,), (gain, offset), _line)
+
+
+def _line(x, gain, offset):
+  each = (slice(None), None, None, None, slice(None))
+  return (x.astype(jnp.float32) * gain[each] + offset[each]).astype(x.dtype)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Composed:
+  """`outer(inner(...))`, equal to another of the same two, so that JAX sees one structure and not two."""
+
+  inner: Callable[..., jax.Array]
+  outer: Callable[[jax.Array], jax.Array]
+
+  def __call__(self, *args):
+    return self.outer(self.inner(*args))

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 
 from ear_jax.models.frames import TIME_PADDINGS, add_frames, count_groups, group_of, over_windows, pad_time
 from ear_jax.models.pending import Pending
-from ear_jax.models.taps_gradient import kernel_gradient
+from ear_jax.models.taps_gradient import kernel_gradient, kernel_products, products_shape
 
 LANES = 16  # float32 in a vector register; XLA's 2-D convolution is slow with fewer output channels
 
@@ -53,7 +53,7 @@ def _reachable(x, kernel, time_padding):
   """The kernel without what a single frame cannot meet: the outer taps, or any but their sum in a cycle of one."""
   if time_padding not in TIME_PADDINGS:
     raise ValueError(f'time padding {time_padding!r} is not one of {TIME_PADDINGS}')
-  if x.video.shape[1] != 1:
+  if x.shape[1] != 1:
     return kernel
   middle = kernel.shape[0] // 2
   return kernel.sum(axis=0, keepdims=True) if time_padding == 'cyclic' else kernel[middle : middle + 1]
@@ -68,10 +68,16 @@ def _halve(kernel, axis):
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3, 4))
 def _convolve_and_add(x, kernel, start, time_padding, interleaved):
   """With even kh and kw the convolution has a row and a column more; `interleaved` then deals out its 4 phases."""
-  groups = _groups(x.video, kernel)
-  place = _interleave if interleaved else lambda frames: frames
-  frames = lambda g: x.group(g, groups).value()  # noqa: E731
-  return _add_convolution(start, frames, groups, kernel, time_padding, [k // 2 for k in kernel.shape[1:3]], place)
+  groups = _groups(x.shape, kernel)
+  padding = [k // 2 for k in kernel.shape[1:3]]
+  place = _interleave if interleaved else _leave
+
+  def step(out, group, window):
+    return _add_convolution(out, window, kernel, padding, group, groups, time_padding, place)
+
+  return over_windows(
+    step, start, lambda group: x.group(group, groups).value(), groups, kernel.shape[0] // 2, time_padding
+  )
 
 
 def _forward(x, kernel, start, time_padding, interleaved):
@@ -79,53 +85,51 @@ def _forward(x, kernel, start, time_padding, interleaved):
 
 
 def _backward(time_padding, interleaved, inputs, dy):
+  """Both gradients in one pass: apart, the compiler may leave one until the end and keep all that it needs."""
   x, kernel = inputs
-  groups = _groups(x.video, kernel)
-
-  def dy_group(g):
-    group = group_of(dy, g, groups)
-    return _gather(group) if interleaved else group
-
+  groups = _groups(x.shape, kernel)
   turned = kernel[::-1, ::-1, ::-1].swapaxes(3, 4)
   padding = [k - 1 - k // 2 for k in kernel.shape[1:3]]
-  dx = _add_convolution(jnp.zeros_like(x.video), dy_group, groups, turned, time_padding, padding, lambda frames: frames)
-  dkernel = kernel_gradient(lambda g: x.group(g, groups).value(), dy_group, groups, kernel.shape, time_padding)
-  return x.pull(dx), dkernel.astype(kernel.dtype), dy
+
+  def frames(group):
+    dy_group = group_of(dy, group, groups)
+    return x.group(group, groups).value(), _gather(dy_group) if interleaved else dy_group
+
+  def step(gradients, group, windows):
+    dx, dkernel = gradients
+    dx = _add_convolution(dx, windows[1], turned, padding, group, groups, time_padding, _leave)
+    return dx, dkernel + kernel_products(*windows, kernel.shape)
+
+  start = jnp.zeros(x.shape, dy.dtype), jnp.zeros(products_shape(x.shape[0], kernel.shape), jnp.float32)
+  dx, products = over_windows(step, start, frames, groups, kernel.shape[0] // 2, time_padding)
+  return x.pull(dx), kernel_gradient(products, kernel.shape).astype(kernel.dtype), dy
 
 
 _convolve_and_add.defvjp(_forward, _backward)
 
 
-def _groups(video, kernel):
-  b, t, h, w, _ = video.shape
+def _groups(shape, kernel):
+  b, t, h, w, _ = shape
   kt, _, _, c, f = kernel.shape
   return count_groups(t, 4 * b * h * w * kt * (c + f), kt // 2)
 
 
-def _add_convolution(out, frames, groups, kernel, time_padding, padding, place):
-  """Adds to `out` the convolution of the frames, as a 2-D one in which the kt time taps are channels.
+def _add_convolution(out, window, kernel, padding, group, groups, time_padding, place):
+  """Adds to `out` the convolution of a group of frames, as a 2-D one in which the kt time taps are channels.
 
   They multiply the input channels (kt shifted videos go in) or the output channels (kt shifted results are added),
   whichever are fewer; but never leave an output narrower than a vector register.
   """
   kt, kh, kw, c, f = kernel.shape
-  length = out.shape[1] // groups if groups > 1 else out.shape[1]
+  length = window.shape[1] - 2 * (kt // 2)
   if kt == 1 or (c < f and f >= LANES):
-    kernel = kernel.transpose(1, 2, 0, 3, 4).reshape(kh, kw, kt * c, f)
-
-    def add(out, group, window):
-      taps = [window[:, k : k + length] for k in range(kt)]
-      x = jnp.concatenate(taps, axis=-1) if kt > 1 else window
-      return add_frames(out, place(_conv2d(x, kernel, padding)), group * length)
-
-    return over_windows(add, out, frames, groups, kt // 2, time_padding)
-  kernel = kernel.transpose(1, 2, 3, 0, 4).reshape(kh, kw, c, kt * f)
-
-  def spread(group, out):
-    y = _conv2d(frames(group), kernel, padding)
-    return _add_shifted(out, [place(y[..., k * f : (k + 1) * f]) for k in range(kt)], group, groups, time_padding)
-
-  return spread(0, out) if groups == 1 else jax.lax.fori_loop(0, groups, spread, out)
+    taps = [window[:, k : k + length] for k in range(kt)]
+    x = jnp.concatenate(taps, axis=-1) if kt > 1 else window
+    y = _conv2d(x, kernel.transpose(1, 2, 0, 3, 4).reshape(kh, kw, kt * c, f), padding)
+    return add_frames(out, place(y), group * length)
+  own = window[:, kt // 2 : kt // 2 + length]
+  y = _conv2d(own, kernel.transpose(1, 2, 3, 0, 4).reshape(kh, kw, c, kt * f), padding)
+  return _add_shifted(out, [place(y[..., k * f : (k + 1) * f]) for k in range(kt)], group, groups, time_padding)
 
 
 def _add_shifted(out, taps, group, groups, time_padding):
@@ -160,6 +164,10 @@ def _conv2d(x, kernel, padding):
     dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
   )
   return y.reshape(b, t, *y.shape[1:])
+
+
+def _leave(y):
+  return y
 
 
 def _interleave(y):

@@ -9,50 +9,51 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from ear_jax.models.frames import Frames, over_windows
-
 BLOCK_BYTES = 2**18  # of the float32 copies in one product: half of a core's second-level cache
 
 
-def kernel_gradient(
-  x: Frames, dy: Frames, groups: int, shape: tuple[int, int, int, int, int], time_padding: str
-) -> jax.Array:
-  """Returns the gradient by the kernel, float32 of `shape` `[kt, kh, kw, C, F]`.
+def products_shape(videos: int, kernel: tuple[int, int, int, int, int]) -> tuple[int, int, int]:
+  """Returns the shape of `kernel_products` for so many videos and a kernel of a shape `[kt, kh, kw, C, F]`."""
+  kt, kh, kw, c, f = kernel
+  return videos, kt * max(c, f), kh * kw * min(c, f)
+
+
+def kernel_products(x: jax.Array, dy: jax.Array, kernel: tuple[int, int, int, int, int]) -> jax.Array:
+  """Returns a group's part of the gradient, which is to be summed over groups.
 
   Args:
-    x: gives the groups of the input, `[B, n, H, W, C]`.
-    dy: gives the groups of the cotangent, `[B, n, H, W, F]`; a row and a column more where kh and kw are even.
-    groups: how many.   time_padding: 'zero' or 'cyclic'.
+    x: `[B, n + 2 (kt // 2), H, W, C]`, the frames of the input and those around them.
+    dy: `[B, n + 2 (kt // 2), H, W, F]`, of the cotangent; a row and a column more where kh and kw are even.
+    kernel: shape of the kernel, `[kt, kh, kw, C, F]`.
   """
-  extents = shape[:3]
-  if shape[3] > shape[4]:  # the one with fewer channels is the one to copy kh * kw times
-    return _correlate(dy, x, groups, extents, time_padding)[::-1, ::-1, ::-1].swapaxes(3, 4)
-  return _correlate(x, dy, groups, extents, time_padding)
+  shifted, tapped = (dy, x) if _is_swapped(kernel) else (x, dy)
+  reach = kernel[0] // 2
+  return _products(shifted[:, reach : shifted.shape[1] - reach], tapped, kernel[:3])
 
 
-def _correlate(x, dy, groups, extents, time_padding):
-  """Sums `x[b, t + k, h + i, w + j, c] dy[b, t, h, w, f]` over b, t, h, w, for all offsets k, i, j from the centre."""
-  kt, kh, kw = extents
-  (b, *_, c), f = jax.eval_shape(x, 0).shape, jax.eval_shape(dy, 0).shape[-1]
-
-  def add(total, group, window):
-    return total + _products(x(group), window, extents)
-
-  total = over_windows(add, jnp.zeros((b, kt * f, kh * kw * c), jnp.float32), dy, groups, kt // 2, time_padding)
+def kernel_gradient(products: jax.Array, kernel: tuple[int, int, int, int, int]) -> jax.Array:
+  """Returns the gradient by the kernel, float32 of its shape, from the sum of `kernel_products` over all groups."""
+  kt, kh, kw, c, f = kernel
   # A sum for each video: on two devices as on one, the same numbers are added in the same order.
   # dy of a frame earlier meets x of this one where the tap looks a frame ahead.
-  return total.sum(axis=0).reshape(kt, f, kh, kw, c)[::-1].transpose(0, 2, 3, 4, 1)
+  total = products.sum(axis=0).reshape(kt, max(c, f), kh, kw, min(c, f))[::-1].transpose(0, 2, 3, 4, 1)
+  return total[::-1, ::-1, ::-1].swapaxes(3, 4) if _is_swapped(kernel) else total
+
+
+def _is_swapped(kernel):
+  """Whether dy is the one shifted in the plane: the one with fewer channels is to be copied kh * kw times."""
+  return kernel[3] > kernel[4]
 
 
 def _products(x, dy, extents):
-  """`[B, kt F, kh kw C]` of the frames of x, `[B, n, ...]`, with those of dy around them, `[B, n + kt - 1, ...]`.
+  """`[B, kt F, kh kw C]`: the sum of `x[b, t, h + i, w + j, c] dy[b, t + k, h, w, f]` over t, h, w.
 
   Block by block of rows: x shifted in the plane only, as columns, times kt frames of dy. With dy shifted in time and x
   in the plane, kh * kw * C + kt * F numbers are copied for a pixel; with x shifted in both, kt * kh * kw * C.
   """
   kt, kh, kw = extents
   b, padded, h, w, f = dy.shape
-  t, c = padded - kt + 1, x.shape[-1]
+  t, c = padded - 2 * (kt // 2), x.shape[-1]
   top, left = (h + kh - 1 - x.shape[2]) // 2, (w + kw - 1 - x.shape[3]) // 2
   blocks = -(-4 * h * w * (kh * kw * c + kt * f) // BLOCK_BYTES)
   rows = -(-h // min(blocks, h))

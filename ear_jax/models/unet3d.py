@@ -100,7 +100,6 @@ class UNet3D(nn.Module):
   def _attend(self, level, skip):
     if self.attention == 'none':
       return skip
-    skip = pending(skip).value()
     spatial = self.attention == 'spatial' and skip.shape[2] * skip.shape[3] <= self.attention_max_tokens
     return (SpatialAttention if spatial else ChannelAttention)(dtype=self.dtype, name=f'attention{level}')(skip)
 

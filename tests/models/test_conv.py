@@ -12,7 +12,7 @@ import pytest
 from jax import lax
 
 from ear_jax.models import conv, frames, taps, taps_gradient
-from ear_jax.models.pending import Pending
+from ear_jax.models.pending import normed, pending
 
 SHAPES = {  # video [B, T, H, W, C], kernel [kt, kh, kw, C, F]; odd and unequal sizes throughout
   '3x3x3': ((2, 4, 5, 7, 2), (3, 3, 3, 2, 3)),
@@ -48,7 +48,7 @@ def reference(x, kernel, time_padding):
 
 
 def taps_form(x, kernel, time_padding):
-  return taps.taps_conv3d(Pending(x), kernel, time_padding, jnp.zeros((*x.shape[:-1], kernel.shape[-1]), x.dtype))
+  return taps.taps_conv3d(pending(x), kernel, time_padding, jnp.zeros((*x.shape[:-1], kernel.shape[-1]), x.dtype))
 
 
 def value_and_gradients(function, x, kernel, cotangent):
@@ -84,8 +84,10 @@ def test_the_kernel_gradient_does_not_depend_on_the_blocks(monkeypatch, block_by
   x, kernel, cotangent = draw((2, 3, 7, 5, 3), (3, 3, 3, 3, 4), (2, 3, 7, 5, 4))
   expected = value_and_gradients(lambda x, k: reference(x, k, 'cyclic'), x, kernel, cotangent)[2]
   monkeypatch.setattr(taps_gradient, 'BLOCK_BYTES', block_bytes)
-  found = taps_gradient.kernel_gradient(lambda _: x, lambda _: cotangent, 1, kernel.shape, 'cyclic')
-  assert_same([found], [expected])
+  windows = [frames.pad_time(video, 1, 1, 'cyclic') for video in (x, cotangent)]
+  products = taps_gradient.kernel_products(*windows, kernel.shape)
+  assert products.shape == taps_gradient.products_shape(2, kernel.shape)
+  assert_same([taps_gradient.kernel_gradient(products, kernel.shape)], [expected])
 
 
 def test_gradients_pass_through_vmap_scan_and_remat():
@@ -164,7 +166,7 @@ def test_a_pending_norm_and_activation_is_done_and_differentiated(group_bytes, m
   )
 
   def waiting(x, kernel, gain, offset, bias):
-    return conv.conv3d(Pending(x, gain, offset, nn.silu), kernel, 'zero', bias)
+    return conv.conv3d(normed(x, gain, offset).then(nn.silu), kernel, 'zero', bias)
 
   def done(x, kernel, gain, offset, bias):
     per_channel = lambda a: a.reshape(-1, 1, 1, 1, a.shape[-1])  # noqa: E731
