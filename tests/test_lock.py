@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from ear_jax.errors import UserError
-from ear_jax.lock import only_writer
+from ear_jax.lock import is_held, only_writer
 
 HOLD = """
 import pathlib, sys, time
@@ -60,3 +60,13 @@ def test_a_file_in_place_of_the_folder_is_an_os_error(tmp_path):
   (tmp_path / 'run').write_text('')
   with pytest.raises(FileExistsError):
     only_writer(tmp_path / 'run').__enter__()
+
+
+def test_a_held_folder_is_told_from_a_free_one(tmp_path):
+  assert not is_held(tmp_path), 'nobody was ever here'
+  with only_writer(tmp_path):
+    assert is_held(tmp_path)
+    assert is_held(tmp_path), 'looking must not take it'
+  assert not is_held(tmp_path)
+  with only_writer(tmp_path):  # looking must not keep it
+    pass

@@ -22,7 +22,7 @@ _CIRCUMSTANCES = (
   'data.dir', 'data.cache_gb', 'data.threads', 'data.prefetch', 'check_memory', 'log_every', 'cpu_devices',
   'num_devices',
 )  # fmt: skip
-_REPETITION = ('seed', 'split.fold', 'split.folds', 'data.name')
+_SHARED = ('seed', 'data.name')  # and all of the split
 _HASH = 8  # hexadecimal digits
 
 
@@ -75,9 +75,11 @@ def axes(study: ConfigDict) -> dict[str, tuple]:
   for name, values in found.items():
     if not isinstance(values, tuple) or not values:
       raise UserError(f'config.grid.{name} is {values!r}: give a tuple of values, such as (1, 4)')
+    if any(isinstance(value, str) and ',' in value for value in values):
+      raise UserError(f"config.grid.{name} is {values}: put quotes around each name, as in \"('dice','dice_iou')\"")
     if len(set(map(str, values))) < len(values):
       raise UserError(f'config.grid.{name} names a value twice: {values}')
-    if name in _REPETITION:
+    if name in _SHARED or name.startswith('split.'):
       raise UserError(f'config.grid.{name} cannot be an axis: seeds, folds and data are the same for every cell')
   if not found:
     raise UserError('config.grid is empty: give at least one axis')
@@ -112,7 +114,7 @@ def jobs(study: ConfigDict, base: ConfigDict) -> list[Job]:
   runs = [
     _run(study, base, cell, seed, fold) for seed in study.seeds for fold in range(study.folds) for cell in cells(study)
   ]
-  if base.split.test_fraction == 0 and not study.test_data:
+  if runs[0].config['split']['test_fraction'] == 0 and not study.test_data:
     return runs
   return runs + [
     _ensemble(study, [run for run in runs if (run.cell, run.seed) == (cell.name, seed)])

@@ -1,0 +1,120 @@
+"""Which jobs a study has, and that their names say all that decides a result and nothing else."""
+
+import pytest
+from studies import planned, study
+
+from configs import ear3d
+from ear_jax.ablations.grid import axes, jobs
+from ear_jax.errors import UserError
+
+
+def test_the_shipped_study_is_the_paper_grid():
+  chosen, found, work = planned(folds=5, seeds=(0,))
+  assert [cell.name for cell in found] == [
+    'unet3d-cross_entropy',
+    'unet3d-dice',
+    'unet3d-dice_iou',
+    'unet3d_attention-cross_entropy',
+    'unet3d_attention-dice',
+    'unet3d_attention-dice_iou',
+    'ear3d-cross_entropy',
+    'ear3d-dice',
+    'ear3d-dice_iou',
+  ]
+  runs, ensembles = [job for job in work if job.fold is not None], [job for job in work if job.fold is None]
+  assert (len(runs), len(ensembles)) == (45, 9)
+  assert len({job.name for job in work}) == 54
+  assert work == jobs(chosen, ear3d.get_config()), 'names must be the same in the next command'
+
+
+def test_runs_of_a_study_differ_in_their_axes_fold_and_seed_alone():
+  _, found, work = planned(seeds=(3, 4))
+  by_name = {cell.name: cell for cell in found}
+  for job in work:
+    config = job.config
+    if job.fold is None:
+      assert [member.rsplit('-', 1)[0] for member in job.members] == [
+        f'{job.cell}-seed{job.seed}-fold{fold}' for fold in range(5)
+      ]
+      continue
+    assert (config['seed'], config['split']['fold'], config['split']['folds']) == (job.seed, job.fold, 5)
+    for axis, value in by_name[job.cell].values:
+      section, field = axis.split('.')
+      assert config[section].pop(field) == value
+    config['split'].pop('fold')
+    config.pop('seed')
+  runs = [job.config for job in work if job.fold is not None]
+  assert all(config == runs[0] for config in runs)
+
+
+def test_any_field_can_be_an_axis_and_each_order_of_words_is_the_same():
+  grid = {
+    'data': {'channels': (1, 4)},
+    'model': {'filters': ((4, 8), (8, 16)), 'time_padding': ('zero', 'cyclic')},
+    'loss': {'name': ('dice+cross_entropy',)},
+  }
+  _, found, work = planned(grid=grid, columns='data.channels', folds=2)
+  assert len(found) == 8
+  assert found[0].name == 'dice+cross_entropy-filters=4x8-time_padding=zero-channels=1'
+  assert found[0].column == 1
+  assert work[0].config['model']['filters'] == [4, 8]
+  assert work[0].config['data']['channels'] == 1
+
+
+def test_a_name_holds_what_decides_the_result():
+  def names(**changes):
+    base = ear3d.get_config()
+    base.update(changes)
+    return [job.name for job in jobs(study(), base)]
+
+  same = names()
+  assert names(steps=421) == same, 'the study says how many steps: the base does not'
+  assert set(names(batch_size=4)).isdisjoint(same)
+  assert set(names(optimizer={'learning_rate': 1e-4})).isdisjoint(same)
+  assert names(data={'dir': '/elsewhere', 'threads': 7}, log_every=3, check_memory=False) == same
+  assert {job.name for job in jobs(study(checkpoint='best'), ear3d.get_config())}.isdisjoint(same)
+
+
+def test_a_larger_grid_keeps_the_names_of_the_smaller():
+  small = {job.name for job in planned(grid={'model': {'name': ('unet3d',)}}, columns='')[2]}
+  large = {job.name for job in planned(grid={'model': {'name': ('unet3d', 'ear3d')}}, columns='', seeds=(0, 1))[2]}
+  assert small < large
+
+
+def test_other_test_data_are_another_ensemble_of_the_same_runs():
+  first, second = planned()[2], planned(test_data='mvm_cmr/phantom_other')[2]
+  assert first[:45] == second[:45]
+  assert {job.name for job in first[45:]}.isdisjoint({job.name for job in second[45:]})
+
+
+def test_without_test_subjects_there_is_no_ensemble():
+  chosen = study(changes={'split': {'test_fraction': 0.0}})
+  assert all(job.fold is not None for job in jobs(chosen, ear3d.get_config()))
+
+
+@pytest.mark.parametrize(
+  ('changes', 'sentence'),
+  [
+    ({'grid': {'model': {'name': 'unet3d'}}}, 'config.grid.model.name is .unet3d.: give a tuple'),
+    ({'grid': {'loss': {'name': ('dice,dice_iou',)}}}, 'put quotes around each name'),
+    ({'grid': {'model': {'name': ('unet3d', 'unet3d')}}}, 'names a value twice'),
+    ({'grid': {'split': {'test_fraction': (0.0, 0.2)}}}, 'config.grid.split.test_fraction cannot be an axis'),
+    ({'grid': {}}, 'config.grid is empty'),
+    ({'columns': 'data.crop'}, 'config.columns is .data.crop., which is no axis'),
+    ({'changes': {'stepz': 3}}, 'does not take stepz = 3'),
+    ({'changes': {'model': {'depth': 3}}}, 'does not take model.depth = 3'),
+    ({'changes': {'steps': 'many'}}, 'does not take steps = .many.'),
+    ({'folds': 1}, 'config.folds is 1'),
+    ({'seeds': (1, 1)}, 'config.seeds is'),
+    ({'metric': 'rmse'}, 'config.metric is .rmse.: choose one of dice'),
+    ({'checkpoint': '7'}, 'config.checkpoint is .7.'),
+  ],
+)
+def test_a_study_that_cannot_be_is_refused(changes, sentence):
+  chosen = study(**({'columns': ''} if 'grid' in changes else {}), **changes)
+  with pytest.raises(UserError, match=sentence):
+    jobs(chosen, ear3d.get_config())
+
+
+def test_the_axis_across_the_tables_is_the_last():
+  assert list(axes(study(columns='model.name'))) == ['loss.name', 'model.name']
