@@ -24,13 +24,16 @@ from ear_jax.lock import only_writer
 from ear_jax.models import build_model
 from ear_jax.training.checkpoint import Checkpoints
 from ear_jax.training.device_memory import memory_limit
+from ear_jax.training.failures import failures_in_words
 from ear_jax.training.manifest import hash_config, make_manifest
 from ear_jax.training.memory import QUICKLY, check_memory, describe, step_bytes
 from ear_jax.training.monitor import Monitor
 from ear_jax.training.optim import make_optimizer
 from ear_jax.training.parallel import AXIS, Placement, devices_for
+from ear_jax.training.same_run import check_same_run
 from ear_jax.training.state import TrainState, abstract_state, count_parameters, initial_state
 from ear_jax.training.steps import make_train_step
+from ear_jax.training.stopping import Stopped, StopRequest
 
 _CONFIG = config_flags.DEFINE_config_file('config', None, 'Configuration file, see configs/.', lock_config=True)
 flags.declare_key_flag('workdir')
@@ -41,19 +44,19 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path) -> tuple[Train
 
   Returns: the final state, and a summary with `step`, `loss` and `validation_dice` (the best; None without a fold).
 
-  Raises: UserError for a configuration or data that the user can mend, or when another run uses `workdir`;
-  FloatingPointError when the loss is not finite.
+  Raises: UserError for a configuration or data that the user can mend, for a lack of memory or disk, or when another
+  run uses `workdir`; FloatingPointError when the loss is not finite; Stopped when the process was told to stop.
   """
-  with only_writer(workdir):
-    return _train_and_evaluate(config, workdir)
+  with StopRequest() as stop, failures_in_words(workdir), only_writer(workdir):
+    return _train_and_evaluate(config, workdir, stop)
 
 
-def _train_and_evaluate(config, workdir):
+def _train_and_evaluate(config, workdir, stop):
   _check_counts(config)
   placement = Placement(devices_for(config.batch_size, config.num_devices))
   data = open_data_set(config)
   split = make_split(data.subjects, config.split)
-  _check_split(split, workdir)
+  check_same_run(workdir, config, data, split)
   batches = training_batches(data, split.train, config, devices=len(placement.devices))
   state = initial_state(config, make_optimizer(config.optimizer, config.steps))
   train_step = _train_step(config, placement)
@@ -72,7 +75,7 @@ def _train_and_evaluate(config, workdir):
     # Only now: a configuration that is refused must not replace the one that the checkpoint was made with.
     _write_run(config, workdir, data, split, count_parameters(state.params))
     with Monitor(config, workdir, int(state.step)) as monitor:
-      state = _loop(config, state, batches, train_step, placement, checkpoints, validate, monitor)
+      state = _loop(config, state, batches, train_step, placement, checkpoints, validate, monitor, stop)
   return state, {'step': int(state.step), 'loss': monitor.loss, 'validation_dice': monitor.best}
 
 
@@ -102,8 +105,8 @@ def _check_memory(config, train_step, placement, frames) -> None:
     check_memory(need, limit, config, frames=frames, devices=devices, estimate=estimate)
 
 
-def _loop(config, state, batches, train_step, placement, checkpoints, validate, monitor) -> TrainState:
-  """Next batch, step, read the step before; validate and save at intervals.
+def _loop(config, state, batches, train_step, placement, checkpoints, validate, monitor, stop) -> TrainState:
+  """Next batch, step, read the step before; validate and save at intervals, save and end when told to stop.
 
   The figures of a step are read after the next one was dispatched: the device is never idle, and never more than one
   step ahead. Before a validation they are read at once, so that no state is saved that came out of a bad step. It is
@@ -111,6 +114,8 @@ def _loop(config, state, batches, train_step, placement, checkpoints, validate, 
   resumed run's log lacks none.
   """
   pending = None
+  if stop.signal:
+    raise Stopped(int(state.step), stop.signal)
   for step in range(int(state.step), config.steps):
     with monitor.waiting():
       batch = placement.shard(next(batches))
@@ -118,13 +123,16 @@ def _loop(config, state, batches, train_step, placement, checkpoints, validate, 
     if pending is not None:
       monitor.trained(step, pending)
     pending = metrics
-    done = step + 1
-    if done % config.eval.every == 0 or done == config.steps:
+    done, told = step + 1, stop.signal
+    due = done % config.eval.every == 0 or done == config.steps
+    if due or told:
       monitor.trained(done, pending)
       pending = None
-      dice = validate(state)
+      dice = validate(state) if due else None
       monitor.validated(done, dice)
       checkpoints.save(state, batches, dice)
+    if told and done < config.steps:
+      raise Stopped(done, told)
   return state
 
 
@@ -152,20 +160,10 @@ def _check_counts(config: ConfigDict) -> None:
       raise UserError(f'config.{name} is {value}: it must be 1 or more')
 
 
-def _check_split(split: Split, workdir: pathlib.Path) -> None:
-  """Raises UserError when the run in `workdir` began with another split."""
-  path = workdir / 'split.json'
-  if path.exists() and Split.from_json(path.read_text()) != split:
-    raise UserError(f'{path} holds another split than this configuration and data give: use a new --workdir')
-
-
 def _write_run(config, workdir, data, split, parameters):
-  path = workdir / 'config.json'
-  if path.exists() and json.loads(path.read_text()) != json.loads(config.to_json()):
-    logging.warning('the configuration differs from the one that began this run (%s); going on with the new one', path)
-  write_text(path, config.to_json(sort_keys=True, indent=2))
+  write_text(workdir / 'config.json', config.to_json(sort_keys=True, indent=2))
   write_text(workdir / 'split.json', split.to_json())
-  manifest = make_manifest(config, data.hash, split.hash, parameters, data.picture(split.train))
+  manifest = make_manifest(config, data, split, parameters)
   write_text(workdir / 'manifest.json', json.dumps(manifest, indent=2))
   logging.info(
     '%s: %.2f M parameters; %d training, %d validation, %d test subjects; configuration %s',
@@ -178,7 +176,7 @@ def _write_run(config, workdir, data, split, parameters):
   )
 
 
-def main() -> None:
+def main() -> int | None:
   """Reads the flags and trains."""
   if _CONFIG.value is None or cli.WORKDIR.value is None:
     raise UserError('give --config (a file in configs/) and --workdir (a folder for this run)')
@@ -191,9 +189,13 @@ def main() -> None:
     _, summary = train_and_evaluate(config, workdir)
   except FloatingPointError as fault:
     raise UserError(str(fault)) from fault
+  except Stopped as stopped:
+    logging.info('%s', stopped)
+    return stopped.status
   best = summary['validation_dice']
   found = 'no validation fold' if best is None else f'best validation Dice {best:.4f}'
   logging.info('done: step %d, loss %.4f, %s', summary['step'], summary['loss'], found)
+  return None
 
 
 if __name__ == '__main__':

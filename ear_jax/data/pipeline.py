@@ -6,11 +6,12 @@ resumed run draws the very batches that an unbroken one would.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import pathlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import grain
 import jax
@@ -38,6 +39,8 @@ class DataSet:
     frames: for each record, its number of frames.
     spacing: for each record, mm along row and column index; NaN when unknown.
     hash: first 12 hexadecimal digits of a SHA-256 over name, version and ids.
+    content: the same over the stored pixels and masks besides.
+    folder: where it is.
   """
 
   source: Sequence
@@ -45,6 +48,8 @@ class DataSet:
   frames: tuple[int, ...]
   spacing: tuple[tuple[float, float], ...]
   hash: str
+  content: str
+  folder: pathlib.Path
 
   @property
   def subjects(self) -> tuple[str, ...]:
@@ -67,12 +72,31 @@ class DataSet:
     return {
       'frames': int(np.median([self.frames[record] for record in records])),
       'spacing': None if np.isnan(spacing).any() else [float(f'{s:.6g}') for s in spacing],
-      'size': list(self.source[records[0]]['mask'].shape[1:]),
+      'size': list(self.example(records[0])['mask'].shape[1:]),
     }
 
+  def example(self, record: int) -> dict:
+    """Returns one record as it is stored; raises UserError when it cannot be read."""
+    with _damage_in_words(self.folder):
+      return self.source[record]
+
   def cine(self, record: int) -> Cine:
-    """Returns one cine."""
-    return decode_cine(self.source[record])
+    """Returns one cine; raises UserError when it cannot be read."""
+    with _damage_in_words(self.folder):
+      return decode_cine(self.source[record])
+
+
+@contextlib.contextmanager
+def _damage_in_words(folder: pathlib.Path) -> Iterator[None]:
+  """Names the data set where a file of it is damaged or gone: the readers beneath raise what they like, and no name."""
+  try:
+    yield
+  except Exception as fault:
+    said = ' '.join(str(fault).split())[:200]
+    raise UserError(
+      f'a file of the data set in {folder} cannot be read ({said or type(fault).__name__}): bring it back from a copy, '
+      'or build the data set again'
+    ) from fault
 
 
 def open_data_set(config: ConfigDict) -> DataSet:
@@ -88,16 +112,28 @@ def open_data_set(config: ConfigDict) -> DataSet:
       f'no data set in {folder}: build it with `tfds build data_builders/{name} --config={variant} '
       f'--data_dir={config.data.dir}`, or set --config.data.dir to where it is'
     )
-  builder = tfds.builder_from_directory(versions[-1])
-  names = dict.fromkeys(('video', 'mask'), tfds.decode.SkipDecoding())  # pixels are most of the work
-  index = [
-    (tuple(decode_text(example[key]) for key in _IDS), len(example['annotated']), tuple(map(float, example['spacing'])))
-    for example in builder.as_data_source(split='train', decoders=names)
-  ]
-  ids, frames, spacing = zip(*index, strict=True)
-  text = repr((builder.info.full_name, sorted(ids)))
-  digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-  return DataSet(builder.as_data_source(split='train'), ids, frames, spacing, digest)
+  with _damage_in_words(versions[-1]):
+    builder = tfds.builder_from_directory(versions[-1])
+    names = dict.fromkeys(('video', 'mask'), tfds.decode.SkipDecoding())  # pixels are most of the work
+    index = [_entry(example) for example in builder.as_data_source(split='train', decoders=names)]
+    source = builder.as_data_source(split='train')
+  ids, frames, spacing, contents = zip(*index, strict=True)
+  digests = (_short_digest((builder.info.full_name, x)) for x in (sorted(ids), sorted(zip(ids, contents, strict=True))))
+  return DataSet(source, ids, frames, spacing, *digests, versions[-1])
+
+
+def _entry(example: dict) -> tuple:
+  """Ids, number of frames, spacing and a digest of pixels and mask as they are stored."""
+  ids = tuple(decode_text(example[key]) for key in _IDS)
+  content = hashlib.sha256()
+  for stored in (example['video'], example['mask']):
+    content.update(repr(list(stored['shape'])).encode())
+    content.update(stored['value'])
+  return ids, len(example['annotated']), tuple(map(float, example['spacing'])), content.hexdigest()
+
+
+def _short_digest(value) -> str:
+  return hashlib.sha256(repr(value).encode()).hexdigest()[:12]
 
 
 class _Records:
@@ -105,7 +141,7 @@ class _Records:
 
   def __init__(self, data: DataSet, records: list[int], budget: float):
     self._data, self._records = data, records
-    size = sum(x.nbytes for x in data.source[records[0]].values() if isinstance(x, np.ndarray))
+    size = sum(x.nbytes for x in data.example(records[0]).values() if isinstance(x, np.ndarray))
     self._kept = {} if size * len(records) <= budget else None
     self._reading = threading.Lock()  # two threads may ask for one record, an epoch apart
 
@@ -119,10 +155,10 @@ class _Records:
   def __getitem__(self, position: int) -> dict:
     record = self._records[position]
     if self._kept is None:
-      return self._data.source[record]
+      return self._data.example(record)
     with self._reading:
       if record not in self._kept:
-        self._kept[record] = self._data.source[record]
+        self._kept[record] = self._data.example(record)
     return self._kept[record]
 
 

@@ -10,14 +10,16 @@ import jax
 from ml_collections import ConfigDict
 
 import ear_jax
+from ear_jax.data.pipeline import DataSet
+from ear_jax.data.splits import Split
 
 _PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'grain', 'tensorflow-datasets', 'numpy')
 
 
-def make_manifest(config: ConfigDict, data_hash: str, split_hash: str, parameters: int, picture: dict) -> dict:
+def make_manifest(config: ConfigDict, data: DataSet, split: Split, parameters: int) -> dict:
   """Returns the manifest as plain types; it names no host, user or path.
 
-  `picture` is `DataSet.picture` of the training subjects: prediction brings other cines to these frames and spacing.
+  `training_picture` is there for prediction, which brings other cines to these frames and spacing.
   """
   return {
     'ear_jax': ear_jax.__version__,
@@ -26,10 +28,11 @@ def make_manifest(config: ConfigDict, data_hash: str, split_hash: str, parameter
     'platform': f'{platform.system()} {platform.machine()}',
     'devices': [device.device_kind for device in jax.local_devices()],
     'config_hash': hash_config(config),
-    'data_hash': data_hash,
-    'split_hash': split_hash,
+    'data_hash': data.hash,
+    'data_content': data.content,
+    'split_hash': split.hash,
     'parameters': parameters,
-    'training_picture': picture,
+    'training_picture': data.picture(split.train),
   }
 
 

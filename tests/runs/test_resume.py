@@ -4,39 +4,17 @@ import pathlib
 import time
 
 import command_line
-import jax
 import numpy as np
 import pytest
+from traces import figures, final_bytes, last_step
 
-from ear_jax.trained import load_run, restore_state
-from ear_jax.training.parallel import Placement
 from ear_jax.training.writers import read_metrics
 
 pytestmark = [pytest.mark.multiprocess, pytest.mark.slow]
 
-_TIMES = ('seconds_per_step', 'wait_share')  # the only figures that may differ
-
-
-def _final_bytes(workdir: pathlib.Path) -> dict[str, bytes]:
-  """Returns the bytes of every leaf of the last state: parameters, their average, optimiser and key."""
-  config, _ = load_run(workdir)
-  state = restore_state(config, workdir, 'latest', Placement(jax.local_devices()[:1]))
-  state = state.replace(rng=jax.random.key_data(state.rng))
-  return {jax.tree_util.keystr(path): np.asarray(x).tobytes() for path, x in jax.tree.leaves_with_path(state)}
-
-
-def _figures(workdir: pathlib.Path) -> list[dict]:
-  """Returns the lines of metrics.jsonl without times."""
-  return [{k: v for k, v in line.items() if k not in _TIMES} for line in read_metrics(workdir)]
-
 
 def _losses(workdir: pathlib.Path) -> np.ndarray:
   return np.array([line['loss'] for line in read_metrics(workdir) if 'loss' in line])
-
-
-def _last_step(workdir: pathlib.Path) -> int:
-  lines = read_metrics(workdir)
-  return lines[-1]['step'] if lines else 0
 
 
 def _train(config_file, workdir, *args) -> str:
@@ -59,24 +37,24 @@ def test_two_runs_are_one_run_and_need_no_tensorflow(trained, config_file, tmp_p
   outcome = command_line.run_without_tensorflow(*run)
   assert outcome.status == 0, outcome.stderr
   assert outcome.stderr.endswith('without TensorFlow\n')
-  assert _figures(tmp_path) == _figures(trained)
-  assert _final_bytes(tmp_path) == _final_bytes(trained)
+  assert figures(tmp_path) == figures(trained)
+  assert final_bytes(tmp_path) == final_bytes(trained)
 
 
 def test_a_run_killed_at_any_moment_ends_in_the_same_bits(trained, config_file, tmp_path):
   # Checkpoints are at 7, 14 and 20. In turn: before the first; while 7 is being saved; before 14 is, and right after
   # it became visible.
   moments = {
-    'step 2': lambda: _last_step(tmp_path) >= 2,
+    'step 2': lambda: last_step(tmp_path) >= 2,
     'validated 7': lambda: any('validation_dice' in line for line in read_metrics(tmp_path)),
-    'trained 14': lambda: _last_step(tmp_path) >= 14,
+    'trained 14': lambda: last_step(tmp_path) >= 14,
     'saved 14': lambda: (tmp_path / 'checkpoints/14').exists(),
   }
   for name, come in moments.items():
     _kill_when(come, name, config_file, tmp_path)
   assert 'resuming at step 14' in _train(config_file, tmp_path)
-  assert _final_bytes(tmp_path) == _final_bytes(trained)
-  assert _figures(tmp_path) == _figures(trained), 'a step is missing, twice there, or another'
+  assert final_bytes(tmp_path) == final_bytes(trained)
+  assert figures(tmp_path) == figures(trained), 'a step is missing, twice there, or another'
 
 
 def _kill_when(come, name, config_file, workdir) -> None:

@@ -1,0 +1,37 @@
+"""What fails outside our code while a run goes on, as a sentence that says what to change: memory, disk."""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+from collections.abc import Iterator
+
+import jax
+
+from ear_jax.errors import UserError
+
+# XLA, its allocators, and cuDNN that finds no room to try its convolutions.
+_MEMORY = ('RESOURCE_EXHAUSTED', 'Out of memory', 'out of memory', 'Failed to determine best cudnn convolution')
+_ADVICE = (
+  'set a smaller --config.batch_size or --config.data.crop, --config.model.remat=True, --config.model.dtype=bfloat16, '
+  'or smaller --config.data.cache_gb and --config.data.prefetch'
+)
+
+
+@contextlib.contextmanager
+def failures_in_words(workdir: pathlib.Path) -> Iterator[None]:
+  """Turns what the system refuses within the block into a UserError: memory, and reading and writing of files."""
+  try:
+    yield
+  except (MemoryError, jax.errors.JaxRuntimeError) as fault:
+    if not isinstance(fault, MemoryError) and not any(words in str(fault) for words in _MEMORY):
+      raise
+    said = ' '.join(str(fault).split())[:160]
+    raise UserError(
+      f'out of memory{f" ({said})" if said else ""}: {_ADVICE}; what {workdir / "checkpoints"} holds is sound'
+    ) from fault
+  except OSError as fault:
+    raise UserError(
+      f'{fault.filename or workdir}: {fault.strerror or fault}; the run needs a --workdir that can be written and has '
+      'room, and the same command goes on from its last checkpoint'
+    ) from fault

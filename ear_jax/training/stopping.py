@@ -1,0 +1,58 @@
+"""Being told to stop: a scheduler's SIGTERM before it takes the machine away, or Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+_CAUGHT = (signal.SIGTERM, signal.SIGINT)
+
+
+class Stopped(Exception):
+  """A run was told to stop, and is saved.
+
+  Attributes:
+    step: where the same command goes on.
+    signal: what told it.
+  """
+
+  def __init__(self, step: int, number: signal.Signals):
+    super().__init__(f'{number.name}: stopped at step {step}: the same command goes on from there')
+    self.step, self.signal = step, number
+
+  @property
+  def status(self) -> int:
+    """Exit status: 0 for a scheduler, which asked for nothing else; 130 for Ctrl-C, so that a script ends too."""
+    return 0 if self.signal == signal.SIGTERM else 128 + self.signal
+
+
+class StopRequest:
+  """Remembers within a `with` block that SIGTERM or SIGINT came, in place of what they do otherwise.
+
+  A second Ctrl-C interrupts as usual; a second SIGTERM, which some schedulers send, changes nothing. Outside the main
+  thread, where Python knows no signals, nothing is noticed.
+
+  Attributes:
+    signal: what came; None: nothing yet.
+  """
+
+  def __init__(self):
+    self.signal: signal.Signals | None = None
+    self._before = {}
+
+  def __enter__(self) -> StopRequest:
+    if threading.current_thread() is threading.main_thread():
+      self._before = {number: signal.signal(number, self._notice) for number in _CAUGHT}
+    return self
+
+  def __exit__(self, *_) -> None:
+    for number, handler in self._before.items():
+      signal.signal(number, handler)
+
+  def _notice(self, number, _) -> None:
+    if self.signal is None:
+      os.write(2, f'{signal.Signals(number).name}: stopping after this step\n'.encode())  # a logger may be in use
+    self.signal = self.signal or signal.Signals(number)
+    if number == signal.SIGINT:
+      signal.signal(signal.SIGINT, signal.default_int_handler)
