@@ -1,0 +1,16 @@
+"""One line of the doctor's table."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+  """What was looked at, how it is, and what to do where it is not well; `remedy` is '' where nothing is to be done."""
+
+  what: str
+  result: Literal['pass', 'warn', 'fail']
+  found: str
+  remedy: str = ''
