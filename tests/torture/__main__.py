@@ -5,6 +5,7 @@ Prints a table: fault, times tried, times survived, what was lost; exits with 1 
 table of all that is gathered into `docs/reliability.md`.
 """
 
+import argparse
 import importlib
 import pathlib
 import shutil
@@ -15,18 +16,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / 'tests/runs')]  # configs and builders; command lines
 
 import results  # noqa: E402
-from absl import app, flags  # noqa: E402
+from absl import flags  # noqa: E402
 from registry import Fault, Outcome  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: E402
 
 MODULES = ('training_faults', 'input_faults')  # each has FAULTS
 DOCS = ROOT / 'docs/reliability.md'
-_ONLY = flags.DEFINE_list('only', [], 'Faults whose name or group holds one of these words; default: all.')
-_TIMES = flags.DEFINE_integer('times', 0, 'Seeds a fault instead of its own number.', lower_bound=0)
-_OUTPUT = flags.DEFINE_string('output', str(ROOT / 'runs/torture'), 'Folder of results.json and of what failed.')
-_DOCS = flags.DEFINE_bool('docs', False, 'Write the table into docs/reliability.md.')
-_LIST = flags.DEFINE_bool('list', False, 'Say what there is, and end.')
 
 
 def gather() -> list[Fault]:
@@ -49,21 +45,32 @@ def attempt(fault: Fault, seed: int, folder: pathlib.Path) -> Outcome:
   return outcome
 
 
-def main(argv) -> None:
-  """Reads the flags, tries fault by fault, and writes what is known so far after each."""
-  if len(argv) > 1:
-    sys.exit(f'error: unexpected argument {argv[1]!r}: options begin with --')
-  words = [word.lower() for word in _ONLY.value]
+def options() -> argparse.Namespace:
+  """Reads the command line; not by absl, whose flags the commands under test define."""
+  parser = argparse.ArgumentParser('python tests/torture')
+  parser.add_argument('--only', default='', help='faults whose group or name holds one of these words, with commas')
+  parser.add_argument('--times', type=int, default=0, help='seeds a fault instead of its own number')
+  parser.add_argument('--output', default=str(ROOT / 'runs/torture'), help='folder of results.json and what failed')
+  parser.add_argument('--docs', action='store_true', help='write the table into docs/reliability.md')
+  parser.add_argument('--list', action='store_true', help='say what there is, and end')
+  return parser.parse_args()
+
+
+def main() -> None:
+  """Reads the options, tries fault by fault, and writes what is known so far after each."""
+  chosen = options()
+  flags.FLAGS.mark_as_parsed()  # grain reads absl's flags
+  words = [word.lower() for word in chosen.only.split(',') if word]
   faults = [f for f in gather() if not words or any(w in f'{f.group} {f.name}'.lower() for w in words)]
-  if _LIST.value:
+  if chosen.list:
     print('\n'.join(f'{f.group}: {f.name} ({f.times} times)' for f in faults))
     return
-  output, console = pathlib.Path(_OUTPUT.value).expanduser(), Console(stderr=True)
+  output, console = pathlib.Path(chosen.output).expanduser(), Console(stderr=True)
   columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
   rows = []
   with Progress(*columns, console=console) as progress:
     for fault in faults:
-      times = _TIMES.value or fault.times
+      times = chosen.times or fault.times
       task = progress.add_task(fault.name, total=times)
       outcomes = []
       for seed in range(times):
@@ -74,10 +81,10 @@ def main(argv) -> None:
       rows.append(results.row(fault, outcomes))
       results.save(output / 'results.json', rows[-1], [f.name for f in gather()])
   Console().print(results.terminal(rows))
-  if _DOCS.value:
+  if chosen.docs:
     results.into_docs(DOCS, results.load(output / 'results.json'))
   sys.exit(0 if all(row['survived'] == row['tried'] for row in rows) else 1)
 
 
 if __name__ == '__main__':
-  app.run(main)
+  main()
