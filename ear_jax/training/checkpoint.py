@@ -141,8 +141,8 @@ def _options(read_only):
   managers = ocp.checkpoint_managers
   score = lambda metrics: metrics.get(_METRIC, -1.0)  # noqa: E731
   # best_step() asks best_fn, what is kept is the policy's affair: both are needed.
-  if read_only:
-    return ocp.CheckpointManagerOptions(best_fn=score, read_only=True)
+  if read_only:  # Orbax's own switch of this name warns of what it implies; one that is never told to save writes nothing
+    return ocp.CheckpointManagerOptions(best_fn=score, create=False)
   return ocp.CheckpointManagerOptions(
     best_fn=score,
     preservation_policy=managers.AnyPreservationPolicy([managers.LatestN(2), managers.BestN(get_metric_fn=score, n=1)]),

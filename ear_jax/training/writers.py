@@ -10,6 +10,7 @@ import tensorboardX
 from absl import logging
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from ear_jax.errors import UserError
 from ear_jax.files import write_text
 
 
@@ -43,12 +44,25 @@ class MetricWriter:
 
 
 def read_metrics(folder: pathlib.Path) -> list[dict]:
-  """Returns the lines of `metrics.jsonl`, without a last one cut short by a kill."""
+  """Returns the lines of `metrics.jsonl`, without a last one cut short by a kill.
+
+  Raises: UserError when another line is damaged.
+  """
   path = folder / 'metrics.jsonl'
   if not path.exists():
     return []
-  whole = [line for line in path.read_text().splitlines(keepends=True) if line.endswith('\n')]
-  return [json.loads(line) for line in whole]
+  whole = [line for line in path.read_text(errors='replace').splitlines(keepends=True) if line.endswith('\n')]
+  return [_figures(line, number, path) for number, line in enumerate(whole, start=1)]
+
+
+def _figures(line, number, path) -> dict:
+  try:
+    figures = json.loads(line)
+    if isinstance(figures['step'], int):
+      return figures
+  except (ValueError, KeyError, TypeError):
+    pass
+  raise UserError(f'line {number} of {path} is damaged: remove it, or bring the file back from a copy')
 
 
 def _drop_lines_after(path: pathlib.Path, step: int) -> None:

@@ -2,6 +2,9 @@
 
 import json
 
+import pytest
+
+from ear_jax.errors import UserError
 from ear_jax.training.writers import MetricWriter, read_metrics
 
 
@@ -41,6 +44,14 @@ def test_a_line_cut_short_is_not_read_and_does_not_stay(tmp_path):
     writer.write(2, {'loss': 2})
   lines = (tmp_path / 'metrics.jsonl').read_text().splitlines()
   assert [json.loads(line)['step'] for line in lines] == [1, 2]
+
+
+@pytest.mark.parametrize('damage', ['{"step": 2, "lo#s": ', '[2]', '7', '{"loss": 1}', '{"step": "2"}', '\udcff'])
+def test_a_damaged_line_is_named(tmp_path, damage):
+  lines = f'{{"step": 1, "loss": 1}}\n{damage}\n{{"step": 3, "loss": 1}}\n'
+  (tmp_path / 'metrics.jsonl').write_text(lines, errors='surrogateescape')
+  with pytest.raises(UserError, match=r'line 2 of .*metrics.jsonl is damaged: remove it'):
+    read_metrics(tmp_path)
 
 
 def test_a_folder_without_a_log_has_no_lines(tmp_path):
