@@ -19,8 +19,9 @@ OUTPUT = flags.DEFINE_string('output', None, 'Folder to write; export: file to w
 CHECKPOINT = flags.DEFINE_string(
   'checkpoint',
   None,
-  "evaluate: 'best' by validation Dice (default), 'latest', or a step; export: working directory of a training run; "
-  'predict: the same or an exported .zip, or several with commas between them, to be averaged.',
+  'export: working directory of a training run; predict: the same, an exported .zip or the name of a network that '
+  'ships with the package, or several with commas between them, to be averaged; evaluate: one of those without '
+  "--workdir, or with it 'best' by validation Dice (default), 'latest' or a step.",
 )
 ARGUMENTS: list[str] = []  # what stands on the command line beside flags
 

@@ -1,20 +1,21 @@
 """Scores a trained network: `python -m ear_jax.evaluate --workdir runs/ear3d [--split test] [--checkpoint best]`.
 
 Restores a checkpoint, segments every cine of the split and writes numbers, tables and pictures into
-`<workdir>/evaluation_<split>` (or `--output`). Subjects that the network was trained on are refused.
+`<workdir>/evaluation_<split>` (or `--output`). Subjects that the network was trained on are refused. An exported
+network or one that ships with the package takes the place of a run: `--checkpoint ear3d-phantom --output FOLDER`.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
+import os
 import pathlib
 from collections.abc import Iterator
 
 import jax
 import numpy as np
 import pandas as pd
-from absl import flags
+from absl import flags, logging
 from rich.console import Console
 from rich.progress import track
 
@@ -26,12 +27,12 @@ from ear_jax.cine import MAGNITUDE
 from ear_jax.data.pipeline import DataSet, open_data_set
 from ear_jax.errors import UserError
 from ear_jax.inference import Predictor, score, to_mask
-from ear_jax.models import build_model
 from ear_jax.report import agreement_tables, tables
 from ear_jax.report.evaluation import extremes, write_report
 from ear_jax.report.figures import Case
-from ear_jax.trained import load_run, restore_state
+from ear_jax.trained import load_run, load_trained
 from ear_jax.training.parallel import Placement
+from ear_jax.weights import names
 
 for _name in ('workdir', 'checkpoint', 'output'):
   flags.declare_key_flag(_name)
@@ -42,7 +43,7 @@ _ALLOW_TRAINING = flags.DEFINE_bool('allow_training_subjects', False, 'Score sub
 
 
 def evaluate(
-  workdir: pathlib.Path,
+  network: str | os.PathLike,
   output: pathlib.Path,
   *,
   part: str = 'test',
@@ -53,40 +54,58 @@ def evaluate(
 ) -> dict:
   """Scores one checkpoint on one part of the split and returns what `metrics.json` holds.
 
-  `other_data` is another data set, all of whose subjects are scored; `part` is then not used.
+  Args:
+    network: as `load_trained` takes it.
+    output: folder to write.
+    part: of the split; not used with `other_data`, another data set, all of whose subjects are scored.
+    checkpoint: of a run; not used for an exported network.
+    data_dir: where the data set is; None: where it was in training.
+    allow_training_subjects: scores them too.
 
   Raises: UserError when the run, the checkpoint or the data set is missing, or the part holds training subjects.
   """
-  config, split = load_run(workdir)
-  config.data.dir = data_dir or config.data.dir
+  placement = Placement(jax.local_devices())
+  trained = load_trained(network, placement, checkpoint)
+  config = trained.config
+  config.data.dir = data_dir or config.data.get('dir', 'data')
   config.data.name = other_data or config.data.name
   data = open_data_set(config)
   part = f'all of {other_data}' if other_data else part
-  subjects = data.subjects if other_data else split.subjects(part)
-  trained = sorted(set(subjects) & set(split.train))
-  if trained and not allow_training_subjects:
+  split = trained.split_of(data)
+  if split is None:
+    logging.warning('%s names nobody: whether it was trained on subjects of %s is unknown', network, config.data.name)
+  subjects = data.subjects if other_data else _part_of(split, part, config)
+  known = sorted(set(subjects) & set(split.train)) if split else []
+  if known and not allow_training_subjects:
     raise UserError(
-      f'split {part!r} holds subjects {", ".join(trained)}, which the network was trained on: scores would be '
+      f'split {part!r} holds subjects {", ".join(known)}, which the network was trained on: scores would be '
       'optimistic. Use --split=test, or --allow_training_subjects'
     )
   records = data.records_of(subjects)
   if not records:
     raise UserError(f'no cine of split {part!r} is in {config.data.name}: the split has subjects {subjects}')
-  placement = Placement(jax.local_devices())
-  state = restore_state(config, workdir, checkpoint, placement)
-  predictor = Predictor(build_model(config.model), config, placement)
+  predictor = Predictor(trained.network, config, placement)
   scores, curves, masks, settings = [], [], {}, Settings()
   cines = (data.cine(record) for record in records)
-  results = predictor(placement.replicate(state.variables), cines)
+  results = predictor(trained.weights, cines)
   for cine, probability in track(results, f'scoring {part}', len(records), console=Console(stderr=True)):
     masks[cine.name] = to_mask(probability)
     scores.append(score(cine, masks[cine.name], surface=True))
     curves.append(compare_masks(cine, masks[cine.name], settings=settings))
   rows = pd.concat(scores, ignore_index=True)
-  manifest = json.loads((workdir / 'manifest.json').read_text())
-  manifest |= {'split': part, 'subjects': list(subjects), 'step': int(state.step), 'trained_on': trained}
+  manifest = trained.manifest | {'split': part, 'subjects': list(subjects), 'step': trained.step}
+  manifest |= {'trained_on': known if split else 'unknown'}
   manifest |= {'data': config.data.name, 'tta': config.eval.tta, 'velocity_settings': dataclasses.asdict(settings)}
   return write_report(output, rows, _cases(data, records, masks, rows), manifest, curves=concatenate(curves))
+
+
+def _part_of(split, part, config):
+  if split is None:
+    raise UserError(
+      f'{config.data.name} is not the data set as the network was trained on it, so its split cannot be made again: '
+      'name the data set by --data, and all of its subjects are scored'
+    )
+  return split.subjects(part)
 
 
 def _cases(data: DataSet, records: list[int], masks: dict[str, np.ndarray], rows: pd.DataFrame) -> Iterator[Case]:
@@ -99,16 +118,27 @@ def _cases(data: DataSet, records: list[int], masks: dict[str, np.ndarray], rows
       yield Case(cine.name, cine.video[..., MAGNITUDE], masks[cine.name], cine.mask, cine.annotated, cine.spacing)
 
 
+def _places(part: str) -> tuple[str, pathlib.Path]:
+  """Returns the network and the folder to write that the flags name."""
+  if cli.WORKDIR.value is not None:
+    workdir = pathlib.Path(cli.WORKDIR.value).expanduser()
+    load_run(workdir)  # before anything else is said of it
+    return str(workdir.absolute()), pathlib.Path(cli.OUTPUT.value or workdir / f'evaluation_{part}').expanduser()
+  if not cli.CHECKPOINT.value or not cli.OUTPUT.value:
+    raise UserError(
+      'give --workdir, the folder of a training run, or --checkpoint, an exported network or the name of one that '
+      f'ships with the package ({", ".join(names())}), with --output, a folder'
+    )
+  return cli.CHECKPOINT.value, pathlib.Path(cli.OUTPUT.value).expanduser()
+
+
 def main() -> None:
   """Reads the flags, evaluates and prints the tables."""
-  if cli.WORKDIR.value is None:
-    raise UserError('give --workdir, the folder of a training run')
-  workdir = pathlib.Path(cli.WORKDIR.value).expanduser()
   part = _DATA.value.replace('/', '_') if _DATA.value else _SPLIT.value
-  output = pathlib.Path(cli.OUTPUT.value).expanduser() if cli.OUTPUT.value else workdir / f'evaluation_{part}'
+  network, output = _places(part)
   cli.request_cpu_devices(0, 0)
   summary = evaluate(
-    workdir,
+    network,
     output,
     part=_SPLIT.value,
     checkpoint=cli.CHECKPOINT.value or 'best',

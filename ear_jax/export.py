@@ -1,6 +1,6 @@
 """Writes a trained network as one file: `python -m ear_jax.export --checkpoint runs/ear3d --output ear3d.zip`.
 
-The best checkpoint of the run, weights inside, for any number of cines and frames, on CPU and CUDA; it runs without
+The best checkpoint of the run with its weights, for any number of cines and frames, on CPU and CUDA; it runs without
 our code (`docs/export.md`), and `ear_jax.predict` takes it in place of the run. It names no path, host or person.
 """
 
@@ -19,7 +19,7 @@ from ear_jax.errors import UserError
 from ear_jax.exported import FORMAT, PLATFORMS, serialise, write_network
 from ear_jax.inference import myocardium
 from ear_jax.models import build_model
-from ear_jax.trained import load_manifest, load_run, restore_state
+from ear_jax.trained import Trained, load_trained, training_picture
 from ear_jax.training.parallel import Placement
 from ear_jax.training.writers import read_metrics
 
@@ -39,17 +39,19 @@ def export(workdir: pathlib.Path, output: pathlib.Path) -> dict:
 
   Raises: UserError when there is no run, no checkpoint, or a run too old to say what pictures it was trained on.
   """
-  config, _ = load_run(workdir)
-  manifest = load_manifest(workdir)
-  state = restore_state(config, workdir, 'best', Placement(jax.local_devices()[:1]))
-  description = describe(config, manifest, int(state.step), _validation_dice(workdir, int(state.step)))
-  function = serialise(myocardium(build_model(config.model)), state.variables, config.data.crop, config.data.channels)
-  write_network(output, function, description)
+  trained = load_trained(workdir, Placement(jax.local_devices()[:1]))
+  if trained.split is None:
+    raise UserError(f'{workdir} is an exported network already: give the working directory of a run')
+  config = trained.config
+  description = describe(trained, training_picture(trained.manifest, workdir), _validation_dice(workdir, trained.step))
+  function = serialise(myocardium(build_model(config.model)), trained.variables, config.data.crop, config.data.channels)
+  write_network(output, function, trained.variables, description)
   return description
 
 
-def describe(config: ConfigDict, manifest: dict, step: int, validation_dice: float | None) -> dict:
-  """Returns what the file says about its network, as plain types."""
+def describe(trained: Trained, picture: dict, validation_dice: float | None) -> dict:
+  """Returns what the file says about its network, as plain types; `picture` is of `training_picture`."""
+  config, manifest = trained.config, trained.manifest
   size, channels = config.data.crop, config.data.channels
   return {
     'format': FORMAT,
@@ -67,21 +69,29 @@ def describe(config: ConfigDict, manifest: dict, step: int, validation_dice: flo
       'meaning': 'probability of left-ventricular myocardium; the mask is where it exceeds 0.5',
     },
     'normalisation': {'method': config.data.normalise, 'formula': FORMULAS[config.data.normalise]},
-    'training_picture': manifest['training_picture'] | {'units': 'frames a cycle, mm along row and column, pixels'},
+    'training_picture': picture | {'units': 'frames a cycle, mm along row and column, pixels'},
     'network': {
       'name': config.model.name,
-      'model': config.model.to_dict(),
       'parameters': manifest['parameters'],
-      'step': step,
+      'step': trained.step,
       'validation_dice': validation_dice,
       'trained_on': config.data.name,
       **{key: manifest[key] for key in ('config_hash', 'data_hash', 'split_hash')},
     },
+    'config': _told(config),
     'platforms': list(PLATFORMS),
     'versions': {'ear_jax': manifest['ear_jax'], 'jax': jax.__version__, 'trained_with': manifest['packages']},
     'licence': 'Apache-2.0 for the software that made this file',
     'warning': _WARNING,
   }
+
+
+def _told(config: ConfigDict) -> dict:
+  """The configuration without the places of files, which are somebody's."""
+  told = config.to_dict()
+  told['data'].pop('dir', None)
+  told.pop('init_from', None)
+  return told
 
 
 def _validation_dice(workdir: pathlib.Path, step: int) -> float | None:

@@ -1,13 +1,15 @@
 """A trained network as one file that runs without our code: how it is made, written and read.
 
-The file is a zip of two parts: `network.jaxexport`, the function that `jax.export` serialised with its weights inside,
-and `network.json`, what it expects and where it came from. `docs/export.md` shows a reader that needs jax and numpy.
+The file is a zip of three parts: `network.jaxexport`, the function of weights and video that `jax.export` serialised;
+`weights.npz`, its weights, which training can start from too; and `network.json`, what it expects and where it came
+from. `docs/export.md` shows a reader that needs jax and numpy.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import io
 import json
 import os
 import zipfile
@@ -16,12 +18,13 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
 
 from ear_jax.errors import UserError
 from ear_jax.files import replacing
 
-FORMAT = 'ear_jax network 1'
-FUNCTION, DESCRIPTION = 'network.jaxexport', 'network.json'
+FORMAT = 'ear_jax network 2'
+FUNCTION, WEIGHTS, DESCRIPTION = 'network.jaxexport', 'weights.npz', 'network.json'
 PLATFORMS = ('cpu', 'cuda')
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date of a zip: equal networks make equal files
 
@@ -31,35 +34,51 @@ class Network:
   """A network read from a file.
 
   Attributes:
-    probability: `[B, T, S, S, C]` float32, normalised, to the probability of myocardium `[B, T, S, S]`.
+    probability: weights and `[B, T, S, S, C]` float32, normalised, to the probability of myocardium `[B, T, S, S]`.
+    weights: float32 arrays by their path in the variables, such as 'params/head/kernel'.
     description: what `network.json` holds.
   """
 
-  probability: Callable[[jax.Array], jax.Array]
+  probability: Callable[[dict[str, jax.Array], jax.Array], jax.Array]
+  weights: dict[str, np.ndarray]
   description: dict
 
 
 def serialise(apply: Callable, variables: dict, size: int, channels: int) -> bytes:
   """Returns `apply(variables, [B, T, size, size, channels])` for any B and T as bytes, for CPU and CUDA.
 
-  The weights are constants of the function. Names of our source files are left out: they would be paths.
+  As a function of the flat weights, see `flat_weights`, and the video. Of `variables` only shapes and dtypes matter.
+  Names of our source files are left out: they would be paths.
   """
-  variables = jax.tree.map(np.asarray, variables)
+  weights = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), flat_weights(variables))
   frames = jax.export.symbolic_shape('b, t')
   video = jax.ShapeDtypeStruct((*frames, size, size, channels), jnp.float32)
 
-  def network(video):
-    return apply(variables, video)
+  def network(weights, video):
+    return apply(variables_of(weights), video)
 
   with _without_source_lines():
-    return bytes(jax.export.export(jax.jit(network), platforms=PLATFORMS)(video).serialize())
+    return bytes(jax.export.export(jax.jit(network), platforms=PLATFORMS)(weights, video).serialize())
 
 
-def write_network(path: str | os.PathLike, function: bytes, description: dict) -> None:
-  """Writes a serialised function and its description; the same input gives the same bytes."""
+def flat_weights(variables: dict) -> dict[str, jax.Array]:
+  """Returns the arrays of some variables by their path, such as 'params/head/kernel'."""
+  return flatten_dict({kind: tree for kind, tree in variables.items() if tree}, sep='/')
+
+
+def variables_of(weights: dict[str, jax.Array]) -> dict:
+  """Returns flat weights as the network's modules name them: the inverse of `flat_weights`."""
+  return {'batch_stats': {}} | unflatten_dict(weights, sep='/')
+
+
+def write_network(path: str | os.PathLike, function: bytes, variables: dict, description: dict) -> None:
+  """Writes a serialised function, its variables and its description; the same input gives the same bytes."""
+  arrays = io.BytesIO()
+  np.savez(arrays, allow_pickle=False, **{name: np.asarray(x) for name, x in flat_weights(variables).items()})
   text = json.dumps(description, indent=2, sort_keys=True).encode()
+  parts = ((FUNCTION, function), (WEIGHTS, arrays.getvalue()), (DESCRIPTION, text))
   with replacing(path) as temporary, zipfile.ZipFile(temporary, 'w') as archive:
-    for name, content in ((FUNCTION, function), (DESCRIPTION, text)):
+    for name, content in parts:
       info = zipfile.ZipInfo(name, _EPOCH)
       info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
       archive.writestr(info, content)
@@ -70,18 +89,22 @@ def read_network(path: str | os.PathLike) -> Network:
 
   Its function raises ValueError for a video of another shape or dtype than it was made for, naming both.
 
-  Raises: UserError when there is no such file, or it is not one of ours.
+  Raises: UserError when there is no such file, or it is not one of ours, or of another version.
   """
   try:
     with zipfile.ZipFile(path) as archive:
-      description, function = json.loads(archive.read(DESCRIPTION)), archive.read(FUNCTION)
+      description = json.loads(archive.read(DESCRIPTION))
+      if description.get('format') != FORMAT:
+        raise UserError(f'{path} holds {description.get("format")!r}, this version reads {FORMAT!r}: export it again')
+      function, arrays = archive.read(FUNCTION), io.BytesIO(archive.read(WEIGHTS))
+      weights = dict(np.load(arrays, allow_pickle=False))
   except FileNotFoundError:
     raise UserError(f'no network file {path}: write one with `python -m ear_jax.export`') from None
-  except (zipfile.BadZipFile, KeyError, OSError, ValueError) as fault:
+  except UserError:
+    raise
+  except (zipfile.BadZipFile, KeyError, OSError, ValueError, AttributeError) as fault:
     raise UserError(f'{path} is not a whole network file ({fault}): write it again with ear_jax.export') from fault
-  if description.get('format') != FORMAT:
-    raise UserError(f'{path} holds {description.get("format")!r}, this version reads {FORMAT!r}: export it again')
-  return Network(jax.export.deserialize(bytearray(function)).call, description)
+  return Network(jax.export.deserialize(bytearray(function)).call, weights, description)
 
 
 @contextlib.contextmanager

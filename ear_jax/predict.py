@@ -170,8 +170,7 @@ def _members() -> list[Member]:
   if not cli.CHECKPOINT.value:
     return []
   placement = Placement(jax.local_devices())
-  folders = [pathlib.Path(folder).expanduser() for folder in cli.CHECKPOINT.value.split(',')]
-  return [load_member(folder, placement, tta=_TTA.value) for folder in folders]
+  return [load_member(network, placement, tta=_TTA.value) for network in cli.CHECKPOINT.value.split(',')]
 
 
 def main() -> int:
@@ -179,7 +178,7 @@ def main() -> int:
   if len(cli.ARGUMENTS) != 1 or cli.OUTPUT.value is None:
     raise UserError('give one STUDY (a folder or a file) and --output (a folder for the results)')
   if not cli.CHECKPOINT.value and not _CONTOURS.value:
-    raise UserError('give --checkpoint (working directory of a training run) or --contours (a StrainMap file)')
+    raise UserError('give --checkpoint (a network by name, run or file) or --contours (a StrainMap file)')
   cli.request_cpu_devices(0, 0)
   options = _options()
   path, output = (pathlib.Path(p).expanduser() for p in (cli.ARGUMENTS[0], cli.OUTPUT.value))

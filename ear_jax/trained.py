@@ -1,22 +1,97 @@
-"""A trained network from the working directory of its run, or from a file that it was exported to."""
+"""A trained network: by its name, from the working directory of its run, or from a file that it was exported to."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
 import pathlib
+from collections.abc import Callable
 
+import flax.linen as nn
 from ml_collections import ConfigDict
 
-from ear_jax.data.splits import Split
+from ear_jax.data.pipeline import DataSet
+from ear_jax.data.splits import Split, make_split
 from ear_jax.delineate import Member
 from ear_jax.errors import UserError
-from ear_jax.exported import read_network
+from ear_jax.exported import read_network, variables_of
 from ear_jax.inference import Predictor
 from ear_jax.models import build_model
 from ear_jax.training.checkpoint import Checkpoints
 from ear_jax.training.optim import make_optimizer
 from ear_jax.training.parallel import Placement
 from ear_jax.training.state import TrainState, initial_state
+from ear_jax.weights import locate
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+  """A trained network.
+
+  Attributes:
+    network: as `Predictor` takes it.
+    weights: what `network` takes, on the devices.
+    variables: the same as the modules of `build_model` name them.
+    config: of the run; of an exported network without the places of files.
+    step: training steps that it has had.
+    manifest: of the run (`training.manifest`); of an exported network what was kept of it.
+    split: the subjects of the run; None for an exported network, which names nobody.
+  """
+
+  network: nn.Module | Callable
+  weights: dict
+  variables: dict
+  config: ConfigDict
+  step: int
+  manifest: dict
+  split: Split | None
+
+  @property
+  def name(self) -> str:
+    """What reports call it."""
+    return f'{self.config.model.name}, step {self.step}, configuration {self.manifest["config_hash"]}'
+
+  def split_of(self, data: DataSet) -> Split | None:
+    """Returns which subjects of a data set it was trained on; None where an exported network met another data set.
+
+    Raises: UserError when the split of the run cannot be made again from this data set and configuration.
+    """
+    if self.split is not None or data.hash != self.manifest['data_hash']:
+      return self.split
+    split = make_split(data.subjects, self.config.split)
+    if split.hash != self.manifest['split_hash']:
+      raise UserError(f'{self.name}: its split of {self.config.data.name} cannot be made again: evaluate its run')
+    return split
+
+
+def load_trained(network: str | os.PathLike, placement: Placement, which: str = 'best') -> Trained:
+  """Returns a trained network.
+
+  Args:
+    network: working directory of a training run, a file of `ear_jax.export`, which ends in .zip, or the name of a
+      network that ships with the package.
+    placement: devices to put it on.
+    which: checkpoint of a run: 'best', 'latest' or a step.
+
+  Raises: UserError when there is no such network or checkpoint.
+  """
+  path = locate(os.fspath(network))
+  if path.suffix == '.zip':
+    return _exported(path, placement)
+  config, split = load_run(path)
+  state = restore_state(config, path, which, placement)
+  variables, manifest = placement.replicate(state.variables), json.loads((path / 'manifest.json').read_text())
+  return Trained(build_model(config.model), variables, variables, config, int(state.step), manifest, split)
+
+
+def _exported(path, placement):
+  read = read_network(path)
+  about = read.description
+  weights = placement.replicate(read.weights)
+  manifest = about['network'] | {'training_picture': about['training_picture'], 'packages': about['versions']}
+  config = ConfigDict(about['config'])
+  return Trained(read.probability, weights, variables_of(weights), config, about['network']['step'], manifest, None)
 
 
 def load_run(workdir: pathlib.Path) -> tuple[ConfigDict, Split]:
@@ -34,7 +109,7 @@ def restore_state(config: ConfigDict, workdir: pathlib.Path, which: str, placeme
   """Returns the saved state of the 'best' or 'latest' checkpoint, or of a step."""
   if not (workdir / 'checkpoints').is_dir():
     raise UserError(f'{workdir} holds no checkpoint yet: train until the first validation')
-  with Checkpoints(workdir / 'checkpoints') as checkpoints:
+  with Checkpoints(workdir / 'checkpoints', read_only=True) as checkpoints:
     step = {'best': checkpoints.best, 'latest': checkpoints.latest}.get(which, which)
     if step is None or not str(step).isdigit() or int(step) not in checkpoints.steps:
       raise UserError(
@@ -44,47 +119,23 @@ def restore_state(config: ConfigDict, workdir: pathlib.Path, which: str, placeme
     return checkpoints.restore(int(step), placement.abstract(start))
 
 
-def load_member(path: pathlib.Path, placement: Placement, *, tta: bool) -> Member:
-  """Returns the best network of a run, or an exported one, with what prediction must know of it.
+def load_member(network: str | os.PathLike, placement: Placement, *, tta: bool) -> Member:
+  """Returns a trained network, see `load_trained`, with what prediction must know of it.
 
-  Args:
-    path: working directory of the training run, or a file of `ear_jax.export`, which ends in .zip.
-    placement: devices to put it on.
-    tta: average over the eight symmetries of the square.
+  `tta` averages over the eight symmetries of the square.
 
-  Raises: UserError when there is no run, no checkpoint, or a run too old to say what pictures it was trained on.
+  Raises: UserError when there is no such network, or its run is too old to say what pictures it was trained on.
   """
-  if path.suffix == '.zip':
-    return _exported_member(path, placement, tta)
-  config, _ = load_run(path)
-  config.eval.tta = tta
-  manifest = load_manifest(path)
-  state = restore_state(config, path, 'best', placement)
-  predictor, variables = Predictor(build_model(config.model), config, placement), placement.replicate(state.variables)
-  name = f'{config.model.name}, step {int(state.step)}, configuration {manifest["config_hash"]}'
-  return _member(predictor, variables, manifest['training_picture'], name)
-
-
-def load_manifest(workdir: pathlib.Path) -> dict:
-  """Returns the manifest of a run; raises UserError when it is too old to say what pictures it was trained on."""
-  manifest = json.loads((workdir / 'manifest.json').read_text())
-  if manifest.get('training_picture') is None:
-    raise UserError(f'{workdir} does not say what pictures it was trained on: run its training command again')
-  return manifest
-
-
-def _exported_member(path, placement, tta):
-  network = read_network(path)
-  about = network.description
-  data = {'crop': about['input']['shape'][2], 'channels': about['input']['shape'][4]}
-  data['normalise'] = about['normalisation']['method']
-  config = ConfigDict({'data': data, 'eval': {'batch_size': 0, 'tta': tta}})
-  predictor = Predictor(lambda _, video: network.probability(video), config, placement)
-  trained = about['network']
-  name = f'{trained["name"]}, step {trained["step"]}, configuration {trained["config_hash"]}'
-  return _member(predictor, placement.replicate({}), about['training_picture'], name)
-
-
-def _member(predictor, variables, picture, name):
+  trained = load_trained(network, placement)
+  trained.config.eval.tta = tta
+  picture = training_picture(trained.manifest, network)
   spacing = picture['spacing'] and tuple(picture['spacing'])
-  return Member(predictor, variables, picture['frames'], spacing, tuple(picture['size']), name)
+  predictor = Predictor(trained.network, trained.config, placement)
+  return Member(predictor, trained.weights, picture['frames'], spacing, tuple(picture['size']), trained.name)
+
+
+def training_picture(manifest: dict, network: str | os.PathLike) -> dict:
+  """Returns what pictures a network was trained on; raises UserError when its run is too old to say."""
+  if manifest.get('training_picture') is None:
+    raise UserError(f'{network} does not say what pictures it was trained on: run its training command again')
+  return manifest['training_picture']
