@@ -3,7 +3,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: quickstart test lint benchmark torture clean
+.PHONY: quickstart test lint benchmark torture lock audit clean
 
 quickstart: .venv/product
 	ls data/mvm_cmr/phantom_mini/*/dataset_info.json >/dev/null 2>&1 || \
@@ -31,14 +31,31 @@ benchmark: .venv-benchmark/complete
 	.venv-benchmark/bin/python -m benchmarks --sizes=16x128x128,50x128x128 --output runs/benchmark
 
 # A marker file is as new as the last complete installation; changed requirements install again.
-.venv/product: requirements.txt pyproject.toml
+.venv/product: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
-.venv/development: .venv/product requirements-dev.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+.venv/development: .venv/product requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	touch $@
+
+# After a change of requirements*.txt: every package with its version and hashes, and the list of their licences.
+lock: .venv-supply/complete
+	for name in requirements requirements-dev; do \
+	  .venv-supply/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	    --no-emit-index-url $$name.txt --output-file $$name.lock || exit 1; done
+	$(MAKE) .venv/development
+	$(BIN)/python .ci/licences.py
+
+# Known vulnerabilities of what is locked; says so where no service can be asked.
+audit: .venv-supply/complete
+	.venv-supply/bin/python .ci/audit.py
+
+.venv-supply/complete: .ci/requirements.txt
+	$(PYTHON) -m venv .venv-supply
+	.venv-supply/bin/pip install --quiet --disable-pip-version-check -r .ci/requirements.txt
 	touch $@
 
 .venv-benchmark/complete: requirements.txt benchmarks/requirements.txt pyproject.toml
@@ -47,4 +64,4 @@ benchmark: .venv-benchmark/complete
 	touch $@
 
 clean:
-	rm -rf .venv .venv-benchmark data runs
+	rm -rf .venv .venv-benchmark .venv-supply data runs
