@@ -43,6 +43,7 @@ ENTRY_POINTS = (
   'ear_jax.export',
   'ear_jax.ablation',
   'ear_jax.ablation_job',
+  'ear_jax.doctor',
   'ear_jax.cli',
 )
 

@@ -141,7 +141,7 @@ def _options(read_only):
   managers = ocp.checkpoint_managers
   score = lambda metrics: metrics.get(_METRIC, -1.0)  # noqa: E731
   # best_step() asks best_fn, what is kept is the policy's affair: both are needed.
-  if read_only:  # Orbax's own switch of this name warns of what it implies; one that is never told to save writes nothing
+  if read_only:  # without Orbax's switch of this name, which warns: a manager that never saves writes nothing
     return ocp.CheckpointManagerOptions(best_fn=score, create=False)
   return ocp.CheckpointManagerOptions(
     best_fn=score,
