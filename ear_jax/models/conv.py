@@ -16,7 +16,7 @@ import jax.numpy as jnp
 
 from ear_jax.models.frames import pad_time
 from ear_jax.models.pending import Pending, pending
-from ear_jax.models.taps import taps_conv3d, taps_conv3d_of_upsampled
+from ear_jax.models.taps import taps_conv3d, taps_conv3d_of_skip
 
 
 def native_conv3d(x: jax.Array, kernel: jax.Array, time_padding: str) -> jax.Array:
@@ -70,11 +70,11 @@ def conv3d(
   """
 
   def taps(x, kernel, bias):
-    return taps_conv3d(x, kernel, time_padding, _start(bias, x.shape[:4]))
+    return taps_conv3d(x, kernel, bias, time_padding)
 
   def native(x, kernel, bias):
     y = native_conv3d(x.value(), kernel, time_padding)
-    return y + _start(bias, y.shape[:4])
+    return y + bias.reshape(1, 1, 1, 1, -1)
 
   return _per_platform(taps, native)(pending(x), kernel, _bias(bias, kernel))
 
@@ -98,25 +98,18 @@ def conv3d_of_skip(
   """
 
   def taps(skip, low, kernel, bias):
-    own, below = jnp.split(kernel, (skip.shape[-1],), axis=-2)
-    y = taps_conv3d(skip, own, time_padding, _start(bias, skip.shape[:4]))
-    return taps_conv3d_of_upsampled(low, below, time_padding, y)
+    return taps_conv3d_of_skip(skip, low, kernel, bias, time_padding)
 
   def native(skip, low, kernel, bias):
     x = jnp.concatenate([skip.value(), upsample(low.value())], axis=-1)
     y = native_conv3d(x, kernel, time_padding)
-    return y + _start(bias, y.shape[:4])
+    return y + bias.reshape(1, 1, 1, 1, -1)
 
   return _per_platform(taps, native)(pending(skip), pending(low), kernel, _bias(bias, kernel))
 
 
 def _bias(bias, kernel):
   return jnp.zeros(kernel.shape[-1:], kernel.dtype) if bias is None else bias
-
-
-def _start(bias, shape):
-  """`[B, T, H, W, F]` of a shape without F, the bias everywhere."""
-  return jnp.broadcast_to(bias, (*shape, *bias.shape))
 
 
 def upsample(x: jax.Array) -> jax.Array:

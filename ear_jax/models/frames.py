@@ -58,6 +58,20 @@ def group_of(video: jax.Array, group: jax.Array, groups: int) -> jax.Array:
   return jax.lax.dynamic_slice_in_dim(video, group * length, length, axis=1)
 
 
+def zeros_beside(x: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+  """Returns zeros of the dtype of `x`, to be filled by a loop.
+
+  They depend on `x` as far as the compiler can tell. Plain zeros it would make once for all loops of that shape, keep
+  until the last, and copy for each.
+  """
+  return jnp.broadcast_to(jnp.minimum(jnp.abs(x[(0,) * x.ndim]), 0), shape)
+
+
+def put_group(video: jax.Array, part: jax.Array, group: jax.Array) -> jax.Array:
+  """Returns the video `[B, T, H, W, C]` with one of its groups, `part`, replaced."""
+  return jax.lax.dynamic_update_slice_in_dim(video, part, group * part.shape[1], axis=1)
+
+
 def over_windows(
   step: Callable[[State, jax.Array, Windows], State],
   state: State,

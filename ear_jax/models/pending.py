@@ -12,7 +12,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
-from ear_jax.models.frames import group_of
+from ear_jax.models.frames import group_of, put_group, zeros_beside
 
 
 def _same(video):
@@ -54,9 +54,23 @@ class Pending:
     """Returns one of the equal groups of frames; see `frames.group_of`."""
     return dataclasses.replace(self, videos=tuple(group_of(video, group, groups) for video in self.videos))
 
-  def pull(self, gradient: jax.Array) -> Pending:
-    """Returns the gradients by videos and constants, from that by the value."""
-    return jax.vjp(Pending.value, self)[1](gradient)[0]
+  def pull(self, gradient: jax.Array, groups: int = 1) -> Pending:
+    """Returns the gradients by videos and constants, from that by the value, group of frames by group."""
+
+    def of_group(group, gradient):
+      return jax.vjp(Pending.value, self.group(group, groups))[1](gradient)[0]
+
+    if groups == 1:
+      return of_group(0, gradient)
+
+    def add(group, found):
+      of = of_group(group, group_of(gradient, group, groups))
+      videos = tuple(put_group(video, part, group) for video, part in zip(found.videos, of.videos, strict=True))
+      constants = jax.tree.map(jnp.add, found.constants, of.constants)
+      return dataclasses.replace(found, videos=videos, constants=constants)
+
+    start = jax.tree.map(lambda x: zeros_beside(gradient, x.shape).astype(x.dtype), self)
+    return jax.lax.fori_loop(0, groups, add, start)
 
 
 def pending(x: jax.Array | Pending) -> Pending:

@@ -14,39 +14,46 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from ear_jax.models.frames import TIME_PADDINGS, add_frames, count_groups, group_of, over_windows, pad_time
+from ear_jax.models.frames import (
+  TIME_PADDINGS,
+  add_frames,
+  count_groups,
+  group_of,
+  over_windows,
+  pad_time,
+  zeros_beside,
+)
 from ear_jax.models.pending import Pending
 from ear_jax.models.taps_gradient import kernel_gradient, kernel_products, products_shape
 
 LANES = 16  # float32 in a vector register; XLA's 2-D convolution is slow with fewer output channels
 
 
-def taps_conv3d(x: Pending, kernel: jax.Array, time_padding: str, start: jax.Array) -> jax.Array:
-  """Returns `start` plus the convolution of a video; see `conv.conv3d`.
+def taps_conv3d(x: Pending, kernel: jax.Array, bias: jax.Array, time_padding: str) -> jax.Array:
+  """Returns the convolution of a video; see `conv.conv3d`.
 
   Args:
     x: `[B, T, H, W, C]`.
     kernel: `[kt, kh, kw, C, F]` with odd extents.
+    bias: `[F]`.
     time_padding: 'zero' or 'cyclic'.
-    start: `[B, T, H, W, F]`.
   """
-  return _convolve_and_add(x, _reachable(x, kernel, time_padding), start, time_padding, False)
+  return _convolve((x,), (_reachable(x, kernel, time_padding),), bias, time_padding, (False,))
 
 
-def taps_conv3d_of_upsampled(x: Pending, kernel: jax.Array, time_padding: str, start: jax.Array) -> jax.Array:
-  """Returns `start` plus the convolution of a video with its pixels repeated 2 x 2 times, without repeating them.
+def taps_conv3d_of_skip(
+  skip: Pending, low: Pending, kernel: jax.Array, bias: jax.Array, time_padding: str
+) -> jax.Array:
+  """Returns the convolution of a skip joined with the level below, without joining or up-sampling; see `conv`.
 
-  A 3 x 3 window over repeated pixels sees only 2 x 2 different ones, which ones depends on whether its centre is an
-  even or an odd row and column: four kernels of 2 x 2, sums of the kernel's own weights, do 4 / 9 of the work.
-
-  Args:
-    x: `[B, T, H, W, C]`.
-    kernel: `[kt, 3, 3, C, F]`.
-    time_padding: 'zero' or 'cyclic'.
-    start: `[B, T, 2 H, 2 W, F]`.
+  A 3 x 3 window over pixels that were each repeated 2 x 2 times sees only 2 x 2 different ones, which ones depends on
+  whether its centre is an even or an odd row and column: four kernels of 2 x 2, sums of the kernel's own weights, do
+  4 / 9 of the work.
   """
-  phases = [part for rows in _halve(_reachable(x, kernel, time_padding), 1) for part in _halve(rows, 2)]
-  return _convolve_and_add(x, jnp.concatenate(phases, axis=-1), start, time_padding, True)
+  own, below = jnp.split(_reachable(skip, kernel, time_padding), (skip.shape[-1],), axis=-2)
+  phases = [part for rows in _halve(below, 1) for part in _halve(rows, 2)]
+  kernels = (own, jnp.concatenate(phases, axis=-1))
+  return _convolve((skip, low), kernels, bias, time_padding, (False, True))
 
 
 def _reachable(x, kernel, time_padding):
@@ -66,51 +73,69 @@ def _halve(kernel, axis):
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3, 4))
-def _convolve_and_add(x, kernel, start, time_padding, interleaved):
-  """With even kh and kw the convolution has a row and a column more; `interleaved` then deals out its 4 phases."""
-  groups = _groups(x.shape, kernel)
-  padding = [k // 2 for k in kernel.shape[1:3]]
-  place = _interleave if interleaved else _leave
+def _convolve(inputs, kernels, bias, time_padding, interleaved):
+  """The sum of some inputs' convolutions, `[B, T, H, W, F]`.
 
-  def step(out, group, window):
-    return _add_convolution(out, window, kernel, padding, group, groups, time_padding, place)
+  With even kh and kw a convolution has a row and a column more, and in its F channels the four phases of rows and
+  columns twice as many: `interleaved` says which are so.
+  """
+  reach, groups = kernels[0].shape[0] // 2, _groups(inputs, kernels)
 
-  return over_windows(
-    step, start, lambda group: x.group(group, groups).value(), groups, kernel.shape[0] // 2, time_padding
-  )
+  def step(out, group, windows):
+    for window, kernel, phases in zip(windows, kernels, interleaved, strict=True):
+      padding = [k // 2 for k in kernel.shape[1:3]]
+      out = _add_convolution(out, window, kernel, padding, group, groups, time_padding, _deal if phases else _leave)
+    return out
+
+  start = jnp.broadcast_to(bias, (*inputs[0].shape[:-1], *bias.shape))
+  return over_windows(step, start, lambda group: _values(inputs, group, groups), groups, reach, time_padding)
 
 
-def _forward(x, kernel, start, time_padding, interleaved):
-  return _convolve_and_add(x, kernel, start, time_padding, interleaved), (x, kernel)
+def _forward(inputs, kernels, bias, time_padding, interleaved):
+  return _convolve(inputs, kernels, bias, time_padding, interleaved), (inputs, kernels)
 
 
-def _backward(time_padding, interleaved, inputs, dy):
-  """Both gradients in one pass: apart, the compiler may leave one until the end and keep all that it needs."""
-  x, kernel = inputs
-  groups = _groups(x.shape, kernel)
-  turned = kernel[::-1, ::-1, ::-1].swapaxes(3, 4)
-  padding = [k - 1 - k // 2 for k in kernel.shape[1:3]]
+def _backward(time_padding, interleaved, kept, dy):
+  """All gradients in one pass: apart, the compiler may leave one until the end and keep all that it needs."""
+  inputs, kernels = kept
+  reach, groups = kernels[0].shape[0] // 2, _groups(inputs, kernels)
 
   def frames(group):
-    dy_group = group_of(dy, group, groups)
-    return x.group(group, groups).value(), _gather(dy_group) if interleaved else dy_group
+    return _values(inputs, group, groups), group_of(dy, group, groups)
 
-  def step(gradients, group, windows):
-    dx, dkernel = gradients
-    dx = _add_convolution(dx, windows[1], turned, padding, group, groups, time_padding, _leave)
-    return dx, dkernel + kernel_products(*windows, kernel.shape)
+  def step(sums, group, windows):
+    dxs, products, dbias = sums
+    found = []
+    for dx, total, x, kernel, phases in zip(dxs, products, windows[0], kernels, interleaved, strict=True):
+      window = _gather(windows[1]) if phases else windows[1]
+      turned = kernel[::-1, ::-1, ::-1].swapaxes(3, 4)
+      padding = [k - 1 - k // 2 for k in kernel.shape[1:3]]
+      dx = _add_convolution(dx, window, turned, padding, group, groups, time_padding, _leave)
+      found.append((dx, total + kernel_products(x, window, kernel.shape)))
+    dbias += jnp.sum(group_of(dy, group, groups), axis=(1, 2, 3), dtype=jnp.float32)
+    return *zip(*found, strict=True), dbias
 
-  start = jnp.zeros(x.shape, dy.dtype), jnp.zeros(products_shape(x.shape[0], kernel.shape), jnp.float32)
-  dx, products = over_windows(step, start, frames, groups, kernel.shape[0] // 2, time_padding)
-  return x.pull(dx), kernel_gradient(products, kernel.shape).astype(kernel.dtype), dy
+  b = dy.shape[0]
+  dxs = tuple(zeros_beside(dy, x.shape) for x in inputs)
+  products = tuple(jnp.zeros(products_shape(b, kernel.shape), jnp.float32) for kernel in kernels)
+  start = (dxs, products, jnp.zeros((b, dy.shape[-1]), jnp.float32))
+  dxs, products, dbias = over_windows(step, start, frames, groups, reach, time_padding)
+  dkernels = (kernel_gradient(total, k.shape).astype(k.dtype) for total, k in zip(products, kernels, strict=True))
+  dinputs = (x.pull(dx, groups) for x, dx in zip(inputs, dxs, strict=True))
+  return tuple(dinputs), tuple(dkernels), dbias.sum(axis=0).astype(dy.dtype)
 
 
-_convolve_and_add.defvjp(_forward, _backward)
+_convolve.defvjp(_forward, _backward)
 
 
-def _groups(shape, kernel):
-  b, t, h, w, _ = shape
-  kt, _, _, c, f = kernel.shape
+def _values(inputs, group, groups):
+  return tuple(x.group(group, groups).value() for x in inputs)
+
+
+def _groups(inputs, kernels):
+  """Into how many groups of frames to divide the work, by what it copies of the largest input."""
+  b, t, h, w, _ = inputs[0].shape
+  kt, _, _, c, f = kernels[0].shape
   return count_groups(t, 4 * b * h * w * kt * (c + f), kt // 2)
 
 
@@ -170,7 +195,7 @@ def _leave(y):
   return y
 
 
-def _interleave(y):
+def _deal(y):
   """`[B, T, H + 1, W + 1, 4 F]`, the four phases of rows and columns, to `[B, T, 2 H, 2 W, F]`."""
   b, t, h, w, f = y.shape
   h, w, f = h - 1, w - 1, f // 4
@@ -180,7 +205,7 @@ def _interleave(y):
 
 
 def _gather(dy):
-  """The transpose of `_interleave`."""
+  """The transpose of `_deal`."""
   b, t, h, w, f = dy.shape
   dy = dy.reshape(b, t, h // 2, 2, w // 2, 2, f)
   pad = lambda i, j: ((0, 0), (0, 0), (i, 1 - i), (j, 1 - j), (0, 0))  # noqa: E731

@@ -48,7 +48,7 @@ def reference(x, kernel, time_padding):
 
 
 def taps_form(x, kernel, time_padding):
-  return taps.taps_conv3d(pending(x), kernel, time_padding, jnp.zeros((*x.shape[:-1], kernel.shape[-1]), x.dtype))
+  return taps.taps_conv3d(pending(x), kernel, jnp.zeros(kernel.shape[-1:], x.dtype), time_padding)
 
 
 def value_and_gradients(function, x, kernel, cotangent):
