@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pathlib
 import re
-from collections.abc import Sequence
+import resource
+from collections.abc import Iterator, Sequence
 
 import jax
 
-_SYSTEM, _GROUP = pathlib.Path('/proc/meminfo'), pathlib.Path('/sys/fs/cgroup')
+_SYSTEM, _GROUPS = pathlib.Path('/proc/meminfo'), pathlib.Path('/sys/fs/cgroup')
+_OWN_GROUPS, _OWN_SIZE = pathlib.Path('/proc/self/cgroup'), pathlib.Path('/proc/self/statm')
 
 
 def memory_limit(devices: Sequence[jax.Device]) -> int | None:
@@ -18,7 +20,7 @@ def memory_limit(devices: Sequence[jax.Device]) -> int | None:
   """
   if devices[0].platform != 'cpu':
     return (devices[0].memory_stats() or {}).get('bytes_limit')
-  known = [free for free in (_system_free(), _group_free()) if free is not None]
+  known = [free for free in (_system_free(), _group_free(), _address_space_free()) if free is not None]
   return min(known) // len(devices) if known else None
 
 
@@ -28,12 +30,37 @@ def _system_free():
 
 
 def _group_free():
-  """What a container's limit leaves; its file cache, which can be given up, counts as free."""
+  """What the limits of a container or a scheduler leave; file cache, which can be given up, counts as free."""
+  known = [_free_in(folder, *names) for folder, names in _groups()]
+  return min((free for free in known if free is not None), default=None)
+
+
+def _groups() -> Iterator[tuple[pathlib.Path, tuple[str, str]]]:
+  """The control groups that hold this process and those above them, with the names of limit and use (version 2, 1)."""
+  for line in _OWN_GROUPS.read_text().splitlines() if _OWN_GROUPS.exists() else ():
+    _, controllers, path = line.split(':', 2)
+    if controllers and 'memory' not in controllers.split(','):
+      continue
+    root = _GROUPS / 'memory' if controllers else _GROUPS
+    names = ('memory.limit_in_bytes', 'memory.usage_in_bytes') if controllers else ('memory.max', 'memory.current')
+    own = root / path.lstrip('/')
+    yield from ((folder, names) for folder in (own, *own.parents) if folder.is_relative_to(root))
+
+
+def _free_in(group, limit, used):
   try:
-    limit, used, statistics = ((_GROUP / f'memory.{name}').read_text() for name in ('max', 'current', 'stat'))
+    limit, used, statistics = ((group / name).read_text() for name in (limit, used, 'memory.stat'))
   except OSError:
     return None
   if not limit.strip().isdigit():  # 'max': no limit
     return None
-  cache = re.search(r'^inactive_file (\d+)', statistics, re.MULTILINE)
+  cache = re.search(r'^(?:total_)?inactive_file (\d+)', statistics, re.MULTILINE)
   return max(0, int(limit) - int(used) + (int(cache[1]) if cache else 0))
+
+
+def _address_space_free():
+  """What `ulimit -v` leaves, which some schedulers set."""
+  limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+  if limit == resource.RLIM_INFINITY or not _OWN_SIZE.exists():
+    return None
+  return max(0, limit - int(_OWN_SIZE.read_text().split()[0]) * resource.getpagesize())

@@ -1,7 +1,10 @@
 """What a step needs is what the compiler says, a step compiles once, and the advice holds what it promises."""
 
 import logging
+import pathlib
 import re
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +15,7 @@ from configs import base
 from ear_jax.data.pipeline import batch_shapes
 from ear_jax.errors import UserError
 from ear_jax.models import build_model
+from ear_jax.training import device_memory
 from ear_jax.training.device_memory import memory_limit
 from ear_jax.training.memory import check_memory, describe, step_bytes
 from ear_jax.training.optim import make_optimizer
@@ -133,6 +137,36 @@ def test_cpu_devices_share_what_the_system_can_spare():
   whole, half = memory_limit(devices[:1]), memory_limit(devices)
   assert 2**26 < half < whole < 2**50
   assert half == pytest.approx(whole / 2, rel=0.2)
+
+
+@pytest.mark.parametrize(
+  ('line', 'limit', 'used'),
+  [
+    ('0::/slurm/job_7', 'memory.max', 'memory.current'),
+    ('4:cpu,memory:/slurm/job_7', 'memory/memory.limit_in_bytes', 'memory/memory.usage_in_bytes'),
+  ],
+)
+@pytest.mark.parametrize('level', ['', 'slurm', 'slurm/job_7'])
+def test_the_limit_of_a_control_group_or_of_one_above_it_counts(tmp_path, monkeypatch, line, limit, used, level):
+  for name, text in ((limit, '1000000'), (used, '300000'), (used, '300000')):
+    path = (tmp_path / name).parent / level / pathlib.Path(name).name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+  path.with_name('memory.stat').write_text('inactive_anon 5\ninactive_file 20000\n')
+  (tmp_path / 'own').write_text(f'9:name=systemd:/\n{line}\n')
+  monkeypatch.setattr(device_memory, '_GROUPS', tmp_path)
+  monkeypatch.setattr(device_memory, '_OWN_GROUPS', tmp_path / 'own')
+  assert memory_limit(jax.local_devices()[:1]) == 1_000_000 - 300_000 + 20_000
+
+
+def test_a_limit_of_the_address_space_counts():
+  code = (
+    'import resource, jax; from ear_jax.training.device_memory import memory_limit; devices = jax.local_devices()[:1]; '
+    'used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize(); '
+    'resource.setrlimit(resource.RLIMIT_AS, (used + 10**9, resource.RLIM_INFINITY)); print(memory_limit(devices))'
+  )
+  found = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True).stdout
+  assert 7 * 10**8 < int(found) <= 10**9  # threads take some for their stacks
 
 
 def test_a_size_reads_as_people_write_it():
