@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
+from ear_jax import cli
 from ear_jax.benchmarking import worker
 from ear_jax.benchmarking.cases import CHANNELS, Case
 from ear_jax.models import build_model
@@ -45,7 +46,7 @@ class Ours:
   """Our implementation; see `worker.Implementation`. The batch is dealt over `devices`."""
 
   def __init__(self, devices: int):
-    jax.config.update('jax_num_cpu_devices', devices)
+    cli.request_cpu_devices(devices, devices)
     jax.config.update('jax_enable_compilation_cache', False)  # compile time is one of the figures
     self._placement = Placement(jax.local_devices()[:devices])
     packages = ('jax', 'jaxlib', 'flax', 'optax', 'numpy')
