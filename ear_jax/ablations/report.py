@@ -20,8 +20,8 @@ from ear_jax.ablations.gather import (
   subject_table,
 )
 from ear_jax.ablations.grid import Cell, Job
+from ear_jax.ablations.sheet import Sheet, as_text, flat, latex
 from ear_jax.ablations.statistics import RESAMPLES, comparisons, family, lower_is_better, ranking
-from ear_jax.ablations.tables import Sheet
 from ear_jax.analysis.segmentation import METRICS
 from ear_jax.files import write_text
 from ear_jax.report.figures import save
@@ -69,7 +69,7 @@ def write_report(
   write_csv(output / 'tables' / 'summary.csv', pd.DataFrame(numbers))
   remarks = notes(study, jobs, results)
   write_text(output / 'ablation.md', _page(sections, cost, remarks))
-  return as_terminal(map(tables.as_text, main), remarks)
+  return as_terminal(map(as_text, main), remarks)
 
 
 def notes(study: ConfigDict, jobs: Sequence[Job], results: Mapping[str, dict]) -> list[str]:
@@ -141,9 +141,9 @@ def _part(output, study, cells, complete, table, part, results) -> tuple[list[Sh
 def _write_sheets(folder: pathlib.Path, sheets: Sequence[Sheet], prefix: str) -> None:
   for sheet in sheets:
     path = folder / f'{prefix}{sheet.name}'
-    write_text(f'{path}.md', as_markdown(sheet.title, [tables.as_text(sheet)], []))
-    write_text(f'{path}.tex', tables.latex(sheet))
-    write_csv(f'{path}.csv', tables.flat(sheet))
+    write_text(f'{path}.md', as_markdown(sheet.title, [as_text(sheet)], []))
+    write_text(f'{path}.tex', latex(sheet))
+    write_csv(f'{path}.csv', flat(sheet))
 
 
 def _page(sections, cost: Sheet, remarks: Sequence[str]) -> str:
@@ -159,4 +159,4 @@ def _page(sections, cost: Sheet, remarks: Sequence[str]) -> str:
 
 def _section(title: str, sheets: Sequence[Sheet]) -> str:
   """A document of its own one level further down."""
-  return '#' + as_markdown(title, map(tables.as_text, sheets), []).replace('\n## ', '\n### ').rstrip()
+  return '#' + as_markdown(title, map(as_text, sheets), []).replace('\n## ', '\n### ').rstrip()

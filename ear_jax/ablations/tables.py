@@ -1,24 +1,20 @@
-"""Tables 1 and 2 in the shape of the paper, and what the paper lacks, as strings: pure.
-
-A sheet is a table with labelled lines and columns; `markdown`, `csv` and `latex` are its three forms.
-"""
+"""Tables 1 and 2 in the shape of the paper, and what the paper lacks: from means of subjects to sheets of strings."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ear_jax.ablations.gather import over_seeds, part_of, spread_over_seeds
 from ear_jax.ablations.grid import Cell
+from ear_jax.ablations.sheet import DASH, Sheet
 from ear_jax.analysis.intervals import describe
 from ear_jax.analysis.motion import COMPONENTS
 from ear_jax.analysis.segmentation import NSD_TOLERANCE
-from ear_jax.report.tables import TextTable
 
-DASH = '–'  # noqa: RUF001, a dash stands for what is undefined
 _NAMES = {
   'unet3d': 'UNet3D',
   'unet3d_attention': 'UNet3D-Attention',
@@ -36,17 +32,6 @@ METRIC_LABELS = {
   'assd': 'ASSD',
 }
 METRIC_LABELS |= {'nsd': 'NSD', 'closed_ring': 'closed ring', 'cine_dice': 'cine Dice'}
-
-
-class Sheet(NamedTuple):
-  """A table of strings: file name without ending, title, and the cells with their labels.
-
-  The columns of `cells` have one level or two.
-  """
-
-  name: str
-  title: str
-  cells: pd.DataFrame
 
 
 def value_label(axis: str, value: Any) -> str:
@@ -208,29 +193,6 @@ def cost_sheet(name: str, title: str, runs: pd.DataFrame, cells: Sequence[Cell])
   head = ['parameters', 'seconds a step', 'training (min)', 'whole job (min)', 'peak memory (GB)']
   head += [*(['GPU memory (GB)'] if gpu else []), 'runs']
   return Sheet(name, title, pd.DataFrame.from_dict(lines, orient='index', columns=head))
-
-
-def as_text(sheet: Sheet) -> TextTable:
-  """Returns a sheet for `report.tables.as_markdown` and `as_terminal`."""
-  rows = [[str(label), *cells] for label, cells in zip(sheet.cells.index, sheet.cells.to_numpy().tolist(), strict=True)]
-  return TextTable(sheet.title, ['', *_flat(sheet.cells.columns)], rows)
-
-
-def latex(sheet: Sheet) -> str:
-  """Returns a sheet as a LaTeX `tabular` with the rules of booktabs; losses stand once over their columns."""
-  style = sheet.cells.style.format(escape='latex').format_index(escape='latex', axis=0)
-  style = style.format_index(escape='latex', axis=1)
-  text = style.to_latex(hrules=True, multicol_align='c', column_format='l' + 'c' * sheet.cells.shape[1])
-  return text.replace('±', r'$\pm$').replace(DASH, '--')
-
-
-def flat(sheet: Sheet) -> pd.DataFrame:
-  """Returns a sheet for a csv file: one line of column names, the labels of the lines as first column."""
-  return sheet.cells.set_axis(_flat(sheet.cells.columns), axis=1).rename_axis('').reset_index()
-
-
-def _flat(columns: pd.Index) -> list[str]:
-  return [' '.join(filter(None, c)) if isinstance(c, tuple) else str(c) for c in columns]
 
 
 def _column_label(cell: Cell) -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from studies import planned, result
 
-from ear_jax.ablations import gather, tables
+from ear_jax.ablations import gather, sheet, tables
 from ear_jax.ablations.report import write_report
 from ear_jax.errors import UserError
 
@@ -32,12 +32,12 @@ def made_up():
 
 def test_table_1_has_means_over_subjects_of_means_over_seeds():
   table = gather.subject_table(made_up())
-  sheet = tables.paper_sheet('table1', 'Dice', table, 'test', CELLS, list(LEVEL), ['dice'])
-  assert list(sheet.cells.columns) == ['Dice', 'Dice-IoU']
-  assert list(sheet.cells.index) == ['UNet3D', '3D-EAR']
+  made = tables.paper_sheet('table1', 'Dice', table, 'test', CELLS, list(LEVEL), ['dice'])
+  assert list(made.cells.columns) == ['Dice', 'Dice-IoU']
+  assert list(made.cells.index) == ['UNet3D', '3D-EAR']
   # Seeds cancel. The subjects' are level - 0.02, level, level + 0.02: SD is 0.02.
-  assert sheet.cells.to_numpy().tolist() == [['0.70 ± 0.02', '0.74 ± 0.02'], ['0.80 ± 0.02', '0.86 ± 0.02']]
-  assert tables.latex(sheet).split() == [
+  assert made.cells.to_numpy().tolist() == [['0.70 ± 0.02', '0.74 ± 0.02'], ['0.80 ± 0.02', '0.86 ± 0.02']]
+  assert sheet.latex(made).split() == [
     '\\begin{tabular}{lcc}', '\\toprule', '&', 'Dice', '&', 'Dice-IoU', '\\\\', '\\midrule',
     'UNet3D', '&', '0.70', '$\\pm$', '0.02', '&', '0.74', '$\\pm$', '0.02', '\\\\',
     '3D-EAR', '&', '0.80', '$\\pm$', '0.02', '&', '0.86', '$\\pm$', '0.02', '\\\\',
@@ -47,24 +47,24 @@ def test_table_1_has_means_over_subjects_of_means_over_seeds():
 
 def test_table_2_has_two_metrics_under_each_loss():
   table = gather.subject_table(made_up())
-  sheet = tables.paper_sheet('table2', '', table, 'test', CELLS, list(LEVEL), ['sensitivity', 'ppv'])
-  assert sheet.cells.loc['3D-EAR'].tolist() == ['0.85 ± 0.02', '0.75 ± 0.02', '0.91 ± 0.02', '0.81 ± 0.02']
-  text = tables.as_text(sheet)
+  made = tables.paper_sheet('table2', '', table, 'test', CELLS, list(LEVEL), ['sensitivity', 'ppv'])
+  assert made.cells.loc['3D-EAR'].tolist() == ['0.85 ± 0.02', '0.75 ± 0.02', '0.91 ± 0.02', '0.81 ± 0.02']
+  text = sheet.as_text(made)
   assert text.header == ['', 'Dice Sensitivity', 'Dice PPV', 'Dice-IoU Sensitivity', 'Dice-IoU PPV']
-  assert r'\multicolumn{2}{c}{Dice} & \multicolumn{2}{c}{Dice-IoU}' in tables.latex(sheet)
-  assert list(tables.flat(sheet).columns) == text.header
+  assert r'\multicolumn{2}{c}{Dice} & \multicolumn{2}{c}{Dice-IoU}' in sheet.latex(made)
+  assert list(sheet.flat(made).columns) == text.header
 
 
 def test_names_that_latex_would_read_are_escaped():
-  sheet = tables.Sheet('x', 'x', pd.DataFrame({'a_b': ['50 %']}, index=['c & d']))
-  assert r'a\_b' in tables.latex(sheet)
-  assert r'c \& d & 50 \%' in tables.latex(sheet)
+  made = sheet.Sheet('x', 'x', pd.DataFrame({'a_b': ['50 %']}, index=['c & d']))
+  assert r'a\_b' in sheet.latex(made)
+  assert r'c \& d & 50 \%' in sheet.latex(made)
 
 
 def test_a_value_without_all_subjects_says_how_many_it_has():
   table = gather.subject_table(made_up())
-  sheet = tables.velocity_sheet('velocity', '', table, 'test', CELLS, made_up())
-  assert sheet.cells.loc['3D-EAR, Dice'].tolist() == ['0.25 ± 0.00 (n = 2)', '0.900 ± 0.000', '6 of 6']
+  made = tables.velocity_sheet('velocity', '', table, 'test', CELLS, made_up())
+  assert made.cells.loc['3D-EAR, Dice'].tolist() == ['0.25 ± 0.00 (n = 2)', '0.900 ± 0.000', '6 of 6']
 
 
 def test_a_cell_with_a_missing_job_is_not_averaged():

@@ -81,10 +81,12 @@ def test_a_study_killed_in_the_middle_is_completed_and_nothing_is_done_twice(stu
   with (tmp_path / 'said').open('w') as said:
     command = [sys.executable, '-m', 'ear_jax.ablation', *map(str, args)]
     process = subprocess.Popen(command, cwd=command_line.ROOT, stdout=said, stderr=said)
-  _wait(lambda: _results(workdir), process, 'the first result')
-  victim = _wait(lambda: _trained_not_scored(workdir), process, 'a checkpoint of the next job')[0]
-  process.kill()  # the command, and one of its jobs; another job lives on
-  process.wait()
+  try:
+    _wait(lambda: _results(workdir), process, 'the first result')
+    victim = _wait(lambda: _trained_not_scored(workdir), process, 'a checkpoint of the next job')[0]
+  finally:
+    process.kill()  # the command, and one of its jobs; another job lives on
+    process.wait()
   os.kill(int((victim / '.lock').read_text().split()[1]), signal.SIGKILL)
   assert victim.name not in _results(workdir), 'it was killed too late'
   done = {name: path.stat().st_mtime_ns for name, path in _results(workdir).items()}
