@@ -166,7 +166,7 @@ def test_a_limit_of_the_address_space_counts():
     'resource.setrlimit(resource.RLIMIT_AS, (used + 10**9, resource.RLIM_INFINITY)); print(memory_limit(devices))'
   )
   found = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True).stdout
-  assert 7 * 10**8 < int(found) <= 10**9  # threads take some for their stacks
+  assert 3 * 10**8 < int(found) <= 10**9  # threads that begin meanwhile take some for their stacks
 
 
 def test_a_size_reads_as_people_write_it():
