@@ -26,6 +26,7 @@ from ear_jax.files import replacing
 FORMAT = 'ear_jax network 2'
 FUNCTION, WEIGHTS, DESCRIPTION = 'network.jaxexport', 'weights.npz', 'network.json'
 PLATFORMS = ('cpu', 'cuda')
+_LARGEST = {DESCRIPTION: 2**20, FUNCTION: 2**28, WEIGHTS: 2**30}  # bytes; a zip may declare anything
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date of a zip: equal networks make equal files
 
 
@@ -93,18 +94,32 @@ def read_network(path: str | os.PathLike) -> Network:
   """
   try:
     with zipfile.ZipFile(path) as archive:
-      description = json.loads(archive.read(DESCRIPTION))
+      description = json.loads(_part(archive, DESCRIPTION))
       if description.get('format') != FORMAT:
         raise UserError(f'{path} holds {description.get("format")!r}, this version reads {FORMAT!r}: export it again')
-      function, arrays = archive.read(FUNCTION), io.BytesIO(archive.read(WEIGHTS))
+      function, arrays = _part(archive, FUNCTION), io.BytesIO(_part(archive, WEIGHTS))
+      with zipfile.ZipFile(arrays) as inside:
+        if sum(info.file_size for info in inside.infolist()) > _LARGEST[WEIGHTS]:
+          raise ValueError(f'{WEIGHTS} declares too much')
       weights = dict(np.load(arrays, allow_pickle=False))
   except FileNotFoundError:
     raise UserError(f'no network file {path}: write one with `python -m ear_jax.export`') from None
   except UserError:
     raise
-  except (zipfile.BadZipFile, KeyError, OSError, ValueError, AttributeError) as fault:
+  except Exception as fault:  # zip, JSON and numpy raise errors of many kinds for a broken file
     raise UserError(f'{path} is not a whole network file ({fault}): write it again with ear_jax.export') from fault
-  return Network(jax.export.deserialize(bytearray(function)).call, weights, description)
+  try:
+    return Network(jax.export.deserialize(bytearray(function)).call, weights, description)
+  except Exception as fault:  # and so does jax
+    name = type(fault).__name__
+    raise UserError(f'{path} is not a whole network file ({name}): write it again with ear_jax.export') from fault
+
+
+def _part(archive: zipfile.ZipFile, name: str) -> bytes:
+  """Returns a part of the file; raises ValueError for one that would unpack to more than a network has."""
+  if archive.getinfo(name).file_size > _LARGEST[name]:
+    raise ValueError(f'{name} declares {archive.getinfo(name).file_size} bytes')
+  return archive.read(name)
 
 
 @contextlib.contextmanager

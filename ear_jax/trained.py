@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import flax.linen as nn
 from ml_collections import ConfigDict
@@ -77,12 +78,26 @@ def load_trained(network: str | os.PathLike, placement: Placement, which: str = 
   Raises: UserError when there is no such network or checkpoint.
   """
   path = locate(os.fspath(network))
-  if path.suffix == '.zip':
-    return _exported(path, placement)
-  config, split = load_run(path)
-  state = restore_state(config, path, which, placement)
-  variables, manifest = placement.replicate(state.variables), json.loads((path / 'manifest.json').read_text())
-  return Trained(build_model(config.model), variables, variables, config, int(state.step), manifest, split)
+  with _understood(path):
+    if path.suffix == '.zip':
+      return _exported(path, placement)
+    config, split = load_run(path)
+    manifest = json.loads((path / 'manifest.json').read_text())
+    state = restore_state(config, path, which, placement)
+    variables = placement.replicate(state.variables)
+    return Trained(build_model(config.model), variables, variables, config, int(state.step), manifest, split)
+
+
+@contextlib.contextmanager
+def _understood(path: pathlib.Path) -> Iterator[None]:
+  """Turns what a damaged description or configuration raises into a sentence."""
+  try:
+    yield
+  except UserError:
+    raise
+  except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as fault:
+    what = f'{type(fault).__name__}: {" ".join(str(fault).split())[:200]}'
+    raise UserError(f'{path}: its settings cannot be understood ({what}): bring back what was written') from fault
 
 
 def _exported(path, placement):
@@ -97,8 +112,9 @@ def _exported(path, placement):
 def load_run(workdir: pathlib.Path) -> tuple[ConfigDict, Split]:
   """Returns the configuration and split that a training run saved."""
   try:
-    config = ConfigDict(json.loads((workdir / 'config.json').read_text()))
-    return config, Split.from_json((workdir / 'split.json').read_text())
+    with _understood(workdir):
+      config = ConfigDict(json.loads((workdir / 'config.json').read_text()))
+      return config, Split.from_json((workdir / 'split.json').read_text())
   except FileNotFoundError as fault:
     raise UserError(
       f'{workdir} holds no training run ({fault.filename} is missing): give the --workdir of one'
@@ -127,11 +143,12 @@ def load_member(network: str | os.PathLike, placement: Placement, *, tta: bool) 
   Raises: UserError when there is no such network, or its run is too old to say what pictures it was trained on.
   """
   trained = load_trained(network, placement)
-  trained.config.eval.tta = tta
-  picture = training_picture(trained.manifest, network)
-  spacing = picture['spacing'] and tuple(picture['spacing'])
-  predictor = Predictor(trained.network, trained.config, placement)
-  return Member(predictor, trained.weights, picture['frames'], spacing, tuple(picture['size']), trained.name)
+  with _understood(pathlib.Path(network)):
+    trained.config.eval.tta = tta
+    picture = training_picture(trained.manifest, network)
+    spacing = picture['spacing'] and tuple(picture['spacing'])
+    predictor = Predictor(trained.network, trained.config, placement)
+    return Member(predictor, trained.weights, picture['frames'], spacing, tuple(picture['size']), trained.name)
 
 
 def training_picture(manifest: dict, network: str | os.PathLike) -> dict:

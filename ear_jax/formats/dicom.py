@@ -173,6 +173,9 @@ def _slice_faults(slice_frames: list[Frame], index: int, root: pathlib.Path) -> 
     except Exception as error:  # pydicom's decoders raise errors of many kinds, and all mean the same to the user
       found.append(Fault(file, within, f'pixels are not readable ({instances.reason(error)})'))
       continue
+    if pixels.shape != frame.shape:
+      found.append(Fault(file, within, f'pixels have shape {pixels.shape}, the header says {frame.shape}'))
+      continue
     found += [
       dataclasses.replace(fault, frame=within) for fault in checks.video_faults(file, '', pixels[None, ..., None])
     ]

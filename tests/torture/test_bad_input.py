@@ -16,6 +16,8 @@ ONCE = {
   'nifti': (44, 66, 74, 125),
   'contours': (1, 6, 39, 66, 69),
   'dicom': (44,),
+  'cine_dicom': (101,),
+  'compressed_dicom': (13,),
 }
 
 
