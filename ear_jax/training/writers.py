@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pathlib
 import sys
+import time
 
-import tensorboardX
 from absl import logging
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from tensorboardX.proto.event_pb2 import Event, SessionLog
+from tensorboardX.record_writer import RecordWriter
+from tensorboardX.summary import scalar
 
 from ear_jax.errors import UserError
 from ear_jax.files import write_text
@@ -26,21 +30,51 @@ class MetricWriter:
     self._path = folder / 'metrics.jsonl'
     _drop_lines_after(self._path, step)
     self._lines = self._path.open('a')
-    self._events = tensorboardX.SummaryWriter(str(folder / 'tensorboard'), purge_step=step + 1 if step else None)
+    self._events = _Events(folder / 'tensorboard', purge_step=step + 1 if step else None)
 
   def write(self, step: int, scalars: dict[str, float]) -> None:
     """Writes one line; a crash loses at most the line being written."""
     self._lines.write(json.dumps({'step': step, **scalars}) + '\n')
     self._lines.flush()
     for name, value in scalars.items():
-      self._events.add_scalar(name, value, step)
+      self._events.add(step, name, value)
 
   def __enter__(self) -> MetricWriter:
     return self
 
-  def __exit__(self, *_) -> None:
-    self._lines.close()
-    self._events.close()
+  def __exit__(self, kind, *_) -> None:
+    for file in (self._lines, self._events):
+      with contextlib.suppress(OSError) if kind else contextlib.nullcontext():  # what went wrong first says it best
+        file.close()
+
+
+class _Events:
+  """TensorBoard events, without tensorboardX's thread: that ends on a full disk, and the run waits for it for ever.
+
+  A resumed run adds a file; files are numbered, not dated, so that no clock decides which of them counts.
+  """
+
+  def __init__(self, folder: pathlib.Path, purge_step: int | None):
+    folder.mkdir(parents=True, exist_ok=True)
+    self._records = RecordWriter(str(folder / f'events.{len(list(folder.iterdir())):05d}.out.tfevents'))
+    self._flushed = time.monotonic()
+    self._write(file_version='brain.Event:2')
+    if purge_step is not None:
+      self._write(step=purge_step, session_log=SessionLog(status=SessionLog.START))
+
+  def add(self, step: int, name: str, value: float) -> None:
+    """Adds a scalar; on the disk within half a minute."""
+    self._write(step=step, summary=scalar(name, value))
+    if time.monotonic() - self._flushed > 30:
+      self._records.flush()
+      self._flushed = time.monotonic()
+
+  def _write(self, **fields):
+    self._records.write(Event(wall_time=time.time(), **fields).SerializeToString())
+
+  def close(self) -> None:
+    """Writes what is left."""
+    self._records.close()
 
 
 def read_metrics(folder: pathlib.Path) -> list[dict]:

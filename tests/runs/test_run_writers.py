@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tensorboardX.proto import event_pb2
 
 from ear_jax.errors import UserError
 from ear_jax.training.writers import MetricWriter, read_metrics
@@ -56,3 +57,23 @@ def test_a_damaged_line_is_named(tmp_path, damage):
 
 def test_a_folder_without_a_log_has_no_lines(tmp_path):
   assert read_metrics(tmp_path) == []
+
+
+def test_a_resumed_run_adds_events_that_count_whatever_the_clock_says(tmp_path):
+  for first in (0, 3):
+    with MetricWriter(tmp_path, first) as writer:
+      writer.write(first + 1, {'loss': 0.5})
+  (tmp_path / 'tensorboard').joinpath('events.00001.out.tfevents').rename(tmp_path / 'second')  # of the resumed run
+  with MetricWriter(tmp_path, 3):
+    names = sorted(path.name for path in (tmp_path / 'tensorboard').iterdir())
+  assert names == ['events.00000.out.tfevents', 'events.00001.out.tfevents']
+  content = (tmp_path / 'second').read_bytes()
+  events = []
+  while content:
+    length = int.from_bytes(content[:8], 'little')
+    events.append(event_pb2.Event.FromString(content[12 : 12 + length]))
+    content = content[16 + length :]
+  version, purge, loss = events
+  assert version.file_version == 'brain.Event:2'
+  assert (purge.step, purge.session_log.status) == (4, event_pb2.SessionLog.START)
+  assert (loss.step, loss.summary.value[0].tag, loss.summary.value[0].simple_value) == (4, 'loss', 0.5)
