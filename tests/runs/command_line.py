@@ -6,8 +6,12 @@ import importlib
 import multiprocessing
 import os
 import pathlib
+import resource
+import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 
 from ear_jax import cli
 
@@ -89,16 +93,53 @@ class Forks:
     self._context = multiprocessing.get_context('forkserver')
     self._context.set_forkserver_preload(list(MODULES))
 
-  def run(self, module: str, *args: object) -> Outcome:
-    """Runs the command `module` with some arguments to its end."""
-    process = self._context.Process(target=_command, args=(module, [str(a) for a in args], self._folder))
+  def run(self, module: str, *args: object, limits: dict[int, int] | None = None) -> Outcome:
+    """Runs the command `module` with some arguments to its end, under resource limits where they are given."""
+    return self.start(module, *args, limits=limits).end()
+
+  def start(self, module: str, *args: object, limits: dict[int, int] | None = None) -> 'Fork':
+    """Returns the running process of a command."""
+    folder = pathlib.Path(tempfile.mkdtemp(dir=self._folder))
+    process = self._context.Process(target=_command, args=(module, [str(a) for a in args], folder, limits or {}))
     process.start()
-    process.join()
-    stdout, stderr = ((self._folder / name).read_text() for name in ('stdout', 'stderr'))
-    return Outcome(process.exitcode, stdout, stderr)
+    return Fork(process, folder)
 
 
-def _command(module: str, args: list[str], folder: pathlib.Path) -> None:
+@dataclasses.dataclass
+class Fork:
+  """A command that runs, and the folder of what it says."""
+
+  process: multiprocessing.process.BaseProcess
+  folder: pathlib.Path
+
+  @property
+  def pid(self) -> int:
+    """Its process id."""
+    return self.process.pid
+
+  def ended(self) -> bool:
+    """Whether it has come to its end."""
+    return self.process.exitcode is not None
+
+  def send(self, number: signal.Signals) -> None:
+    """Sends a signal, if it is still there."""
+    if not self.ended():
+      os.kill(self.process.pid, number)
+
+  def end(self, seconds: float | None = None) -> Outcome:
+    """Waits for its end; raises TimeoutError after some seconds, killing it."""
+    self.process.join(seconds)
+    if not self.ended():
+      self.process.kill()
+      raise TimeoutError(f'still running after {seconds} s: {(self.folder / "stderr").read_text()[-2000:]}')
+    stdout, stderr = ((self.folder / name).read_text(errors='replace') for name in ('stdout', 'stderr'))
+    shutil.rmtree(self.folder)
+    return Outcome(self.process.exitcode, stdout, stderr)
+
+
+def _command(module: str, args: list[str], folder: pathlib.Path, limits: dict[int, int]) -> None:
+  for kind, limit in limits.items():
+    resource.setrlimit(kind, (limit, resource.RLIM_INFINITY))
   with contextlib.ExitStack() as stack:
     for descriptor, name in ((1, 'stdout'), (2, 'stderr')):
       os.dup2(stack.enter_context((folder / name).open('w')).fileno(), descriptor)
