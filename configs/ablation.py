@@ -3,7 +3,11 @@
     tfds build data_builders/mvm_cmr --config=phantom_mini --data_dir=data
     python -m ear_jax.ablation --config configs/ablation.py --workdir runs/ablation
 
-The same command again resumes. `docs/ablation.md` says what comes out.
+The same command again resumes. `docs/ablation.md` says what comes out. The size is for a laptop; for the experiment as
+it is, leave `changes` empty. `--config.test_data=mvm_cmr/phantom_other` has 12 test subjects instead of 2 (build it
+first).
+
+Cost: not run whole yet; from single steps on a busy machine about 80 minutes on two CPU cores are expected.
 """
 
 from ml_collections import ConfigDict
@@ -13,7 +17,14 @@ def get_config() -> ConfigDict:
   """Returns the configuration of the study, which holds that of its runs as `base` and `changes`."""
   config = ConfigDict()
   config.base = 'configs/ear3d.py'  # the experiment that all runs share
-  config.changes = ConfigDict({'steps': 420, 'eval': {'every': 140}})  # of the base, for all runs alike
+  config.changes = ConfigDict(  # of the base, for all runs alike
+    {
+      'steps': 240,
+      'eval': {'every': 120},
+      'data': {'name': 'mvm_cmr/phantom_mini', 'dir': 'data', 'crop': 72},
+      'model': {'filters': (4, 8, 16)},
+    }
+  )
 
   # Any field of the experiment can be an axis: a tuple of values stands where configs/base.py has one. For instance
   # 'data': {'channels': (1, 4)}, or 'model': {'attention': (...), 'temporal': (...), 'time_padding': (...)}.
