@@ -28,6 +28,12 @@ NETWORK = flags.DEFINE_list('network', list(NETWORKS), 'Networks, with commas be
 SIZES = flags.DEFINE_list('sizes', ['16x128x128'], 'Frames x rows x columns of a cine.')
 FILTERS = flags.DEFINE_list('filters', ['16', '32', '64', '128'], 'Channels of each level, top first.')
 ROUNDS = flags.DEFINE_integer('rounds', 5, 'How often each is timed, in turn.', lower_bound=1)
+_ON = flags.DEFINE_multi_enum(
+  'on',
+  ['core', 'device', 'devices'],
+  ['core', 'device', 'devices'],
+  'On one core, on all cores as one device, on a device a core with a cine each; may be given several times.',
+)
 _CONFIG = config_flags.DEFINE_config_file('data_config', None, 'Configuration whose training batches are timed.')
 
 
@@ -46,17 +52,18 @@ def sizes() -> list[tuple[str, int, int, tuple[int, ...]]]:
 
 
 def entries(name: str, frames: int, size: int, filters: tuple[int, ...]) -> list[contest.Entry]:
-  """Returns ours on one core, on all cores as one device, and on a device a core with a cine each."""
+  """Returns ours on one core, on all cores as one device, or on a device a core with a cine each, as `--on` says."""
   cores = machine.cores()
 
   def entry(title, cores, devices):
     return contest.Entry(title, OURS, Case(name, frames, size, devices, filters), cores, devices)
 
-  return [
-    entry('1 core', cores[:1], 1),
-    entry(f'{len(cores)} cores, 1 device', cores, 1),
-    entry(f'{len(cores)} cores, {len(cores)} devices', cores, len(cores)),
-  ]
+  found = {
+    'core': entry('1 core', cores[:1], 1),
+    'device': entry(f'{len(cores)} cores, 1 device', cores, 1),
+    'devices': entry(f'{len(cores)} cores, {len(cores)} devices', cores, len(cores)),
+  }
+  return [found[on] for on in _ON.value]
 
 
 def warn_if_busy() -> float:

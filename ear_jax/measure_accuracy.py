@@ -2,9 +2,10 @@
 
 Two questions, both with the true mask, so that only the way from pixels to curves is judged. How far are curves from
 the analytic truth when velocities are exact, at base, mid and apex? And how far are the peaks of a noisy, band-limited
-scan from the true ones, in the mean over subjects? The second is asked with the settings of the default, with those
-that know the scanner (half an acquired pixel of border, and its view sharing), and with these on scans without the
-ghosts of a spiral, which no setting undoes. Writes FILE.json, and FILE.md with the same as tables.
+scan from the true ones, in the mean over subjects? The second is asked of noise alone, with the default settings; of
+noise with all that blurs a scan besides (band limit, view sharing, the ghosts of a spiral), with the default settings
+and with those that know the scanner (half an acquired pixel of border, and its view sharing); and with these on scans
+without ghosts, which no setting undoes. Writes FILE.json, and FILE.md with the same as tables.
 """
 
 from __future__ import annotations
@@ -48,7 +49,13 @@ def measure(subjects: int, *, cohort: int = 1, size: study.Size = study.PAPER) -
     size, name='accuracy', subjects=subjects, rescans=0, slices=(subjects,), matrix=min(size.matrix, MATRIX), offset=8.0
   )
   known = Settings(border=size.acquired / 2, view_sharing=size.sharing)
-  variants = {'default': Settings(), 'scanner known': known, 'and no ghosts': known}
+  sharp = dataclasses.replace(size, swirl=0.0, sharing=0.0, acquired=size.spacing)
+  variants = {  # name: what is scanned, and analysed how
+    'noise alone': (sharp, Settings()),
+    'all artefacts': (size, Settings()),
+    'scanner known': (size, known),
+    'and no ghosts': (dataclasses.replace(size, swirl=0.0), known),
+  }
   exact, errors = {}, {name: [] for name in variants}
   slices = study.plan(size, cohort)
   for plan in track(slices, 'measuring', console=Console(stderr=True)):
@@ -56,15 +63,14 @@ def measure(subjects: int, *, cohort: int = 1, size: study.Size = study.PAPER) -
     curves = analyse(_exact(plan, truth), truth.mask, septum=truth.septal_angle).curves['global'][0]
     exact.setdefault(plan.level, []).append(np.sqrt(np.mean((curves - _true_curves(truth)) ** 2, 0)))
     if plan.level == 'mid':
-      clean = study.render(dataclasses.replace(plan, size=dataclasses.replace(size, swirl=0.0)))
-      scan = study.render(plan)
-      for name, settings in variants.items():
-        errors[name].append(_peak_errors(clean if name == 'and no ghosts' else scan, truth, settings))
+      for name, (scanned, settings) in variants.items():
+        scan = study.render(dataclasses.replace(plan, size=scanned))
+        errors[name].append(_peak_errors(scan, truth, settings))
   return {
     'subjects': subjects,
     'cohort': cohort,
     'size': dataclasses.asdict(size),
-    'settings': {name: dataclasses.asdict(settings) for name, settings in variants.items()},
+    'settings': {name: dataclasses.asdict(settings) for name, (_, settings) in variants.items()},
     'exact_rms': {level: _worst_and_mean(rows) for level, rows in exact.items()},
     'peak_errors': {name: _describe(np.array(rows)) for name, rows in errors.items()},
   }

@@ -19,7 +19,7 @@ def found():
 def test_exact_velocities_are_exact_and_scans_are_near(found):
   for level in ('base', 'mid', 'apex'):
     assert all(entry['largest'] < 0.05 for entry in found['exact_rms'][level].values())
-  known, default = found['peak_errors']['scanner known'], found['peak_errors']['default']
+  known, default = found['peak_errors']['scanner known'], found['peak_errors']['all artefacts']
   for peak, entry in known.items():
     assert abs(entry['mean']) < 0.6, peak
   # View sharing blunts the fastest wave, and the setting brings it back.
