@@ -10,9 +10,10 @@ def get_config() -> ConfigDict:
   """Returns the defaults: 3D-EAR as in the paper where it is clear, and our choice where it is not."""
   config = ConfigDict()
   config.seed = 0
+  config.init_from = ''  # trained network to begin with: a shipped name, an exported .zip, or the workdir of a run
   config.steps = 1000  # training steps in the whole run
   config.batch_size = 2  # cines a step over all devices
-  config.num_devices = 0  # 0: all local devices
+  config.num_devices = 0  # 0: all, of all processes
   config.cpu_devices = 0  # virtual devices where there is no accelerator; 0: one a core, if batch_size divides
 
   config.data = ConfigDict()

@@ -6,19 +6,23 @@ checkpoints. The same command again resumes where the last checkpoint stands, bi
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pathlib
+import signal
 
+import jax
 import pandas as pd
 from absl import flags, logging
 from ml_collections import ConfigDict, config_flags
 
-from ear_jax import cli
+from ear_jax import cli, cluster
 from ear_jax.analysis.aggregate import subject_mean_dice
 from ear_jax.data.pipeline import DataSet, batch_shapes, open_data_set, training_batches
 from ear_jax.data.splits import Split, make_split
 from ear_jax.errors import UserError
 from ear_jax.files import write_text
+from ear_jax.fine_tuning import first_state
 from ear_jax.inference import Predictor, score, to_mask
 from ear_jax.lock import only_writer
 from ear_jax.models import build_model
@@ -34,6 +38,7 @@ from ear_jax.training.same_run import check_same_run
 from ear_jax.training.state import TrainState, abstract_state, count_parameters, initial_state
 from ear_jax.training.steps import make_train_step
 from ear_jax.training.stopping import Stopped, StopRequest
+from ear_jax.training.together import check_same, from_first, is_first, largest
 
 _CONFIG = config_flags.DEFINE_config_file('config', None, 'Configuration file, see configs/.', lock_config=True)
 flags.declare_key_flag('workdir')
@@ -47,7 +52,8 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path) -> tuple[Train
   Raises: UserError for a configuration or data that the user can mend, for a lack of memory or disk, or when another
   run uses `workdir`; FloatingPointError when the loss is not finite; Stopped when the process was told to stop.
   """
-  with StopRequest() as stop, failures_in_words(workdir), only_writer(workdir):
+  alone = only_writer(workdir) if is_first() else contextlib.nullcontext()
+  with StopRequest() as stop, failures_in_words(workdir), alone:
     return _train_and_evaluate(config, workdir, stop)
 
 
@@ -57,23 +63,30 @@ def _train_and_evaluate(config, workdir, stop):
   data = open_data_set(config)
   split = make_split(data.subjects, config.split)
   check_same_run(workdir, config, data, split)
-  batches = training_batches(data, split.train, config, devices=len(placement.devices))
+  devices, processes = len(placement.devices), placement.processes
+  batches = training_batches(
+    data, split.train, config, devices=devices, process=jax.process_index(), processes=processes
+  )
   state = initial_state(config, make_optimizer(config.optimizer, config.steps))
   train_step = _train_step(config, placement)
   predictor = Predictor(build_model(config.model), config, placement)
 
   def validate(state: TrainState) -> float | None:
-    return validation_dice(predictor, state, data, split)
+    return from_first(validation_dice(predictor, state, data, split))  # every process needs the same figure
 
   with Checkpoints(workdir / 'checkpoints') as checkpoints:
+    check_same(configuration=config.to_json(), data=data.hash, checkpoints=checkpoints.steps)
     if checkpoints.latest is None:
+      state, origin = first_state(config, state)
       state = placement.replicate(state)
     else:
-      state = checkpoints.restore(checkpoints.latest, placement.abstract(state), batches)
+      state = checkpoints.restore(checkpoints.latest, placement.abstract_saved(state), batches)
+      state, origin = placement.within(state), _origin(workdir)
       logging.info('resuming at step %d', int(state.step))
     _check_memory(config, train_step, placement, max(data.frames[record] for record in data.records_of(split.train)))
     # Only now: a configuration that is refused must not replace the one that the checkpoint was made with.
-    _write_run(config, workdir, data, split, count_parameters(state.params))
+    if is_first():
+      _write_run(config, workdir, data, split, count_parameters(state.params), origin)
     with Monitor(config, workdir, int(state.step)) as monitor:
       state = _loop(config, state, batches, train_step, placement, checkpoints, validate, monitor, stop)
   return state, {'step': int(state.step), 'loss': monitor.loss, 'validation_dice': monitor.best}
@@ -88,6 +101,9 @@ def _train_step(config, placement):
 
 def _check_memory(config, train_step, placement, frames) -> None:
   """Compiles the step, which its first call then finds compiled; raises UserError when a device is too small for it."""
+  if placement.processes > 1:  # jax compiles a step that spans processes only when it is called
+    logging.info('what a step of several processes needs of memory is not known before it runs')
+    return
   devices = len(placement.devices)
 
   def needed(other, step, options=None) -> int:
@@ -114,7 +130,7 @@ def _loop(config, state, batches, train_step, placement, checkpoints, validate, 
   resumed run's log lacks none.
   """
   pending = None
-  if stop.signal:
+  if stop.signal and jax.process_count() == 1:
     raise Stopped(int(state.step), stop.signal)
   for step in range(int(state.step), config.steps):
     with monitor.waiting():
@@ -123,17 +139,26 @@ def _loop(config, state, batches, train_step, placement, checkpoints, validate, 
     if pending is not None:
       monitor.trained(step, pending)
     pending = metrics
-    done, told = step + 1, stop.signal
+    done = step + 1
+    told = _told(stop, done, config)
     due = done % config.eval.every == 0 or done == config.steps
     if due or told:
       monitor.trained(done, pending)
       pending = None
       dice = validate(state) if due else None
       monitor.validated(done, dice)
-      checkpoints.save(state, batches, dice)
+      checkpoints.save(placement.across(state), batches, dice)
     if told and done < config.steps:
       raise Stopped(done, told)
   return state
+
+
+def _told(stop, done, config):
+  """The signal to stop after step `done`, or None. Several processes ask each other now and then, to stop together."""
+  if jax.process_count() == 1:
+    return stop.signal
+  number = largest(stop.signal or 0) if done % config.log_every == 0 else 0
+  return signal.Signals(number) if number else None
 
 
 def validation_dice(predictor: Predictor, state: TrainState, data: DataSet, split: Split) -> float | None:
@@ -160,10 +185,17 @@ def _check_counts(config: ConfigDict) -> None:
       raise UserError(f'config.{name} is {value}: it must be 1 or more')
 
 
-def _write_run(config, workdir, data, split, parameters):
+def _origin(workdir):
+  """What the manifest says of the network that the run began from; None where it began from scratch."""
+  path = workdir / 'manifest.json'
+  return json.loads(path.read_text()).get('init_from') if path.exists() else None
+
+
+def _write_run(config, workdir, data, split, parameters, origin):
   write_text(workdir / 'config.json', config.to_json(sort_keys=True, indent=2))
   write_text(workdir / 'split.json', split.to_json())
   manifest = make_manifest(config, data, split, parameters)
+  manifest |= {'init_from': origin} if origin else {}
   write_text(workdir / 'manifest.json', json.dumps(manifest, indent=2))
   logging.info(
     '%s: %.2f M parameters; %d training, %d validation, %d test subjects; configuration %s',
@@ -184,7 +216,14 @@ def main() -> int | None:
   if not pathlib.Path(file).exists():  # ml_collections waits until the configuration is used
     raise UserError(f'no configuration file {file}: --config takes one of configs/, or your own')
   config, workdir = _CONFIG.value, pathlib.Path(cli.WORKDIR.value).expanduser()
-  cli.request_cpu_devices(config.batch_size, config.cpu_devices)
+  processes = cluster.asked_for()
+  cli.request_cpu_devices(config.batch_size // processes, config.cpu_devices)
+  with cluster.joined(processes):
+    return _train(config, workdir)
+
+
+def _train(config, workdir):
+  """Trains and says how it went; returns the exit status."""
   try:
     _, summary = train_and_evaluate(config, workdir)
   except FloatingPointError as fault:

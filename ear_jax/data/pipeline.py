@@ -168,11 +168,14 @@ def training_batches(
   """Returns an endless, checkpointable iterator over augmented batches.
 
   A batch holds `video` float32 `[D, B, T, size, size, C]`, `mask` uint8 `[D, B, T, size, size]` and `annotated` bool
-  `[D, B, T]`, D * B = `config.batch_size`.
+  `[D, B, T]`, D * B * processes = `config.batch_size`.
+
+  The processes deal the batches of one process out among them: next to each other, theirs are the same cines, augmented
+  alike. So the iterator's state, the number of steps, is the same in all, and fits another number of processes.
 
   Args:
     data: the open data set.   subjects: whose cines to draw.   config: the whole configuration.
-    devices: D, local devices.   process, processes: which share of the records is drawn here.
+    devices: D, of this process.   process, processes: which part of every batch is drawn here.
 
   Raises: UserError when cines differ in their number of frames, so that they cannot share a batch.
   """
@@ -184,15 +187,15 @@ def training_batches(
       'or build a data set of one frame count'
     )
   source = _Records(data, records, config.data.cache_gb * 1e9)
-  per_device = config.batch_size // devices
+  per_device = config.batch_size // (devices * processes)
   dataset = (
     grain.MapDataset.source(source)
     .seed(config.seed)
-    .shuffle()[process::processes]
+    .shuffle()
     .repeat(_EPOCHS)
     .random_map(lambda example, rng: _prepare(example, config, rng))
     .batch(per_device, batch_fn=_stack)
-    .batch(devices)
+    .batch(devices)[process::processes]  # examples of the others are never made: what is not asked for is not read
   )
   options = grain.ReadOptions(num_threads=config.data.threads, prefetch_buffer_size=config.data.prefetch)
   return iter(dataset.to_iter_dataset(options))

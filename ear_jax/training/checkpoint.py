@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import json
 import pathlib
 from typing import Any
 
@@ -15,6 +17,7 @@ from jax.tree_util import keystr
 from ear_jax.errors import UserError
 from ear_jax.training.checksums import find_damage, saved_steps, set_damaged_aside, write_checksums
 from ear_jax.training.state import TrainState
+from ear_jax.training.together import is_first, wait_for_all
 
 _METRIC = 'validation_dice'
 
@@ -25,8 +28,11 @@ class Checkpoints:
   A checkpoint becomes visible by a rename once it is whole, so a killed run leaves none that is half-written. Of the
   latest there are two, so that one is left when a file of the other goes bad; checksums beside them say so.
 
+  With several processes each calls the same methods at the same step, with its part of the state. The iterator's state
+  is the same in all and saved once, so that another number of processes can go on from it.
+
   Args:
-    folder: where they are.
+    folder: where they are, for all processes the same.
     read_only: write nothing there, not even to clean up: the run may be going on, or lie on a read-only disk.
 
   Raises: UserError when there are checkpoints and none is sound.
@@ -34,9 +40,10 @@ class Checkpoints:
 
   def __init__(self, folder: pathlib.Path, *, read_only: bool = False):
     self._folder, self._read_only = folder.resolve(), read_only
-    if not read_only:
+    if not read_only and is_first():
       for sentence in set_damaged_aside(self._folder):
         logging.warning('%s', sentence)
+    wait_for_all('checkpoints')
     try:
       self._manager = ocp.CheckpointManager(self._folder, options=_options(read_only))
     except ValueError as fault:  # it reads the Dice of each
@@ -74,10 +81,11 @@ class Checkpoints:
     step = int(state.step)
     if step in self._manager.all_steps():
       return
-    parts = ocp.args.Composite(state=ocp.args.StandardSave(state), data=grain.checkpoint.CheckpointSave(iterator))
+    parts = ocp.args.Composite(state=ocp.args.StandardSave(state), data=_SaveBatches(iterator))
     try:
       self._manager.save(step, args=parts, metrics={} if validation_dice is None else {_METRIC: validation_dice})
-      write_checksums(self._folder, step)
+      if is_first():
+        write_checksums(self._folder, step)
     except (OSError, ValueError, RuntimeError) as fault:  # tensorstore's are no OSError
       raise UserError(self._unwritten(step, fault)) from fault
 
@@ -86,8 +94,8 @@ class Checkpoints:
 
     Args:
       step: a saved step.
-      abstract: shapes, dtypes and shardings of the state (`Placement.abstract`), so that a run saved on two devices
-        resumes on one.
+      abstract: shapes, dtypes and shardings of the state (`Placement.abstract_saved`), so that a run saved on two
+        devices resumes on one.
 
     Raises: UserError when the checkpoint does not fit the configuration.
     """
@@ -97,7 +105,7 @@ class Checkpoints:
       raise UserError(self._refusal(step, misfit))
     parts = {'state': ocp.args.StandardRestore(abstract)}
     if iterator is not None:
-      parts['data'] = grain.checkpoint.CheckpointRestore(iterator)
+      parts['data'] = _RestoreBatches(iterator)
     try:
       return self._manager.restore(step, args=ocp.args.Composite(**parts))['state']
     except ValueError as fault:
@@ -135,6 +143,32 @@ class Checkpoints:
       if there[name] != here[name]:
         return f'{name} is {there[name]} there and {here[name]} here'
     return None
+
+
+class _BatchesHandler(ocp.CheckpointHandler):
+  """Saves the state of an input iterator as grain's own handler does, but once for all processes."""
+
+  _NAME = 'process_0-of-1.json'
+
+  def save(self, directory, args: _SaveBatches) -> None:
+    if is_first():
+      (directory / self._NAME).write_text(json.dumps(args.item.get_state(), indent=4))
+
+  def restore(self, directory, args: _RestoreBatches) -> grain.DatasetIterator:
+    args.item.set_state(json.loads((directory / self._NAME).read_text()))
+    return args.item
+
+
+@ocp.args.register_with_handler(_BatchesHandler, for_save=True)
+@dataclasses.dataclass
+class _SaveBatches(ocp.args.CheckpointArgs):
+  item: grain.DatasetIterator
+
+
+@ocp.args.register_with_handler(_BatchesHandler, for_restore=True)
+@dataclasses.dataclass
+class _RestoreBatches(ocp.args.CheckpointArgs):
+  item: grain.DatasetIterator
 
 
 def _options(read_only):

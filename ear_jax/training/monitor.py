@@ -12,13 +12,14 @@ import jax
 from ml_collections import ConfigDict
 
 from ear_jax.training.optim import make_schedule
+from ear_jax.training.together import is_first
 from ear_jax.training.writers import MetricWriter, ProgressLine, read_metrics
 
 _SHOWN = ('loss', 'dice', 'seconds_per_step', 'wait_share', 'validation_dice')
 
 
 class Monitor:
-  """Checks, writes and shows the figures of a run; use as a context manager.
+  """Checks, writes and shows the figures of a run; use as a context manager. Of several processes the first writes.
 
   Attributes:
     loss: of the last step that was read.
@@ -28,8 +29,8 @@ class Monitor:
   def __init__(self, config: ConfigDict, folder: pathlib.Path, first: int):
     self._config = config
     self._schedule = make_schedule(config.optimizer, config.steps)
-    self._writer = MetricWriter(folder, first)
-    self._progress = ProgressLine(config.steps, first, config.log_every)
+    self._writer = MetricWriter(folder, first) if is_first() else None
+    self._progress = ProgressLine(config.steps, first, config.log_every) if is_first() else None
     self._shown: dict[str, float] = {}
     before = read_metrics(folder)
     self.loss = next((line['loss'] for line in reversed(before) if 'loss' in line), math.nan)
@@ -38,8 +39,9 @@ class Monitor:
 
   def __enter__(self) -> Monitor:
     self._stack = contextlib.ExitStack()
-    self._stack.enter_context(self._writer)
-    self._stack.enter_context(self._progress)
+    if self._writer:
+      self._stack.enter_context(self._writer)
+      self._stack.enter_context(self._progress)
     return self
 
   def __exit__(self, *details) -> None:
@@ -66,18 +68,21 @@ class Monitor:
       scalars['learning_rate'] = float(self._schedule((step - 1) // self._config.optimizer.accumulate))
       scalars['seconds_per_step'] = seconds / self._steps
       scalars['wait_share'] = self._waited / max(seconds, 1e-9)
-      self._writer.write(step, scalars)
+      if self._writer:
+        self._writer.write(step, scalars)
       self._shown |= {name: value for name, value in scalars.items() if name in _SHOWN}
       self._restart()
-    self._progress.update(step, self._shown)
+    if self._progress:
+      self._progress.update(step, self._shown)
 
   def validated(self, step: int, dice: float | None) -> None:
     """Takes a validation Dice, None where there is no validation fold; the time it took is nobody's step."""
     if dice is not None:
       self.best = dice if self.best is None else max(self.best, dice)
       self._shown['validation_dice'] = dice
-      self._writer.write(step, {'validation_dice': dice})
-      self._progress.say(f'step {step}: validation Dice {dice:.4f}')
+      if self._writer:
+        self._writer.write(step, {'validation_dice': dice})
+        self._progress.say(f'step {step}: validation Dice {dice:.4f}')
     self._restart()
 
   def _restart(self):

@@ -82,6 +82,22 @@ def test_the_phantom_is_built(tmp_path, way, cap):
   np.testing.assert_array_equal(cines[1].mask, expected[1].mask)
 
 
+@pytest.mark.slow
+@pytest.mark.multiprocess
+@pytest.mark.usefixtures('toy_phantom')
+def test_the_phantom_is_built_by_two_worker_processes(tmp_path, monkeypatch):
+  beam_options = pytest.importorskip('apache_beam.options.pipeline_options').PipelineOptions
+  runner = '--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner'
+  options = beam_options([runner, '--direct_running_mode=multi_processing', '--direct_num_workers=2'])
+  expected = [study.render(plan) for plan in study.plan(TOY)]
+  monkeypatch.setattr(study, 'render', None)  # here; other processes have their own
+  cines = _build(mvm_cmr.Builder, 'phantom_paper', tmp_path, beam_options=options)
+  assert [cine.name for cine in cines] == [cine.name for cine in expected]
+  for cine, other in zip(cines, expected, strict=True):
+    np.testing.assert_allclose(cine.video, other.video, rtol=3e-7)
+    np.testing.assert_array_equal(cine.mask, other.mask)
+
+
 def test_the_users_folder_is_built(tmp_path):
   (tmp_path / 'manual').mkdir()
   hdf5.write(_study('BASE', 'MID'), tmp_path / 'manual/anna.h5')

@@ -114,8 +114,15 @@ def test_the_cache_reads_each_record_once(data, plain, threads):
   assert len(source.reads) >= 1 + 12
 
 
-def test_processes_share_out_every_epoch(data, plain):
-  shares = [training_batches(data, data.subjects, plain, devices=1, process=p, processes=2) for p in range(2)]
-  for _ in range(2):
-    drawn = [_names(share, data, 5) for share in shares]
-    assert sorted(drawn[0] + drawn[1]) == list(range(10))
+def test_processes_share_out_the_batches_of_one_process_augmented_alike(data, config):
+  config.batch_size = 4  # of ten cines: batches do not end where epochs do
+  whole = _draw(training_batches(data, data.subjects, config, devices=4), 6)
+  for devices, processes in ((2, 2), (1, 4), (1, 2)):
+    shares = [
+      training_batches(data, data.subjects, config, devices=devices, process=p, processes=processes)
+      for p in range(processes)
+    ]
+    dealt = [jax.tree.map(lambda *parts: np.concatenate(parts), *(next(share) for share in shares)) for _ in whole]
+    dealt = [jax.tree.map(lambda x: x.reshape(4, 1, *x.shape[2:]), batch) for batch in dealt]
+    _assert_same(dealt, whole)
+    assert {share.get_state()['next_index'] for share in shares} == {len(whole)}

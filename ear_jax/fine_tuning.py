@@ -1,0 +1,35 @@
+"""Where `config.init_from` leads: a run that begins with the weights of a trained network."""
+
+from __future__ import annotations
+
+import jax
+from absl import logging
+from ml_collections import ConfigDict
+
+from ear_jax.trained import load_trained
+from ear_jax.training.parallel import Placement
+from ear_jax.training.state import TrainState
+from ear_jax.training.transfer import take_over
+from ear_jax.weights import names
+
+
+def first_state(config: ConfigDict, state: TrainState) -> tuple[TrainState, dict | None]:
+  """Returns the state that training begins with, and for the manifest where its weights come from.
+
+  Without `config.init_from` that is the fresh `state` itself, and None. What differs between the networks is logged.
+
+  Raises: UserError when there is no such network, or its weights do not fit.
+  """
+  source = config.get('init_from')
+  if not source:
+    return state, None
+  trained = load_trained(source, Placement(jax.local_devices()[:1]))
+  there, here = (config.model.to_dict() for config in (trained.config, config))
+  state, notes = take_over(state, trained.variables, there=there, here=here)
+  if trained.config.data.normalise != config.data.normalise:
+    notes.append(f'data.normalise is {trained.config.data.normalise!r} there and {config.data.normalise!r} here')
+  logging.info('starting from %s%s', trained.name, ''.join(f'; {note}' for note in notes))
+  # No path, which may be somebody's: a shipped network by its name, another by what it is.
+  return state, {'network': source if source in names() else trained.name, 'differences': notes} | {
+    key: trained.manifest[key] for key in ('config_hash', 'data_hash', 'split_hash')
+  }

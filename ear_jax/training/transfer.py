@@ -1,0 +1,85 @@
+"""Starting from a trained network: which weights a new one takes over, and which are made anew. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax.traverse_util import flatten_dict, unflatten_dict
+
+from ear_jax.errors import UserError
+from ear_jax.training.state import TrainState
+
+FIRST = 'params/encoder1/conv1/kernel'  # [kt, 3, 3, C, F], the only weights that depend on the input's channels
+HEAD = ('params/head/kernel', 'params/head/bias')  # the only ones that depend on the number of classes
+_NAMED = 3  # of the weights that do not fit
+
+
+def take_over(state: TrainState, variables: dict, *, there: dict, here: dict) -> tuple[TrainState, list[str]]:
+  """Returns a state of step 0 with the weights of a trained network, and sentences about what is not as it was.
+
+  Weights whose names and shapes agree are copied, running batch statistics with them; the moving average starts from
+  them, and optimiser, step and random key stay fresh. Two differences are bridged:
+
+  - Channels. The magnitude keeps its weights. Velocities that the new network does not see are dropped, so that it
+    begins as the trained one with all velocities zero, as in still tissue. Velocities that the trained one did not know
+    get zeros, so that it begins as the trained one does on the magnitude; they learn from the first step on, since the
+    gradient by a weight does not depend on its value.
+  - Classes. The head is left as newly drawn.
+
+  Args:
+    state: fresh, of the new network.
+    variables: of the trained one, `{'params': ..., 'batch_stats': ...}`.
+    there, here: the `model` sections of both configurations, named where they differ.
+
+  Raises: UserError when any other weight differs in shape or is in one of them only.
+  """
+  new, old = (_flat(part) for part in ({'params': state.params, 'batch_stats': state.batch_stats}, variables))
+  notes, taken = [], dict(old)
+  if FIRST in new and FIRST in old and new[FIRST].shape != old[FIRST].shape:
+    taken[FIRST] = _fit_channels(old[FIRST], new[FIRST].shape[-2])
+    notes.append(f'input channels: {old[FIRST].shape[-2]} there and {new[FIRST].shape[-2]} here; magnitude kept')
+  if any(name in old and new[name].shape != old[name].shape for name in HEAD):
+    taken |= {name: new[name] for name in HEAD}
+    notes.append(f'classes: {old[HEAD[1]].shape[0]} there and {new[HEAD[1]].shape[0]} here; the head starts anew')
+  fields = [f'model.{key} is {was!r} there and {now!r} here' for key, was, now in _differing(there, here)]
+  if misfits := _misfits(new, taken):
+    more = f' and {len(misfits) - _NAMED} more' if len(misfits) > _NAMED else ''
+    because = f' ({"; ".join(fields)})' if fields else ''
+    raise UserError(
+      f'the network of config.init_from does not fit this one: {", ".join(misfits[:_NAMED])}{more}{because}: give the '
+      'model fields of that network, or train from scratch'
+    )
+  tree = {'batch_stats': {}} | unflatten_dict({name: jnp.array(x) for name, x in taken.items()}, sep='/')
+  average = None if state.ema_params is None else jax.tree.map(jnp.copy, tree['params'])
+  state = state.replace(params=tree['params'], batch_stats=tree['batch_stats'], ema_params=average)
+  return state, notes + fields
+
+
+def _fit_channels(kernel, channels):
+  """The kernel `[kt, kh, kw, C, F]` for another C: the first channels, and zeros for those that are new."""
+  kept = kernel[..., :channels, :]
+  new = channels - kept.shape[-2]
+  return jnp.pad(kept, ((0, 0), (0, 0), (0, 0), (0, new), (0, 0)))
+
+
+def _misfits(new: dict, old: dict) -> list[str]:
+  """Names of weights in one network alone, or of another shape, in words."""
+  found = []
+  for name in sorted(new.keys() | old.keys()):
+    if name not in new or name not in old:
+      found.append(f'{name} is only {"here" if name in new else "there"}')
+    elif new[name].shape != old[name].shape:
+      found.append(f'{name} is {old[name].shape} there and {new[name].shape} here')
+  return found
+
+
+def _differing(there: dict, here: dict) -> list[tuple[str, Any, Any]]:
+  plain = lambda value: list(value) if isinstance(value, tuple) else value  # noqa: E731
+  pairs = [(key, plain(there[key]), plain(here[key])) for key in sorted(there.keys() & here.keys())]
+  return [(key, was, now) for key, was, now in pairs if was != now]
+
+
+def _flat(variables):
+  return flatten_dict({kind: tree for kind, tree in variables.items() if tree}, sep='/')
