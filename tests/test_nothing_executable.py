@@ -1,6 +1,6 @@
 """No code of ours turns data into code: read from the source, every import and every call.
 
-What runs is held to the same by `runs/test_closed.py`, and text in the page by `report/test_page.py`. One file is
+What runs is held to the same by `torture/sandbox.py`, and text in the page by `report/test_page.py`. One file is
 Python by intent: the configuration that `--config` names.
 """
 
