@@ -140,7 +140,7 @@ def _loop(config, state, batches, train_step, placement, checkpoints, validate, 
       monitor.trained(step, pending)
     pending = metrics
     done = step + 1
-    told = _told(stop, done, config)
+    told = _told(stop, state, done, config)
     due = done % config.eval.every == 0 or done == config.steps
     if due or told:
       monitor.trained(done, pending)
@@ -153,11 +153,14 @@ def _loop(config, state, batches, train_step, placement, checkpoints, validate, 
   return state
 
 
-def _told(stop, done, config):
+def _told(stop, state, done, config):
   """The signal to stop after step `done`, or None. Several processes ask each other now and then, to stop together."""
   if jax.process_count() == 1:
     return stop.signal
-  number = largest(stop.signal or 0) if done % config.log_every == 0 else 0
+  if done % config.log_every:
+    return None
+  jax.block_until_ready(state)  # on CPU a question that overtakes the step's own sums waits for ever
+  number = largest(stop.signal or 0)
   return signal.Signals(number) if number else None
 
 

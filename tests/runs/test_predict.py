@@ -26,8 +26,8 @@ pytestmark = pytest.mark.multiprocess
 SCAN = study.Size('phantom_scan', 5, 0, (5,), 8, 64, 2.0, 2.4, offset=12.0, sharing=0.0)
 KNOWN, OTHER = 1, 0  # a person on whom the toy network is trained, scanned again on another grid; and another one
 LEARN = {
-  **{'steps': 60, 'eval.every': 60, 'loss.name': 'dice_iou+cross_entropy', 'optimizer.accumulate': 1},
-  **{'optimizer.learning_rate': 1e-2, 'augment.elastic': 0.0, 'augment.intensity': 0.0, 'augment.flip': False},
+  **{'steps': 120, 'eval.every': 120, 'loss.name': 'dice_iou+cross_entropy', 'optimizer.accumulate': 1},
+  **{'optimizer.learning_rate': 5e-3, 'augment.elastic': 0.0, 'augment.intensity': 0.0, 'augment.flip': False},
   **{'augment.rot90': False},
 }
 SECRET, BORN = 'Zzyzxova', '19430917'
