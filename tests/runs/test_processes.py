@@ -53,6 +53,7 @@ def _column(workdir, name):
   return [line['step'] for line in lines], np.array([line[name] for line in lines])
 
 
+@pytest.mark.alone  # processes that compile at different speeds give each other up
 def test_any_processes_and_devices_train_the_same_network_and_go_on_from_each_other(config_file, tmp_path):
   _train([_start(config_file, tmp_path / 'one', '--config.steps=9', '--config.cpu_devices=4')])
   mixed = tmp_path / 'mixed'
@@ -70,6 +71,7 @@ def test_any_processes_and_devices_train_the_same_network_and_go_on_from_each_ot
   assert len(np.unique(_column(mixed, 'loss')[1])) == 9, 'a curve that does not change compares nothing'
 
 
+@pytest.mark.alone  # processes that compile at different speeds give each other up
 def test_a_process_that_is_killed_ends_the_other_with_a_sentence(config_file, tmp_path):
   processes = _start_two(config_file, tmp_path, '--config.steps=100000', '--config.eval.every=100000')
   deadline = time.monotonic() + 500
