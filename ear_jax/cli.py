@@ -74,6 +74,9 @@ def set_up_logging() -> None:
 
 
 def _ours(record: python_logging.LogRecord) -> bool:
+  # A thread of Orbax logs the traceback of what it then raises in ours, or of a write that the end of the process met.
+  if f'orbax{os.sep}checkpoint{os.sep}_src{os.sep}futures' in record.pathname:
+    return False
   return record.levelno > python_logging.INFO or f'{os.sep}ear_jax{os.sep}' in record.pathname
 
 
