@@ -16,7 +16,7 @@ quickstart: .venv/product
 test: .venv/development
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: .venv/development
 	$(BIN)/ruff check --fix .
