@@ -24,7 +24,7 @@ CHECKPOINT = flags.DEFINE_string(
   "--workdir, or with it 'best' by validation Dice (default), 'latest' or a step.",
 )
 _XLA_FLAGS = (
-  '--xla_cpu_scheduler_type=CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED',  # a third less memory, no slower
+  '--xla_cpu_scheduler_type=CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED',  # less memory: docs/performance.md has how much
   # A device that waits for the other gives up after 40 s and ends the process: too soon for one that was paused.
   '--xla_cpu_collective_call_terminate_timeout_seconds=86400',
   '--xla_cpu_collective_timeout_seconds=86400',

@@ -35,8 +35,8 @@ def native_conv3d(x: jax.Array, kernel: jax.Array, time_padding: str) -> jax.Arr
 def matmul_conv2d(x: jax.Array, kernel: jax.Array) -> jax.Array:
   """Returns the same-size 2-D convolution of `[B, H, W, C]` with `[kh, kw, C, F]` as one matrix product.
 
-  Inside a scan XLA:CPU has no fast convolution, and its gradient by the kernel is slower still; a product is fast.
-  The kh * kw shifted copies of the picture are held: for small pictures, such as those of the bottleneck.
+  In the recurrence's scan a product is faster than XLA:CPU's convolution of small pictures, above all its gradient by
+  the kernel; large ones are fast in a loop too, see `taps`. The kh * kw shifted copies of the picture are held.
   """
   kh, kw, c_in, c_out = kernel.shape
   b, h, w, _ = x.shape
