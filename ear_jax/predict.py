@@ -34,7 +34,7 @@ from ear_jax.files import write_text
 from ear_jax.formats import strainmap
 from ear_jax.formats.faults import MalformedStudy
 from ear_jax.formats.opened import Opened
-from ear_jax.formats.results import write_results
+from ear_jax.formats.results import check_pseudonym, write_results
 from ear_jax.formats.study import open_studies
 from ear_jax.report import curves as curves_figure
 from ear_jax.report import figures
@@ -180,6 +180,8 @@ def main() -> int:
   if not cli.CHECKPOINT.value and not _CONTOURS.value:
     raise UserError('give --checkpoint (a network by name, run or file) or --contours (a StrainMap file)')
   cli.request_cpu_devices(0, 0)
+  if _PSEUDONYM.value is not None:
+    check_pseudonym(_PSEUDONYM.value)  # before the work
   options = _options()
   path, output = (pathlib.Path(p).expanduser() for p in (cli.ARGUMENTS[0], cli.OUTPUT.value))
   studies = _open(path)

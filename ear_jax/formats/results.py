@@ -75,8 +75,7 @@ def write_results(
     or would be written under one.
   """
   folder = pathlib.Path(folder)
-  if not re.fullmatch(r'[\w-][\w.-]{0,63}', pseudonym, re.ASCII):
-    raise UserError(f'pseudonym {pseudonym!r}: use letters, digits, "-", "_" and ".", 64 at most')
+  check_pseudonym(pseudonym)
   repeated = _repeated(one.slice_id for one in slices)
   if repeated:
     raise UserError(
@@ -113,6 +112,12 @@ def write_results(
   paths.append(folder / f'{pseudonym}.nc')
   strainmap.write(paths[-1], [one.motion for one in slices], [one.cine_name for one in slices], pseudonym=pseudonym)
   return paths
+
+
+def check_pseudonym(pseudonym: str) -> None:
+  """Raises UserError for a pseudonym that is not fit for a file name."""
+  if not re.fullmatch(r'[\w-][\w.-]{0,63}', pseudonym, re.ASCII):
+    raise UserError(f'pseudonym {pseudonym!r}: use letters, digits, "-", "_" and ".", 64 at most')
 
 
 def contours_table(result: SliceResult) -> pd.DataFrame:

@@ -52,6 +52,7 @@ def write(path: str | os.PathLike, motion: SliceMotion, *, cine: str, pseudonym:
       row += len(table) + 5
       curve_table(motion, group).to_excel(book, sheet_name=sheet)
     _notes(motion).to_excel(book, sheet_name='Notes', header=False)
+    _no_formulas(book.book)
     book.book.properties.creator = f'ear_jax {ear_jax.__version__}'
 
 
@@ -87,6 +88,13 @@ def region_names(motion: SliceMotion, group: str) -> list[str]:
   rows = motion.markers[motion.markers['group'] == group]
   named = dict(zip(rows['region'], rows['region_name'], strict=True))
   return [str(named.get(k, k)) for k in range(GROUPS[group])]
+
+
+def _no_formulas(book) -> None:
+  # A slice may be called what its file calls it; openpyxl takes text that begins with '=' for a formula, Excel runs it.
+  for cell in (cell for sheet in book for row in sheet.iter_rows() for cell in row):
+    if cell.data_type == 'f':
+      cell.data_type = 's'
 
 
 def _parameters(motion: SliceMotion, cine: str, pseudonym: str, offset: float) -> dict[str, object]:

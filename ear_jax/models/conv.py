@@ -36,7 +36,7 @@ def matmul_conv2d(x: jax.Array, kernel: jax.Array) -> jax.Array:
   """Returns the same-size 2-D convolution of `[B, H, W, C]` with `[kh, kw, C, F]` as one matrix product.
 
   In the recurrence's scan a product is faster than XLA:CPU's convolution of small pictures, above all its gradient by
-  the kernel; large ones are fast in a loop too, see `taps`. The kh * kw shifted copies of the picture are held.
+  the kernel; large ones are fast in a loop too, see `taps`. It makes kh * kw shifted copies of the picture.
   """
   kh, kw, c_in, c_out = kernel.shape
   b, h, w, _ = x.shape
@@ -52,7 +52,7 @@ def conv2d_in_scan(x: jax.Array, kernel: jax.Array) -> jax.Array:
   def native(x, kernel):
     return jax.lax.conv_general_dilated(x, kernel, (1, 1), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC'))
 
-  return jax.lax.platform_dependent(x, kernel, cpu=matmul_conv2d, default=native)
+  return _per_platform(matmul_conv2d, native)(x, kernel)
 
 
 def conv3d(

@@ -154,16 +154,16 @@ def _add_convolution(out, window, kernel, padding, group, groups, time_padding, 
     return add_frames(out, place(y), group * length)
   own = window[:, kt // 2 : kt // 2 + length]
   y = _conv2d(own, kernel.transpose(1, 2, 3, 0, 4).reshape(kh, kw, c, kt * f), padding)
-  return _add_shifted(out, [place(y[..., k * f : (k + 1) * f]) for k in range(kt)], group, groups, time_padding)
+  return _add_shifted(out, jnp.split(y, kt, axis=-1), group, groups, time_padding, place)
 
 
-def _add_shifted(out, taps, group, groups, time_padding):
+def _add_shifted(out, taps, group, groups, time_padding, place):
   """Adds the results of the taps: what tap k makes of a frame belongs to the frame that lies kt // 2 - k later."""
   reach, length = len(taps) // 2, taps[0].shape[1]
   if groups == 1:
-    return out + sum(_shift_time(tap, k - reach, time_padding) for k, tap in enumerate(taps))
+    return out + place(sum(_shift_time(tap, k - reach, time_padding) for k, tap in enumerate(taps)))
   pads = [((0, 0), (2 * reach - k, k), (0, 0), (0, 0), (0, 0)) for k in range(len(taps))]
-  total = sum(jnp.pad(tap, pad) for tap, pad in zip(taps, pads, strict=True))  # [B, reach + n + reach, H, W, F]
+  total = place(sum(jnp.pad(tap, pad) for tap, pad in zip(taps, pads, strict=True)))  # [B, reach + n + reach, H, W, F]
   before, own, after = jnp.split(total, (reach, reach + length), axis=1)
   if time_padding == 'zero':
     before, after = jnp.where(group > 0, before, 0), jnp.where(group + 1 < groups, after, 0)

@@ -93,6 +93,7 @@ def _check_finite(scalars: dict[str, float], step: int) -> None:
   for name in ('loss', 'grad_norm'):
     if not math.isfinite(scalars[name]):
       raise FloatingPointError(
-        f'{name} is {scalars[name]} at step {step}: try a smaller --config.optimizer.learning_rate, '
-        '--config.optimizer.clip_norm=1, or --config.model.dtype=float32; the last checkpoint is sound'
+        f'{name} is {scalars[name]} at step {step}: train anew, in another --workdir, with a smaller '
+        '--config.optimizer.learning_rate, --config.optimizer.clip_norm=1, or --config.model.dtype=float32; '
+        'the last checkpoint here is sound'
       )

@@ -130,3 +130,11 @@ def test_notes_say_what_the_layout_does_not(book):
   assert 'IS, I, IL, AL, A, AS' in text
   assert 'CIRC is positive counter-clockwise' in text
   assert 'left empty: 2.' in text
+
+
+def test_a_cine_called_like_a_formula_stays_text(tmp_path, motion):
+  path = tmp_path / 'sax2_velocity.xlsx'
+  workbook.write(path, motion, cine='=HYPERLINK("file:///etc", "a")', pseudonym='anon-01')
+  cell = next(row[1] for row in openpyxl.load_workbook(path)['Parameters'].iter_rows() if row[0].value == 'Cine')
+  assert cell.data_type == 's'
+  assert cell.value == '=HYPERLINK("file:///etc", "a")'
