@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging as python_logging
 import os
 import sys
@@ -29,7 +28,6 @@ _XLA_FLAGS = (
   '--xla_cpu_collective_call_terminate_timeout_seconds=86400',
   '--xla_cpu_collective_timeout_seconds=86400',
 )
-_MALLOC = ((-8, 1), (-4, 0), (-1, 2**31 - 1))  # malloc.h: M_ARENA_MAX, M_MMAP_MAX, M_TRIM_THRESHOLD
 ARGUMENTS: list[str] = []  # what stands on the command line beside flags
 
 
@@ -100,12 +98,3 @@ def request_cpu_devices(batch_size: int, requested: int) -> None:
   jax.config.update('jax_num_cpu_devices', count)
   # Of a flag that stands there twice the last holds, which is the user's.
   os.environ['XLA_FLAGS'] = ' '.join((*_XLA_FLAGS, os.environ.get('XLA_FLAGS', '')))
-  _keep_memory()
-
-
-def _keep_memory() -> None:
-  """Lets up to 2 GB that one pass frees stay for the next: fetched anew, page by page, they cost some 5 % of it."""
-  libc = ctypes.CDLL(None) if sys.platform == 'linux' else None
-  if hasattr(libc, 'mallopt'):  # glibc
-    for option, value in _MALLOC:
-      libc.mallopt(option, value)

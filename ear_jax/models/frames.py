@@ -13,7 +13,10 @@ import jax
 import jax.numpy as jnp
 
 TIME_PADDINGS = ('zero', 'cyclic')
-GROUP_BYTES = 2**24  # of the float32 copies of one group
+FORWARD_BYTES = 2**24  # of the float32 copies of one group, in the forward pass
+BACKWARD_BYTES = (
+  2**22
+)  # and in the backward pass, where a step's memory has its peak, and larger groups are no faster
 
 State = TypeVar('State')
 Windows = TypeVar('Windows')
@@ -35,18 +38,19 @@ def pad_time(x: jax.Array, before: int, after: int, time_padding: str) -> jax.Ar
   return jnp.concatenate([x[:, t - before :], x, x[:, :after]], axis=1)
 
 
-def count_groups(frames: int, frame_bytes: int, reach: int) -> int:
-  """Returns into how many groups of equal length to divide T frames: 1 where all fit `GROUP_BYTES`.
+def count_groups(frames: int, frame_bytes: int, reach: int, group_bytes: int) -> int:
+  """Returns into how many groups of equal length to divide T frames: 1 where all fit `group_bytes`.
 
   Args:
     frames: T; a symbol (of an exported network) is one group.
     frame_bytes: of the copies of one frame of all videos.
     reach: frames that a convolution sees on either side; no group is shorter.
+    group_bytes: of the copies of a group.
   """
   if not isinstance(frames, int):
     return 1
   lengths = [n for n in range(max(reach, 1), frames + 1) if frames % n == 0]
-  fitting = [n for n in lengths if n * frame_bytes <= GROUP_BYTES]
+  fitting = [n for n in lengths if n * frame_bytes <= group_bytes]
   return frames // (max(fitting) if fitting else min(lengths, default=frames))
 
 

@@ -14,6 +14,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
+from ear_jax.models import frames
 from ear_jax.models.frames import (
   TIME_PADDINGS,
   add_frames,
@@ -79,7 +80,7 @@ def _convolve(inputs, kernels, bias, time_padding, interleaved):
   With even kh and kw a convolution has a row and a column more, and in its F channels the four phases of rows and
   columns twice as many: `interleaved` says which are so.
   """
-  reach, groups = kernels[0].shape[0] // 2, _groups(inputs, kernels)
+  reach, groups = kernels[0].shape[0] // 2, _groups(inputs, kernels, frames.FORWARD_BYTES)
 
   def step(out, group, windows):
     for window, kernel, phases in zip(windows, kernels, interleaved, strict=True):
@@ -87,7 +88,7 @@ def _convolve(inputs, kernels, bias, time_padding, interleaved):
       out = _add_convolution(out, window, kernel, padding, group, groups, time_padding, _deal if phases else _leave)
     return out
 
-  start = jnp.broadcast_to(bias, (*inputs[0].shape[:-1], *bias.shape))
+  start = zeros_beside(inputs[0].videos[0], (*inputs[0].shape[:-1], *bias.shape)) + bias.reshape(1, 1, 1, 1, -1)
   return over_windows(step, start, lambda group: _values(inputs, group, groups), groups, reach, time_padding)
 
 
@@ -98,9 +99,9 @@ def _forward(inputs, kernels, bias, time_padding, interleaved):
 def _backward(time_padding, interleaved, kept, dy):
   """All gradients in one pass: apart, the compiler may leave one until the end and keep all that it needs."""
   inputs, kernels = kept
-  reach, groups = kernels[0].shape[0] // 2, _groups(inputs, kernels)
+  reach, groups = kernels[0].shape[0] // 2, _groups(inputs, kernels, frames.BACKWARD_BYTES)
 
-  def frames(group):
+  def of_group(group):
     return _values(inputs, group, groups), group_of(dy, group, groups)
 
   def step(sums, group, windows):
@@ -117,9 +118,10 @@ def _backward(time_padding, interleaved, kept, dy):
 
   b = dy.shape[0]
   dxs = tuple(zeros_beside(dy, x.shape) for x in inputs)
-  products = tuple(jnp.zeros(products_shape(b, kernel.shape), jnp.float32) for kernel in kernels)
-  start = (dxs, products, jnp.zeros((b, dy.shape[-1]), jnp.float32))
-  dxs, products, dbias = over_windows(step, start, frames, groups, reach, time_padding)
+  dy32 = dy.astype(jnp.float32)
+  products = tuple(zeros_beside(dy32, products_shape(b, kernel.shape)) for kernel in kernels)
+  start = (dxs, products, zeros_beside(dy32, (b, dy.shape[-1])))
+  dxs, products, dbias = over_windows(step, start, of_group, groups, reach, time_padding)
   dkernels = (kernel_gradient(total, k.shape).astype(k.dtype) for total, k in zip(products, kernels, strict=True))
   dinputs = (x.pull(dx, groups) for x, dx in zip(inputs, dxs, strict=True))
   return tuple(dinputs), tuple(dkernels), dbias.sum(axis=0).astype(dy.dtype)
@@ -132,11 +134,11 @@ def _values(inputs, group, groups):
   return tuple(x.group(group, groups).value() for x in inputs)
 
 
-def _groups(inputs, kernels):
+def _groups(inputs, kernels, group_bytes):
   """Into how many groups of frames to divide the work, by what it copies of the largest input."""
   b, t, h, w, _ = inputs[0].shape
   kt, _, _, c, f = kernels[0].shape
-  return count_groups(t, 4 * b * h * w * kt * (c + f), kt // 2)
+  return count_groups(t, 4 * b * h * w * kt * (c + f), kt // 2, group_bytes)
 
 
 def _add_convolution(out, window, kernel, padding, group, groups, time_padding, place):

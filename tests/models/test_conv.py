@@ -47,6 +47,11 @@ def reference(x, kernel, time_padding):
   )
 
 
+def set_group_bytes(monkeypatch, group_bytes):
+  for which in ('FORWARD_BYTES', 'BACKWARD_BYTES'):
+    monkeypatch.setattr(frames, which, group_bytes)
+
+
 def taps_form(x, kernel, time_padding):
   return taps.taps_conv3d(pending(x), kernel, jnp.zeros(kernel.shape[-1:], x.dtype), time_padding)
 
@@ -75,7 +80,7 @@ def test_all_forms_equal_the_padded_convolution(shapes, time_padding, monkeypatc
   expected = value_and_gradients(lambda x, k: reference(x, k, time_padding), x, kernel, cotangent)
   for form in (taps_form, conv.native_conv3d, conv.conv3d):
     assert_same(value_and_gradients(lambda x, k, f=form: f(x, k, time_padding), x, kernel, cotangent), expected)
-  monkeypatch.setattr(frames, 'GROUP_BYTES', 1)  # the smallest groups of frames that there can be
+  set_group_bytes(monkeypatch, 1)  # the smallest groups of frames that there can be
   assert_same(value_and_gradients(lambda x, k: taps_form(x, k, time_padding), x, kernel, cotangent), expected)
 
 
@@ -142,7 +147,7 @@ def test_half_precision_gradients_keep_their_types_and_sum_in_single_precision()
 def test_convolution_of_a_skip_equals_that_of_the_joined_and_repeated_pictures(
   shapes, time_padding, group_bytes, monkeypatch
 ):
-  monkeypatch.setattr(frames, 'GROUP_BYTES', group_bytes)
+  set_group_bytes(monkeypatch, group_bytes)
   *inputs, cotangent = draw(*shapes, (*shapes[0][:-1], shapes[2][-1]))
 
   def joined(skip, low, kernel):
@@ -160,7 +165,7 @@ def test_convolution_of_a_skip_equals_that_of_the_joined_and_repeated_pictures(
 
 @pytest.mark.parametrize('group_bytes', [1, 2**30], ids=['frame-by-frame', 'whole-video'])
 def test_a_pending_norm_and_activation_is_done_and_differentiated(group_bytes, monkeypatch):
-  monkeypatch.setattr(frames, 'GROUP_BYTES', group_bytes)
+  set_group_bytes(monkeypatch, group_bytes)
   x, kernel, gain, offset, bias, cotangent = draw(
     (2, 4, 5, 3, 2), (3, 3, 3, 2, 4), (2, 2), (2, 2), (4,), (2, 4, 5, 3, 4)
   )
@@ -187,7 +192,7 @@ def test_a_pending_norm_and_activation_is_done_and_differentiated(group_bytes, m
   [(50, 2**20, 1, 5), (50, 2**25, 1, 50), (50, 1, 1, 1), (23, 2**22, 1, 23), (6, 2**30, 2, 3), (2, 2**30, 3, 1)],
 )
 def test_groups_divide_the_frames_fit_the_limit_and_reach_far_enough(frames_, frame_bytes, reach, groups):
-  assert frames.count_groups(frames_, frame_bytes, reach) == groups
+  assert frames.count_groups(frames_, frame_bytes, reach, 2**24) == groups
 
 
 def test_a_hand_value_tells_the_order_of_the_frames():

@@ -21,7 +21,7 @@ from registry import Fault, Outcome  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: E402
 
-MODULES = ('training_faults', 'input_faults', 'load_faults')  # each has FAULTS
+MODULES = ('training_faults', 'input_faults', 'proofs', 'load_faults')  # each has FAULTS
 DOCS = ROOT / 'docs/reliability.md'
 
 

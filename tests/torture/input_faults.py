@@ -3,6 +3,7 @@
 import pathlib
 
 import bad_input
+import bad_runs
 from registry import Fault, Outcome
 
 _CASES = 100
@@ -14,12 +15,15 @@ _NAMES = {
   'strainmap_train': "damaged exports of StrainMap's",
   'nifti': 'damaged NIfTI',
   'contours': 'damaged StrainMap contours',
+  'run': 'damaged folders of runs, given to predict',
+  'export': 'damaged exported networks',
+  'settings': 'settings of training that make no sense',
 }
 
 
-def _tries(kind):
+def _tries(kind, make):
   def bring_about(seed: int, folder: pathlib.Path) -> Outcome:
-    attempts, failures = bad_input.Attempts(folder), []
+    attempts, failures = make(folder), []
     for number in range(_CASES * seed, _CASES * (seed + 1)):
       result = attempts.attempt(kind, number)
       if result.fault:
@@ -29,4 +33,7 @@ def _tries(kind):
   return bring_about
 
 
-FAULTS = tuple(Fault(_NAMES[kind], _tries(kind), times=10, group='input') for kind in bad_input.STUDY_KINDS)
+FAULTS = (
+  *(Fault(_NAMES[kind], _tries(kind, bad_input.Attempts), times=10, group='input') for kind in bad_input.STUDY_KINDS),
+  *(Fault(_NAMES[kind], _tries(kind, bad_runs.Attempts), times=1, group='input') for kind in bad_runs.KINDS),
+)

@@ -1,6 +1,7 @@
 """Commands that do what none may, for the test of the sandbox."""
 
 import ctypes
+import os
 import pathlib
 import pickle
 import socket
@@ -18,7 +19,12 @@ def writes():
 def connects():
   """Calls home."""
   with socket.socket() as one:
-    one.connect_ex(('127.0.0.1', 9))
+    print(os.strerror(one.connect_ex(('127.0.0.1', 9))))
+
+
+def resolves():
+  """Asks for an address."""
+  socket.getaddrinfo('localhost', 80)
 
 
 def unpickles():

@@ -3,6 +3,7 @@ so much memory and time and no more. What it did beyond that is said in its outc
 """
 
 import contextlib
+import ctypes
 import dataclasses
 import importlib
 import multiprocessing
@@ -59,17 +60,19 @@ class Sandbox:
     folder: for what the commands say.
     seconds: of the processor's time; a command that takes more is stopped. One that waits, ten minutes by the clock.
     memory: bytes that a command may allocate beyond what the imports took.
+    connected: False gives commands a network of their own that has nobody in it, where the kernel allows that, so that
+      the libraries' C++, which no hook sees, reaches nobody either.
   """
 
-  def __init__(self, folder: pathlib.Path, *, seconds: int = 60, memory: int = 3 * 2**30):
-    self._folder, self._seconds, self._memory = folder, seconds, memory
+  def __init__(self, folder: pathlib.Path, *, seconds: int = 60, memory: int = 3 * 2**30, connected: bool = True):
+    self._folder, self._seconds, self._memory, self._connected = folder, seconds, memory, connected
     folder.mkdir(parents=True, exist_ok=True)
     self._context = multiprocessing.get_context('forkserver')
     self._context.set_forkserver_preload([*MODULES, __name__])
 
   def run(self, module: str, *args: object, writes: pathlib.Path) -> Outcome:
     """Runs `python -m module args` (or `module:function`) to its end; it may write to the folder `writes` only."""
-    limits = (self._seconds, self._memory)
+    limits = (self._seconds, self._memory, self._connected)
     task = (module, [str(a) for a in args], self._folder, writes, limits)
     start = time.monotonic()
     process = self._context.Process(target=_command, args=task)
@@ -87,7 +90,7 @@ _FILES = ('stdout', 'stderr', 'events', 'peak')
 
 
 def _command(module, args, folder, writes, limits) -> None:
-  seconds, memory = limits
+  seconds, memory, connected = limits
   with contextlib.ExitStack() as stack:
     streams = {name: stack.enter_context((folder / name).open('w', buffering=1)) for name in _FILES}
     os.dup2(streams['stdout'].fileno(), 1)
@@ -96,6 +99,8 @@ def _command(module, args, folder, writes, limits) -> None:
     tempfile.tempdir = str(folder / 'temporary')  # openpyxl writes its sheets there first
     os.makedirs(tempfile.tempdir, exist_ok=True)
     _limit(seconds, memory)
+    if not connected:
+      _disconnect()
     _watch(streams['events'], [writes, folder])
     sys.argv = [f'python -m {module}', *args]
     from ear_jax import cli
@@ -119,6 +124,11 @@ def _limit(seconds: int, memory: int) -> None:
   signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process whatever it is doing
   resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 5))
   signal.alarm(_PATIENCE)
+
+
+def _disconnect() -> None:
+  libc, new_user, new_network = ctypes.CDLL(None), 0x10000000, 0x40000000  # sched.h
+  libc.unshare(new_network) and libc.unshare(new_user | new_network)
 
 
 def _watch(events, allowed: list[pathlib.Path]) -> None:

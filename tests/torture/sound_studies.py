@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import pathlib
+import sys
 
 import gdcm
 import h5py
@@ -15,6 +16,9 @@ from ear_jax.examine import Options, examine
 from ear_jax.formats import hdf5, nifti, siemens_writer, strainmap
 from ear_jax.formats.source import Source
 from ear_jax.phantom import study
+
+sys.path.append(str(pathlib.Path(__file__).parents[1] / 'formats'))
+from velocity_scan import compress
 
 _TINY = study.Size('phantom_tiny', 1, 0, (1,), 4, 24, 5.0, 5.0, offset=2.0, sharing=0.0)
 FORMATS = ('dicom', 'cine_dicom', 'compressed_dicom', 'hdf5', 'nifti', 'strainmap_train')
@@ -36,7 +40,7 @@ def write(form: str, folder: pathlib.Path) -> None:
     siemens_writer.write(Study(one.subject, one.dataset, (one,)), folder)
     syntaxes = gdcm.TransferSyntax.JPEG2000Lossless, gdcm.TransferSyntax.JPEGLosslessProcess14_1
     for index, path in enumerate(sorted(folder.iterdir())):
-      _compress(path, (*syntaxes, gdcm.TransferSyntax.RLELossless, gdcm.TransferSyntax.JPEGLSLossless)[index % 4])
+      compress(path, (*syntaxes, gdcm.TransferSyntax.RLELossless, gdcm.TransferSyntax.JPEGLSLossless)[index % 4])
   elif form == 'cine_dicom':
     siemens_writer.write(Study(one.subject, one.dataset, (one,)), folder)
     for path in sorted(folder.iterdir()):
@@ -58,19 +62,6 @@ def write_contours(path: pathlib.Path) -> None:
   found = examine(one, Source(), [], Options(Settings()))
   motion = dataclasses.replace(found.result.motion)
   strainmap.write(path, [motion], ['slice-00'], pseudonym='contours')
-
-
-def _compress(path, syntax):
-  reader, change, writer = gdcm.ImageReader(), gdcm.ImageChangeTransferSyntax(), gdcm.ImageWriter()
-  reader.SetFileName(str(path))
-  assert reader.Read()
-  change.SetTransferSyntax(gdcm.TransferSyntax(syntax))
-  change.SetInput(reader.GetImage())
-  assert change.Change()
-  writer.SetFileName(str(path))
-  writer.SetFile(reader.GetFile())
-  writer.SetImage(change.GetOutput())
-  assert writer.Write()
 
 
 def _make_plain(path):

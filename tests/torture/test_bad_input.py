@@ -3,8 +3,14 @@
 The same cases in every run: a case is its kind and its number. Those that once did not survive are among them for good.
 """
 
+import sys
+from pathlib import Path
+
 import bad_input
 import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / 'runs'))
+import bad_runs
 
 pytestmark = pytest.mark.multiprocess
 
@@ -19,6 +25,7 @@ ONCE = {
   'cine_dicom': (101,),
   'compressed_dicom': (13,),
 }
+NETWORKS_ONCE = {'run': (), 'export': (), 'settings': ()}
 
 
 @pytest.fixture(scope='module')
@@ -31,6 +38,13 @@ def attempts(tmp_path_factory) -> bad_input.Attempts:
 def test_a_damaged_file_ends_in_a_sentence_or_in_results(attempts, kind):
   results = [attempts.attempt(kind, seed) for seed in sorted({*range(1000, 1000 + CASES), *ONCE.get(kind, ())})]
   assert [(r.seed, r.damage, r.fault) for r in results if r.fault] == []
+
+
+@pytest.mark.slow
+def test_a_damaged_network_or_an_odd_setting_ends_in_a_sentence_or_in_results(tmp_path):
+  attempts = bad_runs.Attempts(tmp_path)
+  results = [attempts.attempt(kind, seed) for kind in bad_runs.KINDS for seed in (1000, 1001, *NETWORKS_ONCE[kind])]
+  assert [(r.kind, r.seed, r.damage, r.fault) for r in results if r.fault] == []
 
 
 def test_the_sandbox_sees_what_a_command_must_not_do(attempts, tmp_path):

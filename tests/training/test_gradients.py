@@ -1,8 +1,13 @@
-"""Gradients of losses against finite differences, in float64.
+"""Gradients of losses and of whole networks against finite differences, in float64.
 
 Our code computes in `jnp.float32` by name; here that name means float64, so that the difference of two
 losses is known to ten digits and a wrong derivative cannot hide behind rounding.
 """
+
+import os
+import pathlib
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -53,3 +58,17 @@ def test_losses(double, name):
         return segmentation_loss(logits, mask, annotated, name=name, reduction=reduction, loss_classes=classes)
 
       assert_derivative(loss, logits, rng, rtol=1e-7)
+
+
+@pytest.mark.slow
+@pytest.mark.multiprocess
+@pytest.mark.parametrize('network', ['unet3d', 'ear3d', 'cyclic', 'spatial'])
+def test_networks_with_their_loss(network):
+  script = pathlib.Path(__file__).with_name('in_float64.py')
+  environment = os.environ | {'PYTHONPATH': str(script.parents[2]), 'JAX_DISABLE_MOST_OPTIMIZATIONS': '1'}
+  done = subprocess.run([sys.executable, script, network], env=environment, capture_output=True, text=True)
+  assert done.returncode == 0, done.stderr
+  lines = np.array([line.split() for line in done.stdout.splitlines()], float)
+  assert len(lines) == 4
+  np.testing.assert_allclose(lines[:, 0], lines[:, 1], rtol=1e-5)
+  assert np.all(np.abs(lines[:, 1]) > 1e-4)  # a derivative of 0 proves nothing

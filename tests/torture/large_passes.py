@@ -1,0 +1,26 @@
+"""Prints how far passes of a network over large cines on two devices are from the same on one: `large_passes.py N`.
+
+With another of XLA's schedules than its default such passes once raced: each gave other numbers.
+"""
+
+import sys
+
+from ear_jax import cli
+
+cli.request_cpu_devices(2, 2)
+import jax  # noqa: E402
+import numpy as np  # noqa: E402
+
+from configs import base  # noqa: E402
+from ear_jax.models import build_model  # noqa: E402
+from ear_jax.training.parallel import Placement  # noqa: E402
+
+config = base.get_config()
+config.model.name = 'unet3d'
+model, placement = build_model(config.model), Placement(jax.local_devices())
+videos = np.random.default_rng(0).standard_normal((2, 1, 50, 128, 128, 4), np.float32)
+variables = model.init(jax.random.key(0), videos[0, :, :, :16, :16])
+alone = [np.asarray(jax.jit(model.apply)(variables, video)) for video in videos]
+apply, replicated, batch = placement.pmap_apply(model.apply), placement.replicate(variables), placement.shard(videos)
+for number in range(int(sys.argv[1])):
+  print(number, max(np.abs(a - b).max() for a, b in zip(apply(replicated, batch), alone, strict=True)))

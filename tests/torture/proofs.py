@@ -1,0 +1,69 @@
+"""Rows of the table that tests already hold: each runs its tests as `make test` does, and counts them."""
+
+import os
+import pathlib
+import subprocess
+import sys
+from xml.etree import ElementTree
+
+from registry import Fault, Outcome
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / 'tests/analysis'))
+_BLOCK = 2000  # pairs of masks a call
+_PASSES = 6
+
+
+def _tests(*chosen):
+  def run(seed: int, folder: pathlib.Path) -> Outcome:
+    report, environment = folder / 'report.xml', {k: v for k, v in os.environ.items() if not k.startswith('JAX_')}
+    command = [sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', f'--junitxml={report}', *chosen]
+    said = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True).stdout
+    suite = ElementTree.parse(report).find('testsuite')  # our own file
+    counts = {key: int(suite.get(key)) for key in ('tests', 'failures', 'errors', 'skipped')}
+    tried = counts['tests'] - counts['skipped']
+    failed = counts['failures'] + counts['errors']
+    if not tried:
+      return Outcome.failed(f'no test ran: {said[-500:]}')
+    return Outcome(tried, tried - failed, 'nothing' if not failed else 'unknown', (said[-2000:],) if failed else ())
+
+  return run
+
+
+def _masks(seed: int, folder: pathlib.Path) -> Outcome:
+  """Scores of random masks against SciPy's and scikit-image's."""
+  from test_other_scores import difference
+
+  wrong = [text for _, text in map(difference, range(_BLOCK * seed, _BLOCK * (seed + 1))) if text]
+  return Outcome(_BLOCK, _BLOCK - len(wrong), 'nothing' if not wrong else 'unknown', tuple(wrong))
+
+
+def _same_logits(seed: int, folder: pathlib.Path) -> Outcome:
+  """Passes of UNet3D over two cines of 50 x 128 x 128 on two devices, and each cine on one: the same bits."""
+  command = [sys.executable, pathlib.Path(__file__).with_name('large_passes.py'), str(_PASSES)]
+  done = subprocess.run(command, cwd=ROOT, env=os.environ | {'PYTHONPATH': str(ROOT)}, capture_output=True, text=True)
+  if done.returncode:
+    return Outcome.failed(done.stderr[-2000:])
+  other = [line for line in done.stdout.splitlines() if float(line.split()[-1]) > 0]
+  return Outcome(_PASSES, _PASSES - len(other), 'nothing' if not other else 'the result', tuple(other))
+
+
+_ROWS = {
+  'privacy': {
+    'planted names, dates, identifiers: outputs, logs, caches, data sets': ('tests/runs/test_privacy.py',),
+    'train, evaluate, export, predict without a network': ('tests/torture/test_closed.py',),
+    'code in data: imports, calls, templates, pickles': ('tests/test_nothing_executable.py',),
+    'markup in names, on a page': ('tests/report/test_page.py', '-k', 'markup or browser'),
+  },
+  'numbers': {
+    'velocity curves, against loops over pixels': ('tests/analysis/test_velocity.py',),
+    'gradients of losses and networks, against finite differences': ('tests/training/test_gradients.py',),
+    'bfloat16 against float32: loss, gradient, parameters': ('tests/training/test_bfloat16.py',),
+    'two devices against one: 20 steps to 1e-5': ('tests/runs/test_resume.py', '-k', 'two_devices'),
+  },
+}
+FAULTS = (
+  *(Fault(name, _tests(*chosen), group=group) for group, rows in _ROWS.items() for name, chosen in rows.items()),
+  Fault('scores of random masks, against SciPy and scikit-image', _masks, times=5, group='numbers'),
+  Fault('large passes on two devices, again and again', _same_logits, group='numbers'),
+)
