@@ -14,7 +14,7 @@ from ear_jax.benchmarking.cases import Case
 from ear_jax.errors import UserError
 
 MODULES = {'ours': benchmark.OURS, 'torch': 'benchmarks.torch_contestant', 'keras': 'benchmarks.keras_contestant'}
-_LARGEST_DIFFERENCE = 1e-4  # of logits, relative to the largest of ours
+_LARGEST_DIFFERENCE = 5e-4  # of logits, relative to the largest of ours; PyTorch and Keras: 2.3e-4 at 50 frames
 
 
 def entries(case: Case, contestants: list[str]) -> list[contest.Entry]:
