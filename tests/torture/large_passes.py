@@ -1,6 +1,6 @@
-"""Prints how far passes of a network over large cines on two devices are from the same on one: `large_passes.py N`.
+"""Prints how far passes of 3D-EAR over long cines, on the devices trusted with them, are from one pass: `large_passes.py N`.
 
-With another of XLA's schedules than its default such passes once raced: each gave other numbers.
+On two CPU devices such passes race: each gives other numbers.
 """
 
 import sys
@@ -13,12 +13,12 @@ import numpy as np  # noqa: E402
 
 from configs import base  # noqa: E402
 from ear_jax.models import build_model  # noqa: E402
-from ear_jax.training.parallel import Placement  # noqa: E402
+from ear_jax.training.parallel import Placement, trusted  # noqa: E402
 
-config = base.get_config()
-config.model.name = 'unet3d'
-model, placement = build_model(config.model), Placement(jax.local_devices())
-videos = np.random.default_rng(0).standard_normal((2, 1, 50, 128, 128, 4), np.float32)
+FRAMES = 50
+model, placement = build_model(base.get_config().model), Placement(trusted(jax.local_devices(), FRAMES))
+shape = (len(placement.devices), 1, FRAMES, 128, 128, 4)
+videos = np.random.default_rng(0).standard_normal(shape, np.float32)
 variables = model.init(jax.random.key(0), videos[0, :, :, :16, :16])
 alone = [np.asarray(jax.jit(model.apply)(variables, video)) for video in videos]
 apply, replicated, batch = placement.pmap_apply(model.apply), placement.replicate(variables), placement.shard(videos)

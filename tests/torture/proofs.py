@@ -39,7 +39,7 @@ def _masks(seed: int, folder: pathlib.Path) -> Outcome:
 
 
 def _same_logits(seed: int, folder: pathlib.Path) -> Outcome:
-  """Passes of UNet3D over two cines of 50 x 128 x 128 on two devices, and each cine on one: the same bits."""
+  """Passes of 3D-EAR over cines of 50 x 128 x 128 on the devices trusted with them: the same bits."""
   command = [sys.executable, pathlib.Path(__file__).with_name('large_passes.py'), str(_PASSES)]
   done = subprocess.run(command, cwd=ROOT, env=os.environ | {'PYTHONPATH': str(ROOT)}, capture_output=True, text=True)
   if done.returncode:
@@ -65,5 +65,5 @@ _ROWS = {
 FAULTS = (
   *(Fault(name, _tests(*chosen), group=group) for group, rows in _ROWS.items() for name, chosen in rows.items()),
   Fault('scores of random masks, against SciPy and scikit-image', _masks, times=5, group='numbers'),
-  Fault('large passes on two devices, again and again', _same_logits, group='numbers'),
+  Fault('passes over long cines, again and again', _same_logits, group='numbers'),
 )

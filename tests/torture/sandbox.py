@@ -159,6 +159,8 @@ def _watch(events, allowed: list[pathlib.Path]) -> None:
           events.write(f'writes {path!r}\n')
       elif event in _CHANGES:
         paths = args[:2] if event in ('os.rename', 'os.link', 'os.symlink') else args[:1]
+        if event in ('os.remove', 'os.rmdir') and args[1] != -1:  # relative to an open folder
+          paths = (os.path.join(os.readlink(f'/proc/self/fd/{args[1]}'), os.fsdecode(args[0])),)
         if not all(within(path) for path in paths) and not _makes_parent(event, args, roots):
           events.write(f'{event} {args!r}\n')
     finally:

@@ -24,10 +24,8 @@ from ear_jax.training.losses import segmentation_loss  # noqa: E402
 STEP = 1e-6  # of a leaky ReLU's kinks such a step crosses few, each by less than itself
 DIRECTIONS = 4
 NETWORKS = {
-  'unet3d': {'name': 'unet3d'},
   'ear3d': {'name': 'ear3d'},
   'cyclic': {'name': 'ear3d', 'time_padding': 'cyclic', 'bidirectional': True, 'cyclic_recurrence': True},
-  'spatial': {'name': 'unet3d_attention', 'attention': 'spatial'},
 }
 
 
