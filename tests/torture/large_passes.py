@@ -1,4 +1,4 @@
-"""Prints how far passes of 3D-EAR over long cines, on the devices trusted with them, are from one pass: `large_passes.py N`.
+"""`large_passes.py N` prints how far N passes of 3D-EAR over long cines, on the devices trusted with them, differ.
 
 On two CPU devices such passes race: each gives other numbers.
 """
