@@ -16,6 +16,8 @@ import tempfile
 import threading
 import time
 
+import jax
+
 MODULES = ('ear_jax.predict', 'ear_jax.evaluate', 'ear_jax.train', 'ear_jax.export')
 _PATIENCE = 600  # seconds by the clock: a machine under load, or a process that was paused, is no hang
 _FORBIDDEN = ('socket.connect', 'socket.bind', 'socket.getaddrinfo', 'pickle.find_class', 'os.system', 'os.exec')
@@ -96,6 +98,8 @@ def _command(module, args, folder, writes, limits) -> None:
     os.dup2(streams['stdout'].fileno(), 1)
     os.dup2(streams['stderr'].fileno(), 2)
     os.environ['MPLCONFIGDIR'] = str(folder / 'matplotlib')
+    os.environ['JAX_COMPILATION_CACHE_DIR'] = str(folder / 'compiled')
+    jax.config.update('jax_compilation_cache_dir', str(folder / 'compiled'))  # the environment was read at import
     tempfile.tempdir = str(folder / 'temporary')  # openpyxl writes its sheets there first
     os.makedirs(tempfile.tempdir, exist_ok=True)
     _limit(seconds, memory)
