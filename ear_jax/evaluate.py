@@ -136,7 +136,7 @@ def main() -> None:
   """Reads the flags, evaluates and prints the tables."""
   part = _DATA.value.replace('/', '_') if _DATA.value else _SPLIT.value
   network, output = _places(part)
-  cli.request_cpu_devices(0, 1)  # several race in long cines, see `parallel.trusted`
+  cli.request_cpu_devices(0, 0)
   summary = evaluate(
     network,
     output,

@@ -179,7 +179,7 @@ def main() -> int:
     raise UserError('give one STUDY (a folder or a file) and --output (a folder for the results)')
   if not cli.CHECKPOINT.value and not _CONTOURS.value:
     raise UserError('give --checkpoint (a network by name, run or file) or --contours (a StrainMap file)')
-  cli.request_cpu_devices(0, 1)  # several race in long cines, see `parallel.trusted`
+  cli.request_cpu_devices(0, 0)
   if _PSEUDONYM.value is not None:
     check_pseudonym(_PSEUDONYM.value)  # before the work
   options = _options()

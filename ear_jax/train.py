@@ -33,7 +33,7 @@ from ear_jax.training.manifest import hash_config, make_manifest
 from ear_jax.training.memory import QUICKLY, check_memory, describe, step_bytes
 from ear_jax.training.monitor import Monitor
 from ear_jax.training.optim import make_optimizer
-from ear_jax.training.parallel import AXIS, Placement, devices_for, trusted
+from ear_jax.training.parallel import AXIS, Placement, devices_for
 from ear_jax.training.same_run import check_same_run
 from ear_jax.training.state import TrainState, abstract_state, count_parameters, initial_state
 from ear_jax.training.steps import make_train_step
@@ -59,8 +59,8 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path) -> tuple[Train
 
 def _train_and_evaluate(config, workdir, stop):
   _check_counts(config)
+  placement = Placement(devices_for(config.batch_size, config.num_devices))
   data = open_data_set(config)
-  placement = Placement(trusted(devices_for(config.batch_size, config.num_devices), max(data.frames)))
   split = make_split(data.subjects, config.split)
   check_same_run(workdir, config, data, split)
   devices, processes = len(placement.devices), placement.processes

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from ear_jax.models import frames
+from ear_jax.models.conv2d import conv2d
 from ear_jax.models.frames import (
   TIME_PADDINGS,
   add_frames,
@@ -84,7 +85,7 @@ def _convolve(inputs, kernels, bias, time_padding, interleaved):
 
   def step(out, group, windows):
     for window, kernel, phases in zip(windows, kernels, interleaved, strict=True):
-      padding = [k // 2 for k in kernel.shape[1:3]]
+      padding = tuple(k // 2 for k in kernel.shape[1:3])
       out = _add_convolution(out, window, kernel, padding, group, groups, time_padding, _deal if phases else _leave)
     return out
 
@@ -110,7 +111,7 @@ def _backward(time_padding, interleaved, kept, dy):
     for dx, total, x, kernel, phases in zip(dxs, products, windows[0], kernels, interleaved, strict=True):
       window = _gather(windows[1]) if phases else windows[1]
       turned = kernel[::-1, ::-1, ::-1].swapaxes(3, 4)
-      padding = [k - 1 - k // 2 for k in kernel.shape[1:3]]
+      padding = tuple(k - 1 - k // 2 for k in kernel.shape[1:3])
       dx = _add_convolution(dx, window, turned, padding, group, groups, time_padding, _leave)
       found.append((dx, total + kernel_products(x, window, kernel.shape)))
     dbias += jnp.sum(group_of(dy, group, groups), axis=(1, 2, 3), dtype=jnp.float32)
@@ -152,10 +153,10 @@ def _add_convolution(out, window, kernel, padding, group, groups, time_padding, 
   if kt == 1 or (c < f and f >= LANES):
     taps = [window[:, k : k + length] for k in range(kt)]
     x = jnp.concatenate(taps, axis=-1) if kt > 1 else window
-    y = _conv2d(x, kernel.transpose(1, 2, 0, 3, 4).reshape(kh, kw, kt * c, f), padding)
+    y = conv2d(x, kernel.transpose(1, 2, 0, 3, 4).reshape(kh, kw, kt * c, f), padding)
     return add_frames(out, place(y), group * length)
   own = window[:, kt // 2 : kt // 2 + length]
-  y = _conv2d(own, kernel.transpose(1, 2, 3, 0, 4).reshape(kh, kw, c, kt * f), padding)
+  y = conv2d(own, kernel.transpose(1, 2, 3, 0, 4).reshape(kh, kw, c, kt * f), padding)
   return _add_shifted(out, jnp.split(y, kt, axis=-1), group, groups, time_padding, place)
 
 
@@ -178,19 +179,6 @@ def _shift_time(x, frames, time_padding):
   """Frame t of the result is frame t + `frames` of the padded video."""
   padded = pad_time(x, max(-frames, 0), max(frames, 0), time_padding)
   return padded[:, max(frames, 0) : max(frames, 0) + x.shape[1]]
-
-
-def _conv2d(x, kernel, padding):
-  """Convolves each frame of `[B, T, H, W, C]` with `[kh, kw, C, F]`, rows and columns padded on both sides."""
-  b, t, h, w, c = x.shape
-  y = jax.lax.conv_general_dilated(
-    x.reshape(b * t, h, w, c),
-    kernel,
-    window_strides=(1, 1),
-    padding=[(n, n) for n in padding],
-    dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
-  )
-  return y.reshape(b, t, *y.shape[1:])
 
 
 def _leave(y):

@@ -13,12 +13,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl import logging
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from ear_jax.errors import UserError
 
-RACING_FRAMES = 16  # up to here nothing was seen to race
 AXIS = 'batch'  # must be the mesh's axis name too, or pmap compiles a second time
 
 
@@ -43,20 +41,6 @@ def devices_for(batch_size: int, requested: int = 0) -> list[jax.Device]:
       + (', or set --config.num_devices=1' if processes == 1 else '')
     )
   return devices
-
-
-def trusted(devices: list[jax.Device], frames: int) -> list[jax.Device]:
-  """Returns the devices, or the first alone: several virtual CPU devices of one process race in passes over long cines.
-
-  XLA then lets a loop read what another of its threads has not written yet (`docs/reliability.md`).
-
-  Args:
-    devices: of one platform.   frames: T of the longest cine.
-  """
-  if len(devices) == 1 or devices[0].platform != 'cpu' or jax.process_count() > 1 or frames <= RACING_FRAMES:
-    return devices
-  logging.warning('cines of %d frames: one CPU device of %d is used, since with more XLA races', frames, len(devices))
-  return devices[:1]
 
 
 class Placement:

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from ear_jax.errors import UserError
-from ear_jax.training import parallel
 from ear_jax.training.parallel import AXIS, Placement, devices_for
 
 
@@ -61,11 +60,3 @@ def test_apply_runs_each_slice_on_its_device_and_keeps_them_apart(placement):
   variables = placement.replicate({'w': np.float32(10)})
   found = placement.pmap_apply(apply)(variables, placement.shard(np.float32([[1, 2], [3, 4]])))
   np.testing.assert_array_equal(found, [[10, 20], [31, 41]])
-
-
-def test_long_cines_get_one_cpu_device():
-  devices = jax.local_devices()[:2]
-  assert len(devices) == 2
-  assert parallel.trusted(devices, parallel.RACING_FRAMES) == devices
-  assert parallel.trusted(devices, parallel.RACING_FRAMES + 1) == devices[:1]
-  assert parallel.trusted(devices[:1], 50) == devices[:1]
