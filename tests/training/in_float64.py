@@ -21,9 +21,11 @@ from configs import base  # noqa: E402
 from ear_jax.models import build_model, frames  # noqa: E402
 from ear_jax.training.losses import segmentation_loss  # noqa: E402
 
-STEP = 1e-6  # of a leaky ReLU's kinks such a step crosses few, each by less than itself
+STEP = 1e-8  # with 1e-6 a leaky ReLU's kinks within it were up to 0.01 of a derivative
 DIRECTIONS = 4
 NETWORKS = {
+  'unet3d': {'name': 'unet3d'},
+  'spatial': {'name': 'unet3d_attention', 'attention': 'spatial'},
   'ear3d': {'name': 'ear3d'},
   'cyclic': {'name': 'ear3d', 'time_padding': 'cyclic', 'bidirectional': True, 'cyclic_recurrence': True},
 }

@@ -62,7 +62,7 @@ def test_losses(double, name):
 
 @pytest.mark.slow
 @pytest.mark.multiprocess
-@pytest.mark.parametrize('network', ['ear3d', 'cyclic'])
+@pytest.mark.parametrize('network', ['unet3d', 'spatial', 'ear3d', 'cyclic'])
 def test_networks_with_their_loss(network):
   script = pathlib.Path(__file__).with_name('in_float64.py')
   environment = os.environ | {'PYTHONPATH': str(script.parents[2]), 'JAX_DISABLE_MOST_OPTIMIZATIONS': '1'}
