@@ -18,7 +18,7 @@ from ml_collections import ConfigDict, config_flags
 
 from ear_jax import cli, cluster
 from ear_jax.analysis.aggregate import subject_mean_dice
-from ear_jax.data.pipeline import DataSet, batch_shapes, open_data_set, training_batches
+from ear_jax.data.pipeline import DataSet, open_data_set, training_batches
 from ear_jax.data.splits import Split, make_split
 from ear_jax.errors import UserError
 from ear_jax.files import write_text
@@ -30,13 +30,13 @@ from ear_jax.training.checkpoint import Checkpoints
 from ear_jax.training.device_memory import memory_limit
 from ear_jax.training.failures import failures_in_words
 from ear_jax.training.manifest import hash_config, make_manifest
-from ear_jax.training.memory import QUICKLY, check_memory, describe, step_bytes
+from ear_jax.training.memory import QUICKLY, check_memory, describe
 from ear_jax.training.monitor import Monitor
 from ear_jax.training.optim import make_optimizer
-from ear_jax.training.parallel import AXIS, Placement, devices_for
+from ear_jax.training.parallel import Placement, devices_for
+from ear_jax.training.program import jitted_step, needed_bytes
 from ear_jax.training.same_run import check_same_run
-from ear_jax.training.state import TrainState, abstract_state, count_parameters, initial_state
-from ear_jax.training.steps import make_train_step
+from ear_jax.training.state import TrainState, count_parameters, initial_state
 from ear_jax.training.stopping import Stopped, StopRequest
 from ear_jax.training.together import check_same, from_first, is_first, largest
 
@@ -68,7 +68,7 @@ def _train_and_evaluate(config, workdir, stop):
     data, split.train, config, devices=devices, process=jax.process_index(), processes=processes
   )
   state = initial_state(config, make_optimizer(config.optimizer, config.steps))
-  train_step = _train_step(config, placement)
+  train_step = jitted_step(config, placement)
   predictor = Predictor(build_model(config.model), config, placement)
 
   def validate(state: TrainState) -> float | None:
@@ -92,13 +92,6 @@ def _train_and_evaluate(config, workdir, stop):
   return state, {'step': int(state.step), 'loss': monitor.loss, 'validation_dice': monitor.best}
 
 
-def _train_step(config, placement):
-  """The training step of a configuration on some devices, not compiled yet."""
-  model, optimizer = build_model(config.model, AXIS), make_optimizer(config.optimizer, config.steps)
-  step = make_train_step(model, optimizer, config.loss, ema_decay=config.optimizer.ema_decay, axis_name=AXIS)
-  return placement.pmap_step(step)
-
-
 def _check_memory(config, train_step, placement, frames) -> None:
   """Compiles the step, which its first call then finds compiled; raises UserError when a device is too small for it."""
   if placement.processes > 1:  # jax compiles a step that spans processes only when it is called
@@ -106,16 +99,11 @@ def _check_memory(config, train_step, placement, frames) -> None:
     return
   devices = len(placement.devices)
 
-  def needed(other, step, options=None) -> int:
-    state = placement.abstract(abstract_state(other, make_optimizer(other.optimizer, other.steps)))
-    batch = placement.abstract_batch(batch_shapes(other, frames, devices))
-    return step_bytes(step.lower(state, batch).compile(options))
-
   def estimate(other) -> int:
     logging.info('too much: measuring what a smaller setting would need')
-    return needed(other, _train_step(other, placement), QUICKLY)
+    return needed_bytes(other, placement, frames, options=QUICKLY)
 
-  limit, need = memory_limit(placement.devices), needed(config, train_step)
+  limit, need = memory_limit(placement.devices), needed_bytes(config, placement, frames, train_step)
   logging.info('%s%s', describe(config, frames, need, devices), f'; there are {limit / 1e9:.3g} GB' if limit else '')
   if config.check_memory:
     check_memory(need, limit, config, frames=frames, devices=devices, estimate=estimate)
