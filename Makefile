@@ -28,7 +28,8 @@ torture: .venv/development
 
 # Wants a machine that does nothing else; docs/performance.md has a quicker look.
 benchmark: .venv-benchmark/complete
-	.venv-benchmark/bin/python -m benchmarks --sizes=16x128x128,50x128x128 --output runs/benchmark
+	.venv-benchmark/bin/python -m benchmarks --network=unet3d,ear3d --sizes=16x128x128,50x128x128 --batch=2 --rounds=3 \
+	  --output runs/benchmark
 
 # A marker file is as new as the last complete installation; changed requirements install again.
 .venv/product: requirements.lock pyproject.toml
