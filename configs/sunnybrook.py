@@ -7,10 +7,10 @@
 A single frame has no time, so the recurrence has nothing to do; the attention is left out too, since on a CPU it takes
 as long as the rest of the network. `--config.model.name=ear3d` switches both on.
 
-Cost: 50 minutes on two CPU cores (1.0 to 1.3 s a step, other work running beside it), 4.76 M parameters.
-Score, best of six validated checkpoints (step 1600): subject-mean myocardium Dice 0.821 +- 0.044 (SD over the 7 test
-patients, 64 frames, whole 256 x 256 slices), one seed, last seen 2026-11-22. Later checkpoints were no better on the
-validation patients (0.811 at step 1600, 0.799 at 2400): fewer steps would do.
+Cost: 40 minutes on two CPU cores alone (1.0 s a step), 4.76 M parameters.
+Score, best of six validated checkpoints (step 1600): subject-mean myocardium Dice 0.820 +- 0.043 (SD over the 7 test
+patients, 64 frames, whole 256 x 256 slices), one seed, last seen 2026-11-23; trained the day before 0.821 +- 0.044. Later
+checkpoints were no better on the validation patients (0.825 at step 1600, 0.819 at 2400): fewer steps would do.
 """
 
 from configs import base
