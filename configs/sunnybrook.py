@@ -9,8 +9,8 @@ as long as the rest of the network. `--config.model.name=ear3d` switches both on
 
 Cost: 40 minutes on two CPU cores alone (1.0 s a step), 4.76 M parameters.
 Score, best of six validated checkpoints (step 1600): subject-mean myocardium Dice 0.820 +- 0.043 (SD over the 7 test
-patients, 64 frames, whole 256 x 256 slices), one seed, last seen 2026-11-23; trained the day before 0.821 +- 0.044. Later
-checkpoints were no better on the validation patients (0.825 at step 1600, 0.819 at 2400): fewer steps would do.
+patients, 64 frames, whole 256 x 256 slices), one seed, last seen 2026-11-23; trained the day before 0.821 +- 0.044.
+Later checkpoints were no better on the validation patients (0.825 at step 1600, 0.819 at 2400): fewer steps would do.
 """
 
 from configs import base
