@@ -7,7 +7,7 @@
 Cost: 9 minutes on two CPU cores (0.9 to 1.5 s a step), 0.64 M parameters.
 Score: subject-mean Dice 0.854 +- 0.055 (SD) on the 12 subjects of `phantom_other`; 0.873 +- 0.010 on the
 2 test subjects of `phantom_mini`, which were looked at while settings were chosen; 0.911 on 2 validation subjects. One
-seed, 2026-11-22; the last run gave 0.864 +- 0.014 on those 2 test subjects and 0.906 in validation.
+seed, 2026-11-22; the last run gave 0.848 +- 0.046 on those 12, 0.840 +- 0.039 on those 2.
 
 For the cines of the paper's size, on a GPU (not run by us): `--config.data.name=mvm_cmr/phantom_paper
 --config.data.crop=192 --config.model.filters=16,32,64,128` after `tfds build data_builders/mvm_cmr
