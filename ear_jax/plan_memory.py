@@ -9,50 +9,22 @@ from __future__ import annotations
 
 import pathlib
 
-from absl import flags, logging
-from ml_collections import ConfigDict, config_flags
+from absl import flags
+from ml_collections import config_flags
 from rich.console import Console
 from rich.table import Table
 
 from ear_jax import cli
-from ear_jax.benchmarking.gpus import GPUS, compile_only, usable
+from ear_jax.benchmarking.gpu_memory import plan
+from ear_jax.benchmarking.gpus import GPUS
 from ear_jax.errors import UserError
 from ear_jax.files import write_text
 from ear_jax.report.tables import strict_json
-from ear_jax.training.memory import describe
-from ear_jax.training.parallel import Placement
-from ear_jax.training.program import needed_bytes
 
 _CONFIG = config_flags.DEFINE_config_file('config', None, 'Configuration of the training, see configs/.')
 _GPU = flags.DEFINE_list('gpu', ['h100'], f'GPUs, with commas between them: {", ".join(GPUS)}.')
 _FRAMES = flags.DEFINE_integer('frames', 50, 'Frames of a cine.', lower_bound=1)
 flags.declare_key_flag('output')
-
-SWITCHES = {
-  'as configured': {},
-  'model.dtype=bfloat16': {'model.dtype': 'bfloat16'},
-  'model.remat=True': {'model.remat': True},
-  'both': {'model.dtype': 'bfloat16', 'model.remat': True},
-}
-
-
-def plan(config: ConfigDict, gpus: list[str], frames: int) -> list[dict]:
-  """Returns for each GPU and each switch: `gpu`, `switch`, `bytes` that the step needs, `usable` bytes there.
-
-  One device has the whole batch. Raises: UserError for a name that is not one of `GPUS`.
-  """
-  if unknown := [name for name in gpus if name not in GPUS]:
-    raise UserError(f'--gpu {unknown[0]!r} is not one of {", ".join(GPUS)}')
-  found = []
-  for name in gpus:
-    placement = Placement([compile_only(name)])
-    for switch, changes in SWITCHES.items():
-      other = ConfigDict(config.to_dict())
-      other.update_from_flattened_dict(changes)
-      need = needed_bytes(other, placement, frames)
-      logging.info('%s, %s: %s', name, switch, describe(other, frames, need, 1))
-      found.append({'gpu': name, 'switch': switch, 'bytes': need, 'usable': usable(name)})
-  return found
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ import shutil
 import signal
 import time
 
+import psutil
 import pytest
 import toy
 from traces import final_bytes, last_step
@@ -35,16 +36,12 @@ def _wait(process, come) -> None:
     time.sleep(0.002)
 
 
-def _children(pid: int) -> list[str]:
-  return [c for task in pathlib.Path(f'/proc/{pid}/task').iterdir() for c in (task / 'children').read_text().split()]
-
-
 def test_a_run_told_to_stop_saves_and_goes_on_past_damage_to_the_same_bits(forks, config_file, trained, tmp_path):
   run = ('ear_jax.train', '--config', config_file, '--workdir', tmp_path / 'run', '--config.eval.every=2')
   process = forks.start(*run)
   _wait(process, lambda: last_step(tmp_path / 'run') >= 5)
   refused = forks.run(*run).sentence
-  children = _children(process.pid)
+  children = psutil.Process(process.pid).children()
   process.send(signal.SIGTERM)
   outcome = process.end()
   assert f'run is in use by process {process.pid}' in refused
