@@ -7,7 +7,7 @@ from ml_collections import ConfigDict
 
 from ear_jax.benchmarking.gpus import GPUS, compile_only, usable
 from ear_jax.errors import UserError
-from ear_jax.training.memory import describe
+from ear_jax.training.memory import changed, describe
 from ear_jax.training.parallel import Placement
 from ear_jax.training.program import needed_bytes
 
@@ -30,8 +30,7 @@ def plan(config: ConfigDict, gpus: list[str], frames: int) -> list[dict]:
   for name in gpus:
     placement = Placement([compile_only(name)])
     for switch, changes in SWITCHES.items():
-      other = ConfigDict(config.to_dict())
-      other.update_from_flattened_dict(changes)
+      other = changed(config, changes)
       need = needed_bytes(other, placement, frames)
       logging.info('%s, %s: %s', name, switch, describe(other, frames, need, 1))
       found.append({'gpu': name, 'switch': switch, 'bytes': need, 'usable': usable(name)})

@@ -68,7 +68,7 @@ def _measured_switches(config, need, limit, devices, estimate) -> Iterator[tuple
   if crop is not None:
     yield crop
   for changes in _other_switches(config, devices):
-    found = estimate(_changed(config, changes))
+    found = estimate(changed(config, changes))
     yield _text(changes, found), found
 
 
@@ -91,13 +91,14 @@ def _crop_that_fits(config, need, limit, estimate):
     crop = min(crop - unit, int(crop * (_SPARE * limit / need) ** 0.5) // unit * unit)
     if crop < unit:
       return None
-    need = estimate(_changed(config, {'data.crop': crop}))
+    need = estimate(changed(config, {'data.crop': crop}))
     if need <= limit:
       return _text({'data.crop': crop}, need), need
   return None
 
 
-def _changed(config, changes) -> ConfigDict:
+def changed(config: ConfigDict, changes: dict) -> ConfigDict:
+  """Returns a copy of a configuration with some fields, by dotted names, set to other values."""
   other = ConfigDict(config.to_dict())
   other.update_from_flattened_dict(changes)
   return other
