@@ -77,6 +77,7 @@ def test_a_full_disk_is_one_sentence_and_costs_no_checkpoint(forks, config_file,
   assert final_bytes(tmp_path / 'run') == final_bytes(trained)
 
 
+@pytest.mark.usefixtures('trained')  # compiles first: jax's warnings of a full cache would fill stderr, a file too
 def test_a_disk_that_fills_between_checkpoints_is_one_sentence_and_no_wait(forks, config_file, tmp_path):
   run = ('ear_jax.train', '--config', config_file, '--workdir', tmp_path, '--config.eval.every=1000')
   sentence = forks.run(*run, limits={resource.RLIMIT_FSIZE: 3_000}).sentence
