@@ -39,6 +39,8 @@ def pad_time(x: jax.Array, before: int, after: int, time_padding: str) -> jax.Ar
 def count_groups(frames: int, frame_bytes: int, reach: int, group_bytes: int) -> int:
   """Returns into how many groups of equal length to divide T frames: 1 where all fit `group_bytes`.
 
+  Their length is even where that of T is: `two_frames` takes two at once.
+
   Args:
     frames: T; a symbol (of an exported network) is one group.
     frame_bytes: of the copies of one frame of all videos.
@@ -48,6 +50,7 @@ def count_groups(frames: int, frame_bytes: int, reach: int, group_bytes: int) ->
   if not isinstance(frames, int):
     return 1
   lengths = [n for n in range(max(reach, 1), frames + 1) if frames % n == 0]
+  lengths = [n for n in lengths if n % 2 == 0] or lengths
   fitting = [n for n in lengths if n * frame_bytes <= group_bytes]
   return frames // (max(fitting) if fitting else min(lengths, default=frames))
 

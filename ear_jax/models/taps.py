@@ -1,8 +1,7 @@
 """The 3-D convolution on CPU, from the pieces that XLA runs fast there, and what it needs from memory.
 
 XLA's own 3-D convolution runs at 4 to 60 GFLOP/s on CPU; its 2-D one is fast, and so is a matrix product of good size.
-So the kernel's time taps become channels of a 2-D convolution, group of frames by group. The gradient by the input is
-again such a convolution, with the kernel turned round; that by the kernel is `taps_gradient`'s. The video comes with
+So it is made of 2-D convolutions (`two_frames`), group of frames by group. The gradient by the input is again such a convolution, with the kernel turned round; that by the kernel is `taps_gradient`'s. The video comes with
 its norm and activation still to do: they are cheap enough to be done twice, and only the video before them is kept for
 the gradient. `docs/performance.md` has the figures.
 """
@@ -15,20 +14,18 @@ import jax
 import jax.numpy as jnp
 
 from ear_jax.models import frames
-from ear_jax.models.conv2d import conv2d
 from ear_jax.models.frames import (
   TIME_PADDINGS,
   add_frames,
   count_groups,
   group_of,
   over_windows,
-  pad_time,
+  put_group,
   zeros_beside,
 )
 from ear_jax.models.pending import Pending
 from ear_jax.models.taps_gradient import kernel_gradient, kernel_products, products_shape
-
-LANES = 16  # float32 in a vector register; XLA's 2-D convolution is slow with fewer output channels
+from ear_jax.models.two_frames import convolve_window, copied_channels
 
 
 def taps_conv3d(x: Pending, kernel: jax.Array, bias: jax.Array, time_padding: str) -> jax.Array:
@@ -86,7 +83,9 @@ def _convolve(inputs, kernels, bias, time_padding, interleaved):
   def step(out, group, windows):
     for window, kernel, phases in zip(windows, kernels, interleaved, strict=True):
       padding = tuple(k // 2 for k in kernel.shape[1:3])
-      out = _add_convolution(out, window, kernel, padding, group, groups, time_padding, _deal if phases else _leave)
+      y = convolve_window(window, kernel, padding)
+      y = _deal(y) if phases else y
+      out = add_frames(out, y, group * y.shape[1])
     return out
 
   start = zeros_beside(inputs[0].videos[0], (*inputs[0].shape[:-1], *bias.shape)) + bias.reshape(1, 1, 1, 1, -1)
@@ -112,8 +111,8 @@ def _backward(time_padding, interleaved, kept, dy):
       window = _gather(windows[1]) if phases else windows[1]
       turned = kernel[::-1, ::-1, ::-1].swapaxes(3, 4)
       padding = tuple(k - 1 - k // 2 for k in kernel.shape[1:3])
-      dx = _add_convolution(dx, window, turned, padding, group, groups, time_padding, _leave)
-      found.append((dx, total + kernel_products(x, window, kernel.shape)))
+      y = convolve_window(window, turned, padding)
+      found.append((put_group(dx, y, group), total + kernel_products(x, window, kernel.shape)))
     dbias += jnp.sum(group_of(dy, group, groups), axis=(1, 2, 3), dtype=jnp.float32)
     return *zip(*found, strict=True), dbias
 
@@ -139,50 +138,7 @@ def _groups(inputs, kernels, group_bytes):
   """Into how many groups of frames to divide the work, by what it copies of the largest input."""
   b, t, h, w, _ = inputs[0].shape
   kt, _, _, c, f = kernels[0].shape
-  return count_groups(t, 4 * b * h * w * kt * (c + f), kt // 2, group_bytes)
-
-
-def _add_convolution(out, window, kernel, padding, group, groups, time_padding, place):
-  """Adds to `out` the convolution of a group of frames, as a 2-D one in which the kt time taps are channels.
-
-  They multiply the input channels (kt shifted videos go in) or the output channels (kt shifted results are added),
-  whichever are fewer; but never leave an output narrower than a vector register.
-  """
-  kt, kh, kw, c, f = kernel.shape
-  length = window.shape[1] - 2 * (kt // 2)
-  if kt == 1 or (c < f and f >= LANES):
-    taps = [window[:, k : k + length] for k in range(kt)]
-    x = jnp.concatenate(taps, axis=-1) if kt > 1 else window
-    y = conv2d(x, kernel.transpose(1, 2, 0, 3, 4).reshape(kh, kw, kt * c, f), padding)
-    return add_frames(out, place(y), group * length)
-  own = window[:, kt // 2 : kt // 2 + length]
-  y = conv2d(own, kernel.transpose(1, 2, 3, 0, 4).reshape(kh, kw, c, kt * f), padding)
-  return _add_shifted(out, jnp.split(y, kt, axis=-1), group, groups, time_padding, place)
-
-
-def _add_shifted(out, taps, group, groups, time_padding, place):
-  """Adds the results of the taps: what tap k makes of a frame belongs to the frame that lies kt // 2 - k later."""
-  reach, length = len(taps) // 2, taps[0].shape[1]
-  if groups == 1:
-    return out + place(sum(_shift_time(tap, k - reach, time_padding) for k, tap in enumerate(taps)))
-  pads = [((0, 0), (2 * reach - k, k), (0, 0), (0, 0), (0, 0)) for k in range(len(taps))]
-  total = place(sum(jnp.pad(tap, pad) for tap, pad in zip(taps, pads, strict=True)))  # [B, reach + n + reach, H, W, F]
-  before, own, after = jnp.split(total, (reach, reach + length), axis=1)
-  if time_padding == 'zero':
-    before, after = jnp.where(group > 0, before, 0), jnp.where(group + 1 < groups, after, 0)
-  out = add_frames(out, own, group * length)
-  out = add_frames(out, before, (group - 1) % groups * length + length - reach)
-  return add_frames(out, after, (group + 1) % groups * length)
-
-
-def _shift_time(x, frames, time_padding):
-  """Frame t of the result is frame t + `frames` of the padded video."""
-  padded = pad_time(x, max(-frames, 0), max(frames, 0), time_padding)
-  return padded[:, max(frames, 0) : max(frames, 0) + x.shape[1]]
-
-
-def _leave(y):
-  return y
+  return count_groups(t, 4 * b * h * w * copied_channels(kt, c, f), kt // 2, group_bytes)
 
 
 def _deal(y):
