@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 TIME_PADDINGS = ('zero', 'cyclic')
-FORWARD_BYTES = 2**24  # of the float32 copies of one group, in the forward pass
+FORWARD_BYTES = 2**22  # of the float32 copies of one group, in the forward pass
 BACKWARD_BYTES = 2**22  # and in the backward pass, where a step's memory has its peak, and larger groups are no faster
 
 State = TypeVar('State')
@@ -101,7 +101,7 @@ def over_windows(
 
   def advance(group, carry):
     state, tails, current = carry
-    following = frames((group + 1) % groups)
+    following = frames(jnp.where(group + 1 < groups, group + 1, 0))
     heads = jax.tree.map(lambda x: x[:, :reach], following)
     if not cyclic:
       heads = jax.tree.map(lambda x: jnp.where(group + 1 < groups, x, 0), heads)

@@ -54,23 +54,16 @@ class Pending:
     """Returns one of the equal groups of frames; see `frames.group_of`."""
     return dataclasses.replace(self, videos=tuple(group_of(video, group, groups) for video in self.videos))
 
-  def pull(self, gradient: jax.Array, groups: int = 1) -> Pending:
-    """Returns the gradients by videos and constants, from that by the value, group of frames by group."""
+  def no_gradient(self, beside: jax.Array) -> Pending:
+    """Returns gradients of zero by videos and constants, for `add_gradient` in a loop; see `frames.zeros_beside`."""
+    return jax.tree.map(lambda x: zeros_beside(beside, x.shape).astype(x.dtype), self)
 
-    def of_group(group, gradient):
-      return jax.vjp(Pending.value, self.group(group, groups))[1](gradient)[0]
-
-    if groups == 1:
-      return of_group(0, gradient)
-
-    def add(group, found):
-      of = of_group(group, group_of(gradient, group, groups))
-      videos = tuple(put_group(video, part, group) for video, part in zip(found.videos, of.videos, strict=True))
-      constants = jax.tree.map(jnp.add, found.constants, of.constants)
-      return dataclasses.replace(found, videos=videos, constants=constants)
-
-    start = jax.tree.map(lambda x: zeros_beside(gradient, x.shape).astype(x.dtype), self)
-    return jax.lax.fori_loop(0, groups, add, start)
+  def add_gradient(self, found: Pending, gradient: jax.Array, group: jax.Array, groups: int) -> Pending:
+    """Returns `found` with one group's part of the gradients, from that by the group's value `[B, n, H, W, C]`."""
+    of = jax.vjp(Pending.value, self.group(group, groups))[1](gradient)[0]
+    videos = tuple(put_group(video, part, group) for video, part in zip(found.videos, of.videos, strict=True))
+    constants = jax.tree.map(jnp.add, found.constants, of.constants)
+    return dataclasses.replace(found, videos=videos, constants=constants)
 
 
 def pending(x: jax.Array | Pending) -> Pending:

@@ -1,9 +1,10 @@
 """The 3-D convolution on CPU, from the pieces that XLA runs fast there, and what it needs from memory.
 
 XLA's own 3-D convolution runs at 4 to 60 GFLOP/s on CPU; its 2-D one is fast, and so is a matrix product of good size.
-So it is made of 2-D convolutions (`two_frames`), group of frames by group. The gradient by the input is again such a convolution, with the kernel turned round; that by the kernel is `taps_gradient`'s. The video comes with
-its norm and activation still to do: they are cheap enough to be done twice, and only the video before them is kept for
-the gradient. `docs/performance.md` has the figures.
+So it is made of 2-D convolutions (`two_frames`), group of frames by group. The gradient by the input is again such a
+convolution, with the kernel turned round; that by the kernel is `taps_gradient`'s. The video comes with its norm and
+activation still to do: they are cheap enough to be done twice, and only the video before them is kept for the gradient.
+`docs/performance.md` has the figures.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from ear_jax.models.frames import (
   count_groups,
   group_of,
   over_windows,
-  put_group,
   zeros_beside,
 )
 from ear_jax.models.pending import Pending
@@ -105,26 +105,26 @@ def _backward(time_padding, interleaved, kept, dy):
     return _values(inputs, group, groups), group_of(dy, group, groups)
 
   def step(sums, group, windows):
-    dxs, products, dbias = sums
+    dinputs, products, dbias = sums
     found = []
-    for dx, total, x, kernel, phases in zip(dxs, products, windows[0], kernels, interleaved, strict=True):
+    each = zip(inputs, kernels, interleaved, dinputs, products, windows[0], strict=True)
+    for x, kernel, phases, dinput, total, value in each:
       window = _gather(windows[1]) if phases else windows[1]
       turned = kernel[::-1, ::-1, ::-1].swapaxes(3, 4)
       padding = tuple(k - 1 - k // 2 for k in kernel.shape[1:3])
-      y = convolve_window(window, turned, padding)
-      found.append((put_group(dx, y, group), total + kernel_products(x, window, kernel.shape)))
+      dinput = x.add_gradient(dinput, convolve_window(window, turned, padding), group, groups)
+      found.append((dinput, total + kernel_products(value, window, kernel.shape)))
     dbias += jnp.sum(group_of(dy, group, groups), axis=(1, 2, 3), dtype=jnp.float32)
     return *zip(*found, strict=True), dbias
 
   b = dy.shape[0]
-  dxs = tuple(zeros_beside(dy, x.shape) for x in inputs)
+  dinputs = tuple(x.no_gradient(dy) for x in inputs)
   dy32 = dy.astype(jnp.float32)
   products = tuple(zeros_beside(dy32, products_shape(b, kernel.shape)) for kernel in kernels)
-  start = (dxs, products, zeros_beside(dy32, (b, dy.shape[-1])))
-  dxs, products, dbias = over_windows(step, start, of_group, groups, reach, time_padding)
+  start = (dinputs, products, zeros_beside(dy32, (b, dy.shape[-1])))
+  dinputs, products, dbias = over_windows(step, start, of_group, groups, reach, time_padding)
   dkernels = (kernel_gradient(total, k.shape).astype(k.dtype) for total, k in zip(products, kernels, strict=True))
-  dinputs = (x.pull(dx, groups) for x, dx in zip(inputs, dxs, strict=True))
-  return tuple(dinputs), tuple(dkernels), dbias.sum(axis=0).astype(dy.dtype)
+  return dinputs, tuple(dkernels), dbias.sum(axis=0).astype(dy.dtype)
 
 
 _convolve.defvjp(_forward, _backward)

@@ -67,7 +67,7 @@ def _products(x, dy, extents):
     x, dy = pair
 
     def add_block(total, i):
-      frame, block = i // blocks, i % blocks
+      frame, block = jax.lax.div(i, blocks), jax.lax.rem(i, blocks)
       part = jax.lax.dynamic_slice(x, (frame, block * rows, 0, 0), (1, rows + kh - 1, w + kw - 1, c))[0]
       shifted = [part[i : i + rows, j : j + w] for i in range(kh) for j in range(kw)]
       columns = jnp.concatenate(shifted, axis=-1).reshape(rows * w, kh * kw * c)
