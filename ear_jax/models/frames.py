@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 TIME_PADDINGS = ('zero', 'cyclic')
 FORWARD_BYTES = 2**22  # of the float32 copies of one group, in the forward pass
-BACKWARD_BYTES = 2**22  # and in the backward pass, where a step's memory has its peak, and larger groups are no faster
+BACKWARD_BYTES = 2**21  # and in the backward pass, where a step's memory has its peak, and larger groups are no faster
 
 State = TypeVar('State')
 Windows = TypeVar('Windows')
