@@ -60,7 +60,7 @@ def group_of(video: jax.Array, group: jax.Array, groups: int) -> jax.Array:
   if groups == 1:
     return video
   length = video.shape[1] // groups
-  return jax.lax.dynamic_slice_in_dim(video, group * length, length, axis=1)
+  return jax.lax.dynamic_slice_in_dim(video, group * length, length, axis=1, allow_negative_indices=False)
 
 
 def zeros_beside(x: jax.Array, shape: tuple[int, ...]) -> jax.Array:
@@ -74,7 +74,8 @@ def zeros_beside(x: jax.Array, shape: tuple[int, ...]) -> jax.Array:
 
 def put_group(video: jax.Array, part: jax.Array, group: jax.Array) -> jax.Array:
   """Returns the video `[B, T, H, W, C]` with one of its groups, `part`, replaced."""
-  return jax.lax.dynamic_update_slice_in_dim(video, part, group * part.shape[1], axis=1)
+  start = group * part.shape[1]
+  return jax.lax.dynamic_update_slice_in_dim(video, part, start, axis=1, allow_negative_indices=False)
 
 
 def over_windows(
@@ -118,5 +119,5 @@ def add_frames(video: jax.Array, part: jax.Array, start: jax.Array) -> jax.Array
   """Returns the video `[B, T, H, W, C]` with `part` `[B, n, H, W, C]` added to its frames from `start` on."""
   if part.shape[1] == video.shape[1]:
     return video + part
-  there = jax.lax.dynamic_slice_in_dim(video, start, part.shape[1], axis=1)
-  return jax.lax.dynamic_update_slice_in_dim(video, there + part, start, axis=1)
+  there = jax.lax.dynamic_slice_in_dim(video, start, part.shape[1], axis=1, allow_negative_indices=False)
+  return jax.lax.dynamic_update_slice_in_dim(video, there + part, start, axis=1, allow_negative_indices=False)

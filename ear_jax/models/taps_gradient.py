@@ -6,6 +6,8 @@ over blocks of rows that stay in cache.
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
 
@@ -40,6 +42,9 @@ def kernel_gradient(products: jax.Array, kernel: tuple[int, int, int, int, int])
   return total[::-1, ::-1, ::-1].swapaxes(3, 4) if _is_swapped(kernel) else total
 
 
+_cut = functools.partial(jax.lax.dynamic_slice, allow_negative_indices=False)  # less to compile
+
+
 def _is_swapped(kernel):
   """Whether dy is the one shifted in the plane: the one with fewer channels is to be copied kh * kw times."""
   return kernel[3] > kernel[4]
@@ -68,10 +73,10 @@ def _products(x, dy, extents):
 
     def add_block(total, i):
       frame, block = jax.lax.div(i, blocks), jax.lax.rem(i, blocks)
-      part = jax.lax.dynamic_slice(x, (frame, block * rows, 0, 0), (1, rows + kh - 1, w + kw - 1, c))[0]
+      part = _cut(x, (frame, block * rows, 0, 0), (1, rows + kh - 1, w + kw - 1, c))[0]
       shifted = [part[i : i + rows, j : j + w] for i in range(kh) for j in range(kw)]
       columns = jnp.concatenate(shifted, axis=-1).reshape(rows * w, kh * kw * c)
-      taps = jax.lax.dynamic_slice(dy, (frame, 0, block * rows * w), (kt, f, rows * w))
+      taps = _cut(dy, (frame, 0, block * rows * w), (kt, f, rows * w))
       product = jnp.matmul(taps.reshape(kt * f, rows * w), columns, preferred_element_type=jnp.float32)
       return total + product, None
 
