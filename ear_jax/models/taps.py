@@ -27,6 +27,8 @@ from ear_jax.models.pending import Pending
 from ear_jax.models.taps_gradient import kernel_gradient, kernel_products, products_shape
 from ear_jax.models.two_frames import convolve_window, copied_channels
 
+BELOW = (False, True)  # whether an input is the level below, of half as many rows and columns
+
 
 def taps_conv3d(x: Pending, kernel: jax.Array, bias: jax.Array, time_padding: str) -> jax.Array:
   """Returns the convolution of a video; see `conv.conv3d`.
@@ -37,7 +39,7 @@ def taps_conv3d(x: Pending, kernel: jax.Array, bias: jax.Array, time_padding: st
     bias: `[F]`.
     time_padding: 'zero' or 'cyclic'.
   """
-  return _convolve((x,), (_reachable(x, kernel, time_padding),), bias, time_padding, (False,))
+  return _convolve((x,), _reachable(x, kernel, time_padding), bias, time_padding)
 
 
 def taps_conv3d_of_skip(
@@ -49,10 +51,7 @@ def taps_conv3d_of_skip(
   whether its centre is an even or an odd row and column: four kernels of 2 x 2, sums of the kernel's own weights, do
   4 / 9 of the work.
   """
-  own, below = jnp.split(_reachable(skip, kernel, time_padding), (skip.shape[-1],), axis=-2)
-  phases = [part for rows in _halve(below, 1) for part in _halve(rows, 2)]
-  kernels = (own, jnp.concatenate(phases, axis=-1))
-  return _convolve((skip, low), kernels, bias, time_padding, (False, True))
+  return _convolve((skip, low), _reachable(skip, kernel, time_padding), bias, time_padding)
 
 
 def _reachable(x, kernel, time_padding):
@@ -65,26 +64,36 @@ def _reachable(x, kernel, time_padding):
   return kernel.sum(axis=0, keepdims=True) if time_padding == 'cyclic' else kernel[middle : middle + 1]
 
 
+def _kernels(inputs, kernel):
+  """The kernel of each input: of the only one, or of a skip and of the level below it, whose four lie side by side."""
+  if len(inputs) == 1:
+    return (kernel,)
+  own, below = jnp.split(kernel, (inputs[0].shape[-1],), axis=-2)
+  phases = [part for rows in _halve(below, 1) for part in _halve(rows, 2)]
+  return own, jnp.concatenate(phases, axis=-1)
+
+
 def _halve(kernel, axis):
   """The kernels of extent 2 that a kernel of extent 3 is at even and at odd positions of repeated pixels."""
   before, centre, after = jnp.split(kernel, 3, axis)
   return jnp.concatenate([before, centre + after], axis), jnp.concatenate([before + centre, after], axis)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(3, 4))
-def _convolve(inputs, kernels, bias, time_padding, interleaved):
-  """The sum of some inputs' convolutions, `[B, T, H, W, F]`.
+@functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
+def _convolve(inputs, kernel, bias, time_padding):
+  """The convolution of one input, or of a skip and the level below it, `[B, T, H, W, F]`.
 
-  With even kh and kw a convolution has a row and a column more, and in its F channels the four phases of rows and
-  columns twice as many: `interleaved` says which are so.
+  That of the level below has a row and a column more, and in its channels the four phases of rows and columns twice
+  as many.
   """
+  kernels = _kernels(inputs, kernel)
   reach, groups = kernels[0].shape[0] // 2, _groups(inputs, kernels, frames.FORWARD_BYTES)
 
   def step(out, group, windows):
-    for window, kernel, phases in zip(windows, kernels, interleaved, strict=True):
+    for window, kernel, below in zip(windows, kernels, BELOW, strict=False):
       padding = tuple(k // 2 for k in kernel.shape[1:3])
       y = convolve_window(window, kernel, padding)
-      y = _deal(y) if phases else y
+      y = _deal(y) if below else y
       out = add_frames(out, y, group * y.shape[1])
     return out
 
@@ -92,13 +101,16 @@ def _convolve(inputs, kernels, bias, time_padding, interleaved):
   return over_windows(step, start, lambda group: _values(inputs, group, groups), groups, reach, time_padding)
 
 
-def _forward(inputs, kernels, bias, time_padding, interleaved):
-  return _convolve(inputs, kernels, bias, time_padding, interleaved), (inputs, kernels)
+def _forward(inputs, kernel, bias, time_padding):
+  return _convolve(inputs, kernel, bias, time_padding), (inputs, kernel)
 
 
-def _backward(time_padding, interleaved, kept, dy):
+def _backward(time_padding, kept, dy):
   """All gradients in one pass: apart, the compiler may leave one until the end and keep all that it needs."""
-  inputs, kernels = kept
+  inputs, kernel = kept
+  # What follows from the kernel alone the compiler would compute before the forward pass, and keep until it is used.
+  kernel += zeros_beside(dy, kernel.shape)
+  kernels, add_up = jax.vjp(functools.partial(_kernels, inputs), kernel)
   reach, groups = kernels[0].shape[0] // 2, _groups(inputs, kernels, frames.BACKWARD_BYTES)
 
   def of_group(group):
@@ -107,9 +119,9 @@ def _backward(time_padding, interleaved, kept, dy):
   def step(sums, group, windows):
     dinputs, products, dbias = sums
     found = []
-    each = zip(inputs, kernels, interleaved, dinputs, products, windows[0], strict=True)
-    for x, kernel, phases, dinput, total, value in each:
-      window = _gather(windows[1]) if phases else windows[1]
+    each = zip(inputs, kernels, dinputs, products, windows[0], strict=True)
+    for (x, kernel, dinput, total, value), below in zip(each, BELOW, strict=False):
+      window = _gather(windows[1]) if below else windows[1]
       turned = kernel[::-1, ::-1, ::-1].swapaxes(3, 4)
       padding = tuple(k - 1 - k // 2 for k in kernel.shape[1:3])
       dinput = x.add_gradient(dinput, convolve_window(window, turned, padding), group, groups)
@@ -124,7 +136,7 @@ def _backward(time_padding, interleaved, kept, dy):
   start = (dinputs, products, zeros_beside(dy32, (b, dy.shape[-1])))
   dinputs, products, dbias = over_windows(step, start, of_group, groups, reach, time_padding)
   dkernels = (kernel_gradient(total, k.shape).astype(k.dtype) for total, k in zip(products, kernels, strict=True))
-  return dinputs, tuple(dkernels), dbias.sum(axis=0).astype(dy.dtype)
+  return dinputs, *add_up(tuple(dkernels)), dbias.sum(axis=0).astype(dy.dtype)
 
 
 _convolve.defvjp(_forward, _backward)
