@@ -46,14 +46,14 @@ def copied_channels(kt: int, c: int, f: int) -> int:
 def _in_twos(window, kernel, padding):
   """Also of a frame that is not there after the last, where their number is odd."""
   b, padded, *plane, c = window.shape
-  steps = (padded + 1) // 2
-  window = jnp.pad(window, ((0, 0), (0, 2 * steps - padded), (0, 0), (0, 0), (0, 0)))
-  pairs = window.reshape(b, steps, 2, *plane, c)
-  d0, d1, d2, d3 = pairs[:, :-1, 0], pairs[:, :-1, 1], pairs[:, 1:, 0], pairs[:, 1:, 1]
+  pairs = (padded - 1) // 2  # this way round jax can tell that a symbolic number of frames makes it positive
+  window = jnp.pad(window, ((0, 0), (0, 2 * pairs + 2 - padded), (0, 0), (0, 0), (0, 0)))
+  window = window.reshape(b, pairs + 1, 2, *plane, c)
+  d0, d1, d2, d3 = window[:, :-1, 0], window[:, :-1, 1], window[:, 1:, 0], window[:, 1:, 1]
   outer, middle = (kernel[0] + kernel[2]) / 2, kernel[1] / 2
   m0 = conv2d(d0 - d2, kernel[0], padding)
   m1 = conv2d(d1 + d2, outer + middle, padding)
   m2 = conv2d(d2 - d1, outer - middle, padding)
   m3 = conv2d(d1 - d3, kernel[2], padding)
   y = jnp.stack([m0 + m1 + m2, m1 - m2 - m3], axis=2)
-  return y.reshape(b, 2 * (steps - 1), *y.shape[3:])
+  return y.reshape(b, 2 * pairs, *y.shape[3:])

@@ -189,7 +189,10 @@ def test_a_pending_norm_and_activation_is_done_and_differentiated(group_bytes, m
 
 @pytest.mark.parametrize(
   ('frames_', 'frame_bytes', 'reach', 'groups'),
-  [(50, 2**20, 1, 5), (50, 2**25, 1, 25), (25, 2**23, 1, 25), (50, 1, 1, 1), (23, 2**22, 1, 23), (6, 2**30, 2, 3), (2, 2**30, 3, 1)],
+  [
+    *((50, 2**20, 1, 5), (50, 2**25, 1, 25), (25, 2**23, 1, 25), (50, 1, 1, 1), (23, 2**22, 1, 23)),
+    *((6, 2**30, 2, 3), (2, 2**30, 3, 1)),
+  ],
 )
 def test_groups_divide_the_frames_fit_the_limit_and_reach_far_enough(frames_, frame_bytes, reach, groups):
   assert frames.count_groups(frames_, frame_bytes, reach, 2**24) == groups
