@@ -22,7 +22,9 @@ def direct(window, kernel, padding):
 
 
 @pytest.mark.parametrize('frames', [1, 2, 3, 6, 7])
-@pytest.mark.parametrize('kernel', [(3, 3, 3, 5, 4), (3, 2, 2, 3, 8), (3, 1, 1, 4, 3), (1, 3, 3, 4, 6), (5, 3, 3, 2, 3)])
+@pytest.mark.parametrize(
+  'kernel', [(3, 3, 3, 5, 4), (3, 2, 2, 3, 8), (3, 1, 1, 4, 3), (1, 3, 3, 4, 6), (5, 3, 3, 2, 3)]
+)
 def test_equals_the_convolution_that_xla_makes(kernel, frames):
   window, weights = inputs(kernel, frames)
   padding = tuple(k // 2 for k in kernel[1:3])
