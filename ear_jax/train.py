@@ -22,7 +22,7 @@ from ear_jax.data.pipeline import DataSet, open_data_set, training_batches
 from ear_jax.data.splits import Split, make_split
 from ear_jax.errors import UserError
 from ear_jax.files import write_text
-from ear_jax.fine_tuning import first_state
+from ear_jax.fine_tuning import first_state, network_to_start_from
 from ear_jax.inference import Predictor, score, to_mask
 from ear_jax.lock import only_writer
 from ear_jax.models import build_model
@@ -36,7 +36,7 @@ from ear_jax.training.optim import make_optimizer
 from ear_jax.training.parallel import Placement, devices_for
 from ear_jax.training.program import jitted_step, needed_bytes
 from ear_jax.training.same_run import check_same_run
-from ear_jax.training.state import TrainState, count_parameters, initial_state
+from ear_jax.training.state import TrainState, abstract_state, count_parameters, initial_state
 from ear_jax.training.stopping import Stopped, StopRequest
 from ear_jax.training.together import check_same, from_first, is_first, largest
 
@@ -67,7 +67,7 @@ def _train_and_evaluate(config, workdir, stop):
   batches = training_batches(
     data, split.train, config, devices=devices, process=jax.process_index(), processes=processes
   )
-  state = initial_state(config, make_optimizer(config.optimizer, config.steps))
+  optimizer = make_optimizer(config.optimizer, config.steps)
   train_step = jitted_step(config, placement)
   predictor = Predictor(build_model(config.model), config, placement)
 
@@ -76,14 +76,16 @@ def _train_and_evaluate(config, workdir, stop):
 
   with Checkpoints(workdir / 'checkpoints') as checkpoints:
     check_same(configuration=config.to_json(), data=data.hash, checkpoints=checkpoints.steps)
+    trained = network_to_start_from(config) if checkpoints.latest is None else None
+    _check_memory(config, train_step, placement, max(data.frames[record] for record in data.records_of(split.train)))
     if checkpoints.latest is None:
-      state, origin = first_state(config, state)
+      state, origin = first_state(config, initial_state(config, optimizer), trained)
       state = placement.replicate(state)
     else:
-      state = checkpoints.restore(checkpoints.latest, placement.abstract_saved(state), batches)
-      state, origin = placement.within(state), _origin(workdir)
+      state = placement.abstract_saved(abstract_state(config, optimizer))
+      state = placement.within(checkpoints.restore(checkpoints.latest, state, batches))
+      origin = _origin(workdir)
       logging.info('resuming at step %d', int(state.step))
-    _check_memory(config, train_step, placement, max(data.frames[record] for record in data.records_of(split.train)))
     # Only now: a configuration that is refused must not replace the one that the checkpoint was made with.
     if is_first():
       _write_run(config, workdir, data, split, count_parameters(state.params), origin)
@@ -93,7 +95,10 @@ def _train_and_evaluate(config, workdir, stop):
 
 
 def _check_memory(config, train_step, placement, frames) -> None:
-  """Compiles the step, which its first call then finds compiled; raises UserError when a device is too small for it."""
+  """Compiles the step, which its first call then finds compiled; raises UserError when a device is too small for it.
+
+  Called before there is a state, which may be too large itself, and which would be missing from the free memory.
+  """
   if placement.processes > 1:  # jax compiles a step that spans processes only when it is called
     logging.info('what a step of several processes needs of memory is not known before it runs')
     return

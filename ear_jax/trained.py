@@ -22,7 +22,7 @@ from ear_jax.models import build_model
 from ear_jax.training.checkpoint import Checkpoints
 from ear_jax.training.optim import make_optimizer
 from ear_jax.training.parallel import Placement
-from ear_jax.training.state import TrainState, initial_state
+from ear_jax.training.state import TrainState, abstract_state
 from ear_jax.weights import locate
 
 
@@ -131,8 +131,8 @@ def restore_state(config: ConfigDict, workdir: pathlib.Path, which: str, placeme
       raise UserError(
         f"checkpoint {which!r} is not in {workdir}: choose 'best', 'latest' or one of {checkpoints.steps}"
       )
-    start = initial_state(config, make_optimizer(config.optimizer, config.steps))
-    return checkpoints.restore(int(step), placement.abstract(start))
+    state = abstract_state(config, make_optimizer(config.optimizer, config.steps))
+    return checkpoints.restore(int(step), placement.abstract(state))
 
 
 def load_member(network: str | os.PathLike, placement: Placement, *, tta: bool) -> Member:
