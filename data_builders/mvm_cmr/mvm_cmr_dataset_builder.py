@@ -2,6 +2,7 @@
 
     tfds build data_builders/mvm_cmr --config=phantom_mini --data_dir=<where it goes>
     tfds build data_builders/mvm_cmr --config=phantom_other --data_dir=<where it goes>
+    tfds build data_builders/mvm_cmr --config=phantom_many --data_dir=<where it goes>
     tfds build data_builders/mvm_cmr --config=phantom_paper --beam_pipeline_options=runner=... --data_dir=<...>
     tfds build data_builders/mvm_cmr --config=folder --manual_dir=<studies> --data_dir=<where it goes>
 
@@ -27,7 +28,7 @@ class MvmCmrConfig(tfds.core.BuilderConfig):
   """Where the cines come from.
 
   Attributes:
-    phantom: 'mini' or 'paper', the size of the digital study; '' for the studies in the manual directory.
+    phantom: 'mini', 'many' or 'paper', the size of the digital study; '' for the studies in the manual directory.
     seed: of the phantom's cohort; another seed is other people.
     beam: whether Apache Beam renders the phantom where a runner is named, so that a cluster can share the work.
   """
@@ -48,6 +49,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
   BUILDER_CONFIGS = [  # noqa: RUF012
     MvmCmrConfig(name='phantom_mini', phantom='mini', description='Digital phantom, small enough for a laptop.'),
     MvmCmrConfig(name='phantom_other', phantom='mini', seed=1, description='Twelve other people like phantom_mini.'),
+    MvmCmrConfig(name='phantom_many', phantom='many', seed=5, description='Forty more, to train the shipped network.'),
     MvmCmrConfig(name='phantom_paper', phantom='paper', beam=True, description='Digital phantom in the paper size.'),
     MvmCmrConfig(name='folder', description='The studies in the manual directory.'),
   ]
@@ -72,7 +74,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     config = self.builder_config
     if not config.phantom:
       return {'train': self._generate_examples(folder.read(dl_manager.manual_dir, channels=4, referenced=True))}
-    size = {'mini': study.MINI, 'paper': study.PAPER}[config.phantom]
+    size = {'mini': study.MINI, 'many': study.MANY, 'paper': study.PAPER}[config.phantom]
     plans = study.plan(size, config.seed)[: self._max_examples]
     # Beam's local default runner keeps every example in memory, several times over: without a runner of the user's
     # choice we render one cine after another instead, and TFDS keeps at most a gigabyte.

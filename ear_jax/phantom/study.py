@@ -40,6 +40,7 @@ class Size:
 
 
 MINI = Size('phantom_mini', 12, 0, (12,), 16, 96, 1.2, 1.7, offset=7.0, margin=8, sharing=0.0)
+MANY = dataclasses.replace(MINI, name='phantom_many', subjects=40, slices=(40,))  # trains a network that ships
 DEMO = Size('phantom_demo', 4, 0, (4,), 50, 224, 1.0, 1.7, offset=20.0, margin=8)
 PAPER = Size('phantom_paper', 18, 8, (2, 5, 19), 50, 512, 0.85, 1.7, offset=24.0)
 

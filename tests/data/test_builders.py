@@ -82,6 +82,16 @@ def test_the_phantom_is_built(tmp_path, way, cap):
   np.testing.assert_array_equal(cines[1].mask, expected[1].mask)
 
 
+def test_the_people_that_train_the_shipped_network_are_none_that_it_is_tested_on():
+  seeds = {config.name: config.seed for config in mvm_cmr.Builder.BUILDER_CONFIGS}
+  trained, *tested = (
+    {plan.subject for plan in study.plan(size, seeds[name])}
+    for name, size in {'phantom_many': study.MANY, 'phantom_mini': study.MINI, 'phantom_other': study.MINI}.items()
+  )
+  assert len(trained) == 40
+  assert not trained & set().union(*tested)
+
+
 @pytest.mark.slow
 @pytest.mark.multiprocess
 @pytest.mark.usefixtures('toy_phantom')

@@ -1,0 +1,20 @@
+"""The network that ships as `ear3d-phantom`: `ear3d.py` on the forty people of `phantom_many`, for longer.
+
+    tfds build data_builders/mvm_cmr --config=phantom_many --data_dir=data
+    python -m ear_jax.train --config configs/ear3d_phantom.py --workdir runs/ear3d_phantom
+    python -m ear_jax.export --checkpoint runs/ear3d_phantom --output ear_jax/weights/ear3d-phantom.zip
+
+None of them is tested on: `phantom_mini` and `phantom_other` are other people.
+"""
+
+from configs import ear3d
+
+
+def get_config():
+  """Returns the configuration."""
+  config = ear3d.get_config()
+  config.steps = 1500
+  config.data.name = 'mvm_cmr/phantom_many'
+  config.split.test_fraction = 0.0
+  config.eval.every = 150
+  return config
