@@ -16,7 +16,7 @@ quickstart: .venv/product
 test: .venv/development
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=15
 
 lint: .venv/development
 	$(BIN)/ruff check --fix .

@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 
+import browser
 import numpy as np
 import pytest
 
@@ -76,3 +77,17 @@ def write(tmp_path_factory, page_slices):
 def report(write) -> pathlib.Path:
   """The page of the study."""
   return write()
+
+
+@pytest.fixture(scope='session')
+def driver():
+  started = browser.start()
+  yield started
+  started.quit()
+
+
+@pytest.fixture
+def opened(driver, report):
+  page = browser.Page(driver, report)
+  yield page
+  assert driver.get_log('browser') == []  # errors, and warnings of the content security policy

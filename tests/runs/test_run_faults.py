@@ -169,8 +169,7 @@ def _with_one_pixel_changed():
 
 def test_too_little_memory_is_one_sentence_with_what_to_change(forks, config_file, tmp_path):
   run = ('ear_jax.train', '--config', config_file, '--workdir', tmp_path)
-  sentence = forks.run(
-    *run, '--config.model.name=unet3d', '--config.data.crop=4096', limits={resource.RLIMIT_AS: 5 * 10**9}
-  ).sentence
+  large = ('--config.data.crop=4096', '--config.model.name=unet3d', '--config.model.filters=1,2')
+  sentence = forks.run(*run, *large, '--config.batch_size=1', limits={resource.RLIMIT_AS: 5 * 10**9}).sentence
   assert 'GB of memory' in sentence
   assert 'set --config.data.crop=' in sentence
