@@ -5,6 +5,10 @@
     python -m ear_jax.export --checkpoint runs/ear3d_phantom --output ear_jax/weights/ear3d-phantom.zip
 
 None of them is tested on: `phantom_mini` and `phantom_other` are other people.
+
+Cost: 25 minutes on two CPU cores (0.8 to 1.1 s a step), 0.64 M parameters.
+Score: subject-mean Dice 0.934 +- 0.019 (SD) on the 12 subjects of `phantom_other`, 0.939 +- 0.015 on those of
+`phantom_mini`; 0.935 on 8 validation subjects. One seed, 2026-11-23.
 """
 
 from configs import ear3d
