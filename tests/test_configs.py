@@ -13,10 +13,8 @@ from ear_jax.models import RUNGS, build_model
 from ear_jax.training.losses import LOSSES
 from ear_jax.training.optim import make_optimizer
 
-# ablation.py is of a study, not of a run: tests/ablations
-NAMES = sorted(
-  p.stem for p in pathlib.Path(base.__file__).parent.glob('*.py') if p.stem not in ('__init__', 'ablation')
-)
+STUDIES = ('ablation', 'fine_tuning')  # of many runs: tests/ablations
+NAMES = sorted({p.stem for p in pathlib.Path(base.__file__).parent.glob('*.py')} - {'__init__', *STUDIES})
 
 
 def load(name):

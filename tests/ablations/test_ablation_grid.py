@@ -1,10 +1,12 @@
 """Which jobs a study has, and that their names say all that decides a result and nothing else."""
 
 import pytest
+from ml_collections import ConfigDict
 from studies import planned, study
 
-from configs import ear3d
+from configs import ear3d, fine_tuning
 from ear_jax.ablations.grid import axes, jobs
+from ear_jax.data.splits import make_split
 from ear_jax.errors import UserError
 
 
@@ -25,6 +27,14 @@ def test_the_shipped_study_is_the_paper_grid():
   assert (len(runs), len(ensembles)) == (45, 9)
   assert len({job.name for job in work}) == 54
   assert work == jobs(chosen, ear3d.get_config()), 'names must be the same in the next command'
+
+
+def test_the_study_of_fine_tuning_trains_on_five_people_from_both_starts():
+  runs = [job.config for job in jobs(fine_tuning.get_config(), ear3d.get_config()) if job.fold is not None]
+  people = [f'person-{number}' for number in range(12)]  # as many as phantom_other has
+  splits = [make_split(people, ConfigDict(run['split'])) for run in runs]
+  assert [run['init_from'] for run in runs] == 6 * ['', 'ear3d-phantom']
+  assert {(len(split.train), len(split.validation), len(split.test)) for split in splits} == {(5, 1, 6)}
 
 
 def test_runs_of_a_study_differ_in_their_axes_fold_and_seed_alone():
