@@ -1,13 +1,9 @@
 """Every mistake of a user that we could think of is answered with one sentence that says what to do."""
 
 import json
-import re
 import shutil
 
 import pytest
-
-from ear_jax import train
-from ear_jax.errors import UserError
 
 pytestmark = pytest.mark.multiprocess
 
@@ -116,18 +112,3 @@ def test_help_is_given(forks, module):
   assert outcome.stderr == ''
   assert f'python -m {module}' in outcome.stdout
   assert '--workdir: Folder of a run' in outcome.stdout
-
-
-@pytest.mark.slow
-def test_a_step_too_large_for_the_memory_is_refused_before_anything_is_written(config, tmp_path, monkeypatch):
-  monkeypatch.setattr(train, 'memory_limit', lambda devices: 1_000_000)
-  config.num_devices = config.batch_size = 1
-  config.model.update({'dtype': 'bfloat16', 'remat': True})  # leaves crop and filters to be turned
-  with pytest.raises(UserError) as fault:
-    train.train_and_evaluate(config, tmp_path)
-  sentence = str(fault.value)
-  assert re.match(r'3x32x32x4 at batch 1 needs about \S+ GB of memory, there are 0.001 GB: ', sentence)
-  need, *promised = map(float, re.findall(r'about (\S+) GB', sentence))
-  assert '--config.data.crop=' in sentence or '--config.model.filters=2,4' in sentence
-  assert 0 < max(promised) < need < 0.1
-  assert not (tmp_path / 'config.json').exists()
