@@ -35,10 +35,11 @@ METRIC_LABELS |= {'nsd': 'NSD', 'closed_ring': 'closed ring', 'cine_dice': 'cine
 
 
 def value_label(axis: str, value: Any) -> str:
-  """Returns what tables call a value of an axis: '3D-EAR', 'channels 4'."""
+  """Returns what tables call a value of an axis: '3D-EAR', 'channels 4', 'no init from' where it is empty."""
   if axis.endswith('.name'):
     return ' + '.join(_NAMES.get(part, part) for part in str(value).split('+'))
-  return f'{axis.rsplit(".", 1)[-1].replace("_", " ")} {value}'
+  name = axis.rsplit('.', 1)[-1].replace('_', ' ')
+  return f'no {name}' if value in ('', ()) else f'{name} {value}'
 
 
 def row_label(cell: Cell) -> str:

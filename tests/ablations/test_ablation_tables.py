@@ -55,6 +55,18 @@ def test_table_2_has_two_metrics_under_each_loss():
   assert list(sheet.flat(made).columns) == text.header
 
 
+@pytest.mark.parametrize(
+  ('axis', 'value', 'label'),
+  [
+    *(('model.name', 'ear3d', '3D-EAR'), ('loss.name', 'dice+cross_entropy', 'Dice + Cross-Entropy')),
+    *(('data.channels', 4, 'channels 4'), ('init_from', 'ear3d-phantom', 'init from ear3d-phantom')),
+    *(('init_from', '', 'no init from'), ('model.temporal_sites', (), 'no temporal sites')),
+  ],
+)
+def test_values_have_names_that_a_reader_knows(axis, value, label):
+  assert tables.value_label(axis, value) == label
+
+
 def test_names_that_latex_would_read_are_escaped():
   made = sheet.Sheet('x', 'x', pd.DataFrame({'a_b': ['50 %']}, index=['c & d']))
   assert r'a\_b' in sheet.latex(made)
