@@ -6,7 +6,7 @@
 
 None of them is tested on: `phantom_mini` and `phantom_other` are other people.
 
-Cost: 25 minutes on two CPU cores (0.8 to 1.1 s a step), 0.64 M parameters.
+Cost: 30 minutes of steps on two CPU cores with other work beside it (0.8 s a step alone), 0.64 M parameters.
 Score: subject-mean Dice 0.934 +- 0.019 (SD) on the 12 subjects of `phantom_other`, 0.939 +- 0.015 on those of
 `phantom_mini`; 0.935 on 8 validation subjects. One seed, 2026-11-23.
 """

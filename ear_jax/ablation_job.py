@@ -28,13 +28,14 @@ from ear_jax.analysis.mask_agreement import compare_masks
 from ear_jax.analysis.motion import COMPONENTS
 from ear_jax.cine import Cine
 from ear_jax.clock import Clock
+from ear_jax.csv_files import write_csv
 from ear_jax.data.pipeline import DataSet, open_data_set
 from ear_jax.errors import UserError
 from ear_jax.files import write_text
 from ear_jax.inference import Predictor, score, to_mask
 from ear_jax.lock import only_writer
 from ear_jax.models import build_model
-from ear_jax.report.tables import per_frame_table, strict_json, write_csv
+from ear_jax.report.tables import per_frame_table, strict_json
 from ear_jax.train import train_and_evaluate
 from ear_jax.trained import load_run, restore_state
 from ear_jax.training.parallel import Placement

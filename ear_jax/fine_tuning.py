@@ -37,6 +37,6 @@ def first_state(config: ConfigDict, fresh: TrainState, trained: Trained | None) 
     notes.append(f'data.normalise is {trained.config.data.normalise!r} there and {config.data.normalise!r} here')
   logging.info('starting from %s%s', trained.name, ''.join(f'; {note}' for note in notes))
   # No path, which may be somebody's: a shipped network by its name, another by what it is.
-  return state, {'network': config.init_from if config.init_from in names() else trained.name, 'differences': notes} | {
-    key: trained.manifest[key] for key in ('config_hash', 'data_hash', 'split_hash')
-  }
+  source = config.init_from if config.init_from in names() else trained.name
+  hashes = {key: trained.manifest[key] for key in ('config_hash', 'data_hash', 'split_hash')}
+  return state, {'network': source, 'differences': notes} | hashes

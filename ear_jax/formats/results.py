@@ -13,7 +13,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import pathlib
 import re
 from collections import Counter
@@ -25,8 +24,8 @@ from absl import logging
 
 from ear_jax.analysis.motion import COMPONENTS, SliceMotion
 from ear_jax.analysis.rotation import twist
+from ear_jax.csv_files import write_csv
 from ear_jax.errors import UserError
-from ear_jax.files import replacing
 from ear_jax.formats import nifti, seg, strainmap, workbook
 from ear_jax.formats.source import Source
 
@@ -90,7 +89,7 @@ def write_results(
   for name, table in _TABLES.items():
     path = folder / f'{name}.csv'
     if curves or table is contours_table:
-      _write_csv(path, [table(one) for one in slices])
+      write_csv(path, *map(table, slices))
       paths.append(path)
     else:
       path.unlink(missing_ok=True)
@@ -98,7 +97,7 @@ def write_results(
   if turning is None:
     (folder / 'twist.csv').unlink(missing_ok=True)
   else:
-    _write_csv(folder / 'twist.csv', [turning])
+    write_csv(folder / 'twist.csv', turning)
     paths.append(folder / 'twist.csv')
   for index, one in enumerate(slices):
     paths += _write_slice(folder, one, pseudonym, index)
@@ -219,10 +218,3 @@ def _write_slice(folder: pathlib.Path, result: SliceResult, pseudonym: str, inde
 
 def _repeated(names: Iterable[str]) -> str:
   return ', '.join(name for name, count in Counter(names).items() if count > 1)
-
-
-def _write_csv(path: str | os.PathLike, tables: Sequence[pd.DataFrame]) -> None:
-  """Writes tables of the same columns one below the other; undefined values are empty cells."""
-  with replacing(path) as temporary, open(temporary, 'w', encoding='utf-8', newline='') as lines:
-    for number, table in enumerate(tables):
-      table.to_csv(lines, header=number == 0, index=False, float_format='%.6g', lineterminator='\n')

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from ear_jax.analysis.agreement_summary import Rows, summarise
+from ear_jax.csv_files import write_csv
 from ear_jax.files import write_text
 from ear_jax.report import figures, tables
 from ear_jax.report.agreement_tables import UNITS, entries, notes, text_tables
@@ -44,11 +45,11 @@ def write_agreement(output_dir: str | os.PathLike, rows: Rows, *, seed: int = 0)
     (output / name).unlink(missing_ok=True)
   if not summary['cines']['expected']:
     return summary
-  tables.write_csv(output / 'agreement.csv', rows.curves)
-  tables.write_csv(output / 'agreement_markers.csv', rows.markers)
-  tables.write_csv(output / 'temporal.csv', rows.temporal)
+  write_csv(output / 'agreement.csv', rows.curves)
+  write_csv(output / 'agreement_markers.csv', rows.markers)
+  write_csv(output / 'temporal.csv', rows.temporal)
   if summary['repeatability']:
-    tables.write_csv(output / 'repeatability.csv', _repeatability_lines(summary))
+    write_csv(output / 'repeatability.csv', _repeatability_lines(summary))
   if summary['n_subjects']:
     used = rows.markers[rows.markers['status'] != 'failed']
     figures.save(bland_altman_figure(used, summary, 'velocity'), output / 'bland_altman.png')

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ear_jax.analysis.aggregate import hierarchy, summarise
 from ear_jax.analysis.agreement_summary import Rows
+from ear_jax.csv_files import write_csv
 from ear_jax.files import write_text
 from ear_jax.report import figures, tables
 from ear_jax.report.agreement import brief, write_agreement
@@ -81,8 +82,8 @@ def write_report(
   tables.strict_json(content)
   found = _find(cases, {name for name, _ in roles.values()})  # the last that can be refused: from here on it is written
   (output / 'metrics.json').unlink(missing_ok=True)
-  tables.write_csv(output / 'per_frame.csv', tables.per_frame_table(rows))
-  tables.write_csv(output / 'per_subject.csv', tables.per_subject_table(rows))
+  write_csv(output / 'per_frame.csv', tables.per_frame_table(rows))
+  write_csv(output / 'per_subject.csv', tables.per_subject_table(rows))
   write_text(output / 'summary.md', tables.markdown(summary))
   _write_pictures(output, rows, roles, found)
   if curves is not None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -20,7 +19,6 @@ from rich.table import Table
 
 from ear_jax.analysis.aggregate import hierarchy, metric_columns
 from ear_jax.analysis.segmentation import CASES, DISTANCES
-from ear_jax.files import replacing
 
 _LABELS = {'dice': 'Dice', 'iou': 'IoU', 'ppv': 'PPV', 'closed_ring': 'closed ring', 'cine_dice': 'cine Dice'}
 _AT_LEVELS = ('dice', 'hd95', 'nsd', 'closed_ring')  # the others are in metrics.json
@@ -45,12 +43,6 @@ def strict_json(content: Mapping) -> str:
     return json.dumps(content, indent=2, allow_nan=False) + '\n'
   except ValueError as error:
     raise ValueError(f'{error}; write None for an undefined value') from error
-
-
-def write_csv(path: str | os.PathLike, table: pd.DataFrame) -> None:
-  """Writes a table with six significant digits; undefined values are empty cells."""
-  with replacing(path) as temporary:
-    table.to_csv(temporary, index=False, float_format='%.6g', lineterminator='\n')
 
 
 def per_frame_table(rows: pd.DataFrame) -> pd.DataFrame:

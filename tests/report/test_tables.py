@@ -11,6 +11,7 @@ from rich.console import Console
 
 from ear_jax.analysis.aggregate import hierarchy, summarise
 from ear_jax.analysis.segmentation import cine_metrics
+from ear_jax.csv_files import write_csv
 from ear_jax.files import replacing
 from ear_jax.report import tables
 
@@ -29,7 +30,7 @@ def rows(subjects=3, spacing=(1.0, 1.0), level='mid', surface=True):
 
 def test_per_frame_is_read_back(tmp_path):
   scored = rows()
-  tables.write_csv(tmp_path / 'per_frame.csv', tables.per_frame_table(scored.sample(frac=1, random_state=1)))
+  write_csv(tmp_path / 'per_frame.csv', tables.per_frame_table(scored.sample(frac=1, random_state=1)))
   read = pd.read_csv(tmp_path / 'per_frame.csv', keep_default_na=False, na_values={'dice': [''], 'hd95_mm': ['']})
   assert read['frame'].tolist() == [0, 1, 2] * 3
   np.testing.assert_allclose(read['dice'], scored['dice'], rtol=1e-5)  # six digits; NaN where both are empty
@@ -44,7 +45,7 @@ def test_per_frame_is_read_back(tmp_path):
 def test_per_subject_counts_and_means(tmp_path):
   lost = rows(1).query("case == 'both_empty'").assign(subject='t', dataset='t')
   scored = pd.concat([rows(2), lost], ignore_index=True)
-  tables.write_csv(tmp_path / 'per_subject.csv', tables.per_subject_table(scored))
+  write_csv(tmp_path / 'per_subject.csv', tables.per_subject_table(scored))
   read = pd.read_csv(tmp_path / 'per_subject.csv').set_index('subject')
   assert read.index.tolist() == ['s0', 's1', 't']
   assert read.loc['s0', ['datasets', 'slices', 'frames_expected', 'frames_scored']].tolist() == [1, 1, 3, 1]

@@ -1,0 +1,20 @@
+"""How well does the network delineate hearts it has not seen? Five folds over all Sunnybrook patients.
+
+    tfds build data_builders/sunnybrook --config=frames --manual_dir=$SUNNYBROOK_DIR --data_dir=data
+    python -m ear_jax.ablation --config configs/sunnybrook_folds.py --workdir runs/sunnybrook_folds
+
+Every patient is scored once, by the network of the fold that it is not in. Nothing is chosen on the scores: the last
+checkpoint of each run counts. `configs/sunnybrook.py` is the recipe.
+"""
+
+from configs import ablation
+
+
+def get_config():
+  """Returns the configuration of the study."""
+  config = ablation.get_config()
+  config.base = 'configs/sunnybrook.py'
+  config.changes = {}
+  config.grid = {'model': {'name': ('unet3d',)}}
+  config.columns = ''
+  return config
