@@ -15,6 +15,7 @@ from collections.abc import Iterator
 import jax
 from absl import flags, logging
 
+from ear_jax import heartbeat
 from ear_jax.errors import UserError
 
 _COORDINATOR = flags.DEFINE_string('coordinator', None, 'Several processes: host:port at which process 0 is reached.')
@@ -23,7 +24,8 @@ _PROCESS = flags.DEFINE_integer('process_id', None, 'Several processes: which on
 # What collectives and the coordinator say when another process is gone.
 _LOST = ('gloo', 'nccl', 'connection', 'unavailable', 'deadline', 'coordination', 'heartbeat')
 _JOIN_SECONDS = 300  # that processes wait for the last to start
-_SILENCE_SECONDS = 100  # after which a process that says nothing is taken for dead, and all others end
+_SILENCE_SECONDS = 60  # after which a process that says nothing is taken for dead, and all others end
+_ABORT_SECONDS = 120  # after which jax itself ends them, if our own watch did not
 
 
 def asked_for() -> int:
@@ -64,7 +66,7 @@ def joined(processes: int) -> Iterator[None]:
     }
   try:
     jax.distributed.initialize(
-      **explicit, initialization_timeout=_JOIN_SECONDS, heartbeat_timeout_seconds=_SILENCE_SECONDS
+      **explicit, initialization_timeout=_JOIN_SECONDS, heartbeat_timeout_seconds=_ABORT_SECONDS
     )
   except (RuntimeError, ValueError) as fault:
     said = ' '.join(str(fault).split())[:200]
@@ -73,17 +75,29 @@ def joined(processes: int) -> Iterator[None]:
     logging.set_verbosity(logging.WARNING)
   logging.info('process %d of %d, %d devices in all', jax.process_index(), processes, jax.device_count())
   try:
-    yield
+    with heartbeat.watched(_SILENCE_SECONDS, lambda silent: _lost(processes, silent)):
+      yield
   except BaseException as fault:
     # Runs before jax's own farewell, which would wait for the others: they end when this process is gone.
     atexit.register(_leave)
     if isinstance(fault, jax.errors.JaxRuntimeError) and any(words in str(fault).lower() for words in _LOST):
       said = ' '.join(str(fault).split())[:200]
-      raise UserError(
-        f'process {jax.process_index()} of {processes} lost the others ({said}): see what they said; the same commands '
-        'go on from the last checkpoint'
-      ) from fault
+      raise UserError(_farewell(processes, said)) from fault
     raise
+
+
+def _lost(processes: int, silent: list[int]) -> None:
+  """Ends this process from a thread, as the main one may wait for the others for ever."""
+  said = f'nothing heard from process {", ".join(map(str, silent))} for {_SILENCE_SECONDS} s'
+  print(f'error: {_farewell(processes, said)}', file=sys.stderr)
+  _leave()
+
+
+def _farewell(processes: int, said: str) -> str:
+  return (
+    f'process {jax.process_index()} of {processes} lost the others ({said}): see what they said; the same commands go '
+    'on from the last checkpoint'
+  )
 
 
 def _leave() -> None:

@@ -76,6 +76,7 @@ def _train_and_evaluate(config, workdir, stop):
 
   with Checkpoints(workdir / 'checkpoints') as checkpoints:
     check_same(configuration=config.to_json(), data=data.hash, checkpoints=checkpoints.steps)
+    placement.connect()
     trained = network_to_start_from(config) if checkpoints.latest is None else None
     _check_memory(config, train_step, placement, max(data.frames[record] for record in data.records_of(split.train)))
     if checkpoints.latest is None:

@@ -59,6 +59,15 @@ class Placement:
     self._sharded = NamedSharding(mesh, PartitionSpec(AXIS))
     self._global = NamedSharding(Mesh(np.array(self._everywhere), (AXIS,)), PartitionSpec())
 
+  def connect(self) -> None:
+    """Sums over all devices once, when all processes are known to be here.
+
+    The first sum gives up on another process after 30 s; later ones wait for one that still compiles.
+    """
+    if self.processes > 1:
+      add = jax.pmap(lambda x: jax.lax.psum(x, AXIS), axis_name=AXIS, devices=self._everywhere)
+      jax.block_until_ready(add(np.ones(len(self.devices), np.float32)))
+
   def replicate(self, tree: Any) -> Any:
     """Returns the tree with a whole copy on every device."""
     return jax.device_put(tree, self.replicated)

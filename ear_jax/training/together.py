@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
+from orbax.checkpoint import multihost
 
 from ear_jax.errors import UserError
+
+_LATE_SECONDS = 3600  # that processes wait for the last
+_COUNTER = itertools.count()  # the coordinator knows each name once
 
 
 def is_first() -> bool:
@@ -17,9 +22,12 @@ def is_first() -> bool:
 
 
 def wait_for_all(name: str) -> None:
-  """Returns when all processes have come here."""
+  """Returns when all processes have come here; `name` is of this place alone.
+
+  Asks the coordinator, not the devices: their first exchange gives up after 30 s, and reading data can take longer.
+  """
   if jax.process_count() > 1:
-    multihost_utils.sync_global_devices(name)
+    multihost.get_barrier_sync_fn()(key=f'{name} {next(_COUNTER)}', timeout_ms=1000 * _LATE_SECONDS)
 
 
 def from_first(value: float | None) -> float | None:

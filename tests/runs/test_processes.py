@@ -1,6 +1,7 @@
 """One run of several processes: the curve of one process, checkpoints that move between them, and a common end."""
 
 import os
+import re
 import socket
 import time
 
@@ -8,6 +9,7 @@ import command_line
 import numpy as np
 import pytest
 
+from ear_jax.training.checksums import saved_steps
 from ear_jax.training.writers import read_metrics
 
 pytestmark = [pytest.mark.multiprocess, pytest.mark.slow]
@@ -42,6 +44,14 @@ def _finish(processes, seconds=500):
   return outcomes
 
 
+def _await_a_step(processes, workdir, seconds=500):
+  deadline = time.monotonic() + seconds
+  while not read_metrics(workdir):
+    assert time.monotonic() < deadline, 'no step'
+    assert processes[0].poll() is None, processes[0].stderr.read()
+    time.sleep(0.05)
+
+
 def _train(processes):
   outcomes = _finish(processes)
   assert [outcome.status for outcome in outcomes] == [0] * len(outcomes), outcomes
@@ -53,7 +63,6 @@ def _column(workdir, name):
   return [line['step'] for line in lines], np.array([line[name] for line in lines])
 
 
-@pytest.mark.alone  # processes that compile at different speeds give each other up
 def test_any_processes_and_devices_train_the_same_network_and_go_on_from_each_other(config_file, tmp_path):
   _train([_start(config_file, tmp_path / 'one', '--config.steps=9', '--config.cpu_devices=4')])
   mixed = tmp_path / 'mixed'
@@ -71,18 +80,23 @@ def test_any_processes_and_devices_train_the_same_network_and_go_on_from_each_ot
   assert len(np.unique(_column(mixed, 'loss')[1])) == 9, 'a curve that does not change compares nothing'
 
 
-@pytest.mark.alone  # processes that compile at different speeds give each other up
 def test_a_process_that_is_killed_ends_the_other_with_a_sentence(config_file, tmp_path):
   processes = _start_two(config_file, tmp_path, '--config.steps=100000', '--config.eval.every=100000')
-  deadline = time.monotonic() + 500
-  while not read_metrics(tmp_path):
-    assert time.monotonic() < deadline, 'no step'
-    assert processes[0].poll() is None, processes[0].stderr.read()
-    time.sleep(0.05)
+  _await_a_step(processes, tmp_path)
   processes[1].kill()
-  first, _ = _finish(processes)
-  assert 'process 0 of 2 lost the others' in first.sentence
-  assert 'the same commands go on from the last checkpoint' in first.sentence
+  survivor, _ = _finish(processes)
+  assert 'process 0 of 2 lost the others' in survivor.sentence
+  assert 'the same commands go on from the last checkpoint' in survivor.sentence
+
+
+def test_sigterm_to_one_process_saves_and_ends_all(config_file, tmp_path):
+  processes = _start_two(config_file, tmp_path, '--config.steps=100000', '--config.eval.every=100000')
+  _await_a_step(processes, tmp_path)
+  processes[1].terminate()
+  first, _ = _train(processes)
+  stopped = int(re.search(r'stopped at step (\d+)', first.stderr)[1])
+  assert saved_steps(tmp_path / 'checkpoints') == [stopped]
+  assert read_metrics(tmp_path)[-1]['step'] == stopped
 
 
 @pytest.mark.parametrize(
