@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import pathlib
 import runpy
+import shutil
 import sys
 
 from absl import flags, logging
@@ -24,17 +25,20 @@ from ear_jax.ablations.queue import BLOCKED, FAILED, Queue, work
 from ear_jax.ablations.report import write_report
 from ear_jax.ablations.status import Status, complaint
 from ear_jax.errors import UserError
-from ear_jax.files import write_text
+from ear_jax.files import replacing, write_text
 from ear_jax.lock import only_writer
 
 _CONFIG = config_flags.DEFINE_config_file('config', None, 'Configuration of a study: configs/ablation.py, or alike.')
 flags.declare_key_flag('workdir')
+flags.declare_key_flag('output')
 _POLL = {True: 0.5, False: 10.0}  # seconds between looks, jobs local or on a cluster
 _INTERRUPTED = 130  # exit status of Ctrl-C, as shells have it
 
 
-def run(study: ConfigDict, workdir: pathlib.Path) -> int:
+def run(study: ConfigDict, workdir: pathlib.Path, output: pathlib.Path | None = None) -> int:
   """Does all jobs of a study that have no result yet, and writes the report; returns how many failed or were blocked.
+
+  The page of the report and its figures are also put into `output`.
 
   Raises: UserError for a study that cannot be, or when another command is at work in `workdir`.
   """
@@ -53,10 +57,18 @@ def run(study: ConfigDict, workdir: pathlib.Path) -> int:
     if results:
       Console().print(write_report(workdir, study, cells(study), planned, results))
       Console().print(f'tables and figures: {workdir}')
+      if output:
+        _publish(workdir, output)
   for name, state in queue.states.items():
     if state == FAILED:
       print(complaint(queue, name), file=sys.stderr)
   return queue.count(FAILED, BLOCKED)
+
+
+def _publish(workdir: pathlib.Path, output: pathlib.Path) -> None:
+  for path in (workdir / 'ablation.md', *sorted((workdir / 'figures').glob('*.png'))):
+    with replacing(output / path.relative_to(workdir)) as temporary:
+      shutil.copyfile(path, temporary)
 
 
 def _base(path: str) -> ConfigDict:
@@ -72,7 +84,8 @@ def main() -> int:
     raise UserError('give --config (configs/ablation.py, or alike) and --workdir (a folder for this study)')
   workdir = pathlib.Path(cli.WORKDIR.value).expanduser()
   try:
-    failed = run(_CONFIG.value, workdir)
+    output = cli.OUTPUT.value and pathlib.Path(cli.OUTPUT.value).expanduser()
+    failed = run(_CONFIG.value, workdir, output)
   except KeyboardInterrupt:
     print('stopped; the same command goes on from here', file=sys.stderr)
     return _INTERRUPTED

@@ -66,6 +66,11 @@ class Job:
   test_data: str = ''
 
 
+def changes(study: ConfigDict) -> dict[str, Any]:
+  """Returns what a study changes of its experiment for all runs, dotted field to value."""
+  return dict(_leaves(study.changes))
+
+
 def axes(study: ConfigDict) -> dict[str, tuple]:
   """Returns the axes of a grid, dotted field to its values; the axis across the tables is the last.
 

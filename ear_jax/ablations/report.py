@@ -19,7 +19,7 @@ from ear_jax.ablations.gather import (
   run_table,
   subject_table,
 )
-from ear_jax.ablations.grid import Cell, Job
+from ear_jax.ablations.grid import Cell, Job, changes
 from ear_jax.ablations.sheet import Sheet, as_text, flat, latex
 from ear_jax.ablations.statistics import RESAMPLES, comparisons, family, lower_is_better, ranking
 from ear_jax.analysis.segmentation import METRICS
@@ -79,8 +79,9 @@ def notes(study: ConfigDict, jobs: Sequence[Job], results: Mapping[str, dict]) -
     part: len({line['subject'] for result in part_of(results, part) for line in result['subjects']}) for part in _PARTS
   }
   found = [
+    _what_was_run(study),
     f'Means, SD and intervals are over subjects ({count[TEST]} test, {count[VALIDATION]} cross-validation), never over '
-    'frames; values of a subject are averaged over seeds first.'
+    'frames; values of a subject are averaged over seeds first.',
   ]
   missing = [job.name for job in jobs if job.name not in results]
   if missing:
@@ -105,6 +106,16 @@ def notes(study: ConfigDict, jobs: Sequence[Job], results: Mapping[str, dict]) -
   if failed:
     found.append(f'{failed} of {cines} cines have a frame without contours and are in no mean of the velocity curves.')
   return found
+
+
+def _what_was_run(study: ConfigDict) -> str:
+  changed = ', '.join(f'`{name}` {value}' for name, value in changes(study).items())
+  seeds = ', '.join(map(str, study.seeds))
+  tested = f'all of {study.test_data}' if study.test_data else 'those of the split'
+  return (
+    f'Experiment: `{study.base}`{" with " if changed else ""}{changed}; {study.folds} folds, seeds {seeds}, the '
+    f'{study.checkpoint} checkpoint of each run; test subjects: {tested}.'
+  )
 
 
 def _part(output, study, cells, complete, table, part, results) -> tuple[list[Sheet], list[dict], list[str]]:

@@ -100,6 +100,7 @@ def test_the_report_has_every_file_and_says_what_is_missing(tmp_path):
   write_report(tmp_path, STUDY, CELLS, JOBS, results)
   page = (tmp_path / 'ablation.md').read_text()
   assert f'1 of {len(JOBS)} jobs have no result yet: {lost.name}.' in page
+  assert '`data.name` mvm_cmr/phantom_mini' in page
   assert 'With n = 3 (test) no test can give p below 0.25' in page
   for link in re.findall(r'\]\((.*?)\)', page):
     assert (tmp_path / link).stat().st_size > 5000

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -92,7 +93,7 @@ def test_a_study_killed_in_the_middle_is_completed_and_nothing_is_done_twice(stu
   done = {name: path.stat().st_mtime_ns for name, path in _results(workdir).items()}
   starts = {path.name: _starts(path) for path in (workdir / 'jobs').iterdir()}
 
-  outcome = command_line.run('ear_jax.ablation', *args)
+  outcome = command_line.run('ear_jax.ablation', *args, '--output', tmp_path / 'docs')
 
   assert outcome.status == 0, outcome.stderr
   jobs = sorted((workdir / 'jobs').iterdir())
@@ -111,7 +112,17 @@ def test_a_study_killed_in_the_middle_is_completed_and_nothing_is_done_twice(stu
     if 'fold' in job.name:
       assert [line['step'] for line in read_metrics(job / 'run') if 'loss' in line] == list(range(1, 21))
   _check_table(workdir)
+  _check_published(workdir, tmp_path / 'docs')
   _check_ensemble(workdir)
+
+
+def _check_published(workdir, folder):
+  files = [path.relative_to(folder) for path in folder.rglob('*') if path.is_file()]
+  assert 'ablation.md' in map(str, files)
+  assert {str(path) for path in files if path.suffix == '.png'} == set(
+    re.findall(r'\]\((.*?)\)', (folder / 'ablation.md').read_text())
+  )
+  assert all((folder / path).read_bytes() == (workdir / path).read_bytes() for path in files)
 
 
 def _check_table(workdir):
