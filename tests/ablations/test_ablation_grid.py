@@ -4,7 +4,7 @@ import pytest
 from ml_collections import ConfigDict
 from studies import planned, study
 
-from configs import ear3d, fine_tuning
+from configs import ear3d, fine_tuning, sunnybrook, sunnybrook_folds
 from ear_jax.ablations.grid import axes, jobs
 from ear_jax.data.splits import make_split
 from ear_jax.errors import UserError
@@ -27,6 +27,12 @@ def test_the_shipped_study_is_the_paper_grid():
   assert (len(runs), len(ensembles)) == (45, 9)
   assert len({job.name for job in work}) == 54
   assert work == jobs(chosen, ear3d.get_config()), 'names must be the same in the next command'
+
+
+def test_the_study_of_sunnybrook_scores_every_patient_once_and_holds_none_out():
+  found = jobs(sunnybrook_folds.get_config(), sunnybrook.get_config())
+  assert [(job.fold, job.config['split']['fold']) for job in found] == [(fold, fold) for fold in range(5)]
+  assert {(job.checkpoint, job.config['split']['test_fraction']) for job in found} == {('latest', 0.0)}
 
 
 def test_the_study_of_fine_tuning_trains_on_five_people_from_both_starts():
