@@ -7,7 +7,7 @@ The same command again resumes. `docs/ablation.md` says what comes out. The size
 it is, leave `changes` empty. `--config.test_data=mvm_cmr/phantom_other` has 12 test subjects instead of 2 (build it
 first).
 
-Cost: about an hour and a half on two idle CPU cores; what came out: `docs/results.md`.
+Cost: an hour and a half is expected of two idle CPU cores (it ran beside other work); what came out: `docs/results.md`.
 """
 
 from ml_collections import ConfigDict

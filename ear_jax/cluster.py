@@ -88,7 +88,7 @@ def joined(processes: int) -> Iterator[None]:
 
 def _lost(processes: int, silent: list[int]) -> None:
   """Ends this process from a thread, as the main one may wait for the others for ever."""
-  said = f'nothing heard from process {", ".join(map(str, silent))} for {_SILENCE_SECONDS} s'
+  said = f'nothing is heard from process {", ".join(map(str, silent))}'
   print(f'error: {_farewell(processes, said)}', file=sys.stderr)
   _leave()
 

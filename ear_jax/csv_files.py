@@ -24,11 +24,11 @@ def write_csv(path: str | os.PathLike, *tables: pd.DataFrame) -> None:
   """
   with replacing(path) as temporary, open(temporary, 'w', encoding='utf-8', newline='') as lines:
     for number, table in enumerate(tables):
-      shown = table.map(as_text).rename(columns=as_text)
+      shown = table.map(_as_text).rename(columns=_as_text)
       shown.to_csv(lines, header=number == 0, index=False, float_format='%.6g', lineterminator='\n')
 
 
-def as_text(value):
+def _as_text(value):
   """Returns a cell's value; a text so that it stays one in a spreadsheet."""
   if not isinstance(value, str):
     return value

@@ -132,7 +132,7 @@ def experiment(study: ConfigDict, base: ConfigDict, cell: Cell) -> ConfigDict:
   """Returns the configuration that the runs of a cell share."""
   config = base.copy_and_resolve_references()
   config.lock()
-  for name, value in (*_leaves(study.changes), *cell.values):
+  for name, value in (*changes(study).items(), *cell.values):
     _set(config, name, value)
   config.cpu_devices = study.launcher.cpu_devices
   return config
