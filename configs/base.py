@@ -56,6 +56,7 @@ def get_config() -> ConfigDict:
   config.model.activate = 'both'  # or 'last': once a block (released)
   config.model.time_kernel = 3  # frames a convolution sees; 1: each frame on its own, for data without time
   config.model.time_padding = 'zero'  # 'cyclic': the cardiac cycle closes on itself
+  config.model.deep_supervision = 0  # decoder levels below the top that learn the mask too, weighted 1/2, 1/4, ...
   config.model.remat = False  # recompute activations: less memory, more time
   config.model.dtype = 'float32'  # or 'bfloat16'
 

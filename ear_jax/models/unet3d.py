@@ -40,6 +40,8 @@ class UNet3D(nn.Module):
     norm: 'group', 'instance' or 'batch'.   activation: see `blocks.ACTIVATIONS`.   activate: 'both' or 'last'.
     time_kernel: frames that a convolution sees, odd; 1: every frame on its own, for data without time.
     time_padding: 'zero' or 'cyclic'.
+    deep_supervision: decoder levels below the top with a head of their own, whose logits `[B, T, H / 2, W / 2, classes]`
+      and so on are sown into the collection 'supervision' as 'level2' and so on, for the loss of training alone.
     remat: recomputes each level in the backward pass instead of keeping its activations.
     dtype: computation dtype, float32 or bfloat16.   axis_name: device axis of batch statistics.
   """
@@ -57,6 +59,7 @@ class UNet3D(nn.Module):
   activate: str = 'both'
   time_kernel: int = 3
   time_padding: str = 'zero'
+  deep_supervision: int = 0
   remat: bool = False
   dtype: Any = jnp.float32
   axis_name: str | None = None
@@ -79,7 +82,12 @@ class UNet3D(nn.Module):
       skip = self._attend(level, skips.pop())
       recurs = level == deepest and self.temporal != 'none' and 'decoder' in self.temporal_sites
       x = self._block(f'decoder{level}', (f, f), train, between=self._temporal('decoder') if recurs else None)(skip, x)
-    return Conv3D(self.classes, (1, 1, 1), dtype=jnp.float32, name='head')(x)
+      if 1 < level <= 1 + self.deep_supervision:
+        self.sow('supervision', f'level{level}', self._head(f'head{level}')(x))
+    return self._head('head')(x)
+
+  def _head(self, name):
+    return Conv3D(self.classes, (1, 1, 1), dtype=jnp.float32, name=name)
 
   def _block(self, name, features, train, between=None):
     block = nn.remat(ConvBlock) if self.remat else ConvBlock
@@ -130,5 +138,9 @@ class UNet3D(nn.Module):
     ):
       if value not in known:
         raise UserError(f'model.{field} {value!r} is not one of {known}')
+    if not 0 <= self.deep_supervision < len(self.filters):
+      raise UserError(
+        f'model.deep_supervision is {self.deep_supervision}: with {len(self.filters)} levels, 0 to {len(self.filters) - 1}'
+      )
     if self.time_kernel < 1 or self.time_kernel % 2 == 0:
       raise UserError(f'model.time_kernel is {self.time_kernel}: it must be odd, and 1 or more')

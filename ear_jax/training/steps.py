@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import optax
 from ml_collections import ConfigDict
 
+from ear_jax.models.conv import upsample
 from ear_jax.training.losses import segmentation_loss
 from ear_jax.training.state import TrainState
 
@@ -24,6 +25,9 @@ def make_train_step(
 ) -> Callable[[TrainState, dict], tuple[TrainState, dict]]:
   """Returns `step(state, batch) -> (state, metrics)`.
 
+  With deep supervision the loss is the mean over the levels that have a head, weighted 1, 1/2, 1/4 and so on from the
+  top; a lower level's logits are spread over the pixels that each stands for, so that all see the same reference.
+
   A batch holds `video` `[B, T, H, W, C]`, `mask` `[B, T, H, W]` and `annotated` `[B, T]`; metrics are the scalars
   `loss`, `dice` (hard, pooled over the global batch: a progress figure, not the evaluation) and `grad_norm`.
   """
@@ -31,8 +35,10 @@ def make_train_step(
 
   def loss_fn(params, batch_stats, batch):
     variables = {'params': params, 'batch_stats': batch_stats}
-    logits, updated = model.apply(variables, batch['video'], train=True, mutable=['batch_stats'])
-    loss = segmentation_loss(logits, batch['mask'], batch['annotated'], axis_name=axis_name, **options)
+    logits, updated = model.apply(variables, batch['video'], train=True, mutable=['batch_stats', 'supervision'])
+    levels = [logits, *_spread(updated.get('supervision', {}))]
+    losses = [segmentation_loss(x, batch['mask'], batch['annotated'], axis_name=axis_name, **options) for x in levels]
+    loss = sum(part / 2**k for k, part in enumerate(losses)) / sum(1 / 2**k for k in range(len(losses)))
     return loss, (logits, updated.get('batch_stats', {}))
 
   def step(state: TrainState, batch: dict):
@@ -49,6 +55,15 @@ def make_train_step(
     ), metrics
 
   return step
+
+
+def _spread(supervision):
+  """Logits of the lower levels, from the second one down, each pixel repeated until it has the size of the top."""
+  for level in range(2, 2 + len(supervision)):
+    (logits,) = supervision[f'level{level}']
+    for _ in range(level - 1):
+      logits = upsample(logits)
+    yield logits
 
 
 def _average(ema_params, params, step, decay):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import jax
@@ -12,7 +13,8 @@ from ear_jax.errors import UserError
 from ear_jax.training.state import TrainState
 
 FIRST = 'params/encoder1/conv1/kernel'  # [kt, 3, 3, C, F], the only weights that depend on the input's channels
-HEAD = ('params/head/kernel', 'params/head/bias')  # the only ones that depend on the number of classes
+HEAD = ('params/head/kernel', 'params/head/bias')  # and the heads below, the only ones that depend on the classes
+_LOWER_HEAD = re.compile(r'params/head\d+/')  # of deep supervision: they serve training alone
 _NAMED = 3  # of the weights that do not fit
 
 
@@ -28,6 +30,8 @@ def take_over(state: TrainState, variables: dict, *, there: dict, here: dict) ->
     gradient by a weight does not depend on its value.
   - Classes. The head is left as newly drawn.
 
+  Heads of deep supervision are always those of the new network, as newly drawn.
+
   Args:
     state: fresh, of the new network.
     variables: of the trained one, `{'params': ..., 'batch_stats': ...}`.
@@ -36,7 +40,9 @@ def take_over(state: TrainState, variables: dict, *, there: dict, here: dict) ->
   Raises: UserError when any other weight differs in shape or is in one of them only.
   """
   new, old = (_flat(part) for part in ({'params': state.params, 'batch_stats': state.batch_stats}, variables))
-  notes, taken = [], dict(old)
+  notes = []
+  taken = {name: x for name, x in old.items() if not _LOWER_HEAD.match(name)}
+  taken |= {name: x for name, x in new.items() if _LOWER_HEAD.match(name)}
   if FIRST in new and FIRST in old and new[FIRST].shape != old[FIRST].shape:
     taken[FIRST] = _fit_channels(old[FIRST], new[FIRST].shape[-2])
     notes.append(f'input channels: {old[FIRST].shape[-2]} there and {new[FIRST].shape[-2]} here; magnitude kept')

@@ -149,6 +149,26 @@ def test_a_step_follows_the_gradient_and_reports_what_it_saw():
   assert count_parameters(new.params) == 1
 
 
+def test_deep_supervision_is_the_weighted_mean_over_the_levels(batch):
+  model, optimizer = UNet3D(filters=(2, 2, 2), deep_supervision=2), optax.sgd(0.1)
+  state = create_state(model, optimizer, 1, 0, size=8, ema=False)
+  large = {k: np.kron(x, np.ones((1, 1, 2, 2, 1)[: x.ndim], x.dtype)) for k, x in batch.items() if k != 'annotated'}
+  large['annotated'] = batch['annotated']
+  _, metrics = jax.jit(make_train_step(model, optimizer, LOSS, ema_decay=0.0, axis_name=None))(state, large)
+
+  @jax.jit
+  def levels(variables):
+    logits, more = model.apply(variables, large['video'], mutable=['supervision'])
+    return logits, more['supervision']['level2'][0], more['supervision']['level3'][0]
+
+  expected = 0.0
+  for weight, logits in zip((4 / 7, 2 / 7, 1 / 7), levels(state.variables), strict=True):
+    repeats = 8 // logits.shape[2]
+    logits = np.asarray(logits).repeat(repeats, axis=2).repeat(repeats, axis=3)
+    expected += weight * float(segmentation_loss(logits, large['mask'], large['annotated'], **LOSS))
+  assert float(metrics['loss']) == pytest.approx(expected, rel=1e-5)
+
+
 def test_the_state_depends_on_the_seed_alone():
   model, optimizer = nn.Dense(3), optax.sgd(0.1)
   first, again, other = (create_state(model, optimizer, 4, seed, size=2, ema=True) for seed in (0, 0, 1))

@@ -95,6 +95,20 @@ def test_other_classes_keep_all_but_the_head():
     assert jax.tree.all(same), name
 
 
+@pytest.mark.parametrize(('there', 'here'), [(0, 1), (1, 0), (1, 1)])
+def test_heads_of_deep_supervision_start_anew_and_change_no_result(there, here):
+  source, config = _config(deep_supervision=there), _config(deep_supervision=here)
+  trained = _trained(source)
+  state, _ = _start(config, trained, source)
+  fresh = initial_state(config, optax.adam(1.0))
+  assert ('head2' in state.params) == bool(here)
+  if here:
+    np.testing.assert_array_equal(state.params['head2']['kernel'], fresh.params['head2']['kernel'])
+  np.testing.assert_array_equal(
+    _logits(config, state.variables, _video(4)), _logits(source, trained.variables, _video(4))
+  )
+
+
 @pytest.mark.parametrize(
   ('model', 'words'),
   [
