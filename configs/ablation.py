@@ -34,6 +34,8 @@ def get_config() -> ConfigDict:
       'loss': {'name': ('cross_entropy', 'dice', 'dice_iou')},
     }
   )
+  # One more axis, of sets of changes with names, as in configs/recipe.py; all are compared with the first.
+  config.variants = ()
   config.columns = 'loss.name'  # axis across the tables; all others go down
 
   config.folds = 5  # subject-grouped, of the subjects outside the test set; each is the validation fold of one run

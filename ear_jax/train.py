@@ -173,6 +173,7 @@ def _check_counts(config: ConfigDict) -> None:
     'steps': config.steps,
     'batch_size': config.batch_size,
     'data.crop': config.data.crop,
+    'data.annotated_every': config.data.annotated_every,
     'optimizer.accumulate': config.optimizer.accumulate,
     'eval.every': config.eval.every,
     'log_every': config.log_every,

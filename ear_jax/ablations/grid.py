@@ -1,7 +1,8 @@
 """From the configuration of a study to its jobs: pure, the same jobs with the same names every time.
 
-A *cell* is one combination of the axes' values. Each cell is trained once a seed and fold; the networks of its folds
-then segment the test subjects together, which is a job of its own.
+A *cell* is one combination of the axes' values. Each cell is trained once a seed and fold; the networks
+of its folds then segment the test subjects together, which is a job of its own. Besides fields of the experiment there
+may be an axis of *variants*: sets of changes with a name, the first of which the others are compared with.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ _CIRCUMSTANCES = (
   'data.dir', 'data.cache_gb', 'data.threads', 'data.prefetch', 'check_memory', 'log_every', 'cpu_devices',
   'num_devices',
 )  # fmt: skip
+VARIANT = 'variant'  # the axis whose values are names of sets of changes
 _SHARED = ('seed', 'data.name')  # and all of the split
 _HASH = 8  # hexadecimal digits
 
@@ -77,6 +79,8 @@ def axes(study: ConfigDict) -> dict[str, tuple]:
   Raises: UserError when there is none, one has no or repeated values, or one is a field that the study itself sets.
   """
   found = dict(_leaves(study.grid))
+  if study.variants:
+    found[VARIANT] = tuple(name for name, _ in study.variants)
   for name, values in found.items():
     if not isinstance(values, tuple) or not values:
       raise UserError(f'config.grid.{name} is {values!r}: give a tuple of values, such as (1, 4)')
@@ -84,14 +88,21 @@ def axes(study: ConfigDict) -> dict[str, tuple]:
       raise UserError(f"config.grid.{name} is {values}: put quotes around each name, as in \"('dice','dice_iou')\"")
     if len(set(map(str, values))) < len(values):
       raise UserError(f'config.grid.{name} names a value twice: {values}')
-    if name in _SHARED or name.startswith('split.'):
-      raise UserError(f'config.grid.{name} cannot be an axis: seeds, folds and data are the same for every cell')
+    _check_differs_by(f'grid.{name}', name)
+  for variant, settings in study.variants:
+    for name, _ in _leaves(ConfigDict(settings)):
+      _check_differs_by(f'variants.{variant}.{name}', name)
   if not found:
-    raise UserError('config.grid is empty: give at least one axis')
+    raise UserError('config.grid is empty, and so is config.variants: give at least one axis')
   last = study.columns
   if last and last not in found:
     raise UserError(f"config.columns is {last!r}, which is no axis: choose one of {', '.join(found)}, or ''")
   return {name: found[name] for name in sorted(found, key=lambda name: name == last)}
+
+
+def _check_differs_by(where: str, field: str) -> None:
+  if field in _SHARED or field.startswith('split.'):
+    raise UserError(f'config.{where} cannot be an axis: seeds, folds and data are the same for every cell')
 
 
 def cells(study: ConfigDict) -> list[Cell]:
@@ -132,7 +143,10 @@ def experiment(study: ConfigDict, base: ConfigDict, cell: Cell) -> ConfigDict:
   """Returns the configuration that the runs of a cell share."""
   config = base.copy_and_resolve_references()
   config.lock()
-  for name, value in (*changes(study).items(), *cell.values):
+  chosen = changes(study)
+  for name, value in cell.values:
+    chosen |= dict(_leaves(ConfigDict(dict(study.variants)[value]))) if name == VARIANT else {name: value}
+  for name, value in chosen.items():
     _set(config, name, value)
   config.cpu_devices = study.launcher.cpu_devices
   return config
@@ -187,7 +201,7 @@ def _word(axis: str, value: Any) -> str:
   """'unet3d' for a name, 'channels=4' for anything that does not speak for itself."""
   text = 'x'.join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
   text = ''.join(c if c.isalnum() or c in '._+' else '_' for c in text)
-  return text if axis.endswith('.name') else f'{axis.rsplit(".", 1)[-1]}={text}'
+  return text if axis.endswith('.name') or axis == VARIANT else f'{axis.rsplit(".", 1)[-1]}={text}'
 
 
 def _essence(content: dict, prefix: str = '') -> dict:

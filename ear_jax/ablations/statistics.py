@@ -1,7 +1,7 @@
 """Which cells differ, and whether their order would be the same on other subjects: over subjects, never frames.
 
 The family of comparisons follows from the grid alone, before any result is seen: all pairs of cells that differ in one
-axis. Its p values are corrected together.
+axis; variants are compared with the first of them alone. Its p values are corrected together.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ear_jax.ablations.grid import Cell
+from ear_jax.ablations.grid import VARIANT, Cell
 from ear_jax.analysis.segmentation import DISTANCES
 from ear_jax.analysis.statistics import compare, holm
 from ear_jax.errors import UserError
@@ -27,11 +27,13 @@ def lower_is_better(metric: str) -> bool:
 
 def family(cells: Sequence[Cell]) -> list[tuple[str, str]]:
   """Returns the pairs of cells that differ in exactly one axis, the later one first: '3D-EAR less UNet3D'."""
-  return [
-    (second.name, first.name)
-    for first, second in itertools.combinations(cells, 2)
-    if sum(a != b for a, b in zip(first.values, second.values, strict=True)) == 1
-  ]
+  reference = {value for axis, value in cells[0].values if axis == VARIANT} if cells else set()
+  found = []
+  for first, second in itertools.combinations(cells, 2):
+    differing = [a for a, b in zip(first.values, second.values, strict=True) if a != b]
+    if len(differing) == 1 and (differing[0][0] != VARIANT or differing[0][1] in reference):
+      found.append((second.name, first.name))
+  return found
 
 
 def comparisons(values: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> list[dict]:

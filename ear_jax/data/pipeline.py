@@ -61,14 +61,16 @@ class DataSet:
     chosen = [i for i, (subject, *_) in enumerate(self.ids) if subject in set(subjects)]
     return sorted(chosen, key=lambda i: self.ids[i][1:])
 
-  def picture(self, subjects: Sequence[str]) -> dict:
+  def picture(self, subjects: Sequence[str], assumed: float = 0.0) -> dict:
     """Returns what a typical cine of some subjects is like, for prediction to show the network the same.
 
     `frames`, `spacing` (mm along row and column index; None when unknown) and `size` (rows, columns) of the median
-    record, as plain numbers.
+    record, as plain numbers. `assumed` is the spacing of pictures that do not say theirs, in mm; 0 leaves it unknown.
     """
     records = self.records_of(subjects)
     spacing = np.median([self.spacing[record] for record in records], axis=0)
+    if np.isnan(spacing).any() and assumed:
+      spacing = np.full(2, assumed)
     return {
       'frames': int(np.median([self.frames[record] for record in records])),
       'spacing': None if np.isnan(spacing).any() else [float(f'{s:.6g}') for s in spacing],
@@ -216,7 +218,9 @@ def _prepare(example: dict, config: ConfigDict, rng: np.random.Generator) -> dic
   cine = decode_cine(example)
   video = network_input(cine, config)
   video, mask = augment(video, cine.mask, config.augment, rng, size=config.data.crop, shift=config.data.shift)
-  return {'video': video, 'mask': mask, 'annotated': cine.annotated}
+  annotated = np.zeros_like(cine.annotated)
+  annotated[np.flatnonzero(cine.annotated)[:: config.data.annotated_every]] = True
+  return {'video': video, 'mask': mask, 'annotated': annotated}
 
 
 def network_input(cine: Cine, config: ConfigDict) -> np.ndarray:

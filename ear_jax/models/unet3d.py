@@ -40,8 +40,8 @@ class UNet3D(nn.Module):
     norm: 'group', 'instance' or 'batch'.   activation: see `blocks.ACTIVATIONS`.   activate: 'both' or 'last'.
     time_kernel: frames that a convolution sees, odd; 1: every frame on its own, for data without time.
     time_padding: 'zero' or 'cyclic'.
-    deep_supervision: decoder levels below the top with a head of their own, whose logits `[B, T, H / 2, W / 2, classes]`
-      and so on are sown into the collection 'supervision' as 'level2' and so on, for the loss of training alone.
+    deep_supervision: decoder levels below the top with a head of their own, for training alone: their logits,
+      `[B, T, H / 2, W / 2, classes]` and so on, are sown into the collection 'supervision' as 'level2' and so on.
     remat: recomputes each level in the backward pass instead of keeping its activations.
     dtype: computation dtype, float32 or bfloat16.   axis_name: device axis of batch statistics.
   """
@@ -140,7 +140,7 @@ class UNet3D(nn.Module):
         raise UserError(f'model.{field} {value!r} is not one of {known}')
     if not 0 <= self.deep_supervision < len(self.filters):
       raise UserError(
-        f'model.deep_supervision is {self.deep_supervision}: with {len(self.filters)} levels, 0 to {len(self.filters) - 1}'
+        f'model.deep_supervision is {self.deep_supervision}: 0 to {len(self.filters) - 1} of {len(self.filters)} levels'
       )
     if self.time_kernel < 1 or self.time_kernel % 2 == 0:
       raise UserError(f'model.time_kernel is {self.time_kernel}: it must be odd, and 1 or more')

@@ -32,7 +32,7 @@ def make_manifest(config: ConfigDict, data: DataSet, split: Split, parameters: i
     'data_content': data.content,
     'split_hash': split.hash,
     'parameters': parameters,
-    'training_picture': data.picture(split.train),
+    'training_picture': data.picture(split.train, config.data.spacing),
   }
 
 

@@ -5,7 +5,9 @@ from ml_collections import ConfigDict
 from studies import planned, study
 
 from configs import ear3d, fine_tuning, sunnybrook, sunnybrook_folds
-from ear_jax.ablations.grid import axes, jobs
+from ear_jax.ablations.grid import axes, cells, jobs
+from ear_jax.ablations.statistics import family
+from ear_jax.ablations.tables import cell_label
 from ear_jax.data.splits import make_split
 from ear_jax.errors import UserError
 
@@ -108,6 +110,25 @@ def test_without_test_subjects_there_is_no_ensemble():
   assert all(job.fold is not None for job in jobs(chosen, ear3d.get_config()))
 
 
+def test_variants_are_sets_of_changes_compared_with_the_first():
+  variants = (
+    ('plain', {}),
+    ('large steps', {'optimizer': {'learning_rate': 0.1}, 'steps': 7}),
+    ('wide', {'model': {'filters': (2,)}}),
+  )
+  work = jobs(study(grid={}, columns='', variants=variants), ear3d.get_config())
+  by_cell = {job.cell: job.config for job in work}
+  assert list(by_cell) == ['plain', 'large_steps', 'wide']
+  assert by_cell['large_steps']['optimizer']['learning_rate'] == 0.1
+  assert [by_cell[cell]['steps'] for cell in by_cell] == [240, 7, 240]
+  assert by_cell['wide']['model']['filters'] == [2]
+  chosen = cells(study(grid={}, columns='', variants=variants))
+  assert family(chosen) == [('large_steps', 'plain'), ('wide', 'plain')]
+  assert [cell_label(cell) for cell in chosen] == ['plain', 'large steps', 'wide']
+  crossed = cells(study(grid={'loss': {'name': ('dice', 'dice_iou')}}, columns='', variants=variants))
+  assert len(family(crossed)) == 3 + 2 * 2
+
+
 @pytest.mark.parametrize(
   ('changes', 'sentence'),
   [
@@ -116,6 +137,8 @@ def test_without_test_subjects_there_is_no_ensemble():
     ({'grid': {'model': {'name': ('unet3d', 'unet3d')}}}, 'names a value twice'),
     ({'grid': {'split': {'test_fraction': (0.0, 0.2)}}}, 'config.grid.split.test_fraction cannot be an axis'),
     ({'grid': {}}, 'config.grid is empty'),
+    ({'grid': {}, 'variants': (('a', {'seed': 1}),)}, 'config.variants.a.seed cannot be an axis'),
+    ({'grid': {}, 'variants': (('a', {'depth': 1}),)}, 'does not take depth = 1'),
     ({'columns': 'data.crop'}, 'config.columns is .data.crop., which is no axis'),
     ({'changes': {'stepz': 3}}, 'does not take stepz = 3'),
     ({'changes': {'model': {'depth': 3}}}, 'does not take model.depth = 3'),

@@ -91,6 +91,24 @@ def test_threads_and_cache_change_nothing(data, config):
   _assert_same(_draw(training_batches(data, data.subjects, config, devices=1), 7), expected)
 
 
+@pytest.mark.parametrize(('every', 'learned'), [(1, [1, 1, 1]), (2, [1, 0, 1]), (3, [1, 0, 0])])
+def test_frames_may_be_learned_from_sparsely_and_nothing_else_changes(data, plain, every, learned):
+  whole = _draw(training_batches(data, data.subjects, plain, devices=1), 3)
+  plain.data.annotated_every = every
+  sparse = _draw(training_batches(data, data.subjects, plain, devices=1), 3)
+  for batch, expected in zip(sparse, whole, strict=True):
+    assert batch['annotated'].ravel().tolist() == learned
+    np.testing.assert_array_equal(batch['mask'], expected['mask'])
+    np.testing.assert_array_equal(batch['video'], expected['video'])
+
+
+def test_pictures_that_do_not_say_their_spacing_may_be_given_one(data):
+  unknown = dataclasses.replace(data, spacing=((np.nan, np.nan),) * len(data.ids))
+  assert unknown.picture(data.subjects)['spacing'] is None
+  assert unknown.picture(data.subjects, 1.3)['spacing'] == [1.3, 1.3]
+  assert data.picture(data.subjects, 1.3)['spacing'] == [3.6, 3.6]
+
+
 class _Counting:
   """A data source that notes which records are read: of this source alone, other tests' threads may still run."""
 

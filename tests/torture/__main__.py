@@ -82,6 +82,8 @@ def main() -> None:
       results.save(output / 'results.json', rows[-1], [f.name for f in gather()])
   Console().print(results.terminal(rows))
   if chosen.docs:
+    for picture in output.glob('*.png'):
+      shutil.copy(picture, DOCS.parent / 'images')
     results.into_docs(DOCS, results.load(output / 'results.json'))
   sys.exit(0 if all(row['survived'] == row['tried'] for row in rows) else 1)
 

@@ -1,7 +1,7 @@
-"""Load: `predict` over a folder of 200 studies, one of them bad; memory, open descriptors and processes over time.
+"""Load: `predict` over 200 studies, one of them bad, and an hour of training; memory, descriptors, processes over time.
 
-python tests/torture/load_faults.py --studies=200 --picture=docs/images/load.png
-python tests/torture/load_faults.py --train=RUN_CONFIG --minutes=60 --picture=docs/images/load_training.png
+python tests/torture/load_faults.py --studies=20 --picture=predicting.png
+python tests/torture/load_faults.py --minutes=6 --picture=training.png
 """
 
 import dataclasses
@@ -21,7 +21,20 @@ from ear_jax.cine import Study
 from ear_jax.formats import hdf5
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-STUDIES = 200
+STUDIES, MINUTES = 200, 60
+_SLICES = 16  # of phantom_paper's 121, about 85 MB each
+# A small network, so that an hour holds many steps, validations and checkpoints; records are read anew each time.
+_TRAINING = {
+  'data.name': 'mvm_cmr/phantom_paper',
+  'data.crop': 96,
+  'data.cache_gb': 0.0,
+  'model.filters': '4,8,16',
+  'split.test_fraction': 0.0,
+  'split.folds': 2,
+  'eval.every': 20,
+  'cpu_devices': 1,
+  'steps': 1_000_000,
+}
 _GROWTH = 100e6  # bytes of resident memory from the second fifth of the run to its last that are still flat
 
 
@@ -110,12 +123,45 @@ def draw(found: Watched, title: str, path: pathlib.Path) -> None:
   figure.savefig(path, dpi=110)
 
 
+def train_long(folder: pathlib.Path, minutes: float) -> tuple[Watched, list[str]]:
+  """Trains on slices of the paper's size for some minutes, is told to stop, and returns what was watched, and wrong."""
+  data, builders, scripts = folder / 'data', ROOT / 'data_builders', pathlib.Path(sys.executable).parent
+  build = (scripts / 'tfds', 'build', builders / 'mvm_cmr', '--config=phantom_paper', f'--data_dir={data}')
+  subprocess.run([*map(str, build), f'--max_examples_per_split={_SLICES}'], cwd=ROOT, check=True, capture_output=True)
+  args = ['-m', 'ear_jax.train', '--config', 'configs/ear3d.py', '--workdir', str(folder / 'run')]
+  args += [f'--config.data.dir={data}', *(f'--config.{key}={value}' for key, value in _TRAINING.items())]
+  found = watch([sys.executable, *args], minutes)
+  wrong = []
+  if found.status != 0 or 'stopped at step' not in found.stderr or 'Traceback' in found.stderr:
+    wrong.append(f'exit status {found.status}: {found.stderr[-500:]}')
+  if found.growth(found.memory) > _GROWTH:
+    wrong.append(f'memory grew by {found.growth(found.memory) / 1e6:.0f} MB')
+  if found.growth(found.descriptors) > 2 or found.growth(found.processes) > 0:
+    wrong.append('descriptors or processes were left behind')
+  return found, wrong
+
+
+def _picture(folder: pathlib.Path, name: str) -> pathlib.Path:
+  """Where a row of `make torture` draws: beside its results.json."""
+  return folder.parents[2] / f'{name}.png'
+
+
 def _predict(seed: int, folder: pathlib.Path) -> Outcome:
-  _, wrong = predict_many(folder, STUDIES)
+  found, wrong = predict_many(folder, STUDIES)
+  draw(found, f'predicting {STUDIES} studies, one of them bad', _picture(folder, 'load_predicting'))
   return Outcome.failed('; '.join(wrong)) if wrong else Outcome(STUDIES, STUDIES, 'the bad study, named')
 
 
-FAULTS = (Fault('one bad study among 200', _predict, group='load'),)
+def _train(seed: int, folder: pathlib.Path) -> Outcome:
+  found, wrong = train_long(folder, MINUTES)
+  draw(found, f'training on {_SLICES} slices of 50 x 512 x 512', _picture(folder, 'load_training'))
+  return Outcome.failed('; '.join(wrong)) if wrong else Outcome()
+
+
+FAULTS = (
+  Fault('one bad study among 200', _predict, group='load'),
+  Fault("an hour of training on cines of the paper's size", _train, group='load'),
+)
 
 
 def main() -> int:
@@ -124,19 +170,18 @@ def main() -> int:
 
   flags = argparse.ArgumentParser(description=__doc__)
   flags.add_argument('--studies', type=int, default=STUDIES)
-  flags.add_argument('--train', help='a configuration: train it instead, into a folder that is removed')
-  flags.add_argument('--minutes', type=float, default=60, help='of training')
+  flags.add_argument('--minutes', type=float, default=0, help='train for so many instead')
   flags.add_argument('--picture', type=pathlib.Path)
   given = flags.parse_args()
   folder = pathlib.Path(tempfile.mkdtemp())
   try:
-    if given.train:
-      args = ['-m', 'ear_jax.train', '--config', given.train, '--workdir', str(folder / 'run')]
-      found, wrong = watch([sys.executable, *args, '--config.steps=1000000'], given.minutes), []
-      title = f'training {pathlib.Path(given.train).stem}'
+    if given.minutes:
+      (found, wrong), title = train_long(folder, given.minutes), f'training on {_SLICES} slices of 50 x 512 x 512'
     else:
-      found, wrong = predict_many(folder, given.studies)
-      title = f'predicting {given.studies} studies, one of them bad'
+      (found, wrong), title = (
+        predict_many(folder, given.studies),
+        f'predicting {given.studies} studies, one of them bad',
+      )
   finally:
     shutil.rmtree(folder)
   if given.picture:

@@ -1,0 +1,41 @@
+"""Which settings train 3D-EAR best? One change at a time of `configs/ear3d.py`, each on every fold.
+
+    tfds build data_builders/mvm_cmr --config=phantom_mini --data_dir=data
+    python -m ear_jax.ablation --config configs/recipe.py --workdir runs/recipe
+
+All runs have the same steps, so the same budget; every person of `phantom_mini` outside its test set is scored by the
+network that was not trained on it. Nothing is tried on test subjects.
+
+Cost: MINUTES on two CPU cores. What came out: `docs/results.md`.
+"""
+
+from configs import ablation
+
+
+def get_config():
+  """Returns the configuration of the study."""
+  config = ablation.get_config()
+  config.changes.steps = 160
+  config.changes.eval.every = 160
+  config.grid = {}
+  config.columns = ''
+  config.folds = 3
+  config.variants = (
+    ('as in ear3d.py', {}),
+    ('Dice + cross-entropy', {'loss': {'name': 'dice+cross_entropy'}}),
+    ('Dice', {'loss': {'name': 'dice'}}),
+    ('Dice-IoU', {'loss': {'name': 'dice_iou'}}),
+    ('deep supervision', {'model': {'deep_supervision': 2}}),
+    ('constant rate', {'optimizer': {'schedule': 'constant'}}),
+    ('no average of weights', {'optimizer': {'ema_decay': 0.0}}),
+    (
+      "the paper's augmentation",
+      {'augment': {'rot90': True, 'intensity': 0.0, 'rotate': 0.0, 'scale': 0.0, 'elastic': 0.0}},
+    ),
+    ('batch norm', {'model': {'norm': 'batch'}}),
+    ('instance norm', {'model': {'norm': 'instance'}}),
+    ('time padded with zeros', {'model': {'time_padding': 'zero'}}),
+    ('ConvLSTM in both directions', {'model': {'bidirectional': True}}),
+    ('every fourth frame annotated', {'data': {'annotated_every': 4}}),
+  )
+  return config
