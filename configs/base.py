@@ -22,7 +22,7 @@ def get_config() -> ConfigDict:
   config.data.channels = 4  # 4: magnitude and velocity; 1: magnitude only, also on 4-channel data
   config.data.crop = 128  # pixels; window at the centre of the picture for training and prediction
   config.data.shift = 8  # pixels; largest random shift of the training window
-  config.data.normalise = 'robust'  # 'robust' per cine, or 'joint' as in the released code
+  config.data.normalise = 'robust'  # 'robust' per cine, 'window': of the crop alone, 'joint': released code
   config.data.spacing = 0.0  # mm; pixels of pictures that do not say how large they are, for prediction; 0: not known
   config.data.annotated_every = 1  # learn from every n-th annotated frame of a cine alone: what do fewer contours cost?
   config.data.cache_gb = 4.0  # records are kept in memory when the training set fits into this

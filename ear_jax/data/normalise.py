@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ear_jax.data.window import central_window
 from ear_jax.errors import UserError
 
 PERCENTILES = (1.0, 99.0)
@@ -11,30 +12,37 @@ FORMULAS = {  # in words, for those who bring pictures to an exported network
   'robust': 'magnitude: (m - median) / ((p99 - p1) / 2), with median and percentiles over every second row and column '
   'of the whole cine, before the window is cut; velocities in the plane: v / max(venc along column, venc along row); '
   'velocity through the plane: v / venc',
+  'window': 'as robust, with median and percentiles over the central window alone, the part that is cut out afterwards',
   'joint': '(x - mean) / SD, over all pixels, frames and channels of the whole cine, before the window is cut',
 }
 
 
-def normalise(video: np.ndarray, venc: tuple[float, float, float] | None, method: str = 'robust') -> np.ndarray:
+def normalise(
+  video: np.ndarray, venc: tuple[float, float, float] | None, method: str = 'robust', window: int = 0
+) -> np.ndarray:
   """Returns the network's input, float32 of the same shape.
 
   'robust': the magnitude less its median, over half the distance between its 1st and 99th percentile, so that the bulk
   lies in about [-1, 1] whatever a scanner's scaling; velocities as `v / venc`, in [-1, 1), where the two in-plane
   components share the larger venc so that they remain a vector under rotation.
+  'window': the same with the median and percentiles of the central window alone: what lies beyond it, such as fat close
+  to the coil, does not count.
   'joint': one mean and standard deviation over all pixels, frames and channels, as in the released code.
 
   Args:
     video: `[T, H, W, C]`, magnitude and velocities in cm/s.
     venc: cm/s for each velocity channel; None when C = 1.
-    method: 'robust' or 'joint'.
+    method: 'robust', 'window' or 'joint'.
+    window: pixels along a side of that window.
   """
   video = np.asarray(video, np.float32)
   if method == 'joint':
     return (video - video.mean()) / max(float(video.std()), 1e-6)
-  if method != 'robust':
-    raise UserError(f"config.data.normalise {method!r} is not 'robust' or 'joint'")
+  if method not in FORMULAS:
+    raise UserError(f"config.data.normalise {method!r} is not 'robust', 'window' or 'joint'")
   magnitude = video[..., :1]
-  low, middle, high = np.percentile(magnitude[:, ::2, ::2], (PERCENTILES[0], 50.0, PERCENTILES[1]))
+  counted = central_window(magnitude, window, edge=True) if method == 'window' else magnitude
+  low, middle, high = np.percentile(counted[:, ::2, ::2], (PERCENTILES[0], 50.0, PERCENTILES[1]))
   magnitude = (magnitude - np.float32(middle)) / np.float32(max((high - low) / 2, 1e-6))
   if video.shape[-1] == 1:
     return magnitude

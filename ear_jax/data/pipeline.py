@@ -227,8 +227,8 @@ def network_input(cine: Cine, config: ConfigDict) -> np.ndarray:
   """Returns the normalised picture `[T, H, W, C]` with the channels that the configuration asks for."""
   check_channels(cine, config.data.channels)
   if config.data.channels == 1:
-    return normalise(cine.video[..., :1], None, config.data.normalise)
-  return normalise(cine.video, cine.venc, config.data.normalise)
+    return normalise(cine.video[..., :1], None, config.data.normalise, config.data.crop)
+  return normalise(cine.video, cine.venc, config.data.normalise, config.data.crop)
 
 
 def check_channels(cine: Cine, channels: int) -> None:

@@ -46,6 +46,15 @@ def test_robust_magnitude_does_not_depend_on_scale_offset_or_a_few_bright_pixels
   np.testing.assert_array_equal(change, 0)
 
 
+def test_window_counts_the_central_window_alone(video):
+  found = normalise(video, VENC, 'window', 4)
+  np.testing.assert_allclose(found[:, 2:6, 2:6], normalise(video[:, 2:6, 2:6], VENC), rtol=1e-6)
+  bright = video.copy()
+  bright[:, :, 6, 0] += 1e6
+  np.testing.assert_array_equal(normalise(bright, VENC, 'window', 4)[:, :, :6], found[:, :, :6])
+  assert (normalise(bright, VENC)[:, 2:6, 2:6] != normalise(video, VENC)[:, 2:6, 2:6]).any()
+
+
 def test_joint_is_one_mean_and_deviation_of_everything(video):
   found = normalise(video, VENC, 'joint')
   np.testing.assert_allclose(found, (video - video.mean()) / video.std(), rtol=1e-4, atol=1e-5)
@@ -53,11 +62,11 @@ def test_joint_is_one_mean_and_deviation_of_everything(video):
   assert float(found.std()) == pytest.approx(1, rel=1e-5)
 
 
-@pytest.mark.parametrize('method', ['robust', 'joint'])
+@pytest.mark.parametrize('method', ['robust', 'window', 'joint'])
 def test_a_constant_picture_is_finite(method):
-  np.testing.assert_array_equal(normalise(np.full((2, 4, 4, 1), 80, np.uint16), None, method), 0)
+  np.testing.assert_array_equal(normalise(np.full((2, 4, 4, 1), 80, np.uint16), None, method, 2), 0)
 
 
 def test_an_unknown_method_is_refused(video):
-  with pytest.raises(UserError, match=r"config\.data\.normalise 'minmax' is not 'robust' or 'joint'"):
+  with pytest.raises(UserError, match=r"config\.data\.normalise 'minmax' is not 'robust', 'window' or 'joint'"):
     normalise(video, VENC, 'minmax')
