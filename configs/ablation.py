@@ -40,6 +40,7 @@ def get_config() -> ConfigDict:
 
   config.folds = 5  # subject-grouped, of the subjects outside the test set; each is the validation fold of one run
   config.seeds = (0,)  # each repeats everything: start, order of cines, augmentation
+  config.together = False  # score the networks of all seeds together as well, by their mean probability
   config.checkpoint = 'latest'  # scored; 'best' of a fold is chosen on it, and makes cross-validation optimistic
   config.test_data = (
     ''  # another data set, name/config, all of whose subjects are test subjects; '': those of the split

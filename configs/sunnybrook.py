@@ -19,23 +19,28 @@ from configs import base
 def get_config():
   """Returns the configuration."""
   config = base.get_config()
-  config.steps = 2400
-  config.batch_size = 8
+  config.steps = 2000
+  config.batch_size = 4
   config.data.name = 'sunnybrook/frames'
   config.data.channels = 1
-  config.data.crop = 128  # about 160 mm; every heart of the development part lies within it
+  config.data.crop = 96  # about 125 mm: holds every wall but for a few pixels of one frame
+  config.data.normalise = 'window'  # fat close to the coil is left out
+  config.data.spacing = 1.3  # mm; the frames do not say it, the DICOM of the same data has 1.25 to 1.37
   config.augment.rot90 = False  # patients lie the same way: left and right ventricle keep their sides
-  config.augment.rotate = 30.0
+  config.augment.rotate = 20.0
   config.augment.scale = 0.2
   config.augment.elastic = 1.5
   config.augment.intensity = 1.0
   config.split.folds = 7  # 24 patients train, 4 validate, 7 test
   config.model.name = 'unet3d'
+  config.model.filters = (8, 16, 32, 64)  # as good as twice as many, which take 2.4 times as long
+  config.model.time_kernel = 1
+  config.model.deep_supervision = 2
   config.loss.name = 'dice_iou+cross_entropy'  # the second term keeps its slope near the optimum
   config.optimizer.learning_rate = 2e-3
   config.optimizer.weight_decay = 1e-2
   config.optimizer.ema_decay = 0.995
-  config.eval.every = 400
+  config.eval.every = 500
   config.eval.batch_size = 4
   config.log_every = 20
   return config

@@ -16,8 +16,7 @@ def get_config():
   """Returns the configuration of the study."""
   config = ablation.get_config()
   config.base = 'configs/sunnybrook.py'
-  # All 35 patients take part; a single frame has no time.
-  config.changes = {'split': {'test_fraction': 0.0}, 'model': {'time_kernel': 1}}
+  config.changes = {'split': {'test_fraction': 0.0}}  # all 35 patients take part
   config.grid = {'model': {'name': ('unet3d',)}}
   config.columns = ''
   return config

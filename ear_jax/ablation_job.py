@@ -58,7 +58,7 @@ def run(folder: pathlib.Path) -> None:
     config = ConfigDict(job.config)
     cli.request_cpu_devices(config.batch_size, config.cpu_devices)
     with clock.measure('job'):
-      found = _test(job, config, folder) if job.fold is None else _train(job, config, folder, clock)
+      found = _together(job, config, folder) if job.members else _train(job, config, folder, clock)
     said = {'name': job.name, 'cell': job.cell, 'seed': job.seed, 'fold': job.fold, 'cost': _cost(clock)}
     write_text(folder / 'result.json', strict_json(said | found))
 
@@ -75,17 +75,18 @@ def _train(job: Job, config: ConfigDict, folder: pathlib.Path, clock: Clock) -> 
   return found | _pace(workdir, config) | {key: manifest[key] for key in kept}
 
 
-def _test(job: Job, config: ConfigDict, folder: pathlib.Path) -> dict:
-  """Scores the mean probability of the networks of all folds on the test subjects.
+def _together(job: Job, config: ConfigDict, folder: pathlib.Path) -> dict:
+  """Scores the mean probability of some networks on the test subjects, or on the fold that none of them has seen.
 
-  Raises: UserError when one of them was trained on a test subject.
+  Raises: UserError when one of them was trained on a subject that is to be scored.
   """
   workdirs = [folder.parent / member / 'run' for member in job.members]
-  _, split = load_run(workdirs[0])
+  splits = [load_run(workdir)[1] for workdir in workdirs]
   config.data.name = job.test_data or config.data.name
   data = open_data_set(config)
-  subjects = data.subjects if job.test_data else split.test
-  if known := sorted({s for workdir in workdirs for s in load_run(workdir)[1].train} & set(subjects)):
+  subjects = splits[0].test if job.fold is None else splits[0].validation
+  subjects = data.subjects if job.test_data else subjects
+  if known := sorted({subject for split in splits for subject in split.train} & set(subjects)):
     raise UserError(f'{config.data.name} has subjects {", ".join(known)}, which the networks were trained on')
   return _score(data, subjects, config, [_restore(w, job) for w in workdirs], folder) | {'data_hash': data.hash}
 

@@ -39,7 +39,8 @@ def read_results(jobs: Iterable[Job], folder: pathlib.Path) -> dict[str, dict]:
 def subject_table(results: Mapping[str, dict]) -> pd.DataFrame:
   """Returns one line a subject and network: part, cell, seed, fold, subject, then its means of all metrics.
 
-  Part 'cross-validation': each subject outside the test set, by the network that was not trained on it.
+  Part 'cross-validation': each subject outside the test set, by the network that was not trained on it, or by those of
+  all seeds together.
   Part 'test': each test subject, by the mean of the networks of all folds; its fold is -1.
   """
   lines = []
@@ -62,7 +63,7 @@ def run_table(results: Mapping[str, dict]) -> pd.DataFrame:
     | {key: result[key] for key in kept}
     | {key: result['cost'][key] for key in _COSTS}
     for result in results.values()
-    if result['fold'] is not None
+    if 'parameters' in result
   ]
   table = pd.DataFrame(lines)
   return table.astype({'gpu_memory_gb': float}) if lines else table

@@ -1,8 +1,9 @@
 """From the configuration of a study to its jobs: pure, the same jobs with the same names every time.
 
-A *cell* is one combination of the axes' values. Each cell is trained once a seed and fold; the networks
-of its folds then segment the test subjects together, which is a job of its own. Besides fields of the experiment there
-may be an axis of *variants*: sets of changes with a name, the first of which the others are compared with.
+A *cell* is one combination of the axes' values. Each cell is trained once a seed and fold; the networks of its folds
+then segment the test subjects together, which is a job of its own. Besides fields of the experiment there may be an
+axis of *variants*: sets of changes with a name, the first of which the others are compared with. And a study of several
+seeds may score their networks together as well, as one: each cell then has a twin.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ _CIRCUMSTANCES = (
   'data.dir', 'data.cache_gb', 'data.threads', 'data.prefetch', 'check_memory', 'log_every', 'cpu_devices',
   'num_devices',
 )  # fmt: skip
+NETWORKS, SINGLE, TOGETHER = 'networks', 'single', 'together'  # an axis: each seed on its own, or all as one
 VARIANT = 'variant'  # the axis whose values are names of sets of changes
 _SHARED = ('seed', 'data.name')  # and all of the split
 _HASH = 8  # hexadecimal digits
@@ -51,10 +53,10 @@ class Job:
   Attributes:
     name: unique; ends in a hash of all that decides the result, so that a changed study starts jobs of its own.
     cell: name of the cell.   seed: of the run.
-    fold: the validation fold; None for an ensemble of all folds on the test subjects.
+    fold: that is scored; None: an ensemble of all folds scores the test subjects.
     config: the whole configuration of the run (of an ensemble: that of its first member).
     checkpoint: which one is scored.
-    members: names of the jobs whose networks an ensemble averages.
+    members: names of the jobs whose networks an ensemble averages; without any, the job trains a network.
     test_data: data set an ensemble is scored on; '': the test subjects of the split.
   """
 
@@ -94,6 +96,8 @@ def axes(study: ConfigDict) -> dict[str, tuple]:
       _check_differs_by(f'variants.{variant}.{name}', name)
   if not found:
     raise UserError('config.grid is empty, and so is config.variants: give at least one axis')
+  if study.together:
+    found[NETWORKS] = (SINGLE, TOGETHER)
   last = study.columns
   if last and last not in found:
     raise UserError(f"config.columns is {last!r}, which is no axis: choose one of {', '.join(found)}, or ''")
@@ -113,7 +117,8 @@ def cells(study: ConfigDict) -> list[Cell]:
     pairs = tuple(zip(names, chosen, strict=True))
     across = bool(study.columns)
     row, column = (pairs[:-1], chosen[-1]) if across else (pairs, '')
-    found.append(Cell('-'.join(_word(*pair) for pair in pairs), row, column, pairs))
+    name = '-'.join(_word(*pair) for pair in pairs if pair != (NETWORKS, SINGLE))
+    found.append(Cell(name, row, column, pairs))
   return found
 
 
@@ -127,16 +132,22 @@ def jobs(study: ConfigDict, base: ConfigDict) -> list[Job]:
   Raises: UserError for a field that the experiment lacks, a value of a wrong type, or counts that cannot be.
   """
   _check(study)
-  runs = [
-    _run(study, base, cell, seed, fold) for seed in study.seeds for fold in range(study.folds) for cell in cells(study)
+  twins = {cell.name: twin.name for cell, twin in _twins(cells(study))}
+  single = [cell for cell in cells(study) if cell.name not in twins.values()]
+  runs = [_run(study, base, cell, seed, fold) for seed in study.seeds for fold in range(study.folds) for cell in single]
+  groups = [
+    (twin, fold, [run for run in runs if (run.cell, run.fold) == (name, fold)])
+    for fold in range(study.folds)
+    for name, twin in twins.items()
   ]
-  if runs[0].config['split']['test_fraction'] == 0 and not study.test_data:
-    return runs
-  return runs + [
-    _ensemble(study, [run for run in runs if (run.cell, run.seed) == (cell.name, seed)])
-    for seed in study.seeds
-    for cell in cells(study)
-  ]
+  if runs[0].config['split']['test_fraction'] != 0 or study.test_data:
+    groups += [
+      (cell.name, None, [run for run in runs if (run.cell, run.seed) == (cell.name, seed)])
+      for seed in study.seeds
+      for cell in single
+    ]
+    groups += [(twin, None, [run for run in runs if run.cell == name]) for name, twin in twins.items()]
+  return runs + [_ensemble(study, *group) for group in groups]
 
 
 def experiment(study: ConfigDict, base: ConfigDict, cell: Cell) -> ConfigDict:
@@ -145,6 +156,8 @@ def experiment(study: ConfigDict, base: ConfigDict, cell: Cell) -> ConfigDict:
   config.lock()
   chosen = changes(study)
   for name, value in cell.values:
+    if name == NETWORKS:
+      continue
     chosen |= dict(_leaves(ConfigDict(dict(study.variants)[value]))) if name == VARIANT else {name: value}
   for name, value in chosen.items():
     _set(config, name, value)
@@ -160,11 +173,20 @@ def _run(study: ConfigDict, base: ConfigDict, cell: Cell, seed: int, fold: int) 
   return Job(f'{cell.name}-seed{seed}-fold{fold}-{digest}', cell.name, seed, fold, content, study.checkpoint)
 
 
-def _ensemble(study: ConfigDict, runs: list[Job]) -> Job:
+def _ensemble(study: ConfigDict, cell: str, fold: int | None, runs: list[Job]) -> Job:
   first, members = runs[0], tuple(run.name for run in runs)
-  digest = _digest({'members': members, 'test_data': study.test_data})
-  name = f'{first.cell}-seed{first.seed}-test-{digest}'
-  return Job(name, first.cell, first.seed, None, first.config, study.checkpoint, members, study.test_data)
+  test_data = study.test_data if fold is None else ''
+  digest = _digest({'members': members, 'test_data': test_data})
+  part = 'test' if fold is None else f'fold{fold}'
+  name = f'{cell}-seed{first.seed}-{part}-{digest}'
+  return Job(name, cell, first.seed, fold, first.config, study.checkpoint, members, test_data)
+
+
+def _twins(found: list[Cell]) -> list[tuple[Cell, Cell]]:
+  """Pairs of cells that differ in whether their networks are scored one by one or together."""
+  others = lambda cell: [pair for pair in cell.values if pair[0] != NETWORKS]  # noqa: E731
+  together = [cell for cell in found if (NETWORKS, TOGETHER) in cell.values]
+  return [(cell, twin) for twin in together for cell in found if cell is not twin and others(cell) == others(twin)]
 
 
 def _check(study: ConfigDict) -> None:
@@ -172,6 +194,8 @@ def _check(study: ConfigDict) -> None:
     raise UserError(f'config.folds is {study.folds}: cross-validation needs 2 or more')
   if not study.seeds or len(set(study.seeds)) < len(study.seeds):
     raise UserError(f'config.seeds is {study.seeds}: give one or more different numbers')
+  if study.together and len(study.seeds) < 2:
+    raise UserError(f'config.together is True, and config.seeds is {study.seeds}: give two or more')
   if study.metric not in (*METRICS, 'cine_dice'):
     raise UserError(f'config.metric is {study.metric!r}: choose one of {", ".join(METRICS)}, cine_dice')
   if study.checkpoint not in ('best', 'latest'):
@@ -201,7 +225,7 @@ def _word(axis: str, value: Any) -> str:
   """'unet3d' for a name, 'channels=4' for anything that does not speak for itself."""
   text = 'x'.join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
   text = ''.join(c if c.isalnum() or c in '._+' else '_' for c in text)
-  return text if axis.endswith('.name') or axis == VARIANT else f'{axis.rsplit(".", 1)[-1]}={text}'
+  return text if axis.endswith('.name') or axis in (VARIANT, NETWORKS) else f'{axis.rsplit(".", 1)[-1]}={text}'
 
 
 def _essence(content: dict, prefix: str = '') -> dict:

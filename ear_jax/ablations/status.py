@@ -73,14 +73,14 @@ class Status:
     text = {WAITING: '·', ELSEWHERE: 'running', BLOCKED: 'no members'}.get(state, state)
     if state == DONE:
       text = f'{_mean(self._results[job.name], self._metric):.3f}'
-    elif state in (RUNNING, ELSEWHERE) and job.fold is not None:
+    elif state in (RUNNING, ELSEWHERE) and not job.members:
       text = f'{100 * _last_step(queue.folder / job.name / "run") / job.config["steps"]:.0f} %'
     return Text(text, style=_STYLES[state])
 
   def _summary(self, queue: Queue) -> str:
     counts = [f'{count} {state}' for state in _STYLES if (count := queue.count(state))]
-    minutes = [result['cost']['minutes'] for result in self._results.values() if result['fold'] is not None]
-    left = sum(queue.states[job.name] not in (DONE, FAILED) for job in queue.jobs.values() if job.fold is not None)
+    minutes = [result['cost']['minutes'] for name, result in self._results.items() if not queue.jobs[name].members]
+    left = sum(queue.states[job.name] not in (DONE, FAILED) for job in queue.jobs.values() if not job.members)
     if left and minutes:
       counts.append(f'about {left * statistics.mean(minutes) / self._at_once:.0f} min left')
     return f'{self._metric}; ' + ', '.join(counts)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ear_jax.ablations.gather import over_seeds, part_of, spread_over_seeds
-from ear_jax.ablations.grid import VARIANT, Cell
+from ear_jax.ablations.grid import NETWORKS, SINGLE, VARIANT, Cell
 from ear_jax.ablations.sheet import DASH, Sheet
 from ear_jax.analysis.intervals import describe
 from ear_jax.analysis.motion import COMPONENTS
@@ -38,6 +38,8 @@ def value_label(axis: str, value: Any) -> str:
   """Returns what tables call a value of an axis: '3D-EAR', 'channels 4', 'no init from' where it is empty."""
   if axis.endswith('.name'):
     return ' + '.join(_NAMES.get(part, part) for part in str(value).split('+'))
+  if axis == NETWORKS:
+    return 'one network' if value == SINGLE else 'the networks of all seeds together'
   if axis == VARIANT:
     return str(value).replace('_', ' ')
   name = axis.rsplit('.', 1)[-1].replace('_', ' ')

@@ -129,6 +129,26 @@ def test_variants_are_sets_of_changes_compared_with_the_first():
   assert len(family(crossed)) == 3 + 2 * 2
 
 
+def test_seeds_may_be_scored_together_by_jobs_that_change_no_other():
+  changed = {'grid': {'loss': {'name': ('dice', 'dice_iou')}}, 'columns': '', 'folds': 2, 'seeds': (0, 1)}
+  plain, both = (jobs(study(**changed, together=on), ear3d.get_config()) for on in (False, True))
+  assert {job.name for job in plain} < {job.name for job in both}
+  new = [job for job in both if job not in plain]
+  assert [(job.cell, job.fold, len(job.members)) for job in new] == [
+    *((f'{loss}-together', fold, 2) for fold in (0, 1) for loss in ('dice', 'dice_iou')),
+    *((f'{loss}-together', None, 4) for loss in ('dice', 'dice_iou')),
+  ]
+  by_name = {job.name: job for job in both}
+  for job in new:
+    members = [by_name[name] for name in job.members]
+    assert {member.cell for member in members} == {job.cell.removesuffix('-together')}
+    assert {member.seed for member in members} == {0, 1}
+    assert {member.fold for member in members} == ({0, 1} if job.fold is None else {job.fold})
+  chosen = cells(study(**changed, together=True))
+  assert len(family(chosen)) == 4
+  assert cell_label(chosen[1]) == 'Dice, the networks of all seeds together'
+
+
 @pytest.mark.parametrize(
   ('changes', 'sentence'),
   [
@@ -145,6 +165,7 @@ def test_variants_are_sets_of_changes_compared_with_the_first():
     ({'changes': {'steps': 'many'}}, 'does not take steps = .many.'),
     ({'folds': 1}, 'config.folds is 1'),
     ({'seeds': (1, 1)}, 'config.seeds is'),
+    ({'together': True}, 'config.together is True, and config.seeds is'),
     ({'metric': 'rmse'}, 'config.metric is .rmse.: choose one of dice'),
     ({'checkpoint': '7'}, 'config.checkpoint is .7.'),
   ],
