@@ -2,11 +2,14 @@
 
 The best checkpoint of the run with its weights, for any number of cines and frames, on CPU and CUDA; it runs without
 our code (`docs/export.md`), and `ear_jax.predict` takes it in place of the run. It names no path, host or person.
+Runs that differ in their seed, `--checkpoint runs/seed0,runs/seed1`, become one network that answers with their mean.
 """
 
 from __future__ import annotations
 
 import pathlib
+import statistics
+from collections.abc import Sequence
 
 import jax
 from absl import flags, logging
@@ -34,19 +37,43 @@ _CHANNELS = {
 _WARNING = 'Not a medical device. Trained weights may be bound by the terms of the data that they were trained on.'
 
 
-def export(workdir: pathlib.Path, output: pathlib.Path) -> dict:
-  """Writes the best network of a run to `output` and returns its description, what `network.json` holds.
+def export(runs: Sequence[pathlib.Path], output: pathlib.Path) -> dict:
+  """Writes the best network of a run, or of some together, to `output`; returns what `network.json` holds.
 
-  Raises: UserError when there is no run, no checkpoint, or a run too old to say what pictures it was trained on.
+  Raises: UserError when there is no run, no checkpoint, or a run too old to say what pictures it was trained on, and
+  when runs differ in more than their seed.
   """
-  trained = load_trained(workdir, Placement(jax.local_devices()[:1]))
-  if trained.split is None:
-    raise UserError(f'{workdir} is an exported network already: give the working directory of a run')
-  config = trained.config
-  description = describe(trained, training_picture(trained.manifest, workdir), _validation_dice(workdir, trained.step))
-  function = serialise(myocardium(build_model(config.model)), trained.variables, config.data.crop, config.data.channels)
-  write_network(output, function, trained.variables, description)
+  placement = Placement(jax.local_devices()[:1])
+  networks = [load_trained(run, placement) for run in runs]
+  for run, network in zip(runs, networks, strict=True):
+    if network.split is None:
+      raise UserError(f'{run} is an exported network already: give the working directory of a run')
+    _check_alike(runs[0], networks[0], run, network)
+  first, config = networks[0], networks[0].config
+  dice = [_validation_dice(run, network.step) for run, network in zip(runs, networks, strict=True)]
+  description = describe(
+    first, training_picture(first.manifest, runs[0]), None if None in dice else statistics.mean(dice)
+  )
+  description['network']['networks'] = len(networks)
+  members = [network.variables for network in networks]
+  function = serialise(myocardium(build_model(config.model)), members, config.data.crop, config.data.channels)
+  write_network(output, function, members, description)
   return description
+
+
+def _check_alike(one: pathlib.Path, first: Trained, other: pathlib.Path, second: Trained) -> None:
+  """Raises UserError when two runs cannot answer together: only seed and number of steps may differ.
+
+  Runs of other folds have seen each other's validation subjects, and would be scored on them.
+  """
+  fields = ('model', 'data', 'split')
+  differing = [field for field in fields if first.config[field].to_dict() != second.config[field].to_dict()]
+  differing += [key for key in ('data_hash', 'split_hash') if first.manifest[key] != second.manifest[key]]
+  if differing:
+    raise UserError(
+      f'{one} and {other} cannot become one network: they differ in {", ".join(differing)}; give runs of one '
+      'configuration and split with other seeds'
+    )
 
 
 def describe(trained: Trained, picture: dict, validation_dice: float | None) -> dict:
@@ -103,10 +130,11 @@ def main() -> None:
   """Reads the flags, exports and says what was written."""
   if not cli.CHECKPOINT.value or not cli.OUTPUT.value:
     raise UserError('give --checkpoint (working directory of a training run) and --output (a file, .zip)')
-  workdir, output = (pathlib.Path(flag.value).expanduser() for flag in (cli.CHECKPOINT, cli.OUTPUT))
+  runs = [pathlib.Path(run).expanduser() for run in cli.CHECKPOINT.value.split(',')]
+  output = pathlib.Path(cli.OUTPUT.value).expanduser()
   if output.suffix != '.zip':
     raise UserError(f'--output={output}: an exported network is a file that ends in .zip')
-  description = export(workdir, output)
+  description = export(runs, output)
   network, size = description['network'], output.stat().st_size / 1e6
   logging.info('%s: %s, step %d, %.1f MB', output, network['name'], network['step'], size)
 

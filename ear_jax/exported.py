@@ -1,4 +1,4 @@
-"""A trained network as one file that runs without our code: how it is made, written and read.
+"""A trained network, or several that answer together, as one file that runs without our code: made, written and read.
 
 The file is a zip of three parts: `network.jaxexport`, the function of weights and video that `jax.export` serialised;
 `weights.npz`, its weights, which training can start from too; and `network.json`, what it expects and where it came
@@ -13,7 +13,7 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -36,7 +36,7 @@ class Network:
 
   Attributes:
     probability: weights and `[B, T, S, S, C]` float32, normalised, to the probability of myocardium `[B, T, S, S]`.
-    weights: float32 arrays by their path in the variables, such as 'params/head/kernel'.
+    weights: float32 arrays by their path in the variables, such as 'params/head/kernel', see `flat_weights`.
     description: what `network.json` holds.
   """
 
@@ -45,37 +45,44 @@ class Network:
   description: dict
 
 
-def serialise(apply: Callable, variables: dict, size: int, channels: int) -> bytes:
-  """Returns `apply(variables, [B, T, size, size, channels])` for any B and T as bytes, for CPU and CUDA.
+def serialise(apply: Callable, members: Sequence[dict], size: int, channels: int) -> bytes:
+  """Returns the mean of `apply(variables, [B, T, size, size, channels])` over some networks, for any B and T, as bytes.
 
-  As a function of the flat weights, see `flat_weights`, and the video. Of `variables` only shapes and dtypes matter.
-  Names of our source files are left out: they would be paths.
+  For CPU and CUDA, as a function of the flat weights, see `flat_weights`, and the video. Of the members' variables only
+  shapes and dtypes matter. Names of our source files are left out: they would be paths.
   """
-  weights = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), flat_weights(variables))
+  weights = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), flat_weights(members))
   frames = jax.export.symbolic_shape('b, t')
   video = jax.ShapeDtypeStruct((*frames, size, size, channels), jnp.float32)
 
   def network(weights, video):
-    return apply(variables_of(weights), video)
+    answers = [apply(variables, video) for variables in members_of(weights)]
+    return sum(answers[1:], answers[0]) / len(answers) if len(answers) > 1 else answers[0]
 
   with _without_source_lines():
     return bytes(jax.export.export(jax.jit(network), platforms=PLATFORMS)(weights, video).serialize())
 
 
-def flat_weights(variables: dict) -> dict[str, jax.Array]:
-  """Returns the arrays of some variables by their path, such as 'params/head/kernel'."""
-  return flatten_dict({kind: tree for kind, tree in variables.items() if tree}, sep='/')
+def flat_weights(members: Sequence[dict]) -> dict[str, jax.Array]:
+  """Returns the arrays of some networks' variables by their path: 'params/head/kernel', or with 'network1/' before it.
+
+  The prefix is there where there are several.
+  """
+  tree = members[0] if len(members) == 1 else {f'network{i}': v for i, v in enumerate(members, start=1)}
+  return flatten_dict(tree, sep='/')
 
 
-def variables_of(weights: dict[str, jax.Array]) -> dict:
-  """Returns flat weights as the network's modules name them: the inverse of `flat_weights`."""
-  return {'batch_stats': {}} | unflatten_dict(weights, sep='/')
+def members_of(weights: dict[str, jax.Array]) -> list[dict]:
+  """Returns the variables of each network as its modules name them: the inverse of `flat_weights`."""
+  tree = unflatten_dict(weights, sep='/')
+  several = [tree[f'network{i}'] for i in range(1, len(tree) + 1)] if 'network1' in tree else [tree]
+  return [{'batch_stats': {}} | variables for variables in several]
 
 
-def write_network(path: str | os.PathLike, function: bytes, variables: dict, description: dict) -> None:
-  """Writes a serialised function, its variables and its description; the same input gives the same bytes."""
+def write_network(path: str | os.PathLike, function: bytes, members: Sequence[dict], description: dict) -> None:
+  """Writes a serialised function, its networks' variables and its description; equal input gives equal bytes."""
   arrays = io.BytesIO()
-  np.savez(arrays, allow_pickle=False, **{name: np.asarray(x) for name, x in flat_weights(variables).items()})
+  np.savez(arrays, allow_pickle=False, **{name: np.asarray(x) for name, x in flat_weights(members).items()})
   text = json.dumps(description, indent=2, sort_keys=True).encode()
   parts = ((FUNCTION, function), (WEIGHTS, arrays.getvalue()), (DESCRIPTION, text))
   with replacing(path) as temporary, zipfile.ZipFile(temporary, 'w') as archive:

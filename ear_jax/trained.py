@@ -16,7 +16,7 @@ from ear_jax.data.pipeline import DataSet
 from ear_jax.data.splits import Split, make_split
 from ear_jax.delineate import Member
 from ear_jax.errors import UserError
-from ear_jax.exported import read_network, variables_of
+from ear_jax.exported import members_of, read_network
 from ear_jax.inference import Predictor
 from ear_jax.models import build_model
 from ear_jax.training.checkpoint import Checkpoints
@@ -33,7 +33,7 @@ class Trained:
   Attributes:
     network: as `Predictor` takes it.
     weights: what `network` takes, on the devices.
-    variables: the same as the modules of `build_model` name them.
+    variables: the same as the modules of `build_model` name them; of several exported together, the first one's.
     config: of the run; of an exported network without the places of files.
     step: training steps that it has had.
     manifest: of the run (`training.manifest`); of an exported network what was kept of it.
@@ -106,7 +106,7 @@ def _exported(path, placement):
   weights = placement.replicate(read.weights)
   manifest = about['network'] | {'training_picture': about['training_picture'], 'packages': about['versions']}
   config = ConfigDict(about['config'])
-  return Trained(read.probability, weights, variables_of(weights), config, about['network']['step'], manifest, None)
+  return Trained(read.probability, weights, members_of(weights)[0], config, about['network']['step'], manifest, None)
 
 
 def load_run(workdir: pathlib.Path) -> tuple[ConfigDict, Split]:

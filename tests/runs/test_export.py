@@ -3,11 +3,13 @@
 import json
 import pathlib
 import re
+import shutil
 import socket
 import subprocess
 import sys
 import zipfile
 
+import command_line
 import jax
 import numpy as np
 import pytest
@@ -59,6 +61,16 @@ def network(trained):
   return lambda video: np.asarray(apply(state.variables, video))
 
 
+@pytest.fixture(scope='module')
+def twin(config_file, tmp_path_factory) -> pathlib.Path:
+  """Another run, of another seed."""
+  workdir = tmp_path_factory.mktemp('runs') / 'twin'
+  args = ('--config', config_file, '--workdir', workdir, '--config.seed=1')
+  outcome = command_line.run('ear_jax.train', *args)
+  assert outcome.status == 0, outcome.stderr
+  return workdir
+
+
 def _call(file, video):
   read = exported.read_network(file)
   return read.probability(read.weights, video)
@@ -106,7 +118,7 @@ def test_another_shape_is_refused_with_both_shapes(file):
 
 
 def test_the_same_run_gives_the_same_bytes_and_they_name_nobody(file, trained, tmp_path):
-  export(trained, tmp_path / 'again.zip')
+  export([trained], tmp_path / 'again.zip')
   assert (tmp_path / 'again.zip').read_bytes() == file.read_bytes()
   with zipfile.ZipFile(file) as archive:
     assert archive.namelist() == ['network.jaxexport', 'weights.npz', 'network.json']
@@ -188,11 +200,38 @@ def test_every_kind_of_network_can_be_exported(fields):
   config.model.update(fields)
   model = build_model(config.model)
   variables = jax.jit(model.init)(jax.random.key(0), _videos(0, 1, 2, 16, 16, 4))
-  function = jax.export.deserialize(bytearray(exported.serialise(myocardium(model), variables, 16, 4)))
+  function = jax.export.deserialize(bytearray(exported.serialise(myocardium(model), [variables], 16, 4)))
   video = _videos(1, 2, 3, 16, 16, 4)
   atol = _ROUNDING if config.model.dtype == 'float32' else 5e-2  # 8 bits, rounded at other places by another fusion
-  found, expected = function.call(exported.flat_weights(variables), video), jax.jit(myocardium(model))(variables, video)
+  found = function.call(exported.flat_weights([variables]), video)
+  expected = jax.jit(myocardium(model))(variables, video)
   np.testing.assert_allclose(found, expected, rtol=0, atol=atol)
+
+
+def test_runs_of_two_seeds_become_one_network_that_answers_with_their_mean(
+  forks, trained, twin, network, data, tmp_path
+):
+  path = tmp_path / 'both.zip'
+  outcome = forks.run('ear_jax.export', '--checkpoint', f'{trained},{twin}', '--output', path)
+  assert outcome.status == 0, outcome.stderr
+  placement = Placement(jax.local_devices()[:1])
+  other, both = load_trained(twin, placement), load_trained(path, placement)
+  video = _videos(4, 1, 3, 32, 32, 4)
+  second = jax.jit(myocardium(other.network))(other.variables, video)
+  assert np.abs(second - network(video)).max() > 0.01, 'two equal networks show nothing'
+  np.testing.assert_allclose(_call(path, video), (network(video) + second) / 2, rtol=0, atol=_ROUNDING)
+  first = load_trained(trained, placement).variables
+  assert jax.tree.all(jax.tree.map(lambda a, b: bool((a == b).all()), both.variables, first))
+  assert both.manifest['networks'] == 2
+
+
+def test_runs_that_saw_other_subjects_do_not_become_one_network(trained, tmp_path):
+  other = shutil.copytree(trained, tmp_path / 'other')
+  config = json.loads((other / 'config.json').read_text())
+  config['split']['fold'] = 1
+  (other / 'config.json').write_text(json.dumps(config))
+  with pytest.raises(UserError, match='cannot become one network: they differ in split'):
+    export([trained, other], tmp_path / 'both.zip')
 
 
 def test_mistakes_are_answered_with_sentences(forks, trained, file, tmp_path):

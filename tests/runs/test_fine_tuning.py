@@ -30,7 +30,7 @@ def _saved(workdir):
 
 def test_a_run_begins_from_a_file_once_and_says_so(forks, config_file, trained, tmp_path):
   source, workdir = tmp_path / 'source.zip', tmp_path / 'tuned'
-  export(trained, source)
+  export([trained], source)
   expected = load_trained(trained, Placement(jax.local_devices()[:1]))
   said = _train(forks, config_file, workdir, source, '--config.steps=1')
   assert f'starting from {expected.name}' in said
