@@ -4,7 +4,7 @@ import pytest
 from ml_collections import ConfigDict
 from studies import planned, study
 
-from configs import ear3d, fine_tuning, sunnybrook, sunnybrook_folds
+from configs import ear3d, fine_tuning, recipe, sunnybrook, sunnybrook_folds
 from ear_jax.ablations.grid import axes, cells, jobs
 from ear_jax.ablations.statistics import family
 from ear_jax.ablations.tables import cell_label
@@ -31,10 +31,31 @@ def test_the_shipped_study_is_the_paper_grid():
   assert work == jobs(chosen, ear3d.get_config()), 'names must be the same in the next command'
 
 
-def test_the_study_of_sunnybrook_scores_every_patient_once_and_holds_none_out():
+def test_the_study_of_sunnybrook_scores_every_patient_by_three_networks_and_by_all_and_holds_none_out():
   found = jobs(sunnybrook_folds.get_config(), sunnybrook.get_config())
-  assert [(job.fold, job.config['split']['fold']) for job in found] == [(fold, fold) for fold in range(5)]
+  runs = [job for job in found if not job.members]
+  assert [(job.seed, job.fold) for job in runs] == [(seed, fold) for seed in range(3) for fold in range(5)]
+  assert [(job.fold, job.members) for job in found if job.members] == [
+    (fold, tuple(run.name for run in runs if run.fold == fold)) for fold in range(5)
+  ]
   assert {(job.checkpoint, job.config['split']['test_fraction']) for job in found} == {('latest', 0.0)}
+
+
+def test_the_study_of_recipes_changes_one_thing_at_a_time():
+  study_ = recipe.get_config()
+  runs = [job for job in jobs(study_, ear3d.get_config()) if not job.members and job.fold == 0]
+  plain = flatten(runs[0].config)
+  changed = {job.cell: {key for key, value in flatten(job.config).items() if value != plain[key]} for job in runs}
+  assert changed.pop(runs[0].cell) == set()
+  assert all(len({key.split('.')[0] for key in keys}) == 1 for keys in changed.values()), changed
+
+
+def flatten(config, prefix=''):
+  """Dotted fields of a configuration."""
+  found = {}
+  for key, value in config.items():
+    found |= flatten(value, f'{prefix}{key}.') if isinstance(value, dict) else {prefix + key: value}
+  return found
 
 
 def test_the_study_of_fine_tuning_trains_on_five_people_from_both_starts():
