@@ -196,8 +196,9 @@ def _check(study: ConfigDict) -> None:
     raise UserError(f'config.seeds is {study.seeds}: give one or more different numbers')
   if study.together and len(study.seeds) < 2:
     raise UserError(f'config.together is True, and config.seeds is {study.seeds}: give two or more')
-  if study.metric not in (*METRICS, 'cine_dice'):
-    raise UserError(f'config.metric is {study.metric!r}: choose one of {", ".join(METRICS)}, cine_dice')
+  known = (*METRICS, 'cine_dice', 'volume_dice')
+  if study.metric not in known:
+    raise UserError(f'config.metric is {study.metric!r}: choose one of {", ".join(known)}')
   if study.checkpoint not in ('best', 'latest'):
     raise UserError(f"config.checkpoint is {study.checkpoint!r}: choose 'latest' or 'best'")
 

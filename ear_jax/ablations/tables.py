@@ -31,7 +31,7 @@ METRIC_LABELS = {
   'hd95': 'HD95',
   'assd': 'ASSD',
 }
-METRIC_LABELS |= {'nsd': 'NSD', 'closed_ring': 'closed ring', 'cine_dice': 'cine Dice'}
+METRIC_LABELS |= {'nsd': 'NSD', 'closed_ring': 'closed ring', 'cine_dice': 'cine Dice', 'volume_dice': 'volume Dice'}
 
 
 def value_label(axis: str, value: Any) -> str:
@@ -110,6 +110,7 @@ def surface_metrics(unit: str) -> dict[str, tuple[str, int]]:
   named = {
     'iou': ('IoU', 3),
     'cine_dice': ('cine Dice', 3),
+    'volume_dice': ('volume Dice', 3),
     'hd95': (f'HD95 ({unit})', 2),
     'assd': (f'ASSD ({unit})', 2),
   }

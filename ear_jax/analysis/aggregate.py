@@ -23,8 +23,8 @@ LEVELS = ('base', 'mid', 'apex')
 class Tables(NamedTuple):
   """Means at the three levels of the hierarchy.
 
-  Each table has its ids, then one column per metric, then 'cine_dice'. A slice, dataset or subject without a single
-  frame that can be scored is in no table; `summarise` counts them.
+  Each table has its ids, then one column per metric, then 'cine_dice', and above the slice 'volume_dice'. A slice,
+  dataset or subject without a single frame that can be scored is in no table; `summarise` counts them.
   """
 
   slices: pd.DataFrame
@@ -71,7 +71,8 @@ def hierarchy(rows: pd.DataFrame) -> Tables:
   """Returns the mean of every metric per slice, per dataset (over its slices) and per subject (over its datasets).
 
   Frames with both masks empty are left out. 'cine_dice' of a slice is the Dice of all its frames pooled as one
-  volume; above the slice it is averaged like the rest.
+  volume; above the slice it is averaged like the rest. 'volume_dice' of a dataset is the Dice of all frames of all its
+  slices pooled, as tools score that know volumes only: a slice counts by its area.
 
   Args:
     rows: one row per frame, from `cine_metrics`.
@@ -86,11 +87,15 @@ def hierarchy(rows: pd.DataFrame) -> Tables:
   grouped = kept.groupby(SLICE, sort=True)
   slices = grouped[metrics].mean()
   counts = grouped[['intersection', 'prediction_pixels', 'reference_pixels']].sum()
-  pixels = counts['prediction_pixels'] + counts['reference_pixels']
-  # Without a pixel on either side every kept frame has failed, which scores 0.
-  slices['cine_dice'] = 2 * counts['intersection'] / pixels.clip(lower=1)
+  slices['cine_dice'] = _pooled_dice(counts)
   datasets = slices.groupby(['subject', 'dataset']).mean()
+  datasets['volume_dice'] = _pooled_dice(counts.groupby(['subject', 'dataset']).sum())
   return Tables(slices.reset_index(), datasets.reset_index(), datasets.groupby('subject').mean().reset_index())
+
+
+def _pooled_dice(counts: pd.DataFrame) -> pd.Series:
+  pixels = counts['prediction_pixels'] + counts['reference_pixels']
+  return 2 * counts['intersection'] / pixels.clip(lower=1)  # without a pixel on either side every kept frame has failed
 
 
 def subject_mean_dice(rows: pd.DataFrame) -> float:

@@ -81,6 +81,22 @@ def test_cine_dice_pools_the_frames_of_a_slice():
   assert tables.subjects['cine_dice'].tolist() == pytest.approx([4 / 40])
 
 
+def test_volume_dice_pools_the_slices_of_a_visit_and_is_averaged_over_visits():
+  large, small = np.ones((1, 4, 9), bool), np.zeros((1, 4, 9), bool)
+  small[0, 0, :4] = True
+  shifted = np.roll(small, 2, axis=1)  # Dice 0 over 8 pixels
+  names = {'subject': 'a', 'dataset': 'first'}
+  rows = join(
+    cine_metrics(large, large, np.ones(1), (1.0, 1.0), **names, slice_id='m'),  # Dice 1 over 72
+    cine_metrics(shifted, small, np.ones(1), (1.0, 1.0), **names, slice_id='n'),
+    cine_metrics(small, small, np.ones(1), (1.0, 1.0), subject='a', dataset='second', slice_id='m'),
+  )
+  tables = aggregate.hierarchy(rows)
+  assert tables.datasets['volume_dice'].tolist() == pytest.approx([72 / 80, 1.0])
+  assert tables.subjects['volume_dice'].tolist() == pytest.approx([0.95])
+  assert tables.subjects['dice'].tolist() == pytest.approx([0.75])
+
+
 def test_cine_dice_of_a_slice_that_failed_on_empty_references():
   rows = cine_metrics(None, np.zeros((2, 4, 4), bool), np.ones(2), (1.0, 1.0), subject='a', dataset='a', slice_id='m')
   assert aggregate.hierarchy(rows).subjects['cine_dice'].tolist() == [0.0]
