@@ -19,15 +19,15 @@ from configs import base
 def get_config():
   """Returns the configuration."""
   config = base.get_config()
-  config.steps = 2000
-  config.batch_size = 4
+  config.steps = 4000
+  config.batch_size = 2
   config.data.name = 'sunnybrook/frames'
   config.data.channels = 1
   config.data.crop = 96  # about 125 mm: holds every wall but for a few pixels of one frame
   config.data.normalise = 'window'  # fat close to the coil is left out
   config.data.spacing = 1.3  # mm; the frames do not say it, the DICOM of the same data has 1.25 to 1.37
   config.augment.rot90 = False  # patients lie the same way: left and right ventricle keep their sides
-  config.augment.rotate = 20.0
+  config.augment.rotate = 30.0
   config.augment.scale = 0.2
   config.augment.elastic = 1.5
   config.augment.intensity = 1.0
@@ -39,8 +39,8 @@ def get_config():
   config.loss.name = 'dice_iou+cross_entropy'  # the second term keeps its slope near the optimum
   config.optimizer.learning_rate = 2e-3
   config.optimizer.weight_decay = 1e-2
-  config.optimizer.ema_decay = 0.995
-  config.eval.every = 500
+  config.optimizer.ema_decay = 0.997
+  config.eval.every = 1000
   config.eval.batch_size = 4
-  config.log_every = 20
+  config.log_every = 50
   return config

@@ -72,7 +72,7 @@ class Job:
 
 def changes(study: ConfigDict) -> dict[str, Any]:
   """Returns what a study changes of its experiment for all runs, dotted field to value."""
-  return dict(_leaves(study.changes))
+  return dict(leaves(study.changes))
 
 
 def axes(study: ConfigDict) -> dict[str, tuple]:
@@ -80,7 +80,7 @@ def axes(study: ConfigDict) -> dict[str, tuple]:
 
   Raises: UserError when there is none, one has no or repeated values, or one is a field that the study itself sets.
   """
-  found = dict(_leaves(study.grid))
+  found = dict(leaves(study.grid))
   if study.variants:
     found[VARIANT] = tuple(name for name, _ in study.variants)
   for name, values in found.items():
@@ -92,7 +92,7 @@ def axes(study: ConfigDict) -> dict[str, tuple]:
       raise UserError(f'config.grid.{name} names a value twice: {values}')
     _check_differs_by(f'grid.{name}', name)
   for variant, settings in study.variants:
-    for name, _ in _leaves(ConfigDict(settings)):
+    for name, _ in leaves(ConfigDict(settings)):
       _check_differs_by(f'variants.{variant}.{name}', name)
   if not found:
     raise UserError('config.grid is empty, and so is config.variants: give at least one axis')
@@ -158,7 +158,7 @@ def experiment(study: ConfigDict, base: ConfigDict, cell: Cell) -> ConfigDict:
   for name, value in cell.values:
     if name == NETWORKS:
       continue
-    chosen |= dict(_leaves(ConfigDict(dict(study.variants)[value]))) if name == VARIANT else {name: value}
+    chosen |= dict(leaves(ConfigDict(dict(study.variants)[value]))) if name == VARIANT else {name: value}
   for name, value in chosen.items():
     _set(config, name, value)
   config.cpu_devices = study.launcher.cpu_devices
@@ -203,11 +203,12 @@ def _check(study: ConfigDict) -> None:
     raise UserError(f"config.checkpoint is {study.checkpoint!r}: choose 'latest' or 'best'")
 
 
-def _leaves(config: ConfigDict, prefix: str = '') -> list[tuple[str, Any]]:
+def leaves(config: ConfigDict, prefix: str = '') -> list[tuple[str, Any]]:
+  """Returns dotted field and value of everything in a configuration."""
   found = []
   for key, value in config.items():
     nested = isinstance(value, ConfigDict)
-    found += _leaves(value, f'{prefix}{key}.') if nested else [(prefix + key, value)]
+    found += leaves(value, f'{prefix}{key}.') if nested else [(prefix + key, value)]
   return found
 
 

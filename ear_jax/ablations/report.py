@@ -19,7 +19,7 @@ from ear_jax.ablations.gather import (
   run_table,
   subject_table,
 )
-from ear_jax.ablations.grid import Cell, Job, changes
+from ear_jax.ablations.grid import Cell, Job, changes, leaves
 from ear_jax.ablations.sheet import Sheet, as_text, flat, latex
 from ear_jax.ablations.statistics import RESAMPLES, comparisons, family, lower_is_better, ranking
 from ear_jax.analysis.segmentation import METRICS
@@ -83,6 +83,8 @@ def notes(study: ConfigDict, jobs: Sequence[Job], results: Mapping[str, dict]) -
     f'Means, SD and intervals are over subjects ({count[TEST]} test, {count[VALIDATION]} cross-validation), never over '
     'frames; values of a subject are averaged over seeds first.',
   ]
+  if study.variants:
+    found.append('Variants: ' + '; '.join(f'{name}: {_told(settings)}' for name, settings in study.variants) + '.')
   missing = [job.name for job in jobs if job.name not in results]
   if missing:
     found.append(f'{len(missing)} of {len(jobs)} jobs have no result yet: {", ".join(missing)}.')
@@ -98,14 +100,19 @@ def notes(study: ConfigDict, jobs: Sequence[Job], results: Mapping[str, dict]) -
   )
   if study.checkpoint == 'best':
     found.append('Each checkpoint was chosen on its validation fold, so cross-validation is optimistic.')
+  reference = ' (of variants, those with the first)' if study.variants else ''
   found.append(
-    'Compared are all pairs of cells that differ in one axis, by the sign-flip test of paired differences of '
+    f'Compared are all pairs of cells that differ in one axis{reference}, by the sign-flip test of paired differences of '
     f'{tables.METRIC_LABELS[study.metric]} over subjects; the correction by Holm is over all of them within a part.'
   )
   failed, cines = (sum(result['curves'][key] for result in results.values()) for key in ('failed', 'expected'))
   if failed:
     found.append(f'{failed} of {cines} cines have a frame without contours and are in no mean of the velocity curves.')
   return found
+
+
+def _told(settings: Mapping) -> str:
+  return ', '.join(f'`{name}` {value}' for name, value in leaves(ConfigDict(settings))) or 'no change'
 
 
 def _what_was_run(study: ConfigDict) -> str:
@@ -122,7 +129,7 @@ def _part(output, study, cells, complete, table, part, results) -> tuple[list[Sh
   """Sheets, numbers and pictures of one part."""
   ready = [cell for cell in cells if cell.name in complete]
   label = tables.METRIC_LABELS[study.metric]
-  known = [name for name in table.columns if name in METRICS or name.startswith(('cine_', 'rmse_', 'r_'))]
+  known = [name for name in table.columns if name in METRICS or name.startswith(('cine_', 'volume_', 'rmse_', 'r_'))]
   numbers = tables.interval_numbers(table, part, ready, known)
   values = over_seeds(table, part, study.metric, complete)
   found = comparisons(values, family(ready))
@@ -137,6 +144,7 @@ def _part(output, study, cells, complete, table, part, results) -> tuple[list[Sh
     tables.metric_sheet('surface', f'Surface and overlap ({part})', *plain, tables.surface_metrics(unit)),
     tables.velocity_sheet('velocity', f'Global velocity curves against the reference ({part})', *plain, results),
     tables.interval_sheet('intervals', f'{label} with intervals ({part})', chosen, cells),
+    *([] if part == TEST else [tables.fold_sheet('folds', f'{label} fold by fold', *plain, study.metric)]),
     tables.comparison_sheet('comparisons', f'Paired differences of {label} ({part})', found, cells),
     tables.ranking_sheet('ranking', f'{order} ({part}, {RESAMPLES:,d})', shares, cells),
   ]

@@ -105,6 +105,21 @@ def metric_sheet(
   )
 
 
+def fold_sheet(name: str, title: str, table: pd.DataFrame, part: str, cells: Sequence[Cell], metric: str) -> Sheet:
+  """Returns mean ± SD of a metric over the subjects of each fold, a line a cell and a column a fold.
+
+  Args:
+    name, title, table, part, cells: as for `metric_sheet`.
+    metric: averaged over seeds first.
+  """
+  lines = {}
+  for cell in cells:
+    own = table[(table['part'] == part) & (table['cell'] == cell.name)]
+    means = own.groupby(['fold', 'subject'])[metric].mean()
+    lines[cell_label(cell)] = {f'fold {fold}': _spread(values, 3) for fold, values in means.groupby('fold')}
+  return Sheet(name, title, pd.DataFrame.from_dict(lines, orient='index'))
+
+
 def surface_metrics(unit: str) -> dict[str, tuple[str, int]]:
   """Returns what stands beside Tables 1 and 2 of masks, for `metric_sheet`; `unit` is 'mm' or 'px'."""
   named = {

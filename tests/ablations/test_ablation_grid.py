@@ -31,10 +31,10 @@ def test_the_shipped_study_is_the_paper_grid():
   assert work == jobs(chosen, ear3d.get_config()), 'names must be the same in the next command'
 
 
-def test_the_study_of_sunnybrook_scores_every_patient_by_three_networks_and_by_all_and_holds_none_out():
+def test_the_study_of_sunnybrook_scores_every_patient_by_two_networks_and_by_both_and_holds_none_out():
   found = jobs(sunnybrook_folds.get_config(), sunnybrook.get_config())
   runs = [job for job in found if not job.members]
-  assert [(job.seed, job.fold) for job in runs] == [(seed, fold) for seed in range(3) for fold in range(5)]
+  assert [(job.seed, job.fold) for job in runs] == [(seed, fold) for seed in range(2) for fold in range(5)]
   assert [(job.fold, job.members) for job in found if job.members] == [
     (fold, tuple(run.name for run in runs if run.fold == fold)) for fold in range(5)
   ]

@@ -45,6 +45,15 @@ def test_table_1_has_means_over_subjects_of_means_over_seeds():
   ]  # fmt: skip
 
 
+def test_folds_stand_side_by_side():
+  table = gather.subject_table(made_up())
+  table.loc[(table['subject'] == 'b') & (table['cell'] == 'ear3d-dice'), 'dice'] += 0.04
+  made = tables.fold_sheet('folds', '', table, 'cross-validation', CELLS, 'dice')
+  assert list(made.cells.columns) == ['fold 0', 'fold 1']
+  # 0.80 and 0.84 in fold 0: SD 0.04 / sqrt(2).
+  assert made.cells.loc['3D-EAR, Dice'].tolist() == ['0.820 ± 0.028', '0.800']
+
+
 def test_table_2_has_two_metrics_under_each_loss():
   table = gather.subject_table(made_up())
   made = tables.paper_sheet('table2', '', table, 'test', CELLS, list(LEVEL), ['sensitivity', 'ppv'])
@@ -105,7 +114,8 @@ def test_the_report_has_every_file_and_says_what_is_missing(tmp_path):
   for link in re.findall(r'\]\((.*?)\)', page):
     assert (tmp_path / link).stat().st_size > 5000
   for part in ('test', 'cross-validation'):
-    for name in ('table1', 'table2', 'surface', 'velocity', 'intervals', 'comparisons', 'ranking'):
+    folds = () if part == 'test' else ('folds',)
+    for name in ('table1', 'table2', 'surface', 'velocity', 'intervals', *folds, 'comparisons', 'ranking'):
       for ending in ('md', 'csv', 'tex'):
         assert (tmp_path / 'tables' / f'{part}_{name}.{ending}').stat().st_size > 50
   crossed = pd.read_csv(tmp_path / 'tables/cross-validation_table1.csv', index_col=0)
