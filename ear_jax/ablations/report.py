@@ -102,8 +102,8 @@ def notes(study: ConfigDict, jobs: Sequence[Job], results: Mapping[str, dict]) -
     found.append('Each checkpoint was chosen on its validation fold, so cross-validation is optimistic.')
   reference = ' (of variants, those with the first)' if study.variants else ''
   found.append(
-    f'Compared are all pairs of cells that differ in one axis{reference}, by the sign-flip test of paired differences of '
-    f'{tables.METRIC_LABELS[study.metric]} over subjects; the correction by Holm is over all of them within a part.'
+    f'Compared are all pairs of cells that differ in one axis{reference}, by the sign-flip test of paired differences '
+    f'of {tables.METRIC_LABELS[study.metric]} over subjects; the correction by Holm is over all of them within a part.'
   )
   failed, cines = (sum(result['curves'][key] for result in results.values()) for key in ('failed', 'expected'))
   if failed:
