@@ -7,10 +7,9 @@
 A single frame has no time, so the recurrence has nothing to do; the attention is left out too, since on a CPU it takes
 as long as the rest of the network. `--config.model.name=ear3d` switches both on.
 
-Cost: 40 minutes on two CPU cores alone (1.0 s a step), 4.76 M parameters.
-Score, best of six validated checkpoints (step 1600): subject-mean myocardium Dice 0.820 +- 0.043 (SD over the 7 test
-patients, 64 frames, whole 256 x 256 slices), one seed, last seen 2026-11-23; trained the day before 0.821 +- 0.044.
-Later checkpoints were no better on the validation patients (0.825 at step 1600, 0.819 at 2400): fewer steps would do.
+Cost: 6 minutes on one CPU core (0.08 s a step), 0.41 M parameters.
+Score, in five folds (`configs/sunnybrook_folds.py`): subject-mean myocardium Dice 0.800 +- 0.052 (SD over 35 patients, 321
+frames, whole 256 x 256 slices), two seeds, 2026-11-26. `docs/results.md` says what else was tried.
 """
 
 from configs import base

@@ -186,7 +186,7 @@ def comparison_sheet(name: str, title: str, found: Sequence[Mapping], cells: Seq
   lines = {
     f'{labels[line["first"]]} less {labels[line["second"]]}': [
       str(line['n']), _number(line['mean']), _range(line['t_interval']), _range(line['bca_interval']),
-      _number(line['p'], 4), _number(line['holm'], 4),
+      _p_value(line['p']), _p_value(line['holm']),
     ]
     for line in found
   }  # fmt: skip
@@ -233,6 +233,10 @@ def _spread(values: pd.Series, digits: int) -> str:
 
 def _range(interval: Sequence[float] | None, digits: int = 3) -> str:
   return DASH if interval is None else f'{_number(interval[0], digits)} to {_number(interval[1], digits)}'
+
+
+def _p_value(p: float | None) -> str:
+  return '< 0.0001' if p is not None and p < 5e-5 else _number(p, 4)
 
 
 def _number(value: float | None, digits: int = 3) -> str:
