@@ -39,7 +39,7 @@ def value_label(axis: str, value: Any) -> str:
   if axis.endswith('.name'):
     return ' + '.join(_NAMES.get(part, part) for part in str(value).split('+'))
   if axis == NETWORKS:
-    return 'one network' if value == SINGLE else 'the networks of all seeds together'
+    return 'one network' if value == SINGLE else 'all seeds together'
   if axis == VARIANT:
     return str(value).replace('_', ' ')
   name = axis.rsplit('.', 1)[-1].replace('_', ' ')

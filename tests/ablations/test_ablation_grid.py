@@ -167,7 +167,7 @@ def test_seeds_may_be_scored_together_by_jobs_that_change_no_other():
     assert {member.fold for member in members} == ({0, 1} if job.fold is None else {job.fold})
   chosen = cells(study(**changed, together=True))
   assert len(family(chosen)) == 4
-  assert cell_label(chosen[1]) == 'Dice, the networks of all seeds together'
+  assert cell_label(chosen[1]) == 'Dice, all seeds together'
 
 
 @pytest.mark.parametrize(
