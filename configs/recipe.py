@@ -3,8 +3,8 @@
     tfds build data_builders/mvm_cmr --config=phantom_mini --data_dir=data
     python -m ear_jax.ablation --config configs/recipe.py --workdir runs/recipe
 
-All runs have the same steps, so the same budget; each of the twelve people of `phantom_mini` is scored by the network that
-was not trained on it. `phantom_other`, the test subjects, has no part in it.
+All runs have the same steps, so the same budget; each of the twelve people of `phantom_mini` is scored by the network
+that was not trained on it. `phantom_other`, the test subjects, has no part in it.
 
 Cost: MINUTES on two CPU cores. What came out: `docs/results.md`.
 """

@@ -8,8 +8,8 @@ A single frame has no time, so the recurrence has nothing to do; the attention i
 as long as the rest of the network. `--config.model.name=ear3d` switches both on.
 
 Cost: 6 minutes on one CPU core (0.08 s a step), 0.41 M parameters.
-Score, in five folds (`configs/sunnybrook_folds.py`): subject-mean myocardium Dice 0.800 +- 0.052 (SD over 35 patients, 321
-frames, whole 256 x 256 slices), two seeds, 2026-11-26. `docs/results.md` says what else was tried.
+Score, in five folds (`configs/sunnybrook_folds.py`): subject-mean myocardium Dice 0.800 +- 0.052 (SD over 35 patients,
+321 frames, whole 256 x 256 slices), two seeds, 2026-11-26. `docs/results.md` says what else was tried.
 """
 
 from configs import base

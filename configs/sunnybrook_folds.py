@@ -3,8 +3,8 @@
     tfds build data_builders/sunnybrook --config=frames --manual_dir=$SUNNYBROOK_DIR --data_dir=data
     python -m ear_jax.ablation --config configs/sunnybrook_folds.py --workdir runs/sunnybrook_folds
 
-Every patient is scored by the networks of the fold that it is not in: by each of two, which differ in their seed, and by
-their mean. The last checkpoint of each run counts. `configs/sunnybrook.py` is the recipe.
+Every patient is scored by the networks of the fold that it is not in: by each of two, which differ in their seed, and
+by their mean. The last checkpoint of each run counts. `configs/sunnybrook.py` is the recipe.
 
 Cost: 30 minutes on two CPU cores.
 Score: subject-mean Dice 0.800 +- 0.052 (SD over the 35 patients, 321 frames) of one network, 0.803 +- 0.053 of two
