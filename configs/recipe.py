@@ -6,7 +6,7 @@
 All runs have the same steps, so the same budget; each of the twelve people of `phantom_mini` is scored by the network
 that was not trained on it. `phantom_other`, the test subjects, has no part in it.
 
-Cost: MINUTES on two CPU cores. What came out: `docs/results.md`.
+Cost: 35 minutes on two busy CPU cores. What came out: `docs/results.md`.
 """
 
 from configs import ablation
