@@ -24,6 +24,7 @@ from ear_jax.inference import myocardium
 from ear_jax.models import build_model
 from ear_jax.trained import Trained, load_trained, training_picture
 from ear_jax.training.parallel import Placement
+from ear_jax.training.same_run import MAY_CHANGE, differing
 from ear_jax.training.writers import read_metrics
 
 for _name in ('checkpoint', 'output'):
@@ -62,16 +63,15 @@ def export(runs: Sequence[pathlib.Path], output: pathlib.Path) -> dict:
 
 
 def _check_alike(one: pathlib.Path, first: Trained, other: pathlib.Path, second: Trained) -> None:
-  """Raises UserError when two runs cannot answer together: only seed and number of steps may differ.
+  """Raises UserError when two runs cannot answer together: they differ in more than their seed and circumstances.
 
   Runs of other folds have seen each other's validation subjects, and would be scored on them.
   """
-  fields = ('model', 'data', 'split')
-  differing = [field for field in fields if first.config[field].to_dict() != second.config[field].to_dict()]
-  differing += [key for key in ('data_hash', 'split_hash') if first.manifest[key] != second.manifest[key]]
-  if differing:
+  changed = differing(first.config.to_dict(), second.config.to_dict()).keys() - {'seed', *MAY_CHANGE}
+  changed |= {key for key in ('data_hash', 'split_hash') if first.manifest[key] != second.manifest[key]}
+  if changed:
     raise UserError(
-      f'{one} and {other} cannot become one network: they differ in {", ".join(differing)}; give runs of one '
+      f'{one} and {other} cannot become one network: they differ in {", ".join(sorted(changed))}; give runs of one '
       'configuration and split with other seeds'
     )
 
