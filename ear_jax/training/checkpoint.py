@@ -16,6 +16,7 @@ from jax.tree_util import keystr
 
 from ear_jax.errors import UserError
 from ear_jax.training.checksums import find_damage, saved_steps, set_damaged_aside, write_checksums
+from ear_jax.training.patient_loops import patient_loops
 from ear_jax.training.state import TrainState
 from ear_jax.training.together import is_first, wait_for_all
 
@@ -82,8 +83,10 @@ class Checkpoints:
     if step in self._manager.all_steps():
       return
     parts = ocp.args.Composite(state=ocp.args.StandardSave(state), data=_SaveBatches(iterator))
+    metrics = {} if validation_dice is None else {_METRIC: validation_dice}
     try:
-      self._manager.save(step, args=parts, metrics={} if validation_dice is None else {_METRIC: validation_dice})
+      with patient_loops():
+        self._manager.save(step, args=parts, metrics=metrics)
       if is_first():
         write_checksums(self._folder, step)
     except (OSError, ValueError, RuntimeError) as fault:  # tensorstore's are no OSError

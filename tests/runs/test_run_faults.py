@@ -63,7 +63,6 @@ def test_a_run_told_to_stop_saves_and_goes_on_past_damage_to_the_same_bits(forks
   assert final_bytes(tmp_path / 'run') == final_bytes(trained)
 
 
-@pytest.mark.alone  # the sentence comes, but now and then a thread of orbax prints its traceback before it
 def test_a_full_disk_is_one_sentence_and_costs_no_checkpoint(forks, config_file, trained, tmp_path):
   run = ('ear_jax.train', '--config', config_file, '--workdir', tmp_path / 'run')
   shutil.copytree(trained, tmp_path / 'run')

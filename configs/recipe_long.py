@@ -1,0 +1,22 @@
+"""Do the winners of `recipe.py` win over as many steps as `ear3d.py` has? The same study with 420 steps.
+
+    tfds build data_builders/mvm_cmr --config=phantom_mini --data_dir=data
+    python -m ear_jax.ablation --config configs/recipe_long.py --workdir runs/recipe_long
+
+Cost: 25 minutes on two CPU cores. What came out: `docs/results.md`.
+"""
+
+from configs import recipe
+
+
+def get_config():
+  """Returns the configuration of the study."""
+  config = recipe.get_config()
+  config.changes.steps = config.changes.eval.every = 420
+  supervised = {'model': {'deep_supervision': 2}}
+  config.variants = (
+    ('as before', {'model': {'deep_supervision': 0}}),
+    ('deep supervision', supervised),
+    ('deep supervision, constant rate', supervised | {'optimizer': {'schedule': 'constant'}}),
+  )
+  return config

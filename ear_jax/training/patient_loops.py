@@ -1,0 +1,35 @@
+"""Event loops that wait for what they began.
+
+Orbax writes the arrays of a checkpoint at once, each in a task of an event loop of its own, and closes the loop at the
+first that fails, on a full disk say. TensorStore still writes the others and tells a loop that is gone: its threads
+print "Event loop is closed" with a traceback, as often as there are arrays, around the sentence that a user should see.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+
+
+class _PatientLoop(asyncio.SelectorEventLoop):
+  """Ends its tasks before it closes; what they come to was told by the first that failed."""
+
+  def close(self) -> None:
+    while not self.is_closed() and (tasks := asyncio.all_tasks(self)):
+      self.run_until_complete(asyncio.wait(tasks))
+    super().close()
+
+
+class _PatientPolicy(asyncio.DefaultEventLoopPolicy):
+  def new_event_loop(self) -> asyncio.AbstractEventLoop:
+    return _PatientLoop()
+
+
+@contextlib.contextmanager
+def patient_loops() -> Iterator[None]:
+  """Within it every new event loop of the process is a patient one."""
+  before = asyncio.get_event_loop_policy()
+  asyncio.set_event_loop_policy(_PatientPolicy())
+  try:
+    yield
+  finally:
+    asyncio.set_event_loop_policy(before)
