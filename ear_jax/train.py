@@ -27,10 +27,10 @@ from ear_jax.inference import Predictor, score, to_mask
 from ear_jax.lock import only_writer
 from ear_jax.models import build_model
 from ear_jax.training.checkpoint import Checkpoints
-from ear_jax.training.device_memory import memory_limit
+from ear_jax.training.device_memory import address_space_free, memory_limit
 from ear_jax.training.failures import failures_in_words
 from ear_jax.training.manifest import hash_config, make_manifest
-from ear_jax.training.memory import QUICKLY, check_memory, describe
+from ear_jax.training.memory import QUICKLY, check_address_space, check_memory, describe
 from ear_jax.training.monitor import Monitor
 from ear_jax.training.optim import make_optimizer
 from ear_jax.training.parallel import Placement, devices_for
@@ -59,6 +59,8 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path) -> tuple[Train
 
 def _train_and_evaluate(config, workdir, stop):
   _check_counts(config)
+  if config.check_memory:
+    check_address_space(address_space_free())
   placement = Placement(devices_for(config.batch_size, config.num_devices))
   data = open_data_set(config)
   split = make_split(data.subjects, config.split)

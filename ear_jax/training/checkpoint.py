@@ -16,6 +16,7 @@ from jax.tree_util import keystr
 
 from ear_jax.errors import UserError
 from ear_jax.training.checksums import find_damage, saved_steps, set_damaged_aside, write_checksums
+from ear_jax.training.failures import is_lack_of_memory
 from ear_jax.training.patient_loops import patient_loops
 from ear_jax.training.state import TrainState
 from ear_jax.training.together import is_first, wait_for_all
@@ -90,6 +91,8 @@ class Checkpoints:
       if is_first():
         write_checksums(self._folder, step)
     except (OSError, ValueError, RuntimeError) as fault:  # tensorstore's are no OSError
+      if is_lack_of_memory(fault):
+        raise
       raise UserError(self._unwritten(step, fault)) from fault
 
   def restore(self, step: int, abstract: Any, iterator: grain.DatasetIterator | None = None) -> TrainState:

@@ -20,8 +20,16 @@ def memory_limit(devices: Sequence[jax.Device]) -> int | None:
   """
   if devices[0].platform != 'cpu':
     return (devices[0].memory_stats() or {}).get('bytes_limit')
-  known = [free for free in (_system_free(), _group_free(), _address_space_free()) if free is not None]
+  known = [free for free in (_system_free(), _group_free(), address_space_free()) if free is not None]
   return min(known) // len(devices) if known else None
+
+
+def address_space_free() -> int | None:
+  """Returns the bytes that `ulimit -v` leaves, which some schedulers set; None without a limit."""
+  limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+  if limit == resource.RLIM_INFINITY or not _OWN_SIZE.exists():
+    return None
+  return max(0, limit - int(_OWN_SIZE.read_text().split()[0]) * resource.getpagesize())
 
 
 def _system_free():
@@ -56,11 +64,3 @@ def _free_in(group, limit, used):
     return None
   cache = re.search(r'^(?:total_)?inactive_file (\d+)', statistics, re.MULTILINE)
   return max(0, int(limit) - int(used) + (int(cache[1]) if cache else 0))
-
-
-def _address_space_free():
-  """What `ulimit -v` leaves, which some schedulers set."""
-  limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-  if limit == resource.RLIM_INFINITY or not _OWN_SIZE.exists():
-    return None
-  return max(0, limit - int(_OWN_SIZE.read_text().split()[0]) * resource.getpagesize())

@@ -12,10 +12,18 @@ from ear_jax.errors import UserError
 
 # XLA, its allocators, and cuDNN that finds no room to try its convolutions.
 _MEMORY = ('RESOURCE_EXHAUSTED', 'Out of memory', 'out of memory', 'Failed to determine best cudnn convolution')
+_NO_THREAD = "can't start new thread"  # no room for its stack, or a limit of processes
 _ADVICE = (
   'set a smaller --config.batch_size or --config.data.crop, --config.model.remat=True, --config.model.dtype=bfloat16, '
   'or smaller --config.data.cache_gb and --config.data.prefetch'
 )
+
+
+def is_lack_of_memory(fault: Exception) -> bool:
+  """Returns whether an exception says that memory has run out, in one of its many ways."""
+  if isinstance(fault, jax.errors.JaxRuntimeError):
+    return any(words in str(fault) for words in _MEMORY)
+  return isinstance(fault, MemoryError) or (isinstance(fault, RuntimeError) and _NO_THREAD in str(fault))
 
 
 @contextlib.contextmanager
@@ -23,8 +31,8 @@ def failures_in_words(workdir: pathlib.Path) -> Iterator[None]:
   """Turns what the system refuses within the block into a UserError: memory, and reading and writing of files."""
   try:
     yield
-  except (MemoryError, jax.errors.JaxRuntimeError) as fault:
-    if not isinstance(fault, MemoryError) and not any(words in str(fault) for words in _MEMORY):
+  except (MemoryError, RuntimeError) as fault:
+    if not is_lack_of_memory(fault):
       raise
     said = ' '.join(str(fault).split())[:160]
     raise UserError(

@@ -19,6 +19,8 @@ QUICKLY = {'xla_backend_optimization_level': 0, 'xla_llvm_disable_expensive_pass
 _GB = 1e9
 _TRIES = 3  # of a smaller crop
 _SPARE = 0.9  # of the limit, that a suggested crop is meant to need
+# Of the address space that compiler, threads and their stacks take: tiny runs ended in aborts with 0.7 GB and less.
+_COMPILER = 1.5e9
 
 
 def step_bytes(compiled: jax.stages.Compiled) -> int:
@@ -51,6 +53,20 @@ def check_memory(
   if short:
     advice += f'; not enough alone: {", ".join(short)}'
   raise UserError(f'{describe(config, frames, need, devices)}, there are {limit / _GB:.3g} GB: {advice}')
+
+
+def check_address_space(free: int | None) -> None:
+  """Raises UserError where the address space ends before there is a program: XLA's compiler then aborts the process.
+
+  Args:
+    free: bytes left; None: no limit.
+  """
+  if free is not None and free < _COMPILER:
+    raise UserError(
+      f'too little memory to compile in: `ulimit -v` leaves {free / _GB:.2g} GB of address space and '
+      f'{_COMPILER / _GB:.2g} GB are needed: raise it (`ulimit -v unlimited`, or what the scheduler gives a job), or set '
+      '--config.check_memory=False'
+    )
 
 
 def describe(config: ConfigDict, frames: int, need: int, devices: int) -> str:

@@ -17,6 +17,7 @@ from traces import final_bytes, last_step
 
 from ear_jax.data.pipeline import open_data_set, training_batches
 from ear_jax.errors import UserError
+from ear_jax.training.failures import failures_in_words
 
 pytestmark = [pytest.mark.multiprocess, pytest.mark.slow]
 
@@ -165,6 +166,20 @@ def _with_one_pixel_changed():
   mask = first.mask.copy()
   mask[0, 0, 0] ^= 1
   return (first.replace(mask=mask), *others)
+
+
+def test_an_address_space_too_small_to_compile_in_is_one_sentence(forks, config_file, tmp_path):
+  run = ('ear_jax.train', '--config', config_file, '--workdir', tmp_path)
+  sentence = forks.run(*run, limits={resource.RLIMIT_AS: 3 * 10**9}).sentence  # where XLA aborted
+  assert re.search(r'too little memory to compile in: `ulimit -v` leaves \S+ GB', sentence)
+  assert not (tmp_path / 'config.json').exists()
+
+
+def test_a_thread_that_finds_no_room_is_a_lack_of_memory():
+  with pytest.raises(UserError, match='out of memory'), failures_in_words(pathlib.Path('run')):
+    raise RuntimeError("can't start new thread")
+  with pytest.raises(RuntimeError, match='something else'), failures_in_words(pathlib.Path('run')):
+    raise RuntimeError('something else')
 
 
 def test_too_little_memory_is_one_sentence_with_what_to_change(forks, config_file, tmp_path):

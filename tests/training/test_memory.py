@@ -17,7 +17,7 @@ from ear_jax.errors import UserError
 from ear_jax.models import build_model
 from ear_jax.training import device_memory
 from ear_jax.training.device_memory import memory_limit
-from ear_jax.training.memory import check_memory, describe, step_bytes
+from ear_jax.training.memory import check_address_space, check_memory, describe, step_bytes
 from ear_jax.training.optim import make_optimizer
 from ear_jax.training.parallel import AXIS, Placement
 from ear_jax.training.state import abstract_state, initial_state
@@ -167,6 +167,13 @@ def test_a_limit_of_the_address_space_counts():
   )
   found = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True).stdout
   assert 3 * 10**8 < int(found) <= 10**9  # threads that begin meanwhile take some for their stacks
+
+
+def test_an_address_space_without_room_for_the_compiler_is_refused():
+  check_address_space(None)
+  check_address_space(2 * GB)
+  with pytest.raises(UserError, match=r'`ulimit -v` leaves 0.7 GB of address space and 1.5 GB are needed: raise it'):
+    check_address_space(7 * GB // 10)
 
 
 def test_a_size_reads_as_people_write_it():
