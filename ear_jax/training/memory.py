@@ -64,8 +64,8 @@ def check_address_space(free: int | None) -> None:
   if free is not None and free < _COMPILER:
     raise UserError(
       f'too little memory to compile in: `ulimit -v` leaves {free / _GB:.2g} GB of address space and '
-      f'{_COMPILER / _GB:.2g} GB are needed: raise it (`ulimit -v unlimited`, or what the scheduler gives a job), or set '
-      '--config.check_memory=False'
+      f'{_COMPILER / _GB:.2g} GB are needed: raise it (`ulimit -v unlimited`, or what the scheduler gives a job), '
+      'or set --config.check_memory=False'
     )
 
 
