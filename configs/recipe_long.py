@@ -15,8 +15,8 @@ def get_config():
   config.changes.steps = config.changes.eval.every = 420
   supervised = {'model': {'deep_supervision': 2}}
   config.variants = (
-    ('as before', {'model': {'deep_supervision': 0}}),
+    ('neither', {'model': {'deep_supervision': 0}}),
     ('deep supervision', supervised),
-    ('deep supervision, constant rate', supervised | {'optimizer': {'schedule': 'constant'}}),
+    ('deep supervision and constant rate', supervised | {'optimizer': {'schedule': 'constant'}}),
   )
   return config
