@@ -13,10 +13,13 @@ def get_config():
   """Returns the configuration of the study."""
   config = recipe.get_config()
   config.changes.steps = config.changes.eval.every = 420
-  supervised = {'model': {'deep_supervision': 2}}
   config.variants = (
-    ('neither', {'model': {'deep_supervision': 0}}),
-    ('deep supervision', supervised),
-    ('deep supervision and constant rate', supervised | {'optimizer': {'schedule': 'constant'}}),
+    ('neither', _recipe(levels=0, schedule='cosine')),
+    ('deep supervision', _recipe(levels=2, schedule='cosine')),
+    ('deep supervision and constant rate', _recipe(levels=2, schedule='constant')),
   )
   return config
+
+
+def _recipe(levels, schedule):
+  return {'model': {'deep_supervision': levels}, 'optimizer': {'schedule': schedule}}

@@ -31,7 +31,6 @@ METRIC_LABELS = {
   'hd95': 'HD95',
   'assd': 'ASSD',
 }
-METRIC_LABELS |= {'epi_dice': 'epicardial Dice', 'endo_dice': 'endocardial Dice'}
 METRIC_LABELS |= {'nsd': 'NSD', 'closed_ring': 'closed ring', 'cine_dice': 'cine Dice', 'volume_dice': 'volume Dice'}
 
 
@@ -127,8 +126,6 @@ def surface_metrics(unit: str) -> dict[str, tuple[str, int]]:
     'iou': ('IoU', 3),
     'cine_dice': ('cine Dice', 3),
     'volume_dice': ('volume Dice', 3),
-    'epi_dice': ('epicardial Dice', 3),
-    'endo_dice': ('endocardial Dice', 3),
     'hd95': (f'HD95 ({unit})', 2),
     'assd': (f'ASSD ({unit})', 2),
   }

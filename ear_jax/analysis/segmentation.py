@@ -14,11 +14,10 @@ import pandas as pd
 from scipy import ndimage
 
 from ear_jax.analysis import surface as surface_lib
-from ear_jax.analysis.areas import AREAS, area_metrics
 
 OVERLAP = ('dice', 'iou', 'sensitivity', 'ppv')
 DISTANCES = ('hd95', 'assd')
-SURFACE = (*DISTANCES, 'nsd', *AREAS, 'closed_ring')  # of contours: what takes longer than counting pixels
+SURFACE = (*DISTANCES, 'nsd', 'closed_ring')
 METRICS = OVERLAP + SURFACE
 CASES = ('scored', 'both_empty', 'reference_empty', 'prediction_empty', 'failed')
 # One acquired pixel of the MVM protocol: 1.7 mm, which is two pixels of the 0.85 mm grid it is stored on. Where the
@@ -64,8 +63,7 @@ def frame_metrics(
   """Returns the scores of one frame.
 
   With P and G the pixels of prediction and reference: Dice = 2|P∩G| / (|P| + |G|), IoU = |P∩G| / |P∪G|,
-  sensitivity = |P∩G| / |G|, PPV = |P∩G| / |P|; HD95, ASSD and NSD as in `surface.surface_metrics`, Dice of
-  the areas within the contours as in `areas.area_metrics`.
+  sensitivity = |P∩G| / |G|, PPV = |P∩G| / |P|; HD95, ASSD and NSD as in `surface.surface_metrics`.
 
   Both masks empty: every metric is NaN and the frame is to be excluded and counted. Exactly one empty, or the
   prediction failed: ratios 0, distances the diagonal of the image, `imputed` True. A failed prediction scores so even
@@ -75,7 +73,7 @@ def frame_metrics(
     prediction: `[H, W]` bool or integer in {0, 1}; None when the prediction failed or the study was refused.
     reference: `[H, W]` bool or integer in {0, 1}.
     spacing: pixel spacing in mm along row and column index, or NaN twice: then distances are in pixels.
-    surface: False leaves out the metrics of `SURFACE`, for a fast score during training.
+    surface: False leaves out 'hd95', 'assd', 'nsd' and 'closed_ring', for a fast score during training.
 
   Returns:
     'case' (one of `CASES`), the counts 'intersection', 'prediction_pixels' and 'reference_pixels', the metrics of
@@ -98,7 +96,6 @@ def frame_metrics(
     score |= {'dice': 2 * both / (p + g), 'iou': both / (p + g - both), 'sensitivity': both / g, 'ppv': both / p}
     if surface:
       score |= surface_lib.surface_metrics(predicted, reference, lengths, NSD_TOLERANCE[unit])
-      score |= area_metrics(predicted, reference)
   else:
     score |= _imputed(case, math.hypot(shape[0] * lengths[0], shape[1] * lengths[1]), surface)
   if surface:
@@ -180,5 +177,5 @@ def _imputed(case: str, diagonal: float, surface: bool) -> dict[str, float]:
   ratio, distance = (math.nan, math.nan) if case == 'both_empty' else (0.0, diagonal)
   score = dict.fromkeys(OVERLAP, ratio)
   if surface:
-    score |= dict.fromkeys(DISTANCES, distance) | dict.fromkeys(('nsd', *AREAS), ratio)
+    score |= dict.fromkeys(DISTANCES, distance) | {'nsd': ratio}
   return score

@@ -21,7 +21,6 @@ from ear_jax.analysis.aggregate import hierarchy, metric_columns
 from ear_jax.analysis.segmentation import CASES, DISTANCES
 
 _LABELS = {'dice': 'Dice', 'iou': 'IoU', 'ppv': 'PPV', 'closed_ring': 'closed ring'}
-_LABELS |= {'epi_dice': 'epicardial Dice', 'endo_dice': 'endocardial Dice'}
 _LABELS |= {'cine_dice': 'cine Dice', 'volume_dice': 'volume Dice'}
 _AT_LEVELS = ('dice', 'hd95', 'nsd', 'closed_ring')  # the others are in metrics.json
 _FEW_SUBJECTS = 50
