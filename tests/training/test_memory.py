@@ -171,8 +171,8 @@ def test_a_limit_of_the_address_space_counts():
 
 def test_an_address_space_without_room_for_the_compiler_is_refused():
   check_address_space(None)
-  check_address_space(2 * GB)
-  with pytest.raises(UserError, match=r'`ulimit -v` leaves 0.7 GB of address space and 1.5 GB are needed: raise it'):
+  check_address_space(3 * GB)
+  with pytest.raises(UserError, match=r'`ulimit -v` leaves 0.7 GB of address space and 2.5 GB are needed: raise it'):
     check_address_space(7 * GB // 10)
 
 
