@@ -34,6 +34,6 @@ def _tries(kind, make):
 
 
 FAULTS = (
-  *(Fault(_NAMES[kind], _tries(kind, bad_input.Attempts), times=5, group='input') for kind in bad_input.STUDY_KINDS),
+  *(Fault(_NAMES[kind], _tries(kind, bad_input.Attempts), times=3, group='input') for kind in bad_input.STUDY_KINDS),
   *(Fault(_NAMES[kind], _tries(kind, bad_runs.Attempts), times=1, group='input') for kind in bad_runs.KINDS),
 )
