@@ -57,7 +57,7 @@ class Watched:
 
 def watch(command: list[str], minutes: float = 0) -> Watched:
   """Runs a command to its end, or for some minutes, after which it is told to stop; looks at it each half second."""
-  rows, start = [], time.monotonic()
+  rows, start, told = [], time.monotonic(), False
   with tempfile.TemporaryFile('w+') as said:
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=said)
     while process.poll() is None:
@@ -67,8 +67,9 @@ def watch(command: list[str], minutes: float = 0) -> Watched:
         rows.append((time.monotonic() - start, memory, family[0].num_fds(), len(family)))
       except psutil.Error:  # it ended while we looked
         pass
-      if minutes and time.monotonic() - start > 60 * minutes:
-        process.terminate()
+      if not told and minutes and time.monotonic() - start > 60 * minutes:
+        process.terminate()  # once: a second signal may come when nobody listens any more
+        told = True
       time.sleep(0.5)
     said.seek(0)
     return Watched(process.returncode, said.read(), *np.array(rows).T)
