@@ -31,7 +31,7 @@ _TRAINING = {
   'model.filters': '4,8,16',
   'split.test_fraction': 0.0,
   'split.folds': 2,
-  'eval.every': 20,
+  'eval.every': 8,
   'cpu_devices': 1,
   'steps': 1_000_000,
 }
