@@ -20,5 +20,7 @@ def get_config():
   config.steps = 1500
   config.data.name = 'mvm_cmr/phantom_many'
   config.split.test_fraction = 0.0
+  config.model.deep_supervision = 0  # it was trained before ear3d.py had this
+  config.optimizer.schedule = 'cosine'  # over 1500 steps a rate that stays was not tried
   config.eval.every = 150
   return config

@@ -20,6 +20,8 @@ def get_config():
     'eval': {'every': 60},
     'data': {'name': 'mvm_cmr/phantom_other'},
     'split': {'test_fraction': 0.5},
+    'model': {'deep_supervision': 0},  # as `ear3d-phantom` was trained
+    'optimizer': {'schedule': 'cosine'},
   }
   config.grid = {'init_from': ('', 'ear3d-phantom')}
   config.columns = ''

@@ -1,10 +1,11 @@
-"""Which settings train 3D-EAR best? One change at a time of `configs/ear3d.py`, each on every fold.
+"""Which settings train 3D-EAR best? One change at a time of `configs/ear3d.py` as it was, each on every fold.
 
     tfds build data_builders/mvm_cmr --config=phantom_mini --data_dir=data
     python -m ear_jax.ablation --config configs/recipe.py --workdir runs/recipe
 
 All runs have the same steps, so the same budget; each of the twelve people of `phantom_mini` is scored by the network
-that was not trained on it. `phantom_other`, the test subjects, has no part in it.
+that was not trained on it. `phantom_other`, the test subjects, has no part in it. "As in ear3d.py" is what it was
+before this study and `recipe_long.py`: without deep supervision, and with a rate that falls.
 
 Cost: 35 minutes on two busy CPU cores. What came out: `docs/results.md`.
 """

@@ -13,7 +13,7 @@ from ear_jax.models import RUNGS, build_model
 from ear_jax.training.losses import LOSSES
 from ear_jax.training.optim import make_optimizer
 
-STUDIES = ('ablation', 'fine_tuning', 'recipe', 'sunnybrook_folds')  # of many runs: tests/ablations
+STUDIES = ('ablation', 'fine_tuning', 'recipe', 'recipe_long', 'sunnybrook_folds')  # of many runs: tests/ablations
 NAMES = sorted({p.stem for p in pathlib.Path(base.__file__).parent.glob('*.py')} - {'__init__', *STUDIES})
 
 
