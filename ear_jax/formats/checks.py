@@ -140,6 +140,13 @@ def settings_faults(
   return found
 
 
+def spacing_fault(spacing: tuple[float, float]) -> str | None:
+  """Returns in words what is wrong with a known pixel spacing in mm; None when nothing is."""
+  if _within(spacing, (2,), COARSEST):
+    return None
+  return f'is {spacing[0]:g}, {spacing[1]:g} mm, expected positive numbers, from {SMALLEST:g} to {COARSEST:g}'
+
+
 def text(value: str | bytes) -> str:
   """Returns text that may have come out of a file as bytes."""
   return value.decode(errors='replace') if isinstance(value, bytes) else str(value)

@@ -113,8 +113,8 @@ def frame(file: Instance, place: float | None = None) -> Frame:
     raise ValueError('picture is MONOCHROME1 (bright is low): export it as MONOCHROME2')
   if 'PixelSpacing' in file.unclear:
     raise ValueError('pixel spacing is not two numbers')
-  if file.spacing and min(file.spacing) <= 0:
-    raise ValueError(f'pixel spacing {list(file.spacing)} mm is not positive')
+  if file.spacing and (wrong := checks.spacing_fault(file.spacing)):
+    raise ValueError(f'pixel spacing {wrong}')
   return Frame(
     path=file.path,
     position=geometry.position(file.orientation, file.corner) if place is None else place,

@@ -105,8 +105,8 @@ def _header_rules(file: Instance, role: str, model: Instance) -> Iterator[str]:
     yield 'ImageOrientationPatient differs from that of the first picture of the slice'
   if file.spacing is None:
     yield 'PixelSpacing is missing or not two numbers'
-  elif min(file.spacing) <= 0:
-    yield f'PixelSpacing is {file.spacing[0]:g}, {file.spacing[1]:g} mm, expected positive numbers'
+  elif wrong := checks.spacing_fault(file.spacing):
+    yield f'PixelSpacing {wrong}'
   elif file.spacing != model.spacing:
     yield 'PixelSpacing differs from that of the first picture of the slice'
   if role == 'RefMag':

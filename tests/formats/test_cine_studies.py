@@ -198,7 +198,7 @@ DAMAGES = {
   'orientation of nonsense': (lambda k: k.edit(ImageOrientationPatient=[1] * 6), 'not two perpendicular unit vectors'),
   'size of one file': (lambda k: edit(k.file(0, 1), Rows=3, Columns=16), 'picture has shape (3, 16), frame 0'),
   'no size': (lambda k: edit(k.file(0, 1), Rows=None), 'header lacks Rows'),
-  'spacing 0': (lambda k: k.edit(PixelSpacing=[0, 1]), 'pixel spacing [0.0, 1.0] mm is not positive'),
+  'spacing 0': (lambda k: k.edit(PixelSpacing=[0, 1]), 'pixel spacing is 0, 1 mm, expected positive numbers'),
   'spacing of nonsense': (lambda k: edit(k.file(0, 1), PixelSpacing=[1, 2, 3]), 'pixel spacing is not two numbers'),
   'colour': (lambda k: edit(k.file(0, 1), SamplesPerPixel=3), 'wrong channel count: 3 samples a pixel, expected 1'),
   'inverted': (lambda k: edit(k.file(0, 1), PhotometricInterpretation='MONOCHROME1'), 'picture is MONOCHROME1'),

@@ -247,6 +247,7 @@ DAMAGES = {
   # Space.
   'no spacing': (lambda s: s.edit(PixelSpacing=None), 'PixelSpacing is missing or not two numbers'),
   'spacing 0': (lambda s: s.edit(PixelSpacing=[0, 0]), 'PixelSpacing is 0, 0 mm, expected positive numbers'),
+  'spacing tiny': (lambda s: s.edit(PixelSpacing=[1e-9, 1e-9]), 'PixelSpacing is 1e-09, 1e-09 mm, expected positive'),
   'spacing negative': (lambda s: s.edit(1, PixelSpacing=[1, -1]), 'PixelSpacing is 1, -1 mm, expected positive'),
   'one spacing': (lambda s: s.edit(change=bad_spacing), 'PixelSpacing is missing or not two numbers'),
   'two spacings': (lambda s: s.edit(0, 'PhaseX', PixelSpacing=[1, 1]), 'PixelSpacing differs from that of the first'),

@@ -22,7 +22,7 @@ ONCE = {
   'nifti': (44, 66, 74, 125),
   'contours': (1, 6, 39, 66, 69),
   'dicom': (44,),
-  'cine_dicom': (101,),
+  'cine_dicom': (101, 237),
   'compressed_dicom': (13,),
 }
 NETWORKS_ONCE = {'run': (), 'export': (), 'settings': ()}
