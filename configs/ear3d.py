@@ -5,9 +5,9 @@
     python -m ear_jax.evaluate --workdir runs/ear3d
 
 Cost: 8 minutes on two CPU cores (0.8 to 1.1 s a step), 0.64 M parameters.
-Score: subject-mean Dice 0.846 +- 0.048 (SD) on the 12 subjects of `phantom_other`; 0.845 +- 0.021 on the 2 test
-subjects of `phantom_mini`, which were looked at while settings were chosen; 0.893 on 2 validation subjects. One seed,
-2026-11-23; `docs/results.md` has other runs.
+Score: subject-mean Dice 0.886 +- 0.035 (SD) on the 12 subjects of `phantom_other`; 0.900 +- 0.009 on the 2 test
+subjects of `phantom_mini`, which were looked at while settings were chosen; 0.920 on 2 validation subjects. One seed,
+2026-11-26; `docs/results.md` has other runs.
 
 For the cines of the paper's size, on a GPU (not run by us): `--config.data.name=mvm_cmr/phantom_paper
 --config.data.crop=192 --config.model.filters=16,32,64,128` after `tfds build data_builders/mvm_cmr
