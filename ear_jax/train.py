@@ -35,6 +35,7 @@ from ear_jax.training.monitor import Monitor
 from ear_jax.training.optim import make_optimizer
 from ear_jax.training.parallel import Placement, devices_for
 from ear_jax.training.program import jitted_step, needed_bytes
+from ear_jax.training.ranges import check_ranges
 from ear_jax.training.same_run import check_same_run
 from ear_jax.training.state import TrainState, abstract_state, count_parameters, initial_state
 from ear_jax.training.stopping import Stopped, StopRequest
@@ -58,7 +59,7 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path) -> tuple[Train
 
 
 def _train_and_evaluate(config, workdir, stop):
-  _check_counts(config)
+  check_ranges(config)
   if config.check_memory:
     check_address_space(address_space_free())
   placement = Placement(devices_for(config.batch_size, config.num_devices))
@@ -167,22 +168,6 @@ def validation_dice(predictor: Predictor, state: TrainState, data: DataSet, spli
   cines = (data.cine(record) for record in data.records_of(split.validation))
   scores = [score(cine, to_mask(p), surface=False) for cine, p in predictor(state.variables, cines)]
   return subject_mean_dice(pd.concat(scores))
-
-
-def _check_counts(config: ConfigDict) -> None:
-  """Raises UserError when a count is below one, before anything divides by it."""
-  counts = {
-    'steps': config.steps,
-    'batch_size': config.batch_size,
-    'data.crop': config.data.crop,
-    'data.annotated_every': config.data.annotated_every,
-    'optimizer.accumulate': config.optimizer.accumulate,
-    'eval.every': config.eval.every,
-    'log_every': config.log_every,
-  }
-  for name, value in counts.items():
-    if value < 1:
-      raise UserError(f'config.{name} is {value}: it must be 1 or more')
 
 
 def _origin(workdir):

@@ -25,7 +25,7 @@ ONCE = {
   'cine_dicom': (101, 237),
   'compressed_dicom': (13,),
 }
-NETWORKS_ONCE = {'run': (), 'export': (), 'settings': ()}
+NETWORKS_ONCE = {'run': (), 'export': (), 'settings': (41, 72)}
 
 
 @pytest.fixture(scope='module')
