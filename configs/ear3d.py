@@ -33,7 +33,7 @@ def get_config():
   config.model.time_padding = 'cyclic'
   config.loss.name = 'dice_iou+cross_entropy'  # the second term keeps its slope near the optimum
   config.optimizer.learning_rate = 5e-3
-  config.optimizer.schedule = 'constant'  # the average of weights does what a falling rate would
+  config.optimizer.schedule = 'constant'
   config.optimizer.ema_decay = 0.98
   config.eval.every = 70
   return config

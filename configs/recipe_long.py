@@ -3,7 +3,7 @@
     tfds build data_builders/mvm_cmr --config=phantom_mini --data_dir=data
     python -m ear_jax.ablation --config configs/recipe_long.py --workdir runs/recipe_long
 
-Cost: 25 minutes on two CPU cores. What came out: `docs/results.md`.
+Cost: six jobs of 8 minutes on one core of a busy machine. What came out: `docs/results.md`.
 """
 
 from configs import recipe

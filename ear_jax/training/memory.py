@@ -19,7 +19,7 @@ QUICKLY = {'xla_backend_optimization_level': 0, 'xla_llvm_disable_expensive_pass
 _GB = 1e9
 _TRIES = 3  # of a smaller crop
 _SPARE = 0.9  # of the limit, that a suggested crop is meant to need
-# Of the address space, for libraries, compiler and stacks of threads: tiny runs ended in aborts with 1.6 GB and less.
+# Of the address space, for libraries, compiler and stacks of threads: a tiny run aborted with about 1.5 GB left.
 _COMPILER = 2.5e9
 
 
