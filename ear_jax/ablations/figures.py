@@ -70,7 +70,7 @@ def ranking_figure(shares: pd.DataFrame, title: str) -> Figure:
   axis.set_xticks(range(columns), shares.columns)
   axis.set_yticks(range(rows), shares.index)
   axis.set_xlabel('rank', fontsize=_TEXT, color=_INK)
-  axis.set_title(title, fontsize=_TEXT, color=_INK)
+  figure.suptitle(title.replace(', ', '\n'), fontsize=_TEXT, color=_INK)  # two ranks make a narrow figure
   axis.tick_params(labelsize=_SMALL, colors=_INK, length=0)
   axis.spines[:].set_visible(False)
   return figure
