@@ -6,43 +6,23 @@ table of all that is gathered into `docs/reliability.md`.
 """
 
 import argparse
-import importlib
+import concurrent.futures
+import multiprocessing
 import pathlib
 import shutil
 import sys
-import traceback
+from collections.abc import Iterator, Sequence
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / 'tests/runs')]  # configs and builders; command lines
 
 import results  # noqa: E402
-from absl import flags  # noqa: E402
+from attempts import attempt, gather  # noqa: E402
 from registry import Fault, Outcome  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: E402
 
-MODULES = ('training_faults', 'input_faults', 'proofs', 'load_faults')  # each has FAULTS
 DOCS = ROOT / 'docs/reliability.md'
-
-
-def gather() -> list[Fault]:
-  """Returns all faults, in the order of the table."""
-  faults = [fault for name in MODULES for fault in importlib.import_module(name).FAULTS]
-  assert len({fault.name for fault in faults}) == len(faults), 'two faults of one name'
-  return faults
-
-
-def attempt(fault: Fault, seed: int, folder: pathlib.Path) -> Outcome:
-  """Brings a fault about once; the folder stays where it did not survive."""
-  shutil.rmtree(folder, ignore_errors=True)
-  folder.mkdir(parents=True)
-  try:
-    outcome = fault.function(seed, folder)
-  except Exception:
-    outcome = Outcome.failed(traceback.format_exc())
-  if outcome.survived == outcome.tried:
-    shutil.rmtree(folder, ignore_errors=True)
-  return outcome
 
 
 def options() -> argparse.Namespace:
@@ -50,36 +30,55 @@ def options() -> argparse.Namespace:
   parser = argparse.ArgumentParser('python tests/torture')
   parser.add_argument('--only', default='', help='faults whose group or name holds one of these words, with commas')
   parser.add_argument('--times', type=int, default=0, help='seeds a fault instead of its own number')
+  parser.add_argument('--at_once', type=int, default=2, help='how many are tried at once, in processes of their own')
   parser.add_argument('--output', default=str(ROOT / 'runs/torture'), help='folder of results.json and what failed')
   parser.add_argument('--docs', action='store_true', help='write the table into docs/reliability.md')
   parser.add_argument('--list', action='store_true', help='say what there is, and end')
   return parser.parse_args()
 
 
+def bring_about(
+  faults: Sequence[Fault], times: int, at_once: int, output: pathlib.Path
+) -> Iterator[tuple[Fault, int, Outcome]]:
+  """Tries all faults with all their seeds, some at once, and yields what came of each as it ends.
+
+  Those that take an hour alone, which are a group, begin first. Processes are spawned: nothing that one fault does to
+  its environment, or to jax, reaches another that runs beside it.
+  """
+  spawn = multiprocessing.get_context('spawn')
+  with concurrent.futures.ProcessPoolExecutor(at_once, mp_context=spawn) as pool:
+    waiting = {}
+    for fault in sorted(faults, key=lambda fault: fault.group != 'load'):
+      for seed in range(times or fault.times):
+        folder = output / 'failed' / results.slug(fault.name) / str(seed)
+        waiting[pool.submit(attempt, fault.name, seed, folder)] = (fault, seed)
+    for done in concurrent.futures.as_completed(waiting):
+      yield *waiting[done], done.result()
+
+
 def main() -> None:
-  """Reads the options, tries fault by fault, and writes what is known so far after each."""
+  """Reads the options, tries the faults, and writes what is known so far whenever one is done."""
   chosen = options()
-  flags.FLAGS.mark_as_parsed()  # grain reads absl's flags
   words = [word.lower() for word in chosen.only.split(',') if word]
-  faults = [f for f in gather() if not words or any(w in f'{f.group} {f.name}'.lower() for w in words)]
+  faults = [f for f in gather().values() if not words or any(w in f'{f.group} {f.name}'.lower() for w in words)]
   if chosen.list:
     print('\n'.join(f'{f.group}: {f.name} ({f.times} times)' for f in faults))
     return
   output, console = pathlib.Path(chosen.output).expanduser(), Console(stderr=True)
-  columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-  rows = []
+  columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn('{task.description}'))
+  outcomes, rows = {fault.name: [] for fault in faults}, {}
   with Progress(*columns, console=console) as progress:
-    for fault in faults:
-      times = chosen.times or fault.times
-      task = progress.add_task(fault.name, total=times)
-      outcomes = []
-      for seed in range(times):
-        outcomes.append(attempt(fault, seed, output / 'failed' / results.slug(fault.name) / str(seed)))
-        for failure in outcomes[-1].failures:
-          console.print(f'{fault.name}, seed {seed}: {failure}', markup=False)
-        progress.advance(task)
-      rows.append(results.row(fault, outcomes))
-      results.save(output / 'results.json', rows[-1], [f.name for f in gather()])
+    bar = progress.add_task('', total=sum(chosen.times or fault.times for fault in faults))
+    for fault, seed, outcome in bring_about(faults, chosen.times, chosen.at_once, output):
+      outcomes[fault.name].append(outcome)
+      for failure in outcome.failures:
+        console.print(f'{fault.name}, seed {seed}: {failure}', markup=False)
+      progress.update(bar, advance=1, description=fault.name)
+      if len(outcomes[fault.name]) == (chosen.times or fault.times):
+        row = rows[fault.name] = results.row(fault, outcomes[fault.name])
+        results.save(output / 'results.json', row, list(gather()))
+        console.print(f'{fault.name}: {row["survived"]:,} of {row["tried"]:,}', markup=False, highlight=False)
+  rows = [rows[fault.name] for fault in faults]
   Console().print(results.terminal(rows))
   if chosen.docs:
     for picture in output.glob('*.png'):

@@ -16,11 +16,11 @@ import numpy as np
 import psutil
 import sound_studies
 from registry import Fault, Outcome
+from surroundings import ROOT, plain_environment
 
 from ear_jax.cine import Study
 from ear_jax.formats import hdf5
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 STUDIES, MINUTES = 200, 60
 _SLICES = 16  # of phantom_paper's 121, about 85 MB each
 # A small network, so that an hour holds many steps, validations and checkpoints; records are read anew each time.
@@ -59,7 +59,7 @@ def watch(command: list[str], minutes: float = 0) -> Watched:
   """Runs a command to its end, or for some minutes, after which it is told to stop; looks at it each half second."""
   rows, start, told = [], time.monotonic(), False
   with tempfile.TemporaryFile('w+') as said:
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=said)
+    process = subprocess.Popen(command, cwd=ROOT, env=plain_environment(), stdout=subprocess.DEVNULL, stderr=said)
     while process.poll() is None:
       try:
         family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]

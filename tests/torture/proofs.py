@@ -1,23 +1,21 @@
 """Rows of the table that tests already hold: each runs its tests as `make test` does, and counts them."""
 
-import os
 import pathlib
 import subprocess
 import sys
 from xml.etree import ElementTree
 
 from registry import Fault, Outcome
+from surroundings import ROOT, plain_environment
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / 'tests/analysis'))
 _BLOCK = 2000  # pairs of masks a call
 _PASSES = 6
 
 
 def _run(*command: object) -> subprocess.CompletedProcess:
-  # Without what the runs of other rows set for jax, such as fewer optimisations.
-  environment = {k: v for k, v in os.environ.items() if not k.startswith('JAX_')} | {'PYTHONPATH': str(ROOT)}
-  return subprocess.run([sys.executable, *map(str, command)], cwd=ROOT, env=environment, capture_output=True, text=True)
+  command = [sys.executable, *map(str, command)]
+  return subprocess.run(command, cwd=ROOT, env=plain_environment(), capture_output=True, text=True)
 
 
 def _tests(*chosen):

@@ -1,0 +1,35 @@
+"""All faults, and one of them brought about once; apart from `__main__.py`, so that other processes can import it."""
+
+import functools
+import importlib
+import pathlib
+import shutil
+import traceback
+
+from absl import flags
+from registry import Fault, Outcome
+
+MODULES = ('training_faults', 'input_faults', 'proofs', 'load_faults')  # each has FAULTS
+
+
+@functools.cache
+def gather() -> dict[str, Fault]:
+  """Returns all faults by name, in the order of the table."""
+  faults = [fault for name in MODULES for fault in importlib.import_module(name).FAULTS]
+  assert len({fault.name for fault in faults}) == len(faults), 'two faults of one name'
+  return {fault.name: fault for fault in faults}
+
+
+def attempt(name: str, seed: int, folder: pathlib.Path) -> Outcome:
+  """Brings a fault about once; the folder stays where it did not survive."""
+  if not flags.FLAGS.is_parsed():
+    flags.FLAGS.mark_as_parsed()  # grain reads absl's flags
+  shutil.rmtree(folder, ignore_errors=True)
+  folder.mkdir(parents=True)
+  try:
+    outcome = gather()[name].function(seed, folder)
+  except Exception:
+    outcome = Outcome.failed(traceback.format_exc())
+  if outcome.survived == outcome.tried:
+    shutil.rmtree(folder, ignore_errors=True)
+  return outcome
