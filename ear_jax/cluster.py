@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import jax
 from absl import flags, logging
 
-from ear_jax import heartbeat
+from ear_jax import aborts, heartbeat
 from ear_jax.errors import UserError
 
 _COORDINATOR = flags.DEFINE_string('coordinator', None, 'Several processes: host:port at which process 0 is reached.')
@@ -75,7 +75,10 @@ def joined(processes: int) -> Iterator[None]:
     logging.set_verbosity(logging.WARNING)
   logging.info('process %d of %d, %d devices in all', jax.process_index(), processes, jax.device_count())
   try:
-    with heartbeat.watched(_SILENCE_SECONDS, lambda silent: _lost(processes, silent)):
+    with (
+      aborts.told(lambda: _end(_aborted(processes))),
+      heartbeat.watched(_SILENCE_SECONDS, lambda silent: _end(_farewell(processes, _silence(silent)))),
+    ):
       yield
   except BaseException as fault:
     # Runs before jax's own farewell, which would wait for the others: they end when this process is gone.
@@ -86,11 +89,21 @@ def joined(processes: int) -> Iterator[None]:
     raise
 
 
-def _lost(processes: int, silent: list[int]) -> None:
+def _silence(processes: list[int]) -> str:
+  return f'nothing is heard from process {", ".join(map(str, processes))}'
+
+
+def _end(sentence: str) -> None:
   """Ends this process from a thread, as the main one may wait for the others for ever."""
-  said = f'nothing is heard from process {", ".join(map(str, silent))}'
-  print(f'error: {_farewell(processes, said)}', file=sys.stderr)
+  print(f'error: {sentence}', file=sys.stderr)
   _leave()
+
+
+def _aborted(processes: int) -> str:
+  return (
+    f'process {jax.process_index()} of {processes} was aborted, by what the lines above say (the coordination service: '
+    'process 0 is gone or cannot be reached); the same commands go on from the last checkpoint'
+  )
 
 
 def _farewell(processes: int, said: str) -> str:

@@ -89,6 +89,18 @@ def test_a_process_that_is_killed_ends_the_other_with_a_sentence(config_file, tm
   assert 'the same commands go on from the last checkpoint' in survivor.sentence
 
 
+def test_when_the_process_that_coordinates_is_killed_the_last_line_of_the_others_says_what_to_do(config_file, tmp_path):
+  processes = _start_two(config_file, tmp_path, '--config.steps=100000', '--config.eval.every=100000')
+  _await_a_step(processes, tmp_path)
+  processes[0].kill()
+  _, survivor = _finish(processes)
+  assert survivor.status == 1
+  last = survivor.stderr.splitlines()[-1]
+  # Whichever comes first: the exchange between devices, whose connection broke, or jax.
+  assert re.match('error: process 1 of 2 (lost the others|was aborted)', last), survivor.stderr
+  assert last.endswith('the same commands go on from the last checkpoint')
+
+
 def test_sigterm_to_one_process_saves_and_ends_all(config_file, tmp_path):
   processes = _start_two(config_file, tmp_path, '--config.steps=100000', '--config.eval.every=100000')
   _await_a_step(processes, tmp_path)
