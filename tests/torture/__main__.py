@@ -2,7 +2,7 @@
 
 Prints a table: fault, times tried, times survived, what was lost; exits with 1 where something did not survive.
 `results.json` in the output gathers: a fault tried again replaces its older figures, others stay. `--docs` writes the
-table of all that is gathered into `docs/reliability.md`.
+table of all that is gathered into `docs/reliability.md`. What libraries say meanwhile is in `said.log`.
 """
 
 import argparse
@@ -17,7 +17,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / 'tests/runs')]  # configs and builders; command lines
 
 import results  # noqa: E402
-from attempts import attempt, gather  # noqa: E402
+from attempts import attempt, gather, say_into  # noqa: E402
 from registry import Fault, Outcome  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: E402
@@ -45,8 +45,9 @@ def bring_about(
   Those that take an hour alone, which are a group, begin first. Processes are spawned: nothing that one fault does to
   its environment, or to jax, reaches another that runs beside it.
   """
-  spawn = multiprocessing.get_context('spawn')
-  with concurrent.futures.ProcessPoolExecutor(at_once, mp_context=spawn) as pool:
+  options = {'mp_context': multiprocessing.get_context('spawn'), 'initializer': say_into}
+  output.mkdir(parents=True, exist_ok=True)
+  with concurrent.futures.ProcessPoolExecutor(at_once, initargs=(output / 'said.log',), **options) as pool:
     waiting = {}
     for fault in sorted(faults, key=lambda fault: fault.group != 'load'):
       for seed in range(times or fault.times):

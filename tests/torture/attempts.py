@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import os
 import pathlib
 import shutil
 import traceback
@@ -18,6 +19,13 @@ def gather() -> dict[str, Fault]:
   faults = [fault for name in MODULES for fault in importlib.import_module(name).FAULTS]
   assert len({fault.name for fault in faults}) == len(faults), 'two faults of one name'
   return {fault.name: fault for fault in faults}
+
+
+def say_into(path: pathlib.Path) -> None:
+  """Lets all that this process, its children and their libraries say go into a file, after what is there."""
+  with path.open('a') as file:
+    os.dup2(file.fileno(), 1)
+    os.dup2(file.fileno(), 2)
 
 
 def attempt(name: str, seed: int, folder: pathlib.Path) -> Outcome:
