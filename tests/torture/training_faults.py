@@ -220,9 +220,11 @@ def killed_for_memory(seed: int, workdir: pathlib.Path) -> Outcome:
     process, step = start(workdir), chance.randrange(3, STEPS - 3)
     (group / 'cgroup.procs').write_text(str(process.pid))
     assert wait(process, lambda: last_step(workdir) >= step)
-    for megabytes in range(1000, 0, -50):
-      with contextlib.suppress(OSError):
+    process.send(signal.SIGSTOP)  # or it may be at its end before the limit is low enough
+    for megabytes in range(1000, 0, -1):
+      with contextlib.suppress(OSError):  # below what it holds
         (group / 'memory.limit_in_bytes').write_text(f'{megabytes}M')
+    process.send(signal.SIGCONT)
     outcome = end(process)
   finally:
     with contextlib.suppress(OSError):
