@@ -52,6 +52,14 @@ def _same_logits(seed: int, folder: pathlib.Path) -> Outcome:
 
 
 _ROWS = {
+  'training': {
+    'SIGKILL to either of two processes: the other ends with a sentence': (
+      'tests/runs/test_processes.py',
+      '-k',
+      'killed',
+    ),
+    'SIGTERM to one of two processes: both save and end': ('tests/runs/test_processes.py', '-k', 'sigterm'),
+  },
   'privacy': {
     'planted names, dates, identifiers: outputs, logs, caches, data sets': ('tests/runs/test_privacy.py',),
     'train, evaluate, export, predict without a network': ('tests/torture/test_closed.py',),
