@@ -76,8 +76,8 @@ def joined(processes: int) -> Iterator[None]:
   logging.info('process %d of %d, %d devices in all', jax.process_index(), processes, jax.device_count())
   try:
     with (
-      aborts.told(lambda: _end(_aborted(processes))),
-      heartbeat.watched(_SILENCE_SECONDS, lambda silent: _end(_farewell(processes, _silence(silent)))),
+      aborts.told(_aborted(processes)),
+      heartbeat.watched(_SILENCE_SECONDS, lambda silent: _lost(processes, silent)),
     ):
       yield
   except BaseException as fault:
@@ -89,13 +89,10 @@ def joined(processes: int) -> Iterator[None]:
     raise
 
 
-def _silence(processes: list[int]) -> str:
-  return f'nothing is heard from process {", ".join(map(str, processes))}'
-
-
-def _end(sentence: str) -> None:
+def _lost(processes: int, silent: list[int]) -> None:
   """Ends this process from a thread, as the main one may wait for the others for ever."""
-  print(f'error: {sentence}', file=sys.stderr)
+  said = f'nothing is heard from process {", ".join(map(str, silent))}'
+  print(f'error: {_farewell(processes, said)}', file=sys.stderr)
   _leave()
 
 

@@ -7,6 +7,7 @@ table of all that is gathered into `docs/reliability.md`. What libraries say mea
 
 import argparse
 import concurrent.futures
+import dataclasses
 import multiprocessing
 import pathlib
 import shutil
@@ -37,20 +38,18 @@ def options() -> argparse.Namespace:
   return parser.parse_args()
 
 
-def bring_about(
-  faults: Sequence[Fault], times: int, at_once: int, output: pathlib.Path
-) -> Iterator[tuple[Fault, int, Outcome]]:
+def bring_about(faults: Sequence[Fault], at_once: int, output: pathlib.Path) -> Iterator[tuple[Fault, int, Outcome]]:
   """Tries all faults with all their seeds, some at once, and yields what came of each as it ends.
 
-  Those that take an hour alone, which are a group, begin first. Processes are spawned: nothing that one fault does to
-  its environment, or to jax, reaches another that runs beside it.
+  The group of load, with its hour, begins first. Processes are spawned: nothing that one fault does to its environment,
+  or to jax, reaches another that runs beside it.
   """
-  options = {'mp_context': multiprocessing.get_context('spawn'), 'initializer': say_into}
   output.mkdir(parents=True, exist_ok=True)
-  with concurrent.futures.ProcessPoolExecutor(at_once, initargs=(output / 'said.log',), **options) as pool:
+  spawn, log = multiprocessing.get_context('spawn'), output / 'said.log'
+  with concurrent.futures.ProcessPoolExecutor(at_once, spawn, initializer=say_into, initargs=(log,)) as pool:
     waiting = {}
     for fault in sorted(faults, key=lambda fault: fault.group != 'load'):
-      for seed in range(times or fault.times):
+      for seed in range(fault.times):
         folder = output / 'failed' / results.slug(fault.name) / str(seed)
         waiting[pool.submit(attempt, fault.name, seed, folder)] = (fault, seed)
     for done in concurrent.futures.as_completed(waiting):
@@ -62,6 +61,7 @@ def main() -> None:
   chosen = options()
   words = [word.lower() for word in chosen.only.split(',') if word]
   faults = [f for f in gather().values() if not words or any(w in f'{f.group} {f.name}'.lower() for w in words)]
+  faults = [dataclasses.replace(fault, times=chosen.times or fault.times) for fault in faults]
   if chosen.list:
     print('\n'.join(f'{f.group}: {f.name} ({f.times} times)' for f in faults))
     return
@@ -69,13 +69,13 @@ def main() -> None:
   columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn('{task.description}'))
   outcomes, rows = {fault.name: [] for fault in faults}, {}
   with Progress(*columns, console=console) as progress:
-    bar = progress.add_task('', total=sum(chosen.times or fault.times for fault in faults))
-    for fault, seed, outcome in bring_about(faults, chosen.times, chosen.at_once, output):
+    bar = progress.add_task('', total=sum(fault.times for fault in faults))
+    for fault, seed, outcome in bring_about(faults, chosen.at_once, output):
       outcomes[fault.name].append(outcome)
       for failure in outcome.failures:
         console.print(f'{fault.name}, seed {seed}: {failure}', markup=False)
       progress.update(bar, advance=1, description=fault.name)
-      if len(outcomes[fault.name]) == (chosen.times or fault.times):
+      if len(outcomes[fault.name]) == fault.times:
         row = rows[fault.name] = results.row(fault, outcomes[fault.name])
         results.save(output / 'results.json', row, list(gather()))
         console.print(f'{fault.name}: {row["survived"]:,} of {row["tried"]:,}', markup=False, highlight=False)
