@@ -14,11 +14,12 @@ from rich.console import Console
 
 from benchmarks import plot, tables
 from benchmarks.compare import compete, entries
-from ear_jax import benchmark, cli
+from ear_jax import benchmark
 from ear_jax.benchmarking import machine
 from ear_jax.benchmarking.cases import Case
-from ear_jax.errors import UserError
-from ear_jax.files import write_text
+from ear_jax.system import cli
+from ear_jax.system.errors import UserError
+from ear_jax.system.files import write_text
 
 flags.declare_key_flag('output')
 for _name in ('network', 'sizes', 'filters', 'rounds'):

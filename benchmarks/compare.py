@@ -11,7 +11,7 @@ from absl import logging
 from ear_jax import benchmark
 from ear_jax.benchmarking import contest, machine
 from ear_jax.benchmarking.cases import Case
-from ear_jax.errors import UserError
+from ear_jax.system.errors import UserError
 
 MODULES = {'ours': benchmark.OURS, 'torch': 'benchmarks.torch_contestant', 'keras': 'benchmarks.keras_contestant'}
 _LARGEST_DIFFERENCE = 5e-4  # of logits, relative to the largest of ours; PyTorch and Keras: 2.3e-4 at 50 frames

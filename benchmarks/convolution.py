@@ -21,8 +21,8 @@ import jax.numpy as jnp
 import numpy as np
 from absl import flags
 
-from ear_jax import cli
-from ear_jax.errors import UserError
+from ear_jax.system import cli
+from ear_jax.system.errors import UserError
 
 _AGAINST = flags.DEFINE_string('against', 'e57cb38', 'Revision to compare with; the default has XLA derive gradients.')
 _PARTS = flags.DEFINE_list('parts', ['layers', 'step'], 'What to time.')

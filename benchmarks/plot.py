@@ -11,7 +11,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 from benchmarks.tables import title
 from ear_jax.benchmarking import table
 from ear_jax.benchmarking.worker import PASSES
-from ear_jax.files import replacing
+from ear_jax.system.files import replacing
 
 _COLOURS = ('#c1272d', '#4d6a8f', '#9db4ab', '#c9b27c', '#7d7d7d')
 _TITLES = {'forward': 'forward pass', 'step': 'training step'}

@@ -2,7 +2,7 @@
 
     tfds build data_builders/mvm_cmr --config=phantom_many --data_dir=data
     python -m ear_jax.train --config configs/ear3d_phantom.py --workdir runs/ear3d_phantom
-    python -m ear_jax.export --checkpoint runs/ear3d_phantom --output ear_jax/weights/ear3d-phantom.zip
+    python -m ear_jax.export --checkpoint runs/ear3d_phantom --output ear_jax/networks/weights/ear3d-phantom.zip
 
 None of them is tested on: `phantom_mini` and `phantom_other` are other people.
 

@@ -5,7 +5,7 @@
       python -m ear_jax.train --config configs/ear3d_sunnybrook.py --workdir runs/sunnybrook$seed --config.seed=$seed
     done
     python -m ear_jax.export --checkpoint runs/sunnybrook0,runs/sunnybrook1 \\
-      --output ear_jax/weights/ear3d-sunnybrook.zip
+      --output ear_jax/networks/weights/ear3d-sunnybrook.zip
 
 No patient is left to test them on: `configs/sunnybrook_folds.py` says how good this recipe is on patients it has not
 seen.

@@ -17,16 +17,16 @@ from absl import flags, logging
 from ml_collections import ConfigDict, config_flags
 from rich.console import Console
 
-from ear_jax import cli
 from ear_jax.ablations.gather import read_results
 from ear_jax.ablations.grid import cells, jobs
 from ear_jax.ablations.launcher import Launcher
 from ear_jax.ablations.queue import BLOCKED, FAILED, Queue, work
 from ear_jax.ablations.report import write_report
 from ear_jax.ablations.status import Status, complaint
-from ear_jax.errors import UserError
-from ear_jax.files import replacing, write_text
-from ear_jax.lock import only_writer
+from ear_jax.system import cli
+from ear_jax.system.errors import UserError
+from ear_jax.system.files import replacing, write_text
+from ear_jax.system.lock import only_writer
 
 _CONFIG = config_flags.DEFINE_config_file('config', None, 'Configuration of a study: configs/ablation.py, or alike.')
 flags.declare_key_flag('workdir')

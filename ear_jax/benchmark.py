@@ -14,12 +14,12 @@ from absl import flags, logging
 from ml_collections import config_flags
 from rich.console import Console
 
-from ear_jax import cli
 from ear_jax.benchmarking import contest, flops, loading, machine, table
 from ear_jax.benchmarking.cases import CHANNELS, NETWORKS, Case, parse_size
 from ear_jax.benchmarking.ours import network
-from ear_jax.errors import UserError
-from ear_jax.files import write_text
+from ear_jax.system import cli
+from ear_jax.system.errors import UserError
+from ear_jax.system.files import write_text
 
 OURS = 'ear_jax.benchmarking.ours'
 

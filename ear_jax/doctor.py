@@ -15,11 +15,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ear_jax import cli
-from ear_jax.health.convolution import check_convolution
-from ear_jax.health.finding import Finding
-from ear_jax.health.room import check_devices, check_room
-from ear_jax.health.software import check_cudnn, check_software
+from ear_jax.devices.health.convolution import check_convolution
+from ear_jax.devices.health.finding import Finding
+from ear_jax.devices.health.room import check_devices, check_room
+from ear_jax.devices.health.software import check_cudnn, check_software
+from ear_jax.system import cli
 
 flags.declare_key_flag('workdir')
 _STYLES = {'pass': 'green', 'warn': 'yellow', 'fail': 'red'}

@@ -19,20 +19,20 @@ from absl import flags, logging
 from rich.console import Console
 from rich.progress import track
 
-from ear_jax import cli
-from ear_jax.analysis.agreement_summary import concatenate
-from ear_jax.analysis.mask_agreement import compare_masks
 from ear_jax.analysis.motion import Settings
 from ear_jax.cine import MAGNITUDE
 from ear_jax.data.pipeline import DataSet, open_data_set
-from ear_jax.errors import UserError
-from ear_jax.inference import Predictor, score, to_mask
+from ear_jax.devices.placement import Placement
+from ear_jax.networks.inference import Predictor, score, to_mask
+from ear_jax.networks.load import load_run, load_trained
+from ear_jax.networks.weights import names
 from ear_jax.report import agreement_tables, tables
 from ear_jax.report.evaluation import extremes, write_report
 from ear_jax.report.figures import Case
-from ear_jax.trained import load_run, load_trained
-from ear_jax.training.parallel import Placement
-from ear_jax.weights import names
+from ear_jax.scoring.agreement_summary import concatenate
+from ear_jax.scoring.mask_agreement import compare_masks
+from ear_jax.system import cli
+from ear_jax.system.errors import UserError
 
 for _name in ('workdir', 'checkpoint', 'output'):
   flags.declare_key_flag(_name)

@@ -15,17 +15,17 @@ import jax
 from absl import flags, logging
 from ml_collections import ConfigDict
 
-from ear_jax import cli
 from ear_jax.cine import ALONG_COLUMN, ALONG_ROW, MAGNITUDE, THROUGH_PLANE
 from ear_jax.data.normalise import FORMULAS
-from ear_jax.errors import UserError
-from ear_jax.exported import FORMAT, PLATFORMS, serialise, write_network
-from ear_jax.inference import myocardium
+from ear_jax.devices.placement import Placement
 from ear_jax.models import build_model
-from ear_jax.trained import Trained, load_trained, training_picture
-from ear_jax.training.parallel import Placement
-from ear_jax.training.same_run import MAY_CHANGE, differing
-from ear_jax.training.writers import read_metrics
+from ear_jax.networks.exported import FORMAT, PLATFORMS, serialise, write_network
+from ear_jax.networks.inference import myocardium
+from ear_jax.networks.load import Trained, load_trained, training_picture
+from ear_jax.system import cli
+from ear_jax.system.errors import UserError
+from ear_jax.training.log import read_metrics
+from ear_jax.training.resume_check import MAY_CHANGE, differing
 
 for _name in ('checkpoint', 'output'):
   flags.declare_key_flag(_name)

@@ -1,7 +1,7 @@
 """Writes a digital phantom's study as velocity-mapping DICOM: `python -m ear_jax.make_phantom --output FOLDER`.
 
-The files are what a scanner would send (`formats/siemens.py` has the layout), of a person who does not exist; the same
-seed, size and subject give the same files. `--exact` leaves noise, blur and background phase out, for tests.
+The files are what a scanner would send (`formats/siemens/study.py` has the layout), of a person who does not exist; the
+same seed, size and subject give the same files. `--exact` leaves noise, blur and background phase out, for tests.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from absl import flags
 from rich.console import Console
 from rich.progress import Progress
 
-from ear_jax import cli
 from ear_jax.cine import Study
-from ear_jax.errors import UserError
-from ear_jax.formats import siemens_writer
+from ear_jax.formats.siemens import writer as siemens_writer
 from ear_jax.phantom import study
+from ear_jax.system import cli
+from ear_jax.system.errors import UserError
 
 _SIZES = {'demo': study.DEMO, 'mini': study.MINI, 'paper': study.PAPER}
 _SERIES = 5  # of a slice

@@ -20,14 +20,14 @@ from absl import flags
 from rich.console import Console
 from rich.progress import track
 
-from ear_jax import cli, files
-from ear_jax.analysis.intervals import t_interval
 from ear_jax.analysis.markers import CIRCUMFERENTIAL_PEAKS, PEAKS, find_markers
 from ear_jax.analysis.motion import COMPONENTS, Settings
 from ear_jax.analysis.slices import analyse
 from ear_jax.cine import Cine
-from ear_jax.errors import UserError
 from ear_jax.phantom import study
+from ear_jax.scoring.intervals import t_interval
+from ear_jax.system import cli, files
+from ear_jax.system.errors import UserError
 
 flags.declare_key_flag('output')
 _SUBJECTS = flags.DEFINE_integer('subjects', 20, 'How many phantom subjects.', lower_bound=2)

@@ -14,12 +14,12 @@ from ml_collections import config_flags
 from rich.console import Console
 from rich.table import Table
 
-from ear_jax import cli
 from ear_jax.benchmarking.gpu_memory import plan
 from ear_jax.benchmarking.gpus import GPUS
-from ear_jax.errors import UserError
-from ear_jax.files import write_text
 from ear_jax.report.tables import strict_json
+from ear_jax.system import cli
+from ear_jax.system.errors import UserError
+from ear_jax.system.files import write_text
 
 _CONFIG = config_flags.DEFINE_config_file('config', None, 'Configuration of the training, see configs/.')
 _GPU = flags.DEFINE_list('gpu', ['h100'], f'GPUs, with commas between them: {", ".join(GPUS)}.')

@@ -21,26 +21,26 @@ from rich.console import Console
 from rich.progress import Progress
 
 import ear_jax
-from ear_jax import cli
 from ear_jax.analysis import checks_of_study
 from ear_jax.analysis.motion import Settings
 from ear_jax.analysis.outline import withhold
 from ear_jax.analysis.quality import Check, worst
-from ear_jax.clock import Clock
-from ear_jax.delineate import Member
-from ear_jax.errors import UserError
-from ear_jax.examine import Examined, Options, examine
-from ear_jax.files import write_text
+from ear_jax.devices.placement import Placement
 from ear_jax.formats import strainmap
 from ear_jax.formats.faults import MalformedStudy
+from ear_jax.formats.open import open_studies
 from ear_jax.formats.opened import Opened
-from ear_jax.formats.results import check_pseudonym, write_results
-from ear_jax.formats.study import open_studies
+from ear_jax.networks.load import load_member
+from ear_jax.networks.segment import Member
 from ear_jax.report import curves as curves_figure
 from ear_jax.report import figures
 from ear_jax.report.page import write_page
-from ear_jax.trained import load_member
-from ear_jax.training.parallel import Placement
+from ear_jax.report.results import check_pseudonym, write_results
+from ear_jax.system import cli
+from ear_jax.system.clock import Clock
+from ear_jax.system.errors import UserError
+from ear_jax.system.files import write_text
+from ear_jax.workflows.examine import Examined, Options, examine
 
 _CONTOURS = flags.DEFINE_string('contours', None, 'StrainMap file (.nc) with contours of this study.')
 _PSEUDONYM = flags.DEFINE_string('pseudonym', None, 'Name of the study in all outputs; else made from its DICOM UID.')

@@ -16,30 +16,31 @@ import pandas as pd
 from absl import flags, logging
 from ml_collections import ConfigDict, config_flags
 
-from ear_jax import cli, cluster
-from ear_jax.analysis.aggregate import subject_mean_dice
 from ear_jax.data.pipeline import DataSet, open_data_set, training_batches
 from ear_jax.data.splits import Split, make_split
-from ear_jax.errors import UserError
-from ear_jax.files import write_text
-from ear_jax.fine_tuning import first_state, network_to_start_from
-from ear_jax.inference import Predictor, score, to_mask
-from ear_jax.lock import only_writer
+from ear_jax.devices import processes as cluster
+from ear_jax.devices.memory import address_space_free, memory_limit
+from ear_jax.devices.placement import Placement, devices_for
+from ear_jax.devices.together import check_same, from_first, is_first, largest
 from ear_jax.models import build_model
+from ear_jax.networks.fine_tuning import first_state, network_to_start_from
+from ear_jax.networks.inference import Predictor, score, to_mask
+from ear_jax.scoring.aggregate import subject_mean_dice
+from ear_jax.system import cli
+from ear_jax.system.errors import UserError
+from ear_jax.system.files import write_text
+from ear_jax.system.lock import only_writer
 from ear_jax.training.checkpoint import Checkpoints
-from ear_jax.training.device_memory import address_space_free, memory_limit
 from ear_jax.training.failures import failures_in_words
 from ear_jax.training.manifest import hash_config, make_manifest
 from ear_jax.training.memory import QUICKLY, check_address_space, check_memory, describe
 from ear_jax.training.monitor import Monitor
 from ear_jax.training.optim import make_optimizer
-from ear_jax.training.parallel import Placement, devices_for
 from ear_jax.training.program import jitted_step, needed_bytes
 from ear_jax.training.ranges import check_ranges
-from ear_jax.training.same_run import check_same_run
+from ear_jax.training.resume_check import check_same_run
 from ear_jax.training.state import TrainState, abstract_state, count_parameters, initial_state
 from ear_jax.training.stopping import Stopped, StopRequest
-from ear_jax.training.together import check_same, from_first, is_first, largest
 
 _CONFIG = config_flags.DEFINE_config_file('config', None, 'Configuration file, see configs/.', lock_config=True)
 flags.declare_key_flag('workdir')

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from ear_jax.errors import UserError
-from ear_jax.formats.study import open_studies
+from ear_jax.formats.open import open_studies
 from ear_jax.make_phantom import make_phantom
 from ear_jax.phantom import study
+from ear_jax.system.errors import UserError
 
 TINY = study.Size('phantom_tiny', 2, 1, (2, 1), 3, 24, 5.0, 5.0, offset=2.0, sharing=0.0)
 
@@ -39,7 +39,7 @@ def test_an_interrupted_study_leaves_nothing(tmp_path, monkeypatch):
     written.append((folder / 'first.dcm').write_text(''))
     raise KeyboardInterrupt
 
-  monkeypatch.setattr('ear_jax.formats.siemens_writer.write', interrupted)
+  monkeypatch.setattr('ear_jax.formats.siemens.writer.write', interrupted)
   with pytest.raises(KeyboardInterrupt):
     make_phantom(tmp_path / 'out', size=TINY)
   assert written

@@ -42,9 +42,9 @@ ENTRY_POINTS = (
   'ear_jax.make_phantom',
   'ear_jax.export',
   'ear_jax.ablation',
-  'ear_jax.ablation_job',
+  'ear_jax.ablations.job',
   'ear_jax.doctor',
-  'ear_jax.cli',
+  'ear_jax.system.cli',
 )
 
 
@@ -55,10 +55,11 @@ ENTRY_POINTS = (
     (('ear_jax.training.losses', 'ear_jax.training.steps'), ('ear_jax.data', 'absl', 'pathlib', 'time')),
     (('ear_jax.training',), ('ear_jax.formats', 'ear_jax.report', 'ear_jax.phantom')),
     (('ear_jax.analysis',), ('absl', 'pathlib', 'time', 'os', 'jax', 'ear_jax.report', 'ear_jax.training')),
+    (('ear_jax.scoring',), ('absl', 'pathlib', 'time', 'os', 'jax', 'ear_jax.report', 'ear_jax.training')),
     (('ear_jax.phantom',), ('absl', 'pathlib', 'time', 'os', 'jax', 'ear_jax.formats', 'ear_jax.training')),
     (('ear_jax.formats', 'ear_jax.report', 'ear_jax.data'), ENTRY_POINTS),
     (
-      ('ear_jax.cine', 'ear_jax.errors', 'ear_jax.files'),
+      ('ear_jax.cine', 'ear_jax.system.errors', 'ear_jax.system.files'),
       ('ear_jax.data', 'ear_jax.models', 'ear_jax.training', 'jax'),
     ),
   ],

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ear_jax.ablations.grid import Job
-from ear_jax.errors import UserError
+from ear_jax.system.errors import UserError
 
 TEST, VALIDATION = 'test', 'cross-validation'
 _IDS = ['part', 'cell', 'seed', 'fold', 'subject']

@@ -16,8 +16,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from ear_jax.analysis.segmentation import METRICS
-from ear_jax.errors import UserError
+from ear_jax.scoring.segmentation import METRICS
+from ear_jax.system.errors import UserError
 
 # They say where and how a run is done, not what it is: a moved data set does not make its result another.
 _CIRCUMSTANCES = (

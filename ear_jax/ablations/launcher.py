@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 
 from ear_jax.ablations.work import Work
 from ear_jax.benchmarking.machine import cores
-from ear_jax.errors import UserError
+from ear_jax.system.errors import UserError
 
 _YEAR = 525_600  # minutes; a process on this machine has all the time it wants
 

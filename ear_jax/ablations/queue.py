@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 
 from ear_jax.ablations.grid import Job
 from ear_jax.ablations.launcher import Launcher
-from ear_jax.files import write_text
-from ear_jax.lock import is_held
+from ear_jax.system.files import write_text
+from ear_jax.system.lock import is_held
 
 WAITING, RUNNING, ELSEWHERE, DONE, FAILED, BLOCKED = 'waiting', 'running', 'elsewhere', 'done', 'failed', 'blocked'
 _GRACE = 5.0  # seconds until Ctrl-C, which a terminal sends to all, has ended the jobs of this machine

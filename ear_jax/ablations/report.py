@@ -22,11 +22,11 @@ from ear_jax.ablations.gather import (
 from ear_jax.ablations.grid import Cell, Job, changes, leaves
 from ear_jax.ablations.sheet import Sheet, as_text, flat, latex
 from ear_jax.ablations.statistics import RESAMPLES, comparisons, family, lower_is_better, ranking
-from ear_jax.analysis.segmentation import METRICS
-from ear_jax.csv_files import write_csv
-from ear_jax.files import write_text
 from ear_jax.report.figures import save
 from ear_jax.report.tables import as_markdown, as_terminal
+from ear_jax.scoring.segmentation import METRICS
+from ear_jax.system.csv_files import write_csv
+from ear_jax.system.files import write_text
 
 _PARTS = {
   TEST: 'Test subjects, each by the mean probability of the networks of all folds',

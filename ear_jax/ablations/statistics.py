@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from ear_jax.ablations.grid import VARIANT, Cell
-from ear_jax.analysis.segmentation import DISTANCES
-from ear_jax.analysis.statistics import compare, holm
-from ear_jax.errors import UserError
+from ear_jax.scoring.segmentation import DISTANCES
+from ear_jax.scoring.statistics import compare, holm
+from ear_jax.system.errors import UserError
 
 RESAMPLES = 10_000
 

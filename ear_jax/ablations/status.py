@@ -15,7 +15,7 @@ from rich.text import Text
 
 from ear_jax.ablations.grid import Job
 from ear_jax.ablations.queue import BLOCKED, DONE, ELSEWHERE, FAILED, RUNNING, WAITING, Queue
-from ear_jax.training.writers import read_metrics
+from ear_jax.training.log import read_metrics
 
 _STYLES = {WAITING: 'dim', RUNNING: 'cyan', ELSEWHERE: 'cyan', DONE: 'green', FAILED: 'bold red', BLOCKED: 'red'}
 

@@ -11,9 +11,9 @@ import pandas as pd
 from ear_jax.ablations.gather import over_seeds, part_of, spread_over_seeds
 from ear_jax.ablations.grid import NETWORKS, SINGLE, VARIANT, Cell
 from ear_jax.ablations.sheet import DASH, Sheet
-from ear_jax.analysis.intervals import describe
 from ear_jax.analysis.motion import COMPONENTS
-from ear_jax.analysis.segmentation import NSD_TOLERANCE
+from ear_jax.scoring.intervals import describe
+from ear_jax.scoring.segmentation import NSD_TOLERANCE
 
 _NAMES = {
   'unet3d': 'UNet3D',

@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 
-from ear_jax.errors import UserError
+from ear_jax.system.errors import UserError
 
 NETWORKS = ('unet3d', 'ear3d')
 CHANNELS = 4

@@ -6,9 +6,9 @@ from absl import logging
 from ml_collections import ConfigDict
 
 from ear_jax.benchmarking.gpus import GPUS, compile_only, usable
-from ear_jax.errors import UserError
+from ear_jax.devices.placement import Placement
+from ear_jax.system.errors import UserError
 from ear_jax.training.memory import changed, describe
-from ear_jax.training.parallel import Placement
 from ear_jax.training.program import needed_bytes
 
 SWITCHES = {

@@ -11,7 +11,7 @@ import os
 import jax
 from jax.experimental import topologies
 
-from ear_jax.errors import UserError
+from ear_jax.system.errors import UserError
 
 _CUDNN = (9, 15)  # the first after those that are wrong in bfloat16
 

@@ -10,13 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from ear_jax import cli
 from ear_jax.benchmarking import worker
 from ear_jax.benchmarking.cases import CHANNELS, Case
+from ear_jax.devices.placement import AXIS, Placement
 from ear_jax.models import build_model
 from ear_jax.models.unet3d import UNet3D
+from ear_jax.system import cli
 from ear_jax.training.optim import make_optimizer
-from ear_jax.training.parallel import AXIS, Placement
 from ear_jax.training.state import count_parameters, create_state
 from ear_jax.training.steps import make_train_step
 

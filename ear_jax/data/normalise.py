@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ear_jax.data.window import central_window
-from ear_jax.errors import UserError
+from ear_jax.system.errors import UserError
 
 PERCENTILES = (1.0, 99.0)
 FORMULAS = {  # in words, for those who bring pictures to an exported network

@@ -23,7 +23,7 @@ from ear_jax.cine import Cine
 from ear_jax.data.augment import augment
 from ear_jax.data.normalise import normalise
 from ear_jax.data.records import decode_cine, decode_text
-from ear_jax.errors import UserError
+from ear_jax.system.errors import UserError
 
 _EPOCHS = 10**6  # more than any run; grain's own endless repeat overflows when batched by 1
 _IDS = ('subject', 'dataset', 'slice_id', 'level')

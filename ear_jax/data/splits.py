@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 from ml_collections import ConfigDict
 
-from ear_jax.errors import UserError
+from ear_jax.system.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,7 @@ import dataclasses
 import pathlib
 from collections.abc import Iterable
 
-from ear_jax.errors import printable
+from ear_jax.system.errors import printable
 
 
 @dataclasses.dataclass(frozen=True, order=True)

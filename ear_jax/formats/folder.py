@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from absl import logging
 
 from ear_jax.cine import Cine
-from ear_jax.formats import dicom, hdf5, nifti, strainmap_train
+from ear_jax.formats import hdf5, nifti, strainmap_train
+from ear_jax.formats.dicom import magnitude as dicom
 from ear_jax.formats.faults import Fault, MalformedStudy, require_folder, require_none
 
 _FORMATS = (hdf5, nifti, dicom, strainmap_train)

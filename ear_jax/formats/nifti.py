@@ -26,10 +26,10 @@ import nibabel as nib
 import numpy as np
 
 from ear_jax.cine import Cine
-from ear_jax.files import replacing
 from ear_jax.formats import checks
 from ear_jax.formats.checks import Scan, place
 from ear_jax.formats.faults import Fault, frames
+from ear_jax.system.files import replacing
 
 _MS = {'sec': 1000.0, 'msec': 1.0, 'usec': 0.001, 'unknown': 1000.0}  # NIfTI's usual unit of time is the second
 _ENDING = '_video'

@@ -27,9 +27,9 @@ from skimage.draw import polygon2mask
 
 from ear_jax.analysis.motion import SliceMotion
 from ear_jax.cine import Cine
-from ear_jax.errors import UserError
-from ear_jax.files import replacing
 from ear_jax.formats import checks, h5_arrays
+from ear_jax.system.errors import UserError
+from ear_jax.system.files import replacing
 
 SIDES = ('endocardium', 'epicardium')
 TIMESHIFT = -0.045  # s; StrainMap's default, which it takes for the delay of the first frame

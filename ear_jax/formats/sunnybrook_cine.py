@@ -21,7 +21,7 @@ import numpy as np
 from skimage.draw import polygon2mask
 
 from ear_jax.cine import Cine
-from ear_jax.formats import dicom
+from ear_jax.formats.dicom import magnitude as dicom
 from ear_jax.formats.faults import Fault, require_folder, require_none
 from ear_jax.formats.sunnybrook import subject_id
 

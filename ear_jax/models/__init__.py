@@ -7,8 +7,8 @@ import dataclasses
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from ear_jax.errors import UserError
 from ear_jax.models.unet3d import UNet3D
+from ear_jax.system.errors import UserError
 
 # The ablation ladder: each rung is the one before plus one switch.
 RUNGS = {

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from ear_jax.models.conv import Conv3D
-from ear_jax.models.pending import Pending, pending
+from ear_jax.models.cpu.pending import Pending, pending
 
 QUERY_CHUNK = 512  # positions whose scores are held at once
 

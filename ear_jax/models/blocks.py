@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from ear_jax.models.conv import Conv3D
-from ear_jax.models.pending import Pending, normed, pending
+from ear_jax.models.cpu.pending import Pending, normed, pending
 
 NORMS = ('group', 'instance', 'batch')
 ACTIVATES = ('both', 'last')

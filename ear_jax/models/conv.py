@@ -14,9 +14,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from ear_jax.models.frames import pad_time
-from ear_jax.models.pending import Pending, pending
-from ear_jax.models.taps import taps_conv3d, taps_conv3d_of_skip
+from ear_jax.models.cpu.frames import pad_time
+from ear_jax.models.cpu.pending import Pending, pending
+from ear_jax.models.cpu.taps import taps_conv3d, taps_conv3d_of_skip
 
 
 def native_conv3d(x: jax.Array, kernel: jax.Array, time_padding: str) -> jax.Array:

@@ -12,13 +12,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from ear_jax.errors import UserError
 from ear_jax.models.attention import ChannelAttention, SpatialAttention
 from ear_jax.models.blocks import ACTIVATES, ACTIVATIONS, NORMS, ConvBlock, max_pool
 from ear_jax.models.conv import Conv3D
-from ear_jax.models.frames import TIME_PADDINGS
-from ear_jax.models.pending import pending
+from ear_jax.models.cpu.frames import TIME_PADDINGS
+from ear_jax.models.cpu.pending import pending
 from ear_jax.models.recurrence import DenseLSTM, TemporalBlock
+from ear_jax.system.errors import UserError
 
 ATTENTIONS = ('none', 'channel', 'spatial')
 TEMPORALS = ('none', 'convlstm', 'dense_lstm')

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from ear_jax.analysis.agreement_summary import Rows, summarise
-from ear_jax.csv_files import write_csv
-from ear_jax.files import write_text
 from ear_jax.report import figures, tables
 from ear_jax.report.agreement_tables import UNITS, entries, notes, text_tables
 from ear_jax.report.bland_altman import bland_altman_figure
+from ear_jax.scoring.agreement_summary import Rows, summarise
+from ear_jax.system.csv_files import write_csv
+from ear_jax.system.files import write_text
 
 FILES = (
   'agreement.json', 'agreement.csv', 'agreement_markers.csv', 'agreement.md', 'temporal.csv', 'repeatability.csv',

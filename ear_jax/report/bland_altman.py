@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from ear_jax.analysis.agreement_summary import marker_pairs
+from ear_jax.scoring.agreement_summary import marker_pairs
 
 PANELS = {
   'longitudinal': ('PS', 'PD', 'PAS'),

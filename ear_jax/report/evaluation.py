@@ -8,13 +8,13 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from ear_jax.analysis.aggregate import hierarchy, summarise
-from ear_jax.analysis.agreement_summary import Rows
-from ear_jax.csv_files import write_csv
-from ear_jax.files import write_text
 from ear_jax.report import figures, tables
 from ear_jax.report.agreement import brief, write_agreement
 from ear_jax.report.figures import Case
+from ear_jax.scoring.aggregate import hierarchy, summarise
+from ear_jax.scoring.agreement_summary import Rows
+from ear_jax.system.csv_files import write_csv
+from ear_jax.system.files import write_text
 
 
 def extremes(rows: pd.DataFrame) -> dict[str, tuple[str, float]]:

@@ -18,10 +18,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from ear_jax.analysis.aggregate import LEVELS
-from ear_jax.analysis.segmentation import distance_unit, frame_metrics
-from ear_jax.files import replacing
 from ear_jax.report.overlay import LEGEND, grey, heart_window, overlay_image
+from ear_jax.scoring.aggregate import LEVELS
+from ear_jax.scoring.segmentation import distance_unit, frame_metrics
+from ear_jax.system.files import replacing
 
 _TEXT, _SMALL, _INK, _FAINT = 9, 7.5, '#222222', '#9a9a9a'
 _TITLE, _GAP, _FOOT, _HEAD, _LEGEND_WIDTH = 0.22, 0.06, 0.38, 0.25, 6.0  # inches around the panels of a figure

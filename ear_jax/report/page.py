@@ -24,8 +24,8 @@ from ear_jax.analysis.motion import COMPONENTS, SliceMotion
 from ear_jax.analysis.quality import STATUSES, Check, worst
 from ear_jax.analysis.regions import region_names
 from ear_jax.cine import Cine
-from ear_jax.files import write_text
 from ear_jax.report import page_numbers, sprites
+from ear_jax.system.files import write_text
 
 STATEMENT = 'Research software. Not a medical device: not for diagnosis, treatment or any other clinical decision.'
 _HERE = pathlib.Path(__file__).parent

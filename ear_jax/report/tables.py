@@ -17,8 +17,8 @@ from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
 
-from ear_jax.analysis.aggregate import hierarchy, metric_columns
-from ear_jax.analysis.segmentation import CASES, DISTANCES
+from ear_jax.scoring.aggregate import hierarchy, metric_columns
+from ear_jax.scoring.segmentation import CASES, DISTANCES
 
 _LABELS = {'dice': 'Dice', 'iou': 'IoU', 'ppv': 'PPV', 'closed_ring': 'closed ring'}
 _LABELS |= {'cine_dice': 'cine Dice', 'volume_dice': 'volume Dice'}

@@ -14,12 +14,12 @@ import orbax.checkpoint as ocp
 from absl import logging
 from jax.tree_util import keystr
 
-from ear_jax.errors import UserError
+from ear_jax.devices.together import is_first, wait_for_all
+from ear_jax.system.errors import UserError
 from ear_jax.training.checksums import find_damage, saved_steps, set_damaged_aside, write_checksums
 from ear_jax.training.failures import is_lack_of_memory
 from ear_jax.training.patient_loops import patient_loops
 from ear_jax.training.state import TrainState
-from ear_jax.training.together import is_first, wait_for_all
 
 _METRIC = 'validation_dice'
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import pathlib
 
-from ear_jax.errors import UserError
-from ear_jax.files import write_text
+from ear_jax.system.errors import UserError
+from ear_jax.system.files import write_text
 
 _SUFFIX = '.sha256'
 _ASIDE = 'damaged_checkpoints'

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import jax
 
-from ear_jax.errors import UserError
+from ear_jax.system.errors import UserError
 
 # XLA, its allocators, and cuDNN that finds no room to try its convolutions.
 _MEMORY = ('RESOURCE_EXHAUSTED', 'Out of memory', 'out of memory', 'Failed to determine best cudnn convolution')

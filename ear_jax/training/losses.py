@@ -18,7 +18,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from ear_jax.errors import UserError
+from ear_jax.system.errors import UserError
 
 REDUCTIONS = ('cine', 'batch')
 CLASSES = ('both', 'foreground')

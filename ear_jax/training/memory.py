@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import jax
 from ml_collections import ConfigDict
 
-from ear_jax.errors import UserError
+from ear_jax.system.errors import UserError
 
 Estimate = Callable[[ConfigDict], int]
 # Buffers are laid out before machine code is made, so code of no quality needs the same memory: measured to be equal.

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import jax
 from ml_collections import ConfigDict
 
+from ear_jax.devices.together import is_first
+from ear_jax.training.log import MetricWriter, ProgressLine, read_metrics
 from ear_jax.training.optim import make_schedule
-from ear_jax.training.together import is_first
-from ear_jax.training.writers import MetricWriter, ProgressLine, read_metrics
 
 _SHOWN = ('loss', 'dice', 'seconds_per_step', 'wait_share', 'validation_dice')
 

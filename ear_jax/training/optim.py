@@ -6,7 +6,7 @@ import jax
 import optax
 from ml_collections import ConfigDict
 
-from ear_jax.errors import UserError
+from ear_jax.system.errors import UserError
 
 
 def make_schedule(config: ConfigDict, steps: int) -> optax.Schedule:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from ml_collections import ConfigDict
 
 from ear_jax.data.pipeline import batch_shapes
+from ear_jax.devices.placement import AXIS, Placement
 from ear_jax.models import build_model
 from ear_jax.training.memory import step_bytes
 from ear_jax.training.optim import make_optimizer
-from ear_jax.training.parallel import AXIS, Placement
 from ear_jax.training.state import abstract_state
 from ear_jax.training.steps import make_train_step
 

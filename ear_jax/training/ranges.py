@@ -7,7 +7,7 @@ import math
 
 from ml_collections import ConfigDict
 
-from ear_jax.errors import UserError
+from ear_jax.system.errors import UserError
 
 # The smallest value, and the one that it stays below.
 _RANGES = {

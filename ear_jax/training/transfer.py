@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from ear_jax.errors import UserError
+from ear_jax.system.errors import UserError
 from ear_jax.training.state import TrainState
 
 FIRST = 'params/encoder1/conv1/kernel'  # [kt, 3, 3, C, F], the only weights that depend on the input's channels

@@ -9,7 +9,7 @@ from ear_jax.ablations.grid import axes, cells, jobs
 from ear_jax.ablations.statistics import family
 from ear_jax.ablations.tables import cell_label
 from ear_jax.data.splits import make_split
-from ear_jax.errors import UserError
+from ear_jax.system.errors import UserError
 
 
 def test_the_shipped_study_is_the_paper_grid():

@@ -8,7 +8,7 @@ import pytest
 from studies import planned
 
 from ear_jax.ablations.statistics import comparisons, family, ranking
-from ear_jax.errors import UserError
+from ear_jax.system.errors import UserError
 
 
 def test_pairs_that_differ_in_one_axis_are_compared():

@@ -9,7 +9,7 @@ from studies import planned, result
 
 from ear_jax.ablations import gather, sheet, tables
 from ear_jax.ablations.report import write_report
-from ear_jax.errors import UserError
+from ear_jax.system.errors import UserError
 
 GRID = {'model': {'name': ('unet3d', 'ear3d')}, 'loss': {'name': ('dice', 'dice_iou')}}
 STUDY, CELLS, JOBS = planned(grid=GRID, folds=2, seeds=(0, 1))

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.compare import entries
 from ear_jax.benchmarking import machine
 from ear_jax.benchmarking.cases import Case, parse_size
-from ear_jax.errors import UserError
+from ear_jax.system.errors import UserError
 
 ROOT = pathlib.Path(__file__).parents[2]
 

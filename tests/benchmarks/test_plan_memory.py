@@ -9,7 +9,7 @@ import pytest
 from configs import base
 from ear_jax.benchmarking.gpu_memory import SWITCHES, plan
 from ear_jax.benchmarking.gpus import GPUS, compile_only, usable
-from ear_jax.errors import UserError
+from ear_jax.system.errors import UserError
 
 plugin = pytest.mark.skipif(importlib.util.find_spec('jax_plugins') is None, reason='CUDA plugin not installed')
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ear_jax.data.normalise import normalise
-from ear_jax.errors import UserError
+from ear_jax.system.errors import UserError
 
 VENC = (20.0, 25.0, 30.0)
 

@@ -4,7 +4,7 @@ import pytest
 from ml_collections import ConfigDict
 
 from ear_jax.data.splits import Split, make_split
-from ear_jax.errors import UserError
+from ear_jax.system.errors import UserError
 
 SUBJECTS = [f's{i:02d}' for i in range(20)]
 

@@ -10,7 +10,7 @@ from pydicom.uid import generate_uid
 from velocity_scan import edit
 
 from ear_jax.formats.faults import MalformedStudy
-from ear_jax.formats.study import open_studies
+from ear_jax.formats.open import open_studies
 
 SHORT_AXIS = [-0.663614599, -0.748074638, 0, -0.418817106, 0.371531304, -0.828587184]  # its normal is the apex's way
 APEXWARD = np.cross(SHORT_AXIS[:3], SHORT_AXIS[3:])

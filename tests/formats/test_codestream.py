@@ -6,8 +6,8 @@ import pytest
 from pydicom.encaps import get_frame
 from velocity_scan import compress, edit
 
-from ear_jax.formats import instances
-from ear_jax.formats.codestream import Size, size_of
+from ear_jax.formats.dicom import instances
+from ear_jax.formats.dicom.codestream import Size, size_of
 
 SYNTAXES = ('JPEGLosslessProcess14_1', 'JPEGLSLossless', 'JPEG2000Lossless')
 

@@ -10,7 +10,7 @@ from pydicom.uid import generate_uid
 from velocity_scan import ROLES, compress, edit
 
 from ear_jax.formats.faults import MalformedStudy
-from ear_jax.formats.study import open_studies
+from ear_jax.formats.open import open_studies
 
 SECRET = 'Planted'
 TEXT = (0x0021, 0x1019)

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from ear_jax.formats import dicom
+from ear_jax.formats.dicom import magnitude as dicom
 
 
 @pytest.fixture

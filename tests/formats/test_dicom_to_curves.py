@@ -5,8 +5,8 @@ import pytest
 
 from ear_jax.analysis.slices import analyse
 from ear_jax.cine import Study
-from ear_jax.formats import siemens_writer
-from ear_jax.formats.study import open_studies
+from ear_jax.formats.open import open_studies
+from ear_jax.formats.siemens import writer as siemens_writer
 from ear_jax.phantom import study
 
 SCAN = study.Size('phantom_exact', 1, 0, (1,), 30, 112, 1.1, 1.7, offset=6.0, sharing=0.0)

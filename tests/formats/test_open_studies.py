@@ -6,7 +6,7 @@ import pytest
 from ear_jax.cine import Study
 from ear_jax.formats import hdf5, nifti
 from ear_jax.formats.faults import MalformedStudy
-from ear_jax.formats.study import open_studies
+from ear_jax.formats.open import open_studies
 
 
 @pytest.fixture

@@ -15,10 +15,11 @@ from pydicom.datadict import dictionary_VR, tag_for_keyword
 
 from ear_jax.analysis.motion import COMPONENTS, GROUPS
 from ear_jax.analysis.slices import analyse
-from ear_jax.errors import UserError
-from ear_jax.formats import results, strainmap
+from ear_jax.formats import strainmap
 from ear_jax.formats.source import Source
 from ear_jax.phantom import study
+from ear_jax.report import results
+from ear_jax.system.errors import UserError
 
 SECRET = 'ZEPPELINA'  # stands in every text field of the sources
 DAY, TIME = '19591117', '114213.777'

@@ -8,8 +8,8 @@ from analysed import exact_motion, write_sources
 from pydicom.uid import SegmentationStorage
 
 import ear_jax
-from ear_jax.errors import UserError
-from ear_jax.formats import seg
+from ear_jax.formats.dicom import seg
+from ear_jax.system.errors import UserError
 
 
 @pytest.fixture(scope='module')

@@ -13,9 +13,9 @@ from pydicom.uid import ImplicitVRLittleEndian, RLELossless, generate_uid
 from velocity_scan import ROLES, Scan, edit
 
 from ear_jax.cine import rot90
-from ear_jax.formats import siemens_writer
 from ear_jax.formats.faults import MalformedStudy
-from ear_jax.formats.study import open_studies
+from ear_jax.formats.open import open_studies
+from ear_jax.formats.siemens import writer as siemens_writer
 from ear_jax.phantom import study as phantom
 
 SECRET = 'Planted'

@@ -7,9 +7,9 @@ import xarray as xr
 from analysed import SMALL, exact_motion
 
 from ear_jax.analysis.motion import Settings
-from ear_jax.errors import UserError
 from ear_jax.formats import strainmap
 from ear_jax.phantom import study
+from ear_jax.system.errors import UserError
 
 NAMES = ['234 MVM sax1', '239 MVM sax2', '244 MVM sax3']
 

@@ -12,10 +12,10 @@ import pytest
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from ear_jax.cine import Study
-from ear_jax.errors import UserError
 from ear_jax.formats import folder, hdf5, nifti, strainmap
 from ear_jax.formats.faults import MalformedStudy
-from ear_jax.formats.study import open_studies
+from ear_jax.formats.open import open_studies
+from ear_jax.system.errors import UserError
 
 VIDEO = 'anna-1_MID_video.nii.gz'
 

@@ -6,7 +6,7 @@ import pytest
 from analysed import SECTORS, exact_motion
 
 from ear_jax.analysis.motion import COMPONENTS, GROUPS
-from ear_jax.formats import workbook
+from ear_jax.report import workbook
 
 ORDER = {'CIRC': 'circumferential', 'RAD': 'radial', 'LONG': 'longitudinal'}  # StrainMap's
 

@@ -7,7 +7,7 @@ import gdcm
 import pydicom
 
 from ear_jax.cine import Study
-from ear_jax.formats import siemens_writer
+from ear_jax.formats.siemens import writer as siemens_writer
 from ear_jax.phantom import study
 
 ROLES = ('MagAvg', 'PhaseZ', 'PhaseX', 'PhaseY', 'RefMag')

@@ -7,7 +7,7 @@ import pytest
 from jax.extend.core import ClosedJaxpr, Jaxpr
 
 from ear_jax.models import attention
-from ear_jax.models.pending import pending
+from ear_jax.models.cpu.pending import pending
 
 
 @pytest.fixture(scope='module')

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from jax import lax
 
-from ear_jax.models import conv, frames, taps, taps_gradient
-from ear_jax.models.pending import normed, pending
+from ear_jax.models import conv
+from ear_jax.models.cpu import frames, taps, taps_gradient
+from ear_jax.models.cpu.pending import normed, pending
 
 SHAPES = {  # video [B, T, H, W, C], kernel [kt, kh, kw, C, F]; odd and unequal sizes throughout
   '3x3x3': ((2, 4, 5, 7, 2), (3, 3, 3, 2, 3)),

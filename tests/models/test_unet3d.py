@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from configs import base
-from ear_jax.errors import UserError
 from ear_jax.models import RUNGS, build_model
 from ear_jax.models.attention import ChannelAttention, SpatialAttention
 from ear_jax.models.unet3d import UNet3D
+from ear_jax.system.errors import UserError
 
 RELEASED = {'filters': (32, 64, 128, 256), 'norm': 'batch', 'activate': 'last'}
 

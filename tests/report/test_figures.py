@@ -10,8 +10,8 @@ from matplotlib._pylab_helpers import Gcf
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from ear_jax.analysis.segmentation import cine_metrics
 from ear_jax.report import figures, overlay
+from ear_jax.scoring.segmentation import cine_metrics
 
 LUMINANCE = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, what a grey print makes of a colour
 

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from ear_jax.analysis.aggregate import hierarchy, summarise
-from ear_jax.analysis.segmentation import cine_metrics
-from ear_jax.csv_files import write_csv
-from ear_jax.files import replacing
 from ear_jax.report import tables
+from ear_jax.scoring.aggregate import hierarchy, summarise
+from ear_jax.scoring.segmentation import cine_metrics
+from ear_jax.system.csv_files import write_csv
+from ear_jax.system.files import replacing
 
 
 def rows(subjects=3, spacing=(1.0, 1.0), level='mid', surface=True):

@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from ear_jax.analysis.agreement import compare_curves
-from ear_jax.analysis.agreement_summary import concatenate, summarise
-from ear_jax.analysis.mask_agreement import compare_masks, reason_to_skip
 from ear_jax.analysis.slices import analyse
 from ear_jax.phantom import study
 from ear_jax.report import agreement_tables
 from ear_jax.report.agreement import FILES, brief, write_agreement
 from ear_jax.report.bland_altman import bland_altman_figure
+from ear_jax.scoring.agreement import compare_curves
+from ear_jax.scoring.agreement_summary import concatenate, summarise
+from ear_jax.scoring.mask_agreement import compare_masks, reason_to_skip
 
 SIZE = study.Size('phantom_small', 2, 1, (3,), 12, 48, 2.4, 2.4, offset=2.0, sharing=0.0)
 

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from ear_jax.analysis.aggregate import subject_mean_dice
-from ear_jax.analysis.segmentation import cine_metrics
 from ear_jax.report.evaluation import extremes, write_report
 from ear_jax.report.figures import Case
+from ear_jax.scoring.aggregate import subject_mean_dice
+from ear_jax.scoring.segmentation import cine_metrics
 
 TABLES = {'metrics.json', 'per_frame.csv', 'per_subject.csv', 'summary.md'}
 PICTURES = {'result.png', 'best.png', 'worst.png', 'dice_against_frame.png'}

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 
-from ear_jax import cli
+from ear_jax.system import cli
 
 ROOT = pathlib.Path(__file__).parents[2]
 MODULES = ('ear_jax.train', 'ear_jax.evaluate', 'ear_jax.predict', 'ear_jax.make_phantom')

@@ -14,14 +14,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ear_jax.ablation_job import averaged
+from ear_jax.ablations.job import averaged
 from ear_jax.data.pipeline import open_data_set
-from ear_jax.inference import Predictor, score, to_mask
-from ear_jax.lock import is_held, only_writer
+from ear_jax.devices.placement import Placement
 from ear_jax.models import build_model
-from ear_jax.trained import load_run, restore_state
-from ear_jax.training.parallel import Placement
-from ear_jax.training.writers import read_metrics
+from ear_jax.networks.inference import Predictor, score, to_mask
+from ear_jax.networks.load import load_run, restore_state
+from ear_jax.system.lock import is_held, only_writer
+from ear_jax.training.log import read_metrics
 
 pytestmark = [pytest.mark.multiprocess, pytest.mark.slow]
 

@@ -5,9 +5,9 @@ import json
 import pandas as pd
 import pytest
 
-from ear_jax.analysis.agreement_summary import concatenate, summarise
-from ear_jax.analysis.mask_agreement import compare_masks
-from ear_jax.trained import load_run
+from ear_jax.networks.load import load_run
+from ear_jax.scoring.agreement_summary import concatenate, summarise
+from ear_jax.scoring.mask_agreement import compare_masks
 
 pytestmark = [pytest.mark.multiprocess, pytest.mark.slow]
 

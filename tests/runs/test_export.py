@@ -15,17 +15,17 @@ import numpy as np
 import pytest
 
 from configs import base
-from ear_jax import exported
 from ear_jax.data.normalise import normalise
 from ear_jax.data.window import central_window
-from ear_jax.delineate import delineate
-from ear_jax.errors import UserError
+from ear_jax.devices.placement import Placement
 from ear_jax.export import export
-from ear_jax.inference import myocardium
 from ear_jax.models import build_model
-from ear_jax.trained import load_member, load_run, load_trained, restore_state
-from ear_jax.training.parallel import Placement
-from ear_jax.training.writers import read_metrics
+from ear_jax.networks import exported
+from ear_jax.networks.inference import myocardium
+from ear_jax.networks.load import load_member, load_run, load_trained, restore_state
+from ear_jax.networks.segment import delineate
+from ear_jax.system.errors import UserError
+from ear_jax.training.log import read_metrics
 
 pytestmark = pytest.mark.multiprocess
 

@@ -6,9 +6,9 @@ import jax
 import numpy as np
 import pytest
 
+from ear_jax.devices.placement import Placement
 from ear_jax.export import export
-from ear_jax.trained import load_run, load_trained, restore_state
-from ear_jax.training.parallel import Placement
+from ear_jax.networks.load import load_run, load_trained, restore_state
 
 pytestmark = pytest.mark.multiprocess
 

@@ -18,7 +18,8 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import JPEGLosslessSV1
 
 from ear_jax.cine import Study
-from ear_jax.formats import nifti, siemens_writer
+from ear_jax.formats import nifti
+from ear_jax.formats.siemens import writer as siemens_writer
 from ear_jax.phantom import study
 
 pytestmark = pytest.mark.multiprocess
@@ -104,7 +105,7 @@ def test_every_slice_has_its_files_and_the_study_one_name(results):
 
 def test_curves_are_those_of_the_masks(results, scanned):
   """The means of the velocities in the exported masks, by a loop written from the definitions."""
-  from ear_jax.formats.study import open_studies
+  from ear_jax.formats.open import open_studies
 
   (opened,) = open_studies(scanned)
   sound = {entry['slice'] for entry in _summary(results)['slices'] if entry['wraps'] == 0}

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ear_jax.training.checksums import saved_steps
-from ear_jax.training.writers import read_metrics
+from ear_jax.training.log import read_metrics
 
 pytestmark = [pytest.mark.multiprocess, pytest.mark.slow]
 
@@ -125,7 +125,7 @@ def test_flags_that_do_not_go_together_are_answered_with_a_sentence(forks, confi
 
 
 def test_an_allocation_of_several_tasks_is_several_processes_only_within_srun(monkeypatch):
-  from ear_jax import cluster
+  from ear_jax.devices import processes as cluster
 
   for name in [name for name in os.environ if name.startswith('SLURM_')]:
     monkeypatch.delenv(name)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from traces import figures, final_bytes, last_step
 
-from ear_jax.training.writers import read_metrics
+from ear_jax.training.log import read_metrics
 
 pytestmark = [pytest.mark.multiprocess, pytest.mark.slow]
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from ear_jax.data.pipeline import training_batches
-from ear_jax.errors import UserError
+from ear_jax.devices.placement import Placement
+from ear_jax.system.errors import UserError
 from ear_jax.training.checkpoint import Checkpoints
 from ear_jax.training.checksums import find_damage
-from ear_jax.training.parallel import Placement
 from ear_jax.training.state import TrainState
 
 

@@ -16,7 +16,7 @@ import toy
 from traces import final_bytes, last_step
 
 from ear_jax.data.pipeline import open_data_set, training_batches
-from ear_jax.errors import UserError
+from ear_jax.system.errors import UserError
 from ear_jax.training.failures import failures_in_words
 
 pytestmark = [pytest.mark.multiprocess, pytest.mark.slow]

@@ -5,8 +5,8 @@ import json
 import pytest
 from tensorboardX.proto import event_pb2
 
-from ear_jax.errors import UserError
-from ear_jax.training.writers import MetricWriter, read_metrics
+from ear_jax.system.errors import UserError
+from ear_jax.training.log import MetricWriter, read_metrics
 
 
 def test_figures_are_read_back(tmp_path):

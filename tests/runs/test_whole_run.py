@@ -13,11 +13,11 @@ from tensorboardX.proto import event_pb2
 
 from ear_jax.data.normalise import normalise
 from ear_jax.data.splits import Split
+from ear_jax.devices.placement import Placement
 from ear_jax.models import build_model
-from ear_jax.trained import load_run, restore_state
+from ear_jax.networks.load import load_run, restore_state
 from ear_jax.training.checkpoint import Checkpoints
-from ear_jax.training.parallel import Placement
-from ear_jax.training.writers import read_metrics
+from ear_jax.training.log import read_metrics
 
 pytestmark = [pytest.mark.multiprocess, pytest.mark.slow]
 

@@ -5,9 +5,9 @@ import pathlib
 import jax
 import numpy as np
 
-from ear_jax.trained import load_run, restore_state
-from ear_jax.training.parallel import Placement
-from ear_jax.training.writers import read_metrics
+from ear_jax.devices.placement import Placement
+from ear_jax.networks.load import load_run, restore_state
+from ear_jax.training.log import read_metrics
 
 _TIMES = ('seconds_per_step', 'wait_share')  # the only figures that may differ
 

@@ -5,15 +5,15 @@ With convolutions by Eigen, such passes gave other numbers each time.
 
 import sys
 
-from ear_jax import cli
+from ear_jax.system import cli
 
 cli.request_cpu_devices(2, 2)
 import jax  # noqa: E402
 import numpy as np  # noqa: E402
 
 from configs import base  # noqa: E402
+from ear_jax.devices.placement import Placement  # noqa: E402
 from ear_jax.models import build_model  # noqa: E402
-from ear_jax.training.parallel import Placement  # noqa: E402
 
 model, placement = build_model(base.get_config().model), Placement(jax.local_devices())
 shape = (len(placement.devices), 1, 50, 128, 128, 4)

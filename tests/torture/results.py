@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from registry import Fault, Outcome
 from rich.table import Table
 
-from ear_jax.files import write_text
+from ear_jax.system.files import write_text
 
 BEGIN, END = '<!-- torture: begin -->', '<!-- torture: end -->'
 _KEPT = 20  # texts of failures in the file

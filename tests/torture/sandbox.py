@@ -106,7 +106,7 @@ def _command(module, args, folder, writes, limits) -> None:
       _disconnect()
     _watch(streams['events'], [writes, folder])
     sys.argv = [f'python -m {module}', *args]
-    from ear_jax import cli
+    from ear_jax.system import cli
 
     module, _, name = module.partition(':')
     imported = importlib.import_module(module)

@@ -12,10 +12,11 @@ import pydicom
 
 from ear_jax.analysis.motion import Settings
 from ear_jax.cine import Cine, Study
-from ear_jax.examine import Options, examine
-from ear_jax.formats import hdf5, nifti, siemens_writer, strainmap
+from ear_jax.formats import hdf5, nifti, strainmap
+from ear_jax.formats.siemens import writer as siemens_writer
 from ear_jax.formats.source import Source
 from ear_jax.phantom import study
+from ear_jax.workflows.examine import Options, examine
 
 sys.path.append(str(pathlib.Path(__file__).parents[1] / 'formats'))
 from velocity_scan import compress

@@ -18,7 +18,8 @@ jnp.float32 = jnp.float64
 import numpy as np  # noqa: E402
 
 from configs import base  # noqa: E402
-from ear_jax.models import build_model, frames  # noqa: E402
+from ear_jax.models import build_model  # noqa: E402
+from ear_jax.models.cpu import frames  # noqa: E402
 from ear_jax.training.losses import segmentation_loss  # noqa: E402
 
 STEP = 1e-8  # with 1e-6 a leaky ReLU's kinks within it were up to 0.01 of a derivative

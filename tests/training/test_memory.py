@@ -13,13 +13,13 @@ import pytest
 
 from configs import base
 from ear_jax.data.pipeline import batch_shapes
-from ear_jax.errors import UserError
+from ear_jax.devices import memory as device_memory
+from ear_jax.devices.memory import memory_limit
+from ear_jax.devices.placement import AXIS, Placement
 from ear_jax.models import build_model
-from ear_jax.training import device_memory
-from ear_jax.training.device_memory import memory_limit
+from ear_jax.system.errors import UserError
 from ear_jax.training.memory import check_address_space, check_memory, describe, step_bytes
 from ear_jax.training.optim import make_optimizer
-from ear_jax.training.parallel import AXIS, Placement
 from ear_jax.training.state import abstract_state, initial_state
 from ear_jax.training.steps import make_train_step
 
@@ -161,7 +161,7 @@ def test_the_limit_of_a_control_group_or_of_one_above_it_counts(tmp_path, monkey
 
 def test_a_limit_of_the_address_space_counts():
   code = (  # no device is made: its threads would take some of the gigabyte, how much goes with the cores
-    'import resource, types; from ear_jax.training.device_memory import memory_limit; '
+    'import resource, types; from ear_jax.devices.memory import memory_limit; '
     'used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize(); '
     'resource.setrlimit(resource.RLIMIT_AS, (used + 10**9, resource.RLIM_INFINITY)); '
     'print(memory_limit([types.SimpleNamespace(platform="cpu")]))'

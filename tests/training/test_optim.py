@@ -6,7 +6,7 @@ import optax
 import pytest
 from ml_collections import ConfigDict
 
-from ear_jax.errors import UserError
+from ear_jax.system.errors import UserError
 from ear_jax.training.optim import make_optimizer, make_schedule
 
 

@@ -4,8 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from ear_jax.errors import UserError
-from ear_jax.training.parallel import AXIS, Placement, devices_for
+from ear_jax.devices.placement import AXIS, Placement, devices_for
+from ear_jax.system.errors import UserError
 
 
 @pytest.fixture(scope='module')

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from configs import base
-from ear_jax.errors import UserError
+from ear_jax.system.errors import UserError
 from ear_jax.training import ranges
 from ear_jax.training.ranges import check_ranges
 

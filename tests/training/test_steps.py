@@ -10,9 +10,9 @@ import optax
 import pytest
 from ml_collections import ConfigDict
 
+from ear_jax.devices.placement import AXIS, Placement
 from ear_jax.models.unet3d import UNet3D
 from ear_jax.training.losses import segmentation_loss
-from ear_jax.training.parallel import AXIS, Placement
 from ear_jax.training.state import count_parameters, create_state
 from ear_jax.training.steps import make_train_step
 

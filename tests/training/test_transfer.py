@@ -7,8 +7,8 @@ import optax
 import pytest
 
 from configs import base
-from ear_jax.errors import UserError
 from ear_jax.models import build_model
+from ear_jax.system.errors import UserError
 from ear_jax.training.state import initial_state
 from ear_jax.training.transfer import FIRST, HEAD, take_over
 

@@ -1,0 +1,1 @@
+"""DICOM: headers, magnitude cines, where slices lie, segmentation objects."""

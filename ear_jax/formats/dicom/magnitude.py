@@ -1,0 +1,224 @@
+"""Cine MR as single-frame DICOM, magnitude only: one folder a study, one file a frame of a slice, under any names.
+
+Frames are put in order by the headers alone: into slices by their position along the slice normal, within a slice by
+trigger time, or by instance number where trigger times are missing. Ids come from the folder's name; name, birth date
+and dates of a patient are never read. Velocity series need their vendor's conventions and are read elsewhere.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import pydicom
+
+from ear_jax.cine import Cine
+from ear_jax.formats import checks
+from ear_jax.formats.checks import Scan
+from ear_jax.formats.dicom import geometry, instances
+from ear_jax.formats.dicom.instances import Instance
+from ear_jax.formats.faults import Fault
+
+SAME_PLACE = 0.1  # mm: positions that differ less are one slice
+_GAP = 1.5  # times the usual distance between slices: a slice is missing
+
+
+@dataclasses.dataclass(frozen=True)
+class Frame:
+  """What the header of one file says; position in mm along the slice normal, trigger time in ms or None."""
+
+  path: pathlib.Path
+  position: float
+  trigger: float | None
+  instance: int
+  shape: tuple[int, int]
+  spacing: tuple[float, float]
+
+
+Slices = list[list[Frame]]
+
+
+def find(root: pathlib.Path) -> list[pathlib.Path]:
+  """Returns the folders at or below `root` that hold `*.dcm` files."""
+  return sorted({path.parent for path in root.rglob('*.dcm')})
+
+
+def scan(path: pathlib.Path, root: pathlib.Path, channels: int | None = None) -> Scan:
+  """Looks over one folder, pixels included; `channels` is the count that the caller needs (None: any we read)."""
+  slices, found = arrange(path, root)
+  if channels not in (None, 1):
+    found = checks.channel_faults(str(path.relative_to(root)), '', 1, channels)
+  return Scan(tuple((path.resolve().name, slice_id(index)) for index in range(len(slices))), tuple(found))
+
+
+def read(path: pathlib.Path, subjects: Mapping[str, str] | None = None) -> Iterator[Cine]:
+  """Yields the slices of a folder that `scan` found sound, without reference; the folder's name is the dataset."""
+  dataset = path.resolve().name
+  for index, slice_frames in enumerate(_by_headers(path, path)[0]):
+    subject = (subjects or {}).get(dataset, dataset)
+    yield cine(slice_frames, subject=subject, dataset=dataset, slice_id=slice_id(index))
+
+
+def slice_id(index: int) -> str:
+  """Returns the id of the slice that is `index`-th along the slice normal."""
+  return f'slice-{index:02d}'
+
+
+def arrange(folder: pathlib.Path, root: pathlib.Path) -> tuple[Slices, list[Fault]]:
+  """Returns the frames of a folder in slices along the normal, each in order of time, and the faults found.
+
+  Faults name files relative to `root`: unreadable files and pixels, frames or slices that are missing, frames of
+  another size, and trigger times that do not increase.
+  """
+  slices, found = _by_headers(folder, root)
+  return slices, found + faults(slices, str(folder.relative_to(root)), root)
+
+
+def cine(slice_frames: Sequence[Frame], *, subject: str, dataset: str, slice_id: str) -> Cine:
+  """Returns the cine of one arranged slice: video `[T, H, W, 1]` in the file's units, no frame annotated."""
+  video = np.stack([_pixels(frame.path) for frame in slice_frames])[..., None]  # [T, H, W, 1]
+  times = [frame.trigger for frame in slice_frames]
+  return Cine(
+    video=video,
+    mask=np.zeros(video.shape[:3], np.uint8),
+    annotated=np.zeros(len(video), bool),
+    venc=None,
+    spacing=slice_frames[0].spacing,
+    frame_interval=math.nan if None in times else checks.frame_interval(times),
+    subject=subject,
+    dataset=dataset,
+    slice_id=slice_id,
+  )
+
+
+def frame(file: Instance, place: float | None = None) -> Frame:
+  """Returns the frame that a header describes; `place` in mm instead of what its position tags say.
+
+  Raises: ValueError when the file is no single grey picture, or its header lacks size or place.
+  """
+  stated = {'Rows': file.shape, 'Columns': file.shape}
+  if place is None:
+    stated |= {'ImagePositionPatient': file.corner, 'ImageOrientationPatient': file.orientation}
+  missing = [tag for tag, value in stated.items() if not value]
+  if missing:
+    raise ValueError(f'header lacks {", ".join(missing)}')
+  if file.samples != 1:
+    raise ValueError(f'wrong channel count: {file.samples} samples a pixel, expected 1')
+  if file.frames != 1:
+    raise ValueError(f'file holds {file.frames} frames, expected one file a frame')
+  if file.photometric == 'MONOCHROME1':
+    raise ValueError('picture is MONOCHROME1 (bright is low): export it as MONOCHROME2')
+  if 'PixelSpacing' in file.unclear:
+    raise ValueError('pixel spacing is not two numbers')
+  if file.spacing and (wrong := checks.spacing_fault(file.spacing)):
+    raise ValueError(f'pixel spacing {wrong}')
+  return Frame(
+    path=file.path,
+    position=geometry.position(file.orientation, file.corner) if place is None else place,
+    trigger=file.trigger,
+    instance=file.number or 0,
+    shape=file.shape,
+    spacing=file.spacing or (math.nan, math.nan),
+  )
+
+
+def in_order(frames_: list[Frame]) -> Slices:
+  """Returns frames in slices by increasing position, each by trigger time, or by instance number if any lacks one."""
+  slices: Slices = []
+  for one in sorted(frames_, key=lambda one: one.position):
+    if slices and one.position - slices[-1][0].position < SAME_PLACE:
+      slices[-1].append(one)
+    else:
+      slices.append([one])
+  return [in_time(one) for one in slices]
+
+
+def in_time(frames_: list[Frame]) -> list[Frame]:
+  """Returns the frames of one slice by trigger time, or by instance number if any frame has no trigger time."""
+  if any(one.trigger is None for one in frames_):
+    return sorted(frames_, key=lambda one: (one.instance, one.path.name))
+  return sorted(frames_, key=lambda one: (one.trigger, one.instance, one.path.name))
+
+
+def faults(slices: Slices, folder: str, root: pathlib.Path) -> list[Fault]:
+  """Returns the faults of arranged slices, pixels included; those of the whole study are named `folder`."""
+  found = [fault for index, one in enumerate(slices) for fault in _slice_faults(one, index, root)]
+  return found + _study_faults(slices, folder)
+
+
+def _by_headers(folder: pathlib.Path, root: pathlib.Path) -> tuple[Slices, list[Fault]]:
+  """Returns the frames in order, and a fault for each file that is no frame; no pixels are read."""
+  frames_, found = [], []
+  for path in sorted(folder.glob('*.dcm')):
+    try:
+      frames_.append(frame(instances.read(path)))
+    except (OSError, ValueError, AttributeError, TypeError, pydicom.errors.InvalidDicomError) as error:
+      found.append(Fault(str(path.relative_to(root)), 'frame 0', f'not a single-frame cine image: {error}'))
+  return in_order(frames_), found
+
+
+def _slice_faults(slice_frames: list[Frame], index: int, root: pathlib.Path) -> list[Fault]:
+  first, found = slice_frames[0], []
+  if rule := checks.size_rule((len(slice_frames), *first.shape)):
+    return [Fault(str(first.path.relative_to(root)), f'slice {index}', f'the slice {rule}')]
+  for number, frame in enumerate(slice_frames):
+    file, within = str(frame.path.relative_to(root)), f'slice {index}, frame {number}'
+    if frame.shape != first.shape:
+      found.append(Fault(file, within, f'picture has shape {frame.shape}, frame 0 of the slice {first.shape}'))
+    try:
+      pixels = _pixels(frame.path)
+    except Exception as error:  # pydicom's decoders raise errors of many kinds, and all mean the same to the user
+      found.append(Fault(file, within, f'pixels are not readable ({instances.reason(error)})'))
+      continue
+    if pixels.shape != frame.shape:
+      found.append(Fault(file, within, f'pixels have shape {pixels.shape}, the header says {frame.shape}'))
+      continue
+    found += [
+      dataclasses.replace(fault, frame=within) for fault in checks.video_faults(file, '', pixels[None, ..., None])
+    ]
+  for number, (before, after) in enumerate(itertools.pairwise(slice_frames), start=1):
+    rule = _order_rule(before, after)
+    if rule:
+      found.append(Fault(str(after.path.relative_to(root)), f'slice {index}, frame {number}', rule))
+  return found
+
+
+def _order_rule(before: Frame, after: Frame) -> str:
+  """Returns what is wrong with the order of two neighbours, or ''."""
+  timed = None not in (before.trigger, after.trigger)
+  if timed and after.trigger <= before.trigger:
+    return f'trigger time {after.trigger:g} ms is that of {before.path.name} too: trigger times must increase'
+  if after.instance <= before.instance and (after.instance or not timed):
+    rule = f'instance number {after.instance} does not follow {before.instance} of {before.path.name}'
+    return rule + (', but its trigger time is later: trigger times must increase with it' if timed else '')
+  return ''
+
+
+def _study_faults(slices: Slices, folder: str) -> list[Fault]:
+  """Returns the faults that show only when slices are compared: a missing frame, a missing slice."""
+  if not slices:
+    return [Fault(folder, '', 'no readable *.dcm in this folder')]
+  counts = [len(one) for one in slices]
+  usual = max(set(counts), key=counts.count)
+  found = [
+    Fault(folder, f'slice {index}', f'{count} frames, the other slices have {usual}: export the slice again')
+    for index, count in enumerate(counts)
+    if count != usual
+  ]
+  steps = np.diff([one[0].position for one in slices])
+  if len(steps) >= 2:
+    step = sorted(steps)[(len(steps) - 1) // 2]
+    for index in np.flatnonzero(steps > _GAP * step):
+      rule = f'missing slice: {steps[index]:.1f} mm to slice {index + 1}, the usual step is {step:.1f} mm'
+      found.append(Fault(folder, f'slice {index}', rule))
+  return found
+
+
+def _pixels(path: pathlib.Path) -> np.ndarray:
+  stored, image = instances.pixels(path)
+  slope, intercept = float(image.get('RescaleSlope') or 1), float(image.get('RescaleIntercept') or 0)
+  return stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)

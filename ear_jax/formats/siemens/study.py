@@ -1,0 +1,117 @@
+"""Velocity mapping as the Siemens sequence with parallel spirals stores it: five consecutive series a slice.
+
+    MagAvg, PhaseZ, PhaseX, PhaseY, RefMag     one 12-bit single-frame file a series and frame
+
+Velocity = (stored - 2048) / 2048 * venc; rescale tags are not applied. For the phase encoding direction COL the
+pictures are X = -v_col, Y = +v_row, Z = +v_long; for ROW, X and Y are exchanged and all three signs turned. RefMag
+takes part in recognising a slice and is not read otherwise. Series are grouped by header, so a stray one shifts
+nothing: `siemens_series` does that, `siemens_checks` has the rules that a slice must keep.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ear_jax.cine import Cine
+from ear_jax.formats.dicom import geometry, instances
+from ear_jax.formats.dicom.instances import Instance
+from ear_jax.formats.faults import Fault
+from ear_jax.formats.opened import Opened
+from ear_jax.formats.siemens.checks import COUNTS, FRAMES, Slice, check
+from ear_jax.formats.siemens.series import evident, group
+from ear_jax.formats.source import Source
+
+ZERO = 2048  # stored value of zero velocity
+_PICTURES = {  # of v_col, v_row, v_long: (index among PhaseZ, PhaseX, PhaseY, sign)
+  'COL': ((1, -1), (2, +1), (0, +1)),
+  'ROW': ((2, +1), (1, -1), (0, -1)),
+}
+
+
+def recognise(files: Sequence[Instance]) -> bool:
+  """Returns True when any file carries the marks of velocity mapping: the sequence, or the RR interval as a comment."""
+  return any(map(evident, files))
+
+
+def open_study(files: Sequence[Instance], root: pathlib.Path) -> Opened:
+  """Looks over one study, pixels included, and returns it with its notes and faults, slices from base to apex."""
+  dataset = instances.pseudonym(files[0].study)
+  groups, notes, found = group(files, root)
+  slices = []
+  for five in groups:
+    one, faults = check(five, root)
+    found += faults
+    if one:
+      slices.append(one)
+  found += _count_faults(slices, root)
+  direction = _direction([one.series[0][0] for one in slices])
+  slices.sort(key=lambda one: one.position * (direction or 1))
+  if slices and not direction:
+    notes.append('which end of the stack is the base is not known: slices are in the order of their position')
+  levels = geometry.levels(len(slices)) if direction else [''] * len(slices)
+  ids = tuple(f'slice-{k:02d}' for k in range(len(slices)))
+  frames = len(slices[0].series[0]) if slices else FRAMES
+  if frames != FRAMES:
+    notes.append(f'{frames} frames a series instead of {FRAMES}: the frame interval is the RR interval / {frames}')
+
+  def cines() -> Iterator[tuple[Cine, Source]]:
+    for one, name, level in zip(slices, ids, levels, strict=True):
+      source = Source(
+        instances=tuple(file.path for file in one.series[0]),
+        position=one.position,
+        orientation=one.series[0][0].orientation,
+        notes=(*notes, *one.notes),
+      )
+      yield read_slice(one, dataset=dataset, slice_id=name, level=level), source
+
+  every = [*notes, *(f'{name}: {note}' for name, one in zip(ids, slices, strict=True) for note in one.notes)]
+  return Opened(dataset, ids, tuple(every), tuple(sorted(found)), root, cines)
+
+
+def read_slice(one: Slice, *, dataset: str, slice_id: str, level: str = '') -> Cine:
+  """Returns the cine `[T, H, W, 4]` of a checked slice: magnitude as stored, velocities in cm/s, no reference."""
+  files = one.series[:4]
+  video = np.empty((len(files[0]), *one.shape, 4), np.float32)
+  wanted = _PICTURES[one.direction]
+  for t in range(len(video)):
+    video[t, ..., 0] = instances.pixels(files[0][t].path)[0]
+    for channel, (picture, sign) in enumerate(wanted, start=1):
+      stored = instances.pixels(files[1 + picture][t].path)[0].astype(np.int32)
+      # The phase is cyclic: turning the sign of -venc gives -venc again, not +venc.
+      phase = np.mod(sign * (stored - ZERO) + ZERO, COUNTS) - ZERO
+      video[t, ..., channel] = phase * (one.venc[picture] / ZERO)
+  return Cine(
+    video=video,
+    mask=np.zeros(video.shape[:3], np.uint8),
+    annotated=np.zeros(len(video), bool),
+    venc=tuple(one.venc[picture] for picture, _ in wanted),
+    spacing=one.spacing,
+    frame_interval=one.rr / len(video),
+    subject=dataset,
+    dataset=dataset,
+    slice_id=slice_id,
+    level=level,
+  )
+
+
+def _direction(first: list[Instance]) -> int:
+  """Returns +1 or -1 as positions grow towards apex or base, 0 when any slice does not tell or they disagree."""
+  found = {geometry.towards_apex(file.orientation) if file.corner else 0 for file in first}
+  return found.pop() if len(found) == 1 else 0
+
+
+def _count_faults(slices: list[Slice], root: pathlib.Path) -> list[Fault]:
+  counts = [len(one.series[0]) for one in slices]
+  usual = max(set(counts), key=lambda count: (counts.count(count), count), default=0)
+  return [
+    Fault(
+      str(one.series[0][0].path.relative_to(root)),
+      f'series {one.series[0][0].series_number}',
+      f'{count} frames, the other slices have {usual}: export the series of this slice again',
+    )
+    for one, count in zip(slices, counts, strict=True)
+    if count != usual
+  ]

@@ -1,0 +1,170 @@
+"""The 3-D convolution on CPU, from the pieces that XLA runs fast there, and what it needs from memory.
+
+XLA's own 3-D convolution runs at 4 to 60 GFLOP/s on CPU; its 2-D one is fast, and so is a matrix product of good size.
+So it is made of 2-D convolutions (`two_frames`), group of frames by group. The gradient by the input is again such a
+convolution, with the kernel turned round; that by the kernel is `taps_gradient`'s. The video comes with its norm and
+activation still to do: they are cheap enough to be done twice, and only the video before them is kept for the gradient.
+`docs/performance.md` has the figures.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import jax
+import jax.numpy as jnp
+
+from ear_jax.models.cpu import frames
+from ear_jax.models.cpu.frames import (
+  TIME_PADDINGS,
+  add_frames,
+  count_groups,
+  group_of,
+  over_windows,
+  zeros_beside,
+)
+from ear_jax.models.cpu.pending import Pending
+from ear_jax.models.cpu.taps_gradient import kernel_gradient, kernel_products, products_shape
+from ear_jax.models.cpu.two_frames import convolve_window, copied_channels
+
+BELOW = (False, True)  # whether an input is the level below, of half as many rows and columns
+
+
+def taps_conv3d(x: Pending, kernel: jax.Array, bias: jax.Array, time_padding: str) -> jax.Array:
+  """Returns the convolution of a video; see `conv.conv3d`.
+
+  Args:
+    x: `[B, T, H, W, C]`.
+    kernel: `[kt, kh, kw, C, F]` with odd extents.
+    bias: `[F]`.
+    time_padding: 'zero' or 'cyclic'.
+  """
+  return _convolve((x,), _reachable(x, kernel, time_padding), bias, time_padding)
+
+
+def taps_conv3d_of_skip(
+  skip: Pending, low: Pending, kernel: jax.Array, bias: jax.Array, time_padding: str
+) -> jax.Array:
+  """Returns the convolution of a skip joined with the level below, without joining or up-sampling; see `conv`.
+
+  A 3 x 3 window over pixels that were each repeated 2 x 2 times sees only 2 x 2 different ones, which ones depends on
+  whether its centre is an even or an odd row and column: four kernels of 2 x 2, sums of the kernel's own weights, do
+  4 / 9 of the work.
+  """
+  return _convolve((skip, low), _reachable(skip, kernel, time_padding), bias, time_padding)
+
+
+def _reachable(x, kernel, time_padding):
+  """The kernel without what a single frame cannot meet: the outer taps, or any but their sum in a cycle of one."""
+  if time_padding not in TIME_PADDINGS:
+    raise ValueError(f'time padding {time_padding!r} is not one of {TIME_PADDINGS}')
+  if x.shape[1] != 1:
+    return kernel
+  middle = kernel.shape[0] // 2
+  return kernel.sum(axis=0, keepdims=True) if time_padding == 'cyclic' else kernel[middle : middle + 1]
+
+
+def _kernels(inputs, kernel):
+  """The kernel of each input: of the only one, or of a skip and of the level below it, whose four lie side by side."""
+  if len(inputs) == 1:
+    return (kernel,)
+  own, below = jnp.split(kernel, (inputs[0].shape[-1],), axis=-2)
+  phases = [part for rows in _halve(below, 1) for part in _halve(rows, 2)]
+  return own, jnp.concatenate(phases, axis=-1)
+
+
+def _halve(kernel, axis):
+  """The kernels of extent 2 that a kernel of extent 3 is at even and at odd positions of repeated pixels."""
+  before, centre, after = jnp.split(kernel, 3, axis)
+  return jnp.concatenate([before, centre + after], axis), jnp.concatenate([before + centre, after], axis)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
+def _convolve(inputs, kernel, bias, time_padding):
+  """The convolution of one input, or of a skip and the level below it, `[B, T, H, W, F]`.
+
+  That of the level below has a row and a column more, and in its channels the four phases of rows and columns twice
+  as many.
+  """
+  kernels = _kernels(inputs, kernel)
+  reach, groups = kernels[0].shape[0] // 2, _groups(inputs, kernels, frames.FORWARD_BYTES)
+
+  def step(out, group, windows):
+    for window, kernel, below in zip(windows, kernels, BELOW, strict=False):
+      padding = tuple(k // 2 for k in kernel.shape[1:3])
+      y = convolve_window(window, kernel, padding)
+      y = _deal(y) if below else y
+      out = add_frames(out, y, group * y.shape[1])
+    return out
+
+  start = zeros_beside(inputs[0].videos[0], (*inputs[0].shape[:-1], *bias.shape)) + bias.reshape(1, 1, 1, 1, -1)
+  return over_windows(step, start, lambda group: _values(inputs, group, groups), groups, reach, time_padding)
+
+
+def _forward(inputs, kernel, bias, time_padding):
+  return _convolve(inputs, kernel, bias, time_padding), (inputs, kernel)
+
+
+def _backward(time_padding, kept, dy):
+  """All gradients in one pass: apart, the compiler may leave one until the end and keep all that it needs."""
+  inputs, kernel = kept
+  # What follows from the kernel alone the compiler would compute before the forward pass, and keep until it is used.
+  kernel += zeros_beside(dy, kernel.shape)
+  kernels, add_up = jax.vjp(functools.partial(_kernels, inputs), kernel)
+  reach, groups = kernels[0].shape[0] // 2, _groups(inputs, kernels, frames.BACKWARD_BYTES)
+
+  def of_group(group):
+    return _values(inputs, group, groups), group_of(dy, group, groups)
+
+  def step(sums, group, windows):
+    dinputs, products, dbias = sums
+    found = []
+    each = zip(inputs, kernels, dinputs, products, windows[0], strict=True)
+    for (x, kernel, dinput, total, value), below in zip(each, BELOW, strict=False):
+      window = _gather(windows[1]) if below else windows[1]
+      turned = kernel[::-1, ::-1, ::-1].swapaxes(3, 4)
+      padding = tuple(k - 1 - k // 2 for k in kernel.shape[1:3])
+      dinput = x.add_gradient(dinput, convolve_window(window, turned, padding), group, groups)
+      found.append((dinput, total + kernel_products(value, window, kernel.shape)))
+    dbias += jnp.sum(group_of(dy, group, groups), axis=(1, 2, 3), dtype=jnp.float32)
+    return *zip(*found, strict=True), dbias
+
+  b = dy.shape[0]
+  dinputs = tuple(x.no_gradient(dy) for x in inputs)
+  dy32 = dy.astype(jnp.float32)
+  products = tuple(zeros_beside(dy32, products_shape(b, kernel.shape)) for kernel in kernels)
+  start = (dinputs, products, zeros_beside(dy32, (b, dy.shape[-1])))
+  dinputs, products, dbias = over_windows(step, start, of_group, groups, reach, time_padding)
+  dkernels = (kernel_gradient(total, k.shape).astype(k.dtype) for total, k in zip(products, kernels, strict=True))
+  return dinputs, *add_up(tuple(dkernels)), dbias.sum(axis=0).astype(dy.dtype)
+
+
+_convolve.defvjp(_forward, _backward)
+
+
+def _values(inputs, group, groups):
+  return tuple(x.group(group, groups).value() for x in inputs)
+
+
+def _groups(inputs, kernels, group_bytes):
+  """Into how many groups of frames to divide the work, by what it copies of the largest input."""
+  b, t, h, w, _ = inputs[0].shape
+  kt, _, _, c, f = kernels[0].shape
+  return count_groups(t, 4 * b * h * w * copied_channels(kt, c, f), kt // 2, group_bytes)
+
+
+def _deal(y):
+  """`[B, T, H + 1, W + 1, 4 F]`, the four phases of rows and columns, to `[B, T, 2 H, 2 W, F]`."""
+  b, t, h, w, f = y.shape
+  h, w, f = h - 1, w - 1, f // 4
+  y = [y[:, :, i : i + h, j : j + w, (2 * i + j) * f : (2 * i + j + 1) * f] for i in (0, 1) for j in (0, 1)]
+  rows = [jnp.stack(y[:2], axis=4), jnp.stack(y[2:], axis=4)]
+  return jnp.stack(rows, axis=3).reshape(b, t, 2 * h, 2 * w, f)
+
+
+def _gather(dy):
+  """The transpose of `_deal`."""
+  b, t, h, w, f = dy.shape
+  dy = dy.reshape(b, t, h // 2, 2, w // 2, 2, f)
+  pad = lambda i, j: ((0, 0), (0, 0), (i, 1 - i), (j, 1 - j), (0, 0))  # noqa: E731
+  return jnp.concatenate([jnp.pad(dy[:, :, :, i, :, j], pad(i, j)) for i in (0, 1) for j in (0, 1)], axis=-1)

@@ -1,0 +1,42 @@
+"""Where `config.init_from` leads: a run that begins with the weights of a trained network."""
+
+from __future__ import annotations
+
+import jax
+from absl import logging
+from ml_collections import ConfigDict
+
+from ear_jax.devices.placement import Placement
+from ear_jax.networks.load import Trained, load_trained
+from ear_jax.networks.weights import names
+from ear_jax.training.state import TrainState
+from ear_jax.training.transfer import take_over
+
+
+def network_to_start_from(config: ConfigDict) -> Trained | None:
+  """Returns the network of `config.init_from`, or None where a run begins with fresh weights.
+
+  Raises: UserError when there is no such network.
+  """
+  source = config.get('init_from')
+  return load_trained(source, Placement(jax.local_devices()[:1])) if source else None
+
+
+def first_state(config: ConfigDict, fresh: TrainState, trained: Trained | None) -> tuple[TrainState, dict | None]:
+  """Returns the state that training begins with, and for the manifest where its weights come from.
+
+  Without a trained network that is the fresh state itself, and None. What differs between the networks is logged.
+
+  Raises: UserError when the weights do not fit.
+  """
+  if trained is None:
+    return fresh, None
+  there, here = (config.model.to_dict() for config in (trained.config, config))
+  state, notes = take_over(fresh, trained.variables, there=there, here=here)
+  if trained.config.data.normalise != config.data.normalise:
+    notes.append(f'data.normalise is {trained.config.data.normalise!r} there and {config.data.normalise!r} here')
+  logging.info('starting from %s%s', trained.name, ''.join(f'; {note}' for note in notes))
+  # No path, which may be somebody's: a shipped network by its name, another by what it is.
+  source = config.init_from if config.init_from in names() else trained.name
+  hashes = {key: trained.manifest[key] for key in ('config_hash', 'data_hash', 'split_hash')}
+  return state, {'network': source, 'differences': notes} | hashes

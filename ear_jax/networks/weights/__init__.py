@@ -1,0 +1,32 @@
+"""Networks that ship with the package: `<name>.zip`, which `ear_jax.export` wrote, and its model card `<name>.md`."""
+
+from __future__ import annotations
+
+import pathlib
+
+from ear_jax.system.errors import UserError
+
+_FOLDER = pathlib.Path(__file__).parent
+
+
+def names() -> list[str]:
+  """Returns the names of the shipped networks, sorted."""
+  return sorted(path.stem for path in _FOLDER.glob('*.zip'))
+
+
+def locate(network: str) -> pathlib.Path:
+  """Returns where a network is, given by the name of a shipped one or by a path.
+
+  A shipped name always means the shipped network, whatever lies in the current folder: write `./name` for that.
+
+  Raises: UserError when it is neither a shipped name nor a path that exists.
+  """
+  if network in names():
+    return _FOLDER / f'{network}.zip'
+  path = pathlib.Path(network).expanduser()
+  if not path.exists():
+    raise UserError(
+      f'no training run or network {network!r}: give the working directory of a run, a file of ear_jax.export, or '
+      f'the name of a network that ships with the package: {", ".join(names())}'
+    )
+  return path

@@ -1,0 +1,222 @@
+"""All files of an analysed study: masks, contours, curves, markers, workbooks, StrainMap's file and DICOM SEG.
+
+    <slice>_mask.nii.gz        the wall, (column, row, 1, frame)
+    <slice>_velocity.xlsx      curves and markers in StrainMap's layout
+    contours.csv curves.csv markers.csv motion.csv     all slices, one line a value
+    twist.csv                  the apical against the basal slice, where the study has both
+    <pseudonym>.nc             contours for StrainMap
+    seg/<slice>/frame-000.dcm  DICOM segmentations, where the study came as DICOM
+
+`docs/results_files.md` describes them for users. Nothing here knows a name or a date; the caller gives a pseudonym.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+from absl import logging
+
+from ear_jax.analysis.motion import COMPONENTS, SliceMotion
+from ear_jax.analysis.rotation import twist
+from ear_jax.formats import nifti, strainmap
+from ear_jax.formats.dicom import seg
+from ear_jax.formats.source import Source
+from ear_jax.report import workbook
+from ear_jax.system.csv_files import write_csv
+from ear_jax.system.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SliceResult:
+  """What the files of one slice are made from; no video.
+
+  Attributes:
+    motion: the analysis of the slice.
+    source: where its cine came from; its instances, if any, are what SEG refers to.
+    strainmap_name: '<SeriesNumber> <SeriesDescription>' of the magnitude series, by which StrainMap knows the cine;
+      '' for the id of the slice. It goes into the `.nc` file and the workbook as it is: a description may identify.
+  """
+
+  motion: SliceMotion
+  source: Source | None = None
+  strainmap_name: str = ''
+
+  @property
+  def slice_id(self) -> str:
+    """Id of the slice within its dataset, fit for a file name."""
+    return re.sub(r'[^\w.-]+', '-', self.motion.name.rpartition('/')[2]).strip('.') or 'slice'
+
+  @property
+  def cine_name(self) -> str:
+    """Name of the cine in StrainMap's files."""
+    return self.strainmap_name or self.slice_id
+
+
+def write_results(
+  folder: pathlib.Path, pseudonym: str, slices: Sequence[SliceResult], *, curves: bool = True
+) -> list[pathlib.Path]:
+  """Writes every file of a study into `folder` and returns their paths.
+
+  A slice that came as DICOM which a SEG cannot refer to (several frames a file, no position) gets no SEG; the reason is
+  logged.
+
+  Args:
+    folder: is made; files of the same name are replaced.
+    pseudonym: the study's only name in every file; letters, digits, '-', '_' and '.'.
+    slices: from base to apex.
+    curves: False writes masks and contours alone, and removes what an earlier analysis wrote of velocities.
+
+  Raises: UserError for a pseudonym that is not fit for a file name, when several slices have one name in StrainMap
+    or would be written under one.
+  """
+  folder = pathlib.Path(folder)
+  check_pseudonym(pseudonym)
+  repeated = _repeated(one.slice_id for one in slices)
+  if repeated:
+    raise UserError(
+      f'several slices would be written as {repeated}: rename them, with letters, digits, "-", "_" and "."'
+    )
+  repeated = _repeated(one.cine_name for one in slices)
+  if repeated:
+    raise UserError(
+      f'several slices are called {repeated}: StrainMap could not tell them apart; use the ids of the slices'
+    )
+  paths = []
+  for name, table in _TABLES.items():
+    path = folder / f'{name}.csv'
+    if curves or table is contours_table:
+      write_csv(path, *map(table, slices))
+      paths.append(path)
+    else:
+      path.unlink(missing_ok=True)
+  turning = twist_table(slices) if curves else None
+  if turning is None:
+    (folder / 'twist.csv').unlink(missing_ok=True)
+  else:
+    write_csv(folder / 'twist.csv', turning)
+    paths.append(folder / 'twist.csv')
+  for index, one in enumerate(slices):
+    paths += _write_slice(folder, one, pseudonym, index)
+    book = folder / f'{one.slice_id}_velocity.xlsx'
+    if curves:
+      position = (one.source or Source()).position
+      workbook.write(book, one.motion, cine=one.cine_name, pseudonym=pseudonym, offset=position)
+      paths.append(book)
+    else:
+      book.unlink(missing_ok=True)
+  paths.append(folder / f'{pseudonym}.nc')
+  strainmap.write(paths[-1], [one.motion for one in slices], [one.cine_name for one in slices], pseudonym=pseudonym)
+  return paths
+
+
+def check_pseudonym(pseudonym: str) -> None:
+  """Raises UserError for a pseudonym that is not fit for a file name."""
+  if not re.fullmatch(r'[\w-][\w.-]{0,63}', pseudonym, re.ASCII):
+    raise UserError(f'pseudonym {pseudonym!r}: use letters, digits, "-", "_" and ".", 64 at most')
+
+
+def contours_table(result: SliceResult) -> pd.DataFrame:
+  """Returns one line a point: slice, frame, side, point (of 360, from 0), row, column (pixels), flag (of the frame)."""
+  contours = result.motion.contours
+  tables = []
+  for side in ('endo', 'epi'):
+    points = getattr(contours, side)  # [T, P, 2]
+    frame, point = (axis.ravel() for axis in np.indices(points.shape[:2]))
+    table = pd.DataFrame({'slice': result.slice_id, 'frame': frame, 'side': side, 'point': point})
+    table[['row', 'column']] = points.reshape(-1, 2)
+    table['flag'] = np.array(contours.flags, object)[frame]
+    tables.append(table)
+  return pd.concat(tables, ignore_index=True).sort_values(['frame', 'side', 'point'], ignore_index=True)
+
+
+def curves_table(result: SliceResult) -> pd.DataFrame:
+  """Returns one line a value: slice, level, group, region, region_name, component, frame, time_ms, velocity_cm_s."""
+  motion = result.motion
+  tables = []
+  for group, curves in motion.curves.items():  # [regions, T, 3]
+    region, frame, component = (axis.ravel() for axis in np.indices(curves.shape))
+    table = pd.DataFrame({'slice': result.slice_id, 'level': motion.level, 'group': group, 'region': region})
+    table['region_name'] = np.array(workbook.region_names(motion, group), object)[region]
+    table['component'] = np.array(COMPONENTS, object)[component]
+    table['frame'] = frame
+    table['time_ms'] = frame * motion.frame_interval
+    table['velocity_cm_s'] = curves.ravel()
+    tables.append(table.sort_values(['region', 'component', 'frame']))
+  return pd.concat(tables, ignore_index=True)
+
+
+def markers_table(result: SliceResult) -> pd.DataFrame:
+  """Returns the markers with slice and level in front and units in the names of the columns."""
+  units = {'velocity': 'velocity_cm_s', 'time': 'time_ms', 'normalised_time': 'normalised_time_ms'}
+  table = result.motion.markers.rename(columns=units)
+  table.insert(0, 'slice', result.slice_id)
+  table.insert(1, 'level', result.motion.level)
+  return table
+
+
+def motion_table(result: SliceResult) -> pd.DataFrame:
+  """Returns one line a frame: rotation rate and angle, and displacement of the whole wall by component."""
+  motion = result.motion
+  frame = np.arange(len(motion.rotation))
+  columns = {
+    'slice': result.slice_id,
+    'level': motion.level,
+    'frame': frame,
+    'time_ms': frame * motion.frame_interval,
+    'rotation_rate_rad_s': motion.rotation_rate,
+    'rotation_deg': motion.rotation,
+  }
+  moved = {f'displacement_{name}_mm': motion.displacement[:, k] for k, name in enumerate(COMPONENTS)}
+  return pd.DataFrame(columns | moved)
+
+
+def twist_table(results: Sequence[SliceResult]) -> pd.DataFrame | None:
+  """Returns one line a frame of the last apical slice: its rotation less that of the first basal one.
+
+  Columns base, apex, frame, normalised_cycle (0 to 1), twist_deg, twist_rate_deg_s, and per cm of their distance, empty
+  where it is unknown. None when the study has no basal or no apical slice.
+  """
+  base = next((one for one in results if one.motion.level == 'base'), None)
+  apex = next((one for one in reversed(results) if one.motion.level == 'apex'), None)
+  if base is None or apex is None:
+    return None
+  places = [(one.source or Source()).position for one in (base, apex)]
+  distance = abs(places[1] - places[0])
+  found = twist(base.motion, apex.motion, distance if distance > 0 else None)
+  columns = {'base': base.slice_id, 'apex': apex.slice_id, 'frame': np.arange(len(found.time))}
+  columns |= {'normalised_cycle': found.time, 'twist_deg': found.twist, 'twist_rate_deg_s': found.twist_rate}
+  columns |= {'torsion_deg_cm': found.torsion, 'torsion_rate_deg_s_cm': found.torsion_rate}
+  return pd.DataFrame(columns)
+
+
+_TABLES = {'contours': contours_table, 'curves': curves_table, 'markers': markers_table, 'motion': motion_table}
+
+
+def _write_slice(folder: pathlib.Path, result: SliceResult, pseudonym: str, index: int) -> list[pathlib.Path]:
+  motion, source = result.motion, result.source or Source()
+  mask = folder / f'{result.slice_id}_mask.nii.gz'
+  nifti.write_mask(motion.mask, mask, spacing=motion.spacing, frame_interval=motion.frame_interval)
+  segs = []
+  if source.instances:
+    try:
+      segs = seg.write(
+        folder / 'seg' / result.slice_id,
+        motion.mask,
+        source.instances,
+        pseudonym=pseudonym,
+        slice_id=result.slice_id,
+        series_number=9000 + index,
+      )
+    except UserError as error:
+      logging.warning('no DICOM SEG of slice %s: %s', result.slice_id, error)
+  return [mask, *segs]
+
+
+def _repeated(names: Iterable[str]) -> str:
+  return ', '.join(name for name, count in Counter(names).items() if count > 1)

@@ -1,0 +1,137 @@
+"""The velocity workbook (Excel) of one slice, sheet by sheet and cell by cell as StrainMap exports it.
+
+`Parameters` holds keys and values, then one marker table a group of regions; `GLOBAL`, `ANGULAR_x6`, `ANGULAR_x24` and
+`RADIAL_x3` hold one row a frame, a column a component and region, headed by the component. Where the layout is silent
+or misleading, a last sheet of ours, `Notes`, speaks. One workbook a slice, as in StrainMap, so that what reads those
+reads these; name, birth date and date of scan are a pseudonym and empty.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+
+import pandas as pd
+
+import ear_jax
+from ear_jax.analysis.motion import COMPONENTS, GROUPS, SliceMotion
+from ear_jax.system.files import replacing
+
+SHEETS = {'global': 'GLOBAL', 'angular6': 'ANGULAR_x6', 'angular24': 'ANGULAR_x24', 'layers': 'RADIAL_x3'}
+SHORT = {'circumferential': 'CIRC', 'radial': 'RAD', 'longitudinal': 'LONG'}  # in StrainMap's order
+MARKERS = ('PS', 'PD', 'PAS', 'ES', 'PC1', 'PC2', 'PC3')
+QUANTITIES = {'frame': 'Frame', 'velocity': 'Velocity (cm/s)', 'normalised_time': 'Norm. Time (s)'}
+_NOTES = (
+  'Times titled "Norm. Time (s)" are milliseconds of a cycle of 1000 ms; the title is that of the layout.',
+  'LONG is positive towards the apex, RAD inward; CIRC: see below.',
+  'Velocities are means over the region without in-plane bulk motion of the heart.',
+  'Columns of a component are in the order of the regions; sector 0 begins at mid septum and sectors follow each other '
+  'clockwise on the picture as stored; layers go from endo- to epicardium.',
+  'The timeshift is not applied to any number here.',
+)
+
+
+def write(path: str | os.PathLike, motion: SliceMotion, *, cine: str, pseudonym: str, offset: float = math.nan) -> None:
+  """Writes the curves and markers of a slice.
+
+  Args:
+    path: the `.xlsx` file.
+    motion: the slice.
+    cine: name of the cine, as StrainMap or the study calls it.
+    pseudonym: in place of the patient's name.
+    offset: mm, position of the slice along its normal; NaN when unknown.
+  """
+  parameters = _parameters(motion, cine, pseudonym, offset)
+  with replacing(path) as temporary, pd.ExcelWriter(temporary, engine='openpyxl') as book:
+    pd.Series(parameters).to_frame().to_excel(book, sheet_name='Parameters', header=False)
+    row = len(parameters) + 3
+    for group, sheet in SHEETS.items():
+      table = marker_table(motion, group)
+      table.to_excel(book, sheet_name='Parameters', startrow=row)
+      row += len(table) + 5
+      curve_table(motion, group).to_excel(book, sheet_name=sheet)
+    _notes(motion).to_excel(book, sheet_name='Notes', header=False)
+    _no_formulas(book.book)
+    book.book.properties.creator = f'ear_jax {ear_jax.__version__}'
+
+
+def curve_table(motion: SliceMotion, group: str) -> pd.DataFrame:
+  """Returns one row a frame and one column a component and region, cm/s; the columns are headed by the component."""
+  curves = motion.curves[group]  # [regions, T, 3]
+  columns = [curves[:, :, COMPONENTS.index(component)] for component in SHORT]
+  table = pd.DataFrame([[v for one in columns for v in one[:, t]] for t in range(curves.shape[1])])
+  table.columns = pd.Index([short for short in SHORT.values() for _ in range(len(curves))], name='comp')
+  return table.rename_axis(index='frame')
+
+
+def marker_table(motion: SliceMotion, group: str) -> pd.DataFrame:
+  """Returns rows (quantity, region) and columns (component, marker); NaN where a region lacks the marker."""
+  rows = motion.markers[motion.markers['group'] == group].replace({'component': SHORT})
+  table = rows.pivot(index='region', columns=['component', 'marker'], values=list(QUANTITIES))
+  table = table.stack(level=0, future_stack=True).swaplevel()
+  columns = pd.MultiIndex.from_product([SHORT.values(), MARKERS], names=['comp', 'marker'])
+  index = pd.MultiIndex.from_product([QUANTITIES, range(GROUPS[group])])
+  table = table.reindex(index=index, columns=columns)
+  names = region_names(motion, group)
+  if group in ('angular24', 'layers'):
+    names = [f'{SHEETS[group]} - {k}' for k in range(GROUPS[group])]
+  elif group == 'global':
+    names = [SHEETS[group]]
+  table.index = pd.MultiIndex.from_product([QUANTITIES.values(), names], names=['quantity', 'region'])
+  known = table.dropna(axis='columns', how='all')
+  return table if known.empty else known  # a table without a column cannot be written
+
+
+def region_names(motion: SliceMotion, group: str) -> list[str]:
+  """Returns the names of a group's regions as the markers give them; the number where no marker names a region."""
+  rows = motion.markers[motion.markers['group'] == group]
+  named = dict(zip(rows['region'], rows['region_name'], strict=True))
+  return [str(named.get(k, k)) for k in range(GROUPS[group])]
+
+
+def _no_formulas(book) -> None:
+  # A slice may be called what its file calls it; openpyxl takes text that begins with '=' for a formula, Excel runs it.
+  for cell in (cell for sheet in book for row in sheet.iter_rows() for cell in row):
+    if cell.data_type == 'f':
+      cell.data_type = 's'
+
+
+def _parameters(motion: SliceMotion, cine: str, pseudonym: str, offset: float) -> dict[str, object]:
+  frames, rows, columns = motion.mask.shape
+  reversal = dict(zip('XYZ', motion.settings.signs, strict=True))
+  return {
+    'StrainMap version': f'none: ear_jax {ear_jax.__version__}',
+    'Cine': cine,
+    'Patient Name': pseudonym,
+    'Patient DOB': '',
+    'Date of Scan': '',
+    'Cine offset (mm)': _number(offset),
+    'Mean RR interval (ms)': _number(frames * motion.frame_interval),
+    'FOV size (rows x cols)': f'{rows}x{columns}',
+    'Pixel size (mm)': _number(motion.spacing[0]),
+    'Orientation': motion.settings.orientation,
+    'Timeshift (ms)': 0,
+    **{f'Sign reversal - {axis}': sign < 0 for axis, sign in reversal.items()},
+  }
+
+
+def _number(value: float) -> float | str:
+  return '' if math.isnan(value) else round(float(value), 6)
+
+
+def _notes(motion: SliceMotion) -> pd.DataFrame:
+  settings = motion.settings
+  turn = 'counter-clockwise' if settings.circumferential_sign > 0 else 'clockwise'
+  lines = [
+    *_NOTES,
+    f'CIRC is positive {turn} on the picture as stored.',
+    f'The mean over the cycle was {"" if settings.remove_mean else "not "}taken away from each curve.',
+    f'Sectors of ANGULAR_x6, in order: {", ".join(region_names(motion, "angular6"))}.',
+  ]
+  stated = ', '.join(f'{key} {value}' for key, value in dataclasses.asdict(settings).items())
+  lines.append(f'Settings of the analysis: {stated}.')
+  failed = [f'{frame}' for frame, flag in enumerate(motion.contours.failed) if flag]
+  if failed:
+    lines.append(f'Frames without contours, left empty: {", ".join(failed)}.')
+  return pd.DataFrame(lines)

@@ -1,0 +1,1 @@
+"""Masks and velocity curves against a reference: metrics, agreement, intervals, tests. No files, no flags, no clock."""

@@ -1,0 +1,68 @@
+"""One writer a folder: two runs into one working directory would destroy each other's files."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import pathlib
+import platform
+from collections.abc import Iterator
+
+from absl import logging
+
+from ear_jax.system.errors import UserError
+
+_NAME = '.lock'
+# File systems without locks: some network file systems, unless they are mounted for it.
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+
+
+@contextlib.contextmanager
+def only_writer(folder: pathlib.Path) -> Iterator[None]:
+  """Holds `folder`, which is made if need be, for this process alone until the block ends.
+
+  The kernel lets go of the lock when the process ends, however it ends: a killed run leaves nothing to clean up. The
+  file stays: were it removed, a third process could lock a new one while a second still waits at the old.
+
+  Raises: UserError when another process, or this one, holds it already; OSError when nothing can be written there.
+  """
+  folder.mkdir(parents=True, exist_ok=True)
+  with (folder / _NAME).open('a+') as file:
+    _lock(file, folder)
+    file.truncate(0)
+    file.write(f'process {os.getpid()} on {platform.node()}\n')
+    file.flush()
+    try:
+      yield
+    finally:
+      file.truncate(0)
+
+
+def _lock(file, folder) -> None:
+  try:
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+  except BlockingIOError:
+    file.seek(0)
+    holder = file.read().strip() or 'another process'
+    raise UserError(
+      f'{folder} is in use by {holder}: wait until that run has ended, stop it, or give another folder'
+    ) from None
+  except OSError as fault:
+    if fault.errno not in _NO_LOCKS:
+      raise
+    logging.warning('%s cannot be locked (%s): make sure that no other run uses it', folder, fault.strerror)
+
+
+def is_held(folder: pathlib.Path) -> bool:
+  """Returns whether a process holds `folder`; it is looked for by taking the lock for a moment."""
+  try:
+    with (folder / _NAME).open() as file:
+      fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+  except BlockingIOError:
+    return True
+  except OSError as fault:
+    if fault.errno not in (errno.ENOENT, *_NO_LOCKS):
+      raise
+  return False

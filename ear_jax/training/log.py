@@ -1,0 +1,140 @@
+"""Where a run's numbers go: `metrics.jsonl` always, TensorBoard events beside it, a progress bar on a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import pathlib
+import sys
+import time
+
+from absl import logging
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from tensorboardX.proto.event_pb2 import Event, SessionLog
+from tensorboardX.record_writer import RecordWriter
+from tensorboardX.summary import scalar
+
+from ear_jax.system.errors import UserError
+from ear_jax.system.files import write_text
+
+
+class MetricWriter:
+  """Appends scalars by step to `metrics.jsonl` and to TensorBoard event files in the same folder.
+
+  Args:
+    folder: the run's working directory.
+    step: the step resumed from; what an interrupted run wrote beyond it is dropped, since it will be written again.
+  """
+
+  def __init__(self, folder: pathlib.Path, step: int):
+    self._path = folder / 'metrics.jsonl'
+    _drop_lines_after(self._path, step)
+    self._lines = self._path.open('a')
+    self._events = _Events(folder / 'tensorboard', purge_step=step + 1 if step else None)
+
+  def write(self, step: int, scalars: dict[str, float]) -> None:
+    """Writes one line; a crash loses at most the line being written."""
+    self._lines.write(json.dumps({'step': step, **scalars}) + '\n')
+    self._lines.flush()
+    for name, value in scalars.items():
+      self._events.add(step, name, value)
+
+  def __enter__(self) -> MetricWriter:
+    return self
+
+  def __exit__(self, kind, *_) -> None:
+    for file in (self._lines, self._events):
+      with contextlib.suppress(OSError) if kind else contextlib.nullcontext():  # what went wrong first says it best
+        file.close()
+
+
+class _Events:
+  """TensorBoard events, without tensorboardX's thread: that ends on a full disk, and the run waits for it for ever.
+
+  A resumed run adds a file; files are numbered, not dated, so that no clock decides which of them counts.
+  """
+
+  def __init__(self, folder: pathlib.Path, purge_step: int | None):
+    folder.mkdir(parents=True, exist_ok=True)
+    self._records = RecordWriter(str(folder / f'events.{len(list(folder.iterdir())):05d}.out.tfevents'))
+    self._flushed = time.monotonic()
+    self._write(file_version='brain.Event:2')
+    if purge_step is not None:
+      self._write(step=purge_step, session_log=SessionLog(status=SessionLog.START))
+
+  def add(self, step: int, name: str, value: float) -> None:
+    """Adds a scalar; on the disk within half a minute."""
+    self._write(step=step, summary=scalar(name, value))
+    if time.monotonic() - self._flushed > 30:
+      self._records.flush()
+      self._flushed = time.monotonic()
+
+  def _write(self, **fields):
+    self._records.write(Event(wall_time=time.time(), **fields).SerializeToString())
+
+  def close(self) -> None:
+    """Writes what is left."""
+    self._records.close()
+
+
+def read_metrics(folder: pathlib.Path) -> list[dict]:
+  """Returns the lines of `metrics.jsonl`, without a last one cut short by a kill.
+
+  Raises: UserError when another line is damaged.
+  """
+  path = folder / 'metrics.jsonl'
+  if not path.exists():
+    return []
+  whole = [line for line in path.read_text(errors='replace').splitlines(keepends=True) if line.endswith('\n')]
+  return [_figures(line, number, path) for number, line in enumerate(whole, start=1)]
+
+
+def _figures(line, number, path) -> dict:
+  try:
+    figures = json.loads(line)
+    if isinstance(figures['step'], int):
+      return figures
+  except (ValueError, KeyError, TypeError):
+    pass
+  raise UserError(f'line {number} of {path} is damaged: remove it, or bring the file back from a copy')
+
+
+def _drop_lines_after(path: pathlib.Path, step: int) -> None:
+  kept = [line for line in read_metrics(path.parent) if line['step'] <= step]
+  write_text(path, ''.join(json.dumps(line) + '\n' for line in kept))
+
+
+class ProgressLine:
+  """A bar with step time, loss, Dice and time left on a terminal; plain log lines elsewhere."""
+
+  def __init__(self, steps: int, first: int, log_every: int):
+    self._steps, self._log_every = steps, log_every
+    self._bar = None
+    if sys.stderr.isatty():
+      columns = (TextColumn('training'), BarColumn(), MofNCompleteColumn(), TextColumn('{task.description}'))
+      self._bar = Progress(*columns, TimeRemainingColumn(), TextColumn('left'), transient=False)
+      self._task = self._bar.add_task('compiling the first step', total=steps, completed=first)
+
+  def __enter__(self) -> ProgressLine:
+    if self._bar:
+      self._bar.start()
+    return self
+
+  def __exit__(self, *_) -> None:
+    if self._bar:
+      self._bar.stop()
+
+  def update(self, step: int, scalars: dict[str, float]) -> None:
+    """Shows the figures of a step."""
+    text = '  '.join(f'{name} {value:.4g}' for name, value in scalars.items())
+    if self._bar:
+      self._bar.update(self._task, completed=step, description=text)
+    elif step % self._log_every == 0 or step == self._steps:
+      logging.info('step %d of %d  %s', step, self._steps, text)
+
+  def say(self, text: str) -> None:
+    """Prints a line above the bar."""
+    if self._bar:
+      self._bar.console.print(text)
+    else:
+      logging.info('%s', text)

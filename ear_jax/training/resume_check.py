@@ -1,0 +1,93 @@
+"""Whether a working directory holds the run that a command is about to go on with.
+
+A checkpoint of one configuration trained on by another, or on other data, is a result of neither.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import Any
+
+from absl import logging
+from ml_collections import ConfigDict
+
+from ear_jax.data.pipeline import DataSet
+from ear_jax.data.splits import Split
+from ear_jax.system.errors import UserError
+
+# How long, how often, and what machine computes it: nothing here changes what a step learns.
+MAY_CHANGE = (
+  *('steps', 'num_devices', 'cpu_devices', 'check_memory', 'log_every', 'eval.every', 'eval.batch_size'),
+  *('data.dir', 'data.cache_gb', 'data.threads', 'data.prefetch', 'model.remat'),
+)
+
+
+def check_same_run(workdir: pathlib.Path, config: ConfigDict, data: DataSet, split: Split) -> None:
+  """Raises UserError when `workdir` holds a run of another configuration, data set or split, naming what differs.
+
+  `steps` may change, but a schedule follows the new number from then on, as in no unbroken run: that is said.
+  """
+  _check_config(workdir, config)
+  _check_data(workdir, config, data)
+  saved = _read(workdir / 'split.json')
+  if saved is not None and saved != json.loads(split.to_json()):
+    raise UserError(
+      f'{workdir / "split.json"} holds another split than this configuration and data give: use a new --workdir'
+    )
+
+
+def differing(before: dict, now: dict) -> dict[str, tuple[Any, Any]]:
+  """Returns the values, before and now, of all keys of two nested dicts that differ, by dotted key.
+
+  A key that only one of them has is of another version of the code, and no difference of its user's.
+  """
+  before, now = _flat(before), _flat(now)
+  return {key: (before[key], now[key]) for key in sorted(before.keys() & now.keys()) if before[key] != now[key]}
+
+
+def _check_config(workdir, config):
+  path = workdir / 'config.json'
+  saved = _read(path)
+  if saved is None:
+    return
+  changed = differing(saved, json.loads(config.to_json()))
+  if refused := {key: values for key, values in changed.items() if key not in MAY_CHANGE}:
+    words = ', '.join(f'config.{key} was {before!r} and is {now!r}' for key, (before, now) in refused.items())
+    raise UserError(
+      f'{workdir} holds a run of another configuration: {words}; use a new --workdir, or the old values '
+      f'(only these may change: {", ".join(MAY_CHANGE)})'
+    )
+  for key, (before, now) in changed.items():
+    logging.info('config.%s was %r and is %r', key, before, now)
+  if 'steps' in changed and config.optimizer.schedule != 'constant':
+    logging.warning('the learning rate follows the new config.steps from here on, as in no unbroken run')
+
+
+def _check_data(workdir, config, data):
+  manifest = _read(workdir / 'manifest.json') or {}
+  for name, now in (('data_hash', data.hash), ('data_content', data.content)):
+    before = manifest.get(name, now)
+    if before != now:
+      what = 'cines' if name == 'data_hash' else 'pixels or contours in the same cines'
+      raise UserError(
+        f'{config.data.name} in {config.data.dir} holds other {what} than the run in {workdir} began with '
+        f'({name} was {before} and is {now}): use a new --workdir, or bring the old data set back'
+      )
+
+
+def _read(path):
+  """The JSON of a file; None where there is none."""
+  try:
+    return json.loads(path.read_text())
+  except FileNotFoundError:
+    return None
+  except ValueError as fault:
+    raise UserError(f'{path} is damaged ({fault}): bring it back from a copy, or use a new --workdir') from None
+
+
+def _flat(tree: dict, prefix: str = '') -> dict[str, Any]:
+  flat = {}
+  for key, value in tree.items():
+    flat |= _flat(value, f'{prefix}{key}.') if isinstance(value, dict) else {f'{prefix}{key}': value}
+  return flat

@@ -1,0 +1,72 @@
+"""One writer a folder, whoever it is and however it ends."""
+
+import pathlib
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from ear_jax.system.errors import UserError
+from ear_jax.system.lock import is_held, only_writer
+
+HOLD = """
+import pathlib, sys, time
+from ear_jax.system.lock import only_writer
+with only_writer(pathlib.Path(sys.argv[1])):
+  print('holding', flush=True)
+  time.sleep(600)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+  """A process that holds the folder `run`."""
+  command = [sys.executable, '-c', HOLD, str(tmp_path / 'run')]
+  with subprocess.Popen(command, cwd=pathlib.Path(__file__).parents[2], stdout=subprocess.PIPE, text=True) as process:
+    assert process.stdout.readline() == 'holding\n'
+    yield process
+    process.kill()
+
+
+def test_a_second_process_is_refused_until_the_first_is_killed(holder, tmp_path):
+  with pytest.raises(UserError, match=rf'run is in use by process {holder.pid} on .*another folder'):
+    only_writer(tmp_path / 'run').__enter__()
+  holder.send_signal(signal.SIGKILL)
+  holder.wait()
+  with only_writer(tmp_path / 'run'):
+    pass
+
+
+def test_one_process_cannot_hold_a_folder_twice(tmp_path):
+  with only_writer(tmp_path), pytest.raises(UserError, match='in use by process'):
+    only_writer(tmp_path).__enter__()
+
+
+def test_a_block_that_raises_lets_go_and_leaves_no_name(tmp_path):
+  with pytest.raises(RuntimeError), only_writer(tmp_path):
+    raise RuntimeError
+  assert (tmp_path / '.lock').read_text() == ''
+  with only_writer(tmp_path):
+    assert 'process' in (tmp_path / '.lock').read_text()
+
+
+def test_other_folders_are_free(holder, tmp_path):
+  with only_writer(tmp_path / 'other'):
+    pass
+
+
+def test_a_file_in_place_of_the_folder_is_an_os_error(tmp_path):
+  (tmp_path / 'run').write_text('')
+  with pytest.raises(FileExistsError):
+    only_writer(tmp_path / 'run').__enter__()
+
+
+def test_a_held_folder_is_told_from_a_free_one(tmp_path):
+  assert not is_held(tmp_path), 'nobody was ever here'
+  with only_writer(tmp_path):
+    assert is_held(tmp_path)
+    assert is_held(tmp_path), 'looking must not take it'
+  assert not is_held(tmp_path)
+  with only_writer(tmp_path):  # looking must not keep it
+    pass
