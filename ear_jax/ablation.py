@@ -7,75 +7,20 @@ does only what is missing. Exit status 1 when a job failed.
 
 from __future__ import annotations
 
-import os
 import pathlib
-import runpy
-import shutil
 import sys
 
-from absl import flags, logging
-from ml_collections import ConfigDict, config_flags
-from rich.console import Console
+from absl import flags
+from ml_collections import config_flags
 
-from ear_jax.ablations.gather import read_results
-from ear_jax.ablations.grid import cells, jobs
-from ear_jax.ablations.launcher import Launcher
-from ear_jax.ablations.queue import BLOCKED, FAILED, Queue, work
-from ear_jax.ablations.report import write_report
-from ear_jax.ablations.status import Status, complaint
+from ear_jax.ablations.run import run
 from ear_jax.system import cli
 from ear_jax.system.errors import UserError
-from ear_jax.system.files import replacing, write_text
-from ear_jax.system.lock import only_writer
 
 _CONFIG = config_flags.DEFINE_config_file('config', None, 'Configuration of a study: configs/ablation.py, or alike.')
 flags.declare_key_flag('workdir')
 flags.declare_key_flag('output')
-_POLL = {True: 0.5, False: 10.0}  # seconds between looks, jobs local or on a cluster
 _INTERRUPTED = 130  # exit status of Ctrl-C, as shells have it
-
-
-def run(study: ConfigDict, workdir: pathlib.Path, output: pathlib.Path | None = None) -> int:
-  """Does all jobs of a study that have no result yet, and writes the report; returns how many failed or were blocked.
-
-  The page of the report and its figures are also put into `output`.
-
-  Raises: UserError for a study that cannot be, or when another command is at work in `workdir`.
-  """
-  planned = jobs(study, _base(study.base))
-  launcher = Launcher(study.launcher, len(planned))
-  folder = workdir.resolve() / 'jobs'
-  with only_writer(workdir):
-    write_text(workdir / 'ablation.json', study.to_json(sort_keys=True, indent=2))
-    if launcher.local:  # the processes inherit it: what one has compiled the others need not
-      os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', str(workdir.resolve() / 'compiled'))
-    queue = Queue(planned, folder, launcher)
-    logging.info('%d jobs in %s, %d at a time', len(planned), folder, launcher.at_once)
-    with Status(study.metric, launcher.at_once) as show:
-      work(queue, show, seconds=_POLL[launcher.local])
-    results = read_results(planned, folder)
-    if results:
-      Console().print(write_report(workdir, study, cells(study), planned, results))
-      Console().print(f'tables and figures: {workdir}')
-      if output:
-        _publish(workdir, output)
-  for name, state in queue.states.items():
-    if state == FAILED:
-      print(complaint(queue, name), file=sys.stderr)
-  return queue.count(FAILED, BLOCKED)
-
-
-def _publish(workdir: pathlib.Path, output: pathlib.Path) -> None:
-  for path in (workdir / 'ablation.md', *sorted((workdir / 'figures').glob('*.png'))):
-    with replacing(output / path.relative_to(workdir)) as temporary:
-      shutil.copyfile(path, temporary)
-
-
-def _base(path: str) -> ConfigDict:
-  """The experiment that a study varies."""
-  if not pathlib.Path(path).is_file():
-    raise UserError(f'config.base is {path!r}, which is no file: give an experiment, such as configs/ear3d.py')
-  return runpy.run_path(path)['get_config']()
 
 
 def main() -> int:

@@ -7,32 +7,17 @@ network or one that ships with the package takes the place of a run: `--checkpoi
 
 from __future__ import annotations
 
-import dataclasses
-import os
 import pathlib
-from collections.abc import Iterator
 
-import jax
-import numpy as np
-import pandas as pd
-from absl import flags, logging
+from absl import flags
 from rich.console import Console
-from rich.progress import track
 
-from ear_jax.analysis.motion import Settings
-from ear_jax.cine import MAGNITUDE
-from ear_jax.data.pipeline import DataSet, open_data_set
-from ear_jax.devices.placement import Placement
-from ear_jax.networks.inference import Predictor, score, to_mask
-from ear_jax.networks.load import load_run, load_trained
+from ear_jax.networks.load import load_run
 from ear_jax.networks.weights import names
 from ear_jax.report import agreement_tables, tables
-from ear_jax.report.evaluation import extremes, write_report
-from ear_jax.report.figures import Case
-from ear_jax.scoring.agreement_summary import concatenate
-from ear_jax.scoring.mask_agreement import compare_masks
 from ear_jax.system import cli
 from ear_jax.system.errors import UserError
+from ear_jax.workflows.evaluate import evaluate
 
 for _name in ('workdir', 'checkpoint', 'output'):
   flags.declare_key_flag(_name)
@@ -40,82 +25,6 @@ _DATA = flags.DEFINE_string('data', None, 'Another data set, name/config: all of
 _SPLIT = flags.DEFINE_string('split', 'test', "Subjects to score: 'test', 'validation', 'train' or 'all'.")
 _DATA_DIR = flags.DEFINE_string('data_dir', None, 'Where the data set is, if it has moved since training.')
 _ALLOW_TRAINING = flags.DEFINE_bool('allow_training_subjects', False, 'Score subjects that were trained on.')
-
-
-def evaluate(
-  network: str | os.PathLike,
-  output: pathlib.Path,
-  *,
-  part: str = 'test',
-  checkpoint: str = 'best',
-  data_dir: str | None = None,
-  other_data: str | None = None,
-  allow_training_subjects: bool = False,
-) -> dict:
-  """Scores one checkpoint on one part of the split and returns what `metrics.json` holds.
-
-  Args:
-    network: as `load_trained` takes it.
-    output: folder to write.
-    part: of the split; not used with `other_data`, another data set, all of whose subjects are scored.
-    checkpoint: of a run; not used for an exported network.
-    data_dir: where the data set is; None: where it was in training.
-    allow_training_subjects: scores them too.
-
-  Raises: UserError when the run, the checkpoint or the data set is missing, or the part holds training subjects.
-  """
-  placement = Placement(jax.local_devices())
-  trained = load_trained(network, placement, checkpoint)
-  config = trained.config
-  config.data.dir = data_dir or config.data.get('dir', 'data')
-  config.data.name = other_data or config.data.name
-  data = open_data_set(config)
-  part = f'all of {other_data}' if other_data else part
-  split = trained.split_of(data)
-  if split is None:
-    logging.warning('%s names nobody: whether it was trained on subjects of %s is unknown', network, config.data.name)
-  subjects = data.subjects if other_data else _part_of(split, part, config)
-  known = sorted(set(subjects) & set(split.train)) if split else []
-  if known and not allow_training_subjects:
-    raise UserError(
-      f'split {part!r} holds subjects {", ".join(known)}, which the network was trained on: scores would be '
-      'optimistic. Use --split=test, or --allow_training_subjects'
-    )
-  records = data.records_of(subjects)
-  if not records:
-    raise UserError(f'no cine of split {part!r} is in {config.data.name}: the split has subjects {subjects}')
-  predictor = Predictor(trained.network, config, placement)
-  scores, curves, masks, settings = [], [], {}, Settings()
-  cines = (data.cine(record) for record in records)
-  results = predictor(trained.weights, cines)
-  for cine, probability in track(results, f'scoring {part}', len(records), console=Console(stderr=True)):
-    masks[cine.name] = to_mask(probability)
-    scores.append(score(cine, masks[cine.name], surface=True))
-    curves.append(compare_masks(cine, masks[cine.name], settings=settings))
-  rows = pd.concat(scores, ignore_index=True)
-  manifest = trained.manifest | {'split': part, 'subjects': list(subjects), 'step': trained.step}
-  manifest |= {'trained_on': known if split else 'unknown'}
-  manifest |= {'data': config.data.name, 'tta': config.eval.tta, 'velocity_settings': dataclasses.asdict(settings)}
-  return write_report(output, rows, _cases(data, records, masks, rows), manifest, curves=concatenate(curves))
-
-
-def _part_of(split, part, config):
-  if split is None:
-    raise UserError(
-      f'{config.data.name} is not the data set as the network was trained on it, so its split cannot be made again: '
-      'name the data set by --data, and all of its subjects are scored'
-    )
-  return split.subjects(part)
-
-
-def _cases(data: DataSet, records: list[int], masks: dict[str, np.ndarray], rows: pd.DataFrame) -> Iterator[Case]:
-  """Yields pictures of the best, median and worst cine, reading only those again."""
-  wanted = {name for name, _ in extremes(rows).values()}
-  for record in records:
-    _, dataset, slice_id, _ = data.ids[record]
-    if f'{dataset}/{slice_id}' in wanted:
-      cine = data.cine(record)
-      yield Case(cine.name, cine.video[..., MAGNITUDE], masks[cine.name], cine.mask, cine.annotated, cine.spacing)
 
 
 def _places(part: str) -> tuple[str, pathlib.Path]:

@@ -38,8 +38,8 @@ from ear_jax.system.csv_files import write_csv
 from ear_jax.system.errors import UserError
 from ear_jax.system.files import write_text
 from ear_jax.system.lock import only_writer
-from ear_jax.train import train_and_evaluate
 from ear_jax.training.log import read_metrics
+from ear_jax.workflows.train import train_and_evaluate
 
 _CURVES = ('rmse', 'r')
 

@@ -18,9 +18,9 @@ from configs import base
 from ear_jax.data.normalise import normalise
 from ear_jax.data.window import central_window
 from ear_jax.devices.placement import Placement
-from ear_jax.export import export
 from ear_jax.models import build_model
 from ear_jax.networks import exported
+from ear_jax.networks.export import export
 from ear_jax.networks.inference import myocardium
 from ear_jax.networks.load import load_member, load_run, load_trained, restore_state
 from ear_jax.networks.segment import delineate

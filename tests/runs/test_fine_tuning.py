@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ear_jax.devices.placement import Placement
-from ear_jax.export import export
+from ear_jax.networks.export import export
 from ear_jax.networks.load import load_run, load_trained, restore_state
 
 pytestmark = pytest.mark.multiprocess

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from ear_jax.formats.open import open_studies
-from ear_jax.make_phantom import make_phantom
 from ear_jax.phantom import study
 from ear_jax.system.errors import UserError
+from ear_jax.workflows.make_phantom import make_phantom
 
 TINY = study.Size('phantom_tiny', 2, 1, (2, 1), 3, 24, 5.0, 5.0, offset=2.0, sharing=0.0)
 

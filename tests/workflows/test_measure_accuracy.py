@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from ear_jax import measure_accuracy
 from ear_jax.phantom import study
+from ear_jax.workflows import measure_accuracy
 
 SIZE = dataclasses.replace(study.MINI, frames=20, sharing=0.1)
 

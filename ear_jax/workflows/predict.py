@@ -1,0 +1,117 @@
+"""Analyses one study: its slices one after another, and the folder of results that it leaves."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import pathlib
+from collections.abc import Sequence
+
+import jax
+from absl import logging
+from rich.console import Console
+from rich.progress import Progress
+
+import ear_jax
+from ear_jax.analysis import checks_of_study
+from ear_jax.analysis.outline import withhold
+from ear_jax.analysis.quality import Check, worst
+from ear_jax.formats.opened import Opened
+from ear_jax.networks.segment import Member
+from ear_jax.report import curves as curves_figure
+from ear_jax.report import figures
+from ear_jax.report.page import write_page
+from ear_jax.report.results import write_results
+from ear_jax.system.clock import Clock
+from ear_jax.system.files import write_text
+from ear_jax.workflows.examine import Examined, Options, examine
+
+
+def predict(
+  opened: Opened,
+  output: pathlib.Path,
+  members: Sequence[Member],
+  options: Options,
+  *,
+  pseudonym: str | None = None,
+  force: bool = False,
+  console: Console | None = None,
+) -> dict:
+  """Analyses one study, writes its files into `output` and returns what `summary.json` holds.
+
+  Raises: MalformedStudy when it cannot be read; UserError when it cannot be delineated.
+  """
+  clock, slices, notes = Clock(), [], list(opened.notes)
+  name = pseudonym or opened.dataset
+  cines = opened.read()
+  with Progress(console=console or Console(stderr=True), transient=True) as progress:
+    for slice_id in progress.track(opened.slices, description=f'{name}: slices'):
+      with clock.measure('read'):
+        cine, source = next(cines)
+      cine = cine.replace(dataset=name, subject=name)
+      slices.append(examine(cine, source, members, options, clock))
+      # The first slice settles the order of the sectors for all.
+      options = dataclasses.replace(options, settings=slices[0].result.motion.settings, auto_orientation=False)
+      notes += source.notes
+      del cine
+      logging.debug('%s: done', slice_id)
+  checks = checks_of_study.check_study([(s.page.label, s.page.frames, s.page.frame_interval) for s in slices], notes)
+  checks += [check for one in slices for check in one.checks]
+  withheld = worst(checks) == 'fail' and not force
+  moving = any(one.page.sheets.venc is not None for one in slices)
+  with clock.measure('write'):
+    _write(output, name, slices, checks, members, curves=moving and not withheld)
+  summary = _summary(name, slices, checks, members, withheld)
+  summary['cost'] = clock.table()
+  write_text(output / 'summary.json', json.dumps(summary, indent=2))
+  return summary
+
+
+def _write(output, name, slices: Sequence[Examined], checks, members, *, curves):
+  results = [one.result for one in slices]
+  if not curves:
+    results = [dataclasses.replace(one, motion=withhold(one.motion)) for one in results]
+  write_results(output, name, results, curves=curves)
+  if curves:
+    pairs = [(one.motion, examined.page.reference) for one, examined in zip(results, slices, strict=True)]
+    figures.save(curves_figure.figure(pairs, title=name), output / 'curves.png')
+  else:
+    (output / 'curves.png').unlink(missing_ok=True)
+  write_page(
+    output / 'report.html',
+    pseudonym=name,
+    slices=[one.page for one in slices],
+    checks=checks,
+    settings=dataclasses.asdict(results[0].motion.settings),
+    versions=_versions(members),
+    withheld=not curves,
+  )
+
+
+def _summary(name, slices, checks: Sequence[Check], members, withheld) -> dict:
+  return {
+    'study': name,
+    'verdict': worst(checks),
+    'curves_withheld': withheld,
+    'slices': [
+      {
+        'slice': one.page.label,
+        'level': one.page.level,
+        'frames': one.page.frames,
+        'frame_interval_ms': None if math.isnan(one.page.frame_interval) else one.page.frame_interval,
+        'uncertainty': None if one.page.uncertainty is None else round(float(one.page.uncertainty.mean()), 4),
+        'uncertainty_by_frame': None if one.page.uncertainty is None else one.page.uncertainty.round(4).tolist(),
+        'wraps': one.result.motion.wraps,
+      }
+      for one in slices
+    ],
+    'checks': [dataclasses.asdict(check) for check in checks],
+    'settings': dataclasses.asdict(slices[0].result.motion.settings),
+    'versions': _versions(members),
+  }
+
+
+def _versions(members: Sequence[Member]) -> dict[str, str]:
+  networks = {f'network {i}': member.name for i, member in enumerate(members, start=1)}
+  return {'ear_jax': ear_jax.__version__, 'jax': jax.__version__, **(networks or {'contours': 'drawn by a person'})}
