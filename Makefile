@@ -16,11 +16,13 @@ quickstart: .venv/product
 test: .venv/development
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=15
 
 lint: .venv/development
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/mypy
 
 # Hours; `--only=WORDS` tries some of it. The table is in docs/reliability.md.
 torture: .venv/development

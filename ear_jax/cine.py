@@ -12,12 +12,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from skimage.transform import resize
 
 MAGNITUDE, ALONG_COLUMN, ALONG_ROW, THROUGH_PLANE = range(4)
 UNKNOWN = math.nan  # spacing or frame interval that the source did not record
+Venc = tuple[float, float, float]  # cm/s along column, along row, through the plane
 _ROW_AXIS, _COLUMN_AXIS = 1, 2  # of `[T, H, W, C]` and of `[T, H, W]`
 
 
@@ -43,7 +46,7 @@ class Cine:
   video: np.ndarray
   mask: np.ndarray
   annotated: np.ndarray
-  venc: tuple[float, float, float] | None
+  venc: Venc | None
   spacing: tuple[float, float]
   frame_interval: float
   subject: str
@@ -51,7 +54,7 @@ class Cine:
   slice_id: str
   level: str = ''
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     faults = problems(self)
     if faults:
       raise ValueError(f'{self.name}: ' + '; '.join(faults))
@@ -61,7 +64,7 @@ class Cine:
     """Unique name of the cine, `dataset/slice`."""
     return f'{self.dataset}/{self.slice_id}'
 
-  def replace(self, **changes) -> Cine:
+  def replace(self, **changes: Any) -> Cine:
     """Returns a copy with some attributes changed, checked again."""
     return dataclasses.replace(self, **changes)
 
@@ -74,10 +77,22 @@ class Study:
   dataset: str
   cines: tuple[Cine, ...]
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     foreign = [c.name for c in self.cines if (c.subject, c.dataset) != (self.subject, self.dataset)]
     if foreign:
       raise ValueError(f'study {self.dataset}: cines of another dataset: {", ".join(foreign)}')
+
+
+def as_venc(values: Iterable[float]) -> Venc:
+  """Returns three numbers, of whatever type they came out of a file, as a venc."""
+  along_column, along_row, through_plane = map(float, values)
+  return along_column, along_row, through_plane
+
+
+def as_spacing(values: Iterable[float]) -> tuple[float, float]:
+  """Returns two numbers, of whatever type they came out of a file, as a pixel spacing."""
+  along_row, along_column = map(float, values)
+  return along_row, along_column
 
 
 def problems(cine: Cine) -> list[str]:
@@ -190,7 +205,7 @@ def resample(cine: Cine, spacing: tuple[float, float]) -> Cine:
   if size == (rows, columns):
     return cine.replace(spacing=exact)
 
-  def zoom(image):  # [T, H, W, ...] -> [T, h, w, ...]
+  def zoom(image: np.ndarray) -> np.ndarray:  # [T, H, W, ...] -> [T, h, w, ...]
     shape = (frames, *size, *image.shape[3:])
     return resize(image, shape, order=1, mode='edge', anti_aliasing=True).astype(np.float32)
 

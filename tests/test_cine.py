@@ -267,3 +267,12 @@ def test_magnitude_alone_goes_through_every_transform(make_cine):
   resampled = cine_lib.resample(cine, (0.425, 0.45))
   assert resampled.video.shape == (3, 24, 20, 1)
   assert resampled.venc is None
+
+
+def test_a_venc_of_two_numbers_and_a_spacing_of_three_are_no_venc_and_no_spacing():
+  assert cine_lib.as_venc(np.array([20, 20, 30], np.int16)) == (20.0, 20.0, 30.0)
+  assert cine_lib.as_spacing(np.array([0.5, 0.25], np.float32)) == (0.5, 0.25)
+  with pytest.raises(ValueError, match='unpack'):
+    cine_lib.as_venc([20.0, 30.0])
+  with pytest.raises(ValueError, match='unpack'):
+    cine_lib.as_spacing([0.5, 0.25, 8.0])

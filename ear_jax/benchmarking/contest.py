@@ -53,13 +53,16 @@ class Worker:
       text=True,
       env=os.environ | {'OMP_NUM_THREADS': threads, 'MKL_NUM_THREADS': threads},
     )
+    assert self._process.stdin
+    assert self._process.stdout
+    self._requests, self._replies = self._process.stdin, self._process.stdout
 
   def __enter__(self):
     return self
 
   def __exit__(self, *_):
-    self._process.stdin.close()
-    self._process.stdout.close()
+    self._requests.close()
+    self._replies.close()
     self._process.wait()
     self._errors.close()
 
@@ -69,9 +72,9 @@ class Worker:
     Raises: RuntimeError with what the contestant said last, when it failed or died.
     """
     try:
-      self._process.stdin.write(json.dumps({'do': do, **request}) + '\n')
-      self._process.stdin.flush()
-      reply = json.loads(self._process.stdout.readline() or '{"fault": "its process ended"}')
+      self._requests.write(json.dumps({'do': do, **request}) + '\n')
+      self._requests.flush()
+      reply = json.loads(self._replies.readline() or '{"fault": "its process ended"}')
     except BrokenPipeError:
       reply = {'fault': 'its process ended'}
     if 'fault' in reply:

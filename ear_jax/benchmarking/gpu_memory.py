@@ -11,7 +11,7 @@ from ear_jax.system.errors import UserError
 from ear_jax.training.memory import changed, describe
 from ear_jax.training.program import needed_bytes
 
-SWITCHES = {
+SWITCHES: dict[str, dict] = {
   'as configured': {},
   'model.dtype=bfloat16': {'model.dtype': 'bfloat16'},
   'model.remat=True': {'model.remat': True},

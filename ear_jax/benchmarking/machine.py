@@ -11,7 +11,9 @@ _CPUINFO = pathlib.Path('/proc/cpuinfo')
 
 def cores() -> tuple[int, ...]:
   """Returns the CPU cores that this process may use."""
-  return tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, 'sched_getaffinity') else tuple(range(os.cpu_count()))
+  if hasattr(os, 'sched_getaffinity'):
+    return tuple(sorted(os.sched_getaffinity(0)))
+  return tuple(range(os.cpu_count() or 1))
 
 
 def others() -> float:

@@ -81,7 +81,8 @@ def of_ours(result: dict) -> str:
 
 def _scaling(cases: list[dict]) -> str:
   """How many times the cines per second of the first entry of each network and size."""
-  lines, base = '', {}
+  base: dict[str, tuple[dict, str]] = {}
+  lines = ''
   for case in cases:
     for name in case['entries']:
       first_case, first_name = base.setdefault(shape(case), (case, name))

@@ -76,8 +76,8 @@ class _Contestant:
     return {'versions': self._it.versions}
 
   def load(self, case: dict, weights: str | None) -> dict:
-    case = Case(**case | {'filters': tuple(case['filters'])})
-    return {'parameters': self._it.load(case, weights)}
+    known = Case(**case | {'filters': tuple(case['filters'])})
+    return {'parameters': self._it.load(known, weights)}
 
   def time(self, which: str, calls: int) -> dict:
     call, seconds, losses = getattr(self._it, which), [], []
@@ -94,7 +94,7 @@ class _Contestant:
     memory.mark()
     getattr(self._it, which)()
     peak = memory.peak()
-    return {'megabytes': None if peak is None else peak - self._baseline}
+    return {'megabytes': None if peak is None or self._baseline is None else peak - self._baseline}
 
   def logits(self, path: str) -> dict:
     np.save(path, self._it.logits())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ear_jax.cine import Venc
 from ear_jax.data.window import central_window
 from ear_jax.system.errors import UserError
 
@@ -17,9 +18,7 @@ FORMULAS = {  # in words, for those who bring pictures to an exported network
 }
 
 
-def normalise(
-  video: np.ndarray, venc: tuple[float, float, float] | None, method: str = 'robust', window: int = 0
-) -> np.ndarray:
+def normalise(video: np.ndarray, venc: Venc | None, method: str = 'robust', window: int = 0) -> np.ndarray:
   """Returns the network's input, float32 of the same shape.
 
   'robust': the magnitude less its median, over half the distance between its 1st and 99th percentile, so that the bulk
@@ -46,6 +45,8 @@ def normalise(
   magnitude = (magnitude - np.float32(middle)) / np.float32(max((high - low) / 2, 1e-6))
   if video.shape[-1] == 1:
     return magnitude
+  if venc is None:
+    raise ValueError(f'{video.shape[-1]} channels without a venc: the velocities have no scale')
   in_plane = max(venc[0], venc[1])
   velocity = video[..., 1:] / np.asarray((in_plane, in_plane, venc[2]), np.float32)
   return np.concatenate([magnitude, velocity], axis=-1)

@@ -120,8 +120,9 @@ def open_data_set(config: ConfigDict) -> DataSet:
     index = [_entry(example) for example in builder.as_data_source(split='train', decoders=names)]
     source = builder.as_data_source(split='train')
   ids, frames, spacing, contents = zip(*index, strict=True)
-  digests = (_short_digest((builder.info.full_name, x)) for x in (sorted(ids), sorted(zip(ids, contents, strict=True))))
-  return DataSet(source, ids, frames, spacing, *digests, versions[-1])
+  named, stored = sorted(ids), sorted(zip(ids, contents, strict=True))
+  of_ids, of_contents = (_short_digest((builder.info.full_name, each)) for each in (named, stored))
+  return DataSet(source, ids, frames, spacing, of_ids, of_contents, versions[-1])
 
 
 def _entry(example: dict) -> tuple:
@@ -144,7 +145,7 @@ class _Records:
   def __init__(self, data: DataSet, records: list[int], budget: float):
     self._data, self._records = data, records
     size = sum(x.nbytes for x in data.example(records[0]).values() if isinstance(x, np.ndarray))
-    self._kept = {} if size * len(records) <= budget else None
+    self._kept: dict[int, dict] | None = {} if size * len(records) <= budget else None
     self._reading = threading.Lock()  # two threads may ask for one record, an epoch apart
 
   def __len__(self) -> int:

@@ -12,7 +12,7 @@ import math
 import numpy as np
 import tensorflow_datasets as tfds
 
-from ear_jax.cine import Cine
+from ear_jax.cine import Cine, Venc, as_spacing, as_venc
 
 _FULL_SCALE = 32767
 _IDS = ('subject', 'dataset', 'slice_id', 'level')
@@ -57,13 +57,13 @@ def encode_cine(cine: Cine) -> dict:
 
 def decode_cine(example: dict) -> Cine:
   """Returns the cine of an example; video in float32 and physical units."""
-  venc = tuple(float(v) for v in example['venc'])
+  venc = as_venc(example['venc'])
   return Cine(
     video=decode_video(example['video'], example['scale']),
     mask=np.asarray(example['mask'], np.uint8),
     annotated=np.asarray(example['annotated'], bool),
     venc=None if math.isnan(venc[0]) else venc,
-    spacing=tuple(float(s) for s in example['spacing']),
+    spacing=as_spacing(example['spacing']),
     frame_interval=float(example['frame_interval']),
     **{key: decode_text(example[key]) for key in _IDS},
   )
@@ -79,9 +79,9 @@ def decode_text(value: bytes | str) -> str:
   return value.decode() if isinstance(value, bytes) else value
 
 
-def _count(channel: np.ndarray, index: int, venc: tuple[float, float, float] | None) -> float:
+def _count(channel: np.ndarray, index: int, venc: Venc | None) -> float:
   peak = float(np.abs(channel).max(initial=0.0))
-  if index == 0:
+  if index == 0 or venc is None:
     whole = peak <= _FULL_SCALE and np.array_equal(channel, np.rint(channel))
     return 1.0 if whole or peak == 0 else peak / _FULL_SCALE
   limit = venc[index - 1]

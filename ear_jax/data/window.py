@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 
-def central_window(array: np.ndarray, size: int, offset: tuple[int, int] = (0, 0), *, edge: bool = False) -> np.ndarray:
+def central_window(
+  array: np.ndarray, size: int, offset: Sequence[int] | np.ndarray = (0, 0), *, edge: bool = False
+) -> np.ndarray:
   """Returns the `size` x `size` window at the centre of `[T, H, W, ...]`, moved by `offset` (rows, columns).
 
   Beyond the picture it repeats the border pixels (`edge`, for pictures) or holds zeros (for masks).

@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import h5py
 import numpy as np
 
-from ear_jax.cine import Cine, Study
+from ear_jax.cine import Cine, Study, as_spacing, as_venc
 from ear_jax.formats import checks, h5_arrays
 from ear_jax.formats.checks import Scan, place
 from ear_jax.formats.faults import Fault, frames
@@ -100,7 +100,7 @@ def write(study: Study, path: pathlib.Path) -> None:
   with h5py.File(path, 'w') as h5:
     for cine in study.cines:
       group = h5.create_group(cine.slice_id)
-      phase = np.mod(np.rint(_ZERO + _ZERO * cine.video[..., 1:] / np.float32(cine.venc)), _RANGE)
+      phase = np.mod(np.rint(_ZERO + _ZERO * cine.video[..., 1:] / np.asarray(cine.venc, np.float32)), _RANGE)
       image = np.concatenate([cine.video[..., :1], phase], axis=-1)
       whole = np.array_equal(image, np.rint(image)) and image.max(initial=0) < 2**16
       group.create_dataset('image', data=image.astype(np.uint16 if whole else np.float32), compression='gzip')
@@ -153,9 +153,10 @@ def _phase_faults(file: str, within: str, phase: np.ndarray) -> list[Fault]:
 
 def _read_slice(group: h5py.Group, *, dataset: str, slice_id: str, subject: str) -> Cine:
   settings = _attributes(group)
-  venc = tuple(float(v) for v in settings['venc'])
+  venc = as_venc(settings['venc'])
   image = group['image'][()].astype(np.float32)
-  image[..., 1:] = (image[..., 1:] - _ZERO) / _ZERO * np.float32(venc) * np.float32(settings['signs'])
+  signed = np.asarray(venc, np.float32) * np.asarray(settings['signs'], np.float32)
+  image[..., 1:] = (image[..., 1:] - _ZERO) / _ZERO * signed
   frame_count = image.shape[0]
   mask, annotated = np.zeros(image.shape[:3], np.uint8), np.zeros(frame_count, bool)
   if 'label' in group:
@@ -170,7 +171,7 @@ def _read_slice(group: h5py.Group, *, dataset: str, slice_id: str, subject: str)
     mask=mask,
     annotated=annotated,
     venc=venc,
-    spacing=tuple(float(s) for s in settings['spacing']),
+    spacing=as_spacing(settings['spacing']),
     frame_interval=interval,
     subject=subject,
     dataset=dataset,

@@ -25,7 +25,7 @@ from collections.abc import Iterator, Mapping
 import nibabel as nib
 import numpy as np
 
-from ear_jax.cine import Cine
+from ear_jax.cine import Cine, as_venc
 from ear_jax.formats import checks
 from ear_jax.formats.checks import Scan, place
 from ear_jax.formats.faults import Fault, frames
@@ -73,11 +73,12 @@ def read(path: pathlib.Path, subjects: Mapping[str, str] | None = None) -> Itera
   """Yields the cines of a file that `scan` found sound; a dataset not in `subjects` is its own subject."""
   dataset, slice_id = _ids(path)
   image, settings = _load(path), _settings(path)
-  video, masks = _video(image), _masks(path)
+  video, mask_path = _video(image), _mask_path(path)
+  masks = None if mask_path is None else _masks(_load(mask_path))
   spacing, interval = _spacing_and_interval(image, settings)
   for z, name in enumerate(_slice_ids(slice_id, image.shape[2])):
     mask = np.zeros(video.shape[1:4], np.uint8) if masks is None else masks[z].astype(np.uint8)
-    annotated = mask.any(axis=(1, 2))
+    annotated = np.array([frame.any() for frame in mask])
     if masks is not None and 'annotated' in settings:
       annotated = np.isin(np.arange(len(mask)), settings['annotated'])
       mask[~annotated] = 0
@@ -85,7 +86,7 @@ def read(path: pathlib.Path, subjects: Mapping[str, str] | None = None) -> Itera
       video=video[z],
       mask=mask,
       annotated=annotated,
-      venc=tuple(map(float, settings['venc'])) if video.shape[-1] == 4 else None,
+      venc=as_venc(settings['venc']) if video.shape[-1] == 4 else None,
       spacing=spacing,
       frame_interval=interval,
       subject=(subjects or {}).get(dataset, dataset),
@@ -106,7 +107,7 @@ def write(cine: Cine, folder: pathlib.Path) -> pathlib.Path:
   video = cine.video.transpose(2, 1, 0, 3)[:, :, None]  # [W, H, 1, T, C]
   path = folder / f'{stem}_video.nii.gz'
   _save(video if cine.venc else video[..., 0], path, cine.spacing, cine.frame_interval)
-  settings = {'level': cine.level}
+  settings: dict[str, object] = {'level': cine.level}
   if any(math.isnan(v) for v in cine.spacing):
     settings['spacing'] = None
   if cine.venc:
@@ -201,10 +202,9 @@ def _video(image) -> np.ndarray:
   return np.ascontiguousarray(pixels.transpose(2, 3, 1, 0, 4))  # [W, H, Z, T, C] -> [Z, T, H, W, C]
 
 
-def _masks(path: pathlib.Path) -> np.ndarray | None:
-  """Returns `[slice, T, H, W]` float32, whatever the number of axes in the file, or None without a mask."""
-  mask = _mask_path(path)
-  return None if mask is None else _pixels(_load(mask)).T.swapaxes(0, 1)
+def _masks(image) -> np.ndarray:
+  """Returns `[slice, T, H, W]` float32 from (column, row, slice, frame)."""
+  return _pixels(image).T.swapaxes(0, 1)
 
 
 def _spacing_and_interval(image, settings: dict) -> tuple[tuple[float, float], float]:
@@ -246,7 +246,7 @@ def _faults(path: pathlib.Path, root: pathlib.Path, image, settings: dict, chann
       return [*found, Fault(mask_file, '', rule)]
     if rule := _size_rule(mask):
       return [*found, Fault(mask_file, '', rule)]
-    masks = _masks(path)
+    masks = _masks(mask)
     for z, name in enumerate(names):
       found += checks.mask_faults(mask_file, f'slice {name}', masks[z], masks[z].shape)
   return found

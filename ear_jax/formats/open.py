@@ -67,7 +67,7 @@ def _unclaimed(path: pathlib.Path) -> Iterator[pathlib.Path]:
 
 def _open_dicom(files: Sequence[Instance], found: Found, root: pathlib.Path) -> Opened:
   opened = (siemens if siemens.recognise(files) else dicom_study).open_study(files, root)
-  strangers = found.faults
+  strangers: Sequence[Fault] = found.faults
   if len(found.studies) > 1:  # a file that cannot be read is one of the study that it lies beside
     folders = {str(file.path.parent.relative_to(root)) for file in files}
     every = {str(file.path.parent.relative_to(root)) for study in found.studies.values() for file in study}
@@ -95,7 +95,7 @@ def _open_files(form: ModuleType, path: pathlib.Path, root: pathlib.Path) -> Ite
     unnamed = f'unreadable-{form.__name__.rpartition(".")[2]}-{number + 1}'
     studies[scan.names[0][0] if scan.names else unnamed].append((file, scan))
   for dataset, sources in studies.items():
-    names = [slice_id for _, scan in sources for _, slice_id in scan.names]
+    names: Sequence[str] = [slice_id for _, scan in sources for _, slice_id in scan.names]
     found = [fault for _, scan in sources for fault in scan.faults]
     found += [
       Fault('.', dataset, f'{count} files hold slice {name} of this study: names must be unique')

@@ -19,6 +19,7 @@ import dataclasses
 import os
 import pathlib
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 import h5py
 import numpy as np
@@ -34,7 +35,7 @@ from ear_jax.system.files import replacing
 SIDES = ('endocardium', 'epicardium')
 TIMESHIFT = -0.045  # s; StrainMap's default, which it takes for the delay of the first frame
 POINTS = 360  # of a closed curve that StrainMap draws: 359 different ones
-_ENGINE = 'h5netcdf'
+_ENGINE: Final = 'h5netcdf'
 _READ = ('segments', 'centroid', 'septum', 'sign_reversal')
 _CODES = np.iinfo(np.int32)
 
@@ -57,7 +58,7 @@ class StrainMapSlice:
   epi: np.ndarray
   septum: np.ndarray
   centroid: np.ndarray
-  sign_reversal: tuple[int, int, int]
+  sign_reversal: tuple[int, ...]
   orientation: str
   timeshift: float
 
@@ -154,8 +155,9 @@ def write(
     raise ValueError('slices of one StrainMap file must share orientation and signs')
   signs = xr.DataArray(np.array(settings.signs, np.int16), {'comp': ['X', 'Y', 'Z']}, name='sign_reversal')
   with replacing(path) as temporary:
-    for mode, array in zip('waaa', (*_arrays(motions, names), signs), strict=True):
-      array.to_dataset().to_netcdf(temporary, mode, group=array.name, engine=_ENGINE, encoding=_packing(array))
+    for number, array in enumerate((*_arrays(motions, names), signs)):
+      data, group = array.to_dataset(), str(array.name)
+      data.to_netcdf(temporary, 'a' if number else 'w', group=group, engine=_ENGINE, encoding=_packing(array))
     with h5py.File(temporary, 'a') as h5:  # h5py writes text as StrainMap compares it: of variable length
       h5.attrs.update({'orientation': settings.orientation, 'timeshift': float(timeshift), 'Patient Name': pseudonym})
 
@@ -199,19 +201,15 @@ def _slice(name: str, arrays: dict[str, xr.DataArray], stated: dict) -> StrainMa
 
 def _arrays(motions: Sequence[SliceMotion], names: Sequence[str]) -> Iterator[xr.DataArray]:
   """Yields segments, centroid and septum; coordinates in StrainMap's order (col, row)."""
-  coordinates = {
-    'cine': list(names),
-    'side': list(SIDES),
-    'frame': np.arange(max(len(m.mask) for m in motions)),
-    'coord': ['col', 'row'],
-  }
-  segments = [np.stack([closed(m.contours.endo), closed(m.contours.epi)]) for m in motions]  # [side, T, point, 2]
-  segments = np.stack([_padded(s, len(coordinates['frame'])) for s in segments])[..., ::-1].swapaxes(-1, -2)
+  frames = max(len(m.mask) for m in motions)
+  coordinates = {'cine': [*names], 'side': [*SIDES], 'frame': np.arange(frames), 'coord': ['col', 'row']}
+  curves = [np.stack([closed(m.contours.endo), closed(m.contours.epi)]) for m in motions]  # [side, T, point, 2]
+  segments = np.stack([_padded(s, frames) for s in curves])[..., ::-1].swapaxes(-1, -2)
   dims = ('cine', 'side', 'frame', 'coord', 'point')
   yield xr.DataArray(segments, coordinates, dims, name='segments')
   del coordinates['side']
   for name, field in (('centroid', 'centre'), ('septum', 'septum')):
-    points = np.stack([_padded(getattr(m, field)[None, :, None], len(coordinates['frame'])) for m in motions])
+    points = np.stack([_padded(getattr(m, field)[None, :, None], frames) for m in motions])
     yield xr.DataArray(points[:, 0, :, 0, ::-1], coordinates, ('cine', 'frame', 'coord'), name=name)
 
 

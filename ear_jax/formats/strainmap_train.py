@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 import h5py
 import numpy as np
 
-from ear_jax.cine import Cine
+from ear_jax.cine import Cine, as_spacing, as_venc
 from ear_jax.formats import checks, h5_arrays
 from ear_jax.formats.checks import Scan
 from ear_jax.formats.faults import Fault, frames
@@ -61,10 +61,10 @@ def read(path: pathlib.Path, subjects: Mapping[str, str] | None = None) -> Itera
   with h5py.File(path) as h5:
     settings = _attributes(h5)
     pixels = dict(zip(h5_arrays.texts(h5, 'comp'), h5['stacked'][()], strict=True))
-  venc = tuple(float(v) for v in settings['venc'])
+  venc = as_venc(settings['venc'])
   phase = np.stack([pixels[name] for name in 'XYZ'], -1).astype(np.int32) - _ZERO  # [T, H, W, 3]
   phase = np.mod(_TO_CINE * phase + _ZERO, _RANGE) - _ZERO  # it is cyclic: against -venc lies -venc
-  velocity = phase * np.float32(venc) * np.float32(settings['signs']) / np.float32(_ZERO)
+  velocity = phase * np.asarray(venc, np.float32) * np.asarray(settings['signs'], np.float32) / np.float32(_ZERO)
   video = np.concatenate([pixels['MAG'][..., None].astype(np.float32), velocity.astype(np.float32)], -1)
   mask = pixels['LABELS'].astype(np.uint8)
   yield Cine(
@@ -72,7 +72,7 @@ def read(path: pathlib.Path, subjects: Mapping[str, str] | None = None) -> Itera
     mask=mask,
     annotated=mask.any(axis=(1, 2)),
     venc=venc,
-    spacing=tuple(float(s) for s in settings['spacing']),
+    spacing=as_spacing(settings['spacing']),
     frame_interval=float(settings['frame_interval']),
     subject=(subjects or {}).get(dataset, dataset),
     dataset=dataset,
@@ -83,13 +83,14 @@ def read(path: pathlib.Path, subjects: Mapping[str, str] | None = None) -> Itera
 def _parts(path: pathlib.Path) -> tuple[str, str] | None:
   """Returns the patient's name and the number of the cine, or None for another kind of name."""
   parts = path.name.removesuffix(ENDING).rsplit('_', 2)
-  return tuple(parts[:2]) if len(parts) == 3 and all(part.isdigit() for part in parts[1:]) else None
+  return (parts[0], parts[1]) if len(parts) == 3 and all(part.isdigit() for part in parts[1:]) else None
 
 
 def _ids(path: pathlib.Path) -> tuple[str, str]:
-  name, number = _parts(path)
-  people = sorted({parts[0] for other in path.parent.glob(f'*{ENDING}') if (parts := _parts(other))})
-  return f'strainmap-{people.index(name) + 1:02d}', f'cine-{number}'
+  parts = _parts(path)
+  assert parts  # `scan` has looked at the name
+  people = sorted({known[0] for other in path.parent.glob(f'*{ENDING}') if (known := _parts(other))})
+  return f'strainmap-{people.index(parts[0]) + 1:02d}', f'cine-{parts[1]}'
 
 
 def _attributes(h5: h5py.File) -> dict:

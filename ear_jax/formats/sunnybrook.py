@@ -98,6 +98,7 @@ def _picture_faults(root: pathlib.Path, name: str) -> list[Fault]:
 
 def _read(root: pathlib.Path, path: pathlib.Path) -> Cine:
   parts = _NAME.fullmatch(path.name)
+  assert parts  # `_faults` has looked at the name
   subject = subject_id(parts['patient'])
   myocardium = _myocardium(_pixels(root / 'endo' / path.name), _pixels(root / 'epi' / path.name))
   return Cine(

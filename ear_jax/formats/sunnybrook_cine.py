@@ -113,6 +113,6 @@ def _read(root: pathlib.Path, patient: str, slices: dicom.Slices) -> Iterator[Ci
     cine = dicom.cine(slice_frames, subject=subject, dataset=subject, slice_id=dicom.slice_id(index))
     mask = np.zeros(cine.mask.shape, np.uint8)
     for t in np.flatnonzero(annotated):
-      inner, outer = (fill(read_contour(contours[images[t], kind]), mask.shape[1:]) for kind in 'io')
+      inner, outer = (fill(read_contour(contours[images[t], kind]), cine.mask.shape[1:]) for kind in 'io')
       mask[t] = outer & ~inner
     yield cine.replace(mask=mask, annotated=annotated)

@@ -172,7 +172,7 @@ def wall_motion(subject: Subject, visit: Visit, position: float) -> Motion:
   )  # fmt: skip
 
 
-def _draw_heart(rng, mirrored):
+def _draw_heart(rng: np.random.Generator, mirrored: bool) -> Heart:
   uniform = rng.uniform
   inner, hand = uniform(22.8, 25.0), -1 if mirrored else 1
   deg = np.pi / 180
@@ -206,7 +206,7 @@ def _draw_heart(rng, mirrored):
   )
 
 
-def _draw_chest(rng, mirrored):
+def _draw_chest(rng: np.random.Generator, mirrored: bool) -> Chest:
   uniform, hand = rng.uniform, -1 if mirrored else 1
   wobble = [complex(*rng.normal(0, s, 2)) for s in (0.0, 0.012, 0.02, 0.008, 0.006)]
   return Chest(
@@ -223,15 +223,15 @@ def _draw_chest(rng, mirrored):
   )
 
 
-def _draw_harmonics(rng, scales):
+def _draw_harmonics(rng: np.random.Generator, scales: tuple[float, ...]) -> tuple[complex, ...]:
   return tuple(complex(*np.clip(rng.normal(0, s, 2), -2 * s, 2 * s)) for s in scales)
 
 
-def _turned(coefficients, angle):
+def _turned(coefficients: tuple[complex, ...], angle: float) -> tuple[complex, ...]:
   return tuple(complex(c * np.exp(1j * order * angle)) for order, c in enumerate(coefficients, start=1))
 
 
-def _descent_share(heart, u):
+def _descent_share(heart: Heart, u: float) -> tuple[float, float]:
   """Descent at position u relative to the base, and its slope; the parabola through base, middle and apex."""
   mid, apex = heart.descent_mid, heart.descent_apex
   quadratic = 2 * (1 + apex - 2 * mid)
@@ -239,6 +239,6 @@ def _descent_share(heart, u):
   return 1 + linear * u + quadratic * u**2, linear + 2 * quadratic * u
 
 
-def _sway(at, amplitude):
+def _sway(at: Timing, amplitude: float) -> Cycle:
   widths = tuple(w / at.rr for w in (0.07, 0.06, 0.05))
   return Cycle((amplitude, -0.8 * amplitude, -0.2 * amplitude), (at.systole + 0.04, at.e_wave, at.a_wave), widths)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ear_jax.phantom.anatomy import Subject
-from ear_jax.phantom.texture import Tile, ellipse, soft
+from ear_jax.phantom.anatomy import Chest, Contrast, Subject
+from ear_jax.phantom.texture import Field, Tile, ellipse, soft
 
 
-def chest(subject: Subject, x: np.ndarray, y: np.ndarray, slice_offset: float) -> np.ndarray:
+def chest(subject: Subject, x: Field, y: Field, slice_offset: float) -> Field:
   """Returns the relative magnitude `[H, W]` float32 of the chest without the heart.
 
   Args:
@@ -35,11 +35,11 @@ def chest(subject: Subject, x: np.ndarray, y: np.ndarray, slice_offset: float) -
   return np.maximum(image, 0).astype(np.float32)
 
 
-def _paint(image, coverage, value):
+def _paint(image: Field, coverage: Field, value: Field | float) -> None:
   image += coverage * (value - image)
 
 
-def _depth(body, x, y):
+def _depth(body: Chest, x: Field, y: Field) -> tuple[Field, Field]:
   """Distance in mm below the skin, and the polar angle about the trunk's centre."""
   cos, sin = np.cos(body.tilt), np.sin(body.tilt)
   dx, dy = x - body.centre[0], y - body.centre[1]
@@ -50,7 +50,9 @@ def _depth(body, x, y):
   return border * (1 + wobble) - np.hypot(along, down), turn
 
 
-def _ribs(image, rng, inside, turn, body, texture, tissue):
+def _ribs(
+  image: Field, rng: np.random.Generator, inside: Field, turn: Field, body: Chest, texture: Field, tissue: Contrast
+) -> None:
   radius = 0.5 * sum(body.axes)
   for k in range(15):
     where = 2 * np.pi * (k + rng.uniform(0.2, 0.8)) / 15
@@ -61,7 +63,7 @@ def _ribs(image, rng, inside, turn, body, texture, tissue):
     _paint(image, soft(rib - 1.4), 0.8 * tissue.fat * texture)
 
 
-def _lung_vessels(image, cavity, x, y, coarse, fine, tissue):
+def _lung_vessels(image: Field, cavity: Field, x: Field, y: Field, coarse: Tile, fine: Tile, tissue: Contrast) -> None:
   # Ridges of a random field look like branching vessels cut by the slice; dots like vessels that cross it.
   branch = 1.0 - 7 * np.abs(coarse(0.5 * x + 40, 0.5 * y)) - 0.9 * (1 - fine(0.1 * x, 0.1 * y))
   dots = 1.6 * (fine(0.45 * x + 17, 0.45 * y + 5) - 2.1)
@@ -70,12 +72,14 @@ def _lung_vessels(image, cavity, x, y, coarse, fine, tissue):
   _paint(image, lung * np.clip(dots, 0, 1), 0.9 * tissue.muscle)
 
 
-def _abdomen(image, cavity, x, y, slice_offset, subject, texture, coarse, fine):
+def _abdomen(
+  image: Field, cavity: Field, x: Field, y: Field, z: float, subject: Subject, texture: Field, coarse: Tile, fine: Tile
+) -> None:
   body, tissue = subject.chest, subject.contrast
   *centre, wide, high = body.liver
   bumps = 2.5 * coarse(0.25 * x, 0.25 * y)
   liver = np.minimum(ellipse(x, y, centre, (wide, high), 0.15) + bumps, cavity - 1)
-  vessels = np.clip(1.1 - 9 * np.abs(coarse(0.4 * x + slice_offset, 0.4 * y + 70)), 0, 1)
+  vessels = np.clip(1.1 - 9 * np.abs(coarse(0.4 * x + z, 0.4 * y + 70)), 0, 1)
   value = tissue.liver * texture * (1 + vessels * np.where(tissue.blood > tissue.liver, 0.35, -0.45))
   _paint(image, soft(liver), value)
   *centre, wide, high = body.stomach
@@ -86,7 +90,17 @@ def _abdomen(image, cavity, x, y, slice_offset, subject, texture, coarse, fine):
   _paint(image, soft(spleen), 1.1 * tissue.liver * texture)
 
 
-def _midline(image, rng, cavity, depth, x, y, subject, texture, coarse):
+def _midline(
+  image: Field,
+  rng: np.random.Generator,
+  cavity: Field,
+  depth: Field,
+  x: Field,
+  y: Field,
+  subject: Subject,
+  texture: Field,
+  coarse: Tile,
+) -> None:
   body, tissue = subject.chest, subject.contrast
   hand = -1 if subject.mirrored else 1
   spine = (body.centre[0] - hand * rng.uniform(2, 12), body.centre[1] + body.axes[1] * 0.60)
@@ -105,7 +119,16 @@ def _midline(image, rng, cavity, depth, x, y, subject, texture, coarse):
   _paint(image, soft(ellipse(x, y, aorta, (10.8, 10.4))), 0.9 * tissue.blood * texture)
 
 
-def _mediastinum(image, cavity, x, y, spine, subject, texture, coarse):
+def _mediastinum(
+  image: Field,
+  cavity: Field,
+  x: Field,
+  y: Field,
+  spine: tuple[float, float],
+  subject: Subject,
+  texture: Field,
+  coarse: Tile,
+) -> None:
   """Fat and soft tissue between heart and spine and between heart and breastbone, with gullet and great vein."""
   body, tissue = subject.chest, subject.contrast
   ragged = 5 * coarse(0.3 * x + 11, 0.3 * y)

@@ -37,7 +37,7 @@ class Cycle:
   centre: tuple[float, ...]
   width: tuple[float, ...]
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     if abs(sum(self.area)) > 1e-9 * max(map(abs, self.area), default=1.0):
       raise ValueError(f'areas sum to {sum(self.area)}, expected 0: the displacement would not close over the cycle')
 
@@ -50,11 +50,11 @@ class Cycle:
     area, width, gap = self._gaps(t)
     return (area / (width * _ROOT_2PI) * np.exp(-0.5 * (gap / width) ** 2)).sum((-2, -1))
 
-  def _integral(self, t):
+  def _integral(self, t: np.ndarray) -> np.ndarray:
     area, width, gap = self._gaps(t)
     return (0.5 * area * erf(gap / (width * math.sqrt(2)))).sum((-2, -1))
 
-  def _gaps(self, t):
+  def _gaps(self, t: np.ndarray | float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Areas `[N, 1]`, widths `[N, 1]` and times since each periodic copy of each wave `[..., N, 5]`."""
     area, centre, width = (np.array(v)[:, None] for v in (self.area, self.centre, self.width))
     return area, width, np.mod(np.asarray(t, float), 1.0)[..., None, None] - centre - _IMAGES

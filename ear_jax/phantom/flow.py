@@ -24,7 +24,7 @@ class Flow:
     """Returns the axial pulse at t (cycles): about -1 in ejection (towards the base), +0.9 in the E wave."""
     at = self._timing
 
-    def wave(centre, width):
+    def wave(centre: float, width: float) -> float:
       gap = np.mod(t - centre + 0.5, 1) - 0.5
       return np.exp(-0.5 * (gap * at.rr / width) ** 2)
 

@@ -151,40 +151,40 @@ class Motion:
   def _full_squeeze(self) -> float:
     return sum(a for a in self.squeeze.area if a > 0)
 
-  def _radius(self, radius, s):
+  def _radius(self, radius: np.ndarray, s: State) -> np.ndarray:
     return np.sqrt(np.maximum(s.inner**2 + (radius**2 - self.wall.inner**2) * s.growth, 1e-6))
 
-  def _twist(self, radius):
+  def _twist(self, radius: np.ndarray) -> np.ndarray:
     depth = np.clip((radius - self.wall.inner) / self.wall.thickness, -1, 2)
     return 1 + self.transmural * (0.5 - depth)
 
-  def _tilting(self, angle):
+  def _tilting(self, angle: np.ndarray) -> np.ndarray:
     return 1 + self.tilt * np.cos(angle - self.tilt_angle)
 
-  def _axes(self):
+  def _axes(self) -> np.ndarray:
     cos, sin = np.cos(self.shear_axis), np.sin(self.shear_axis)
     return np.array([[cos, sin], [-sin, cos]])
 
-  def _shape(self, circle, s):
+  def _shape(self, circle: np.ndarray, s: State) -> np.ndarray:
     axes = self._axes()
     u = circle @ (axes @ self.stretch).T
     bent = np.stack([u[..., 0], u[..., 1] + s.shear * u[..., 0] ** 2 / self.wall.inner], -1)
     return bent @ axes
 
-  def _shape_rate(self, circle, circle_rate, s):
+  def _shape_rate(self, circle: np.ndarray, circle_rate: np.ndarray, s: State) -> np.ndarray:
     axes = self._axes()
     u, du = circle @ (axes @ self.stretch).T, circle_rate @ (axes @ self.stretch).T
     bend = (s.shear_rate * u[..., 0] ** 2 + 2 * s.shear * u[..., 0] * du[..., 0]) / self.wall.inner
     return np.stack([du[..., 0], du[..., 1] + bend], -1) @ axes
 
-  def _unshape(self, plane, s):
+  def _unshape(self, plane: np.ndarray, s: State) -> np.ndarray:
     axes = self._axes()
     u = plane @ axes.T
     straight = np.stack([u[..., 0], u[..., 1] - s.shear * u[..., 0] ** 2 / self.wall.inner], -1)
     return straight @ np.linalg.inv(axes @ self.stretch).T
 
 
-def _harmonics(coefficients, angle):
+def _harmonics(coefficients: tuple[complex, ...], angle: np.ndarray) -> np.ndarray:
   """Sum of Re(conj(c_k) exp(i k angle)) for k = 1, 2, ..., by Horner's rule."""
   step = np.exp(1j * np.asarray(angle))
   total = np.zeros_like(step)

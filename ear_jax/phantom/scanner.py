@@ -13,6 +13,8 @@ import dataclasses
 import numpy as np
 from scipy import fft
 
+from ear_jax.cine import Venc
+
 COUNTS = 4096
 _ROLL_OFF = 0.06  # of the band's edge, so that ringing stays as weak as in a filtered spiral reconstruction
 
@@ -30,7 +32,7 @@ class Scanner:
     sharing: weight of each neighbouring frame in a frame (view sharing); 0 for none.
   """
 
-  venc: tuple[float, float, float]
+  venc: Venc
   band: np.ndarray
   receive: np.ndarray
   sigma: float
@@ -63,7 +65,7 @@ def background(rng: np.random.Generator, x: np.ndarray, y: np.ndarray, peak: flo
   c = rng.normal(0, 1, 6)
   u, v = x / 60, y / 60
 
-  def polynomial(u, v):
+  def polynomial(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return c[0] + c[1] * u + c[2] * v + 0.4 * (c[3] * u * u + c[4] * u * v + c[5] * v * v)
 
   ring = np.linspace(0, 2 * np.pi, 72)
@@ -77,11 +79,8 @@ def shading(rng: np.random.Generator, x: np.ndarray, y: np.ndarray) -> np.ndarra
   Six coils in front of and behind the chest, combined as a sum of squares.
   """
 
-  def combined(x, y):
-    total = 0.0
-    for cx, cy, depth in coils:
-      total = total + 1 / (1 + ((x - cx) ** 2 + (y - cy) ** 2) / depth**2) ** 2
-    return np.sqrt(total)
+  def combined(x: np.ndarray | float, y: np.ndarray | float) -> np.ndarray:
+    return np.sqrt(sum(1 / (1 + ((x - cx) ** 2 + (y - cy) ** 2) / depth**2) ** 2 for cx, cy, depth in coils))
 
   coils = [
     (side + rng.uniform(-15, 15), front + rng.uniform(-12, 12), rng.uniform(110, 150))
@@ -120,8 +119,8 @@ def phase_counts(phase: np.ndarray) -> np.ndarray:
   return np.mod(np.rint(half + phase * (half / np.pi)), COUNTS).astype(np.uint16)
 
 
-def counts_to_velocity(counts: np.ndarray, venc: tuple[float, float, float]) -> np.ndarray:
+def counts_to_velocity(counts: np.ndarray, venc: Venc) -> np.ndarray:
   """Returns cm/s float32, in [-venc, venc), of phase counts `[3, H, W]`."""
   half = COUNTS // 2
-  venc = np.asarray(venc, np.float32)[:, None, None]
-  return (counts.astype(np.float32) - half) * (venc / half)
+  limits = np.asarray(venc, np.float32)[:, None, None]
+  return (counts.astype(np.float32) - half) * (limits / half)

@@ -10,10 +10,12 @@ import dataclasses
 
 import numpy as np
 
-from ear_jax.cine import Cine
+from ear_jax.cine import Cine, Venc
 from ear_jax.phantom import anatomy, scanner
+from ear_jax.phantom.anatomy import Subject, Visit
 from ear_jax.phantom.chest import chest
 from ear_jax.phantom.motion import Motion
+from ear_jax.phantom.texture import Field
 from ear_jax.phantom.ventricles import Ventricles
 
 _GAIN = 2000.0  # magnitude counts of a signal of 1, where no scanner has drawn one
@@ -34,7 +36,7 @@ class Size:
   acquired: float  # mm
   offset: float  # mm, largest distance of the heart from the image centre along either axis
   margin: int = 0  # pixels scanned beyond the matrix on either side and cut off
-  venc: tuple[float, float, float] = (20.0, 20.0, 30.0)  # cm/s along column, along row, through the plane
+  venc: Venc = (20.0, 20.0, 30.0)  # cm/s along column, along row, through the plane
   sharing: float = 0.1  # view sharing: a frame's data last 24 ms, the next begins after about 20 ms
   swirl: float = 0.08
 
@@ -104,7 +106,7 @@ def plan(size: Size, seed: int = 0) -> tuple[SlicePlan, ...]:
   return tuple(found)
 
 
-def people(slice_plan: SlicePlan) -> tuple[anatomy.Subject, anatomy.Visit, Motion]:
+def people(slice_plan: SlicePlan) -> tuple[Subject, Visit, Motion]:
   """Returns the subject, the visit and the wall's motion behind a slice."""
   p = slice_plan
   subject = anatomy.draw_subject(np.random.default_rng((p.seed, 2, p.subject_index)))
@@ -171,7 +173,7 @@ def truth(slice_plan: SlicePlan) -> Truth:
   x, y = grid(size.matrix, size.spacing)
   mask = _mask(motion, size)
   velocity = np.zeros((*mask.shape, 3), np.float32)
-  curves, contours = [], []
+  curves, borders = [], []
   turn = np.deg2rad(np.arange(360.0))
   for t, inside, field in zip(times(size), mask.astype(bool), velocity, strict=True):
     points = np.stack([x[inside], y[inside]], -1).astype(float)
@@ -179,13 +181,16 @@ def truth(slice_plan: SlicePlan) -> Truth:
     field[inside] = v
     lines = [motion.forward(r, turn, t)[:, :2] for r in motion.wall.borders(turn)]
     curves.append(_curves(points - lines[1].mean(0), v))
-    contours.append([line[:, ::-1] / size.spacing + (size.matrix - 1) / 2 for line in lines])
-  contours, curves = np.array(contours), np.array(curves)
+    borders.append([line[:, ::-1] / size.spacing + (size.matrix - 1) / 2 for line in lines])
+  contours = np.array(borders)  # [T, 2, 360, 2]
+  longitudinal, radial, circumferential = np.array(curves).T
   septum = subject.heart.septum + visit.angle
   return Truth(
     mask,
     velocity,
-    *curves.T,
+    longitudinal,
+    radial,
+    circumferential,
     centre=contours[:, 1].mean(1),
     endo=contours[:, 0],
     epi=contours[:, 1],
@@ -193,7 +198,7 @@ def truth(slice_plan: SlicePlan) -> Truth:
   )
 
 
-def _cine(p, visit, video, mask):
+def _cine(p: SlicePlan, visit: Visit, video: np.ndarray, mask: np.ndarray) -> Cine:
   size = p.size
   return Cine(
     video=video,
@@ -209,7 +214,7 @@ def _cine(p, visit, video, mask):
   )
 
 
-def _curves(away, velocity):
+def _curves(away: np.ndarray, velocity: np.ndarray) -> tuple[float, float, float]:
   """Mean longitudinal, radial (inward) and circumferential (counter-clockwise) velocity of points about a centre."""
   plane = velocity[:, :2] - velocity[:, :2].mean(0)
   unit = away / np.hypot(*away.T)[:, None]
@@ -218,7 +223,7 @@ def _curves(away, velocity):
   return velocity[:, 2].mean(), radial.mean(), circumferential.mean()
 
 
-def _mask(motion, size):
+def _mask(motion: Motion, size: Size) -> np.ndarray:
   """`[T, H, W]` uint8 by the pixel-centre rule."""
   x, y = grid(size.matrix, size.spacing)
   mask = np.zeros((size.frames, size.matrix, size.matrix), np.uint8)
@@ -229,12 +234,14 @@ def _mask(motion, size):
   return mask
 
 
-def _window(line, centre):
+def _window(line: np.ndarray, centre: float) -> slice:
   inside = np.flatnonzero(np.abs(line - centre) <= _REACH)
   return slice(int(inside[0]), int(inside[-1]) + 1)
 
 
-def _tissue(p, subject, visit, motion, x, y, rng):
+def _tissue(
+  p: SlicePlan, subject: Subject, visit: Visit, motion: Motion, x: Field, y: Field, rng: np.random.Generator
+) -> tuple[Field, tuple[slice, slice, slice], Field]:
   """The chest's magnitude `[H, W]`, the window of the heart in it, and that window's signals `[T, 4, h, w]`."""
   away_x, away_y = x - motion.centre[0], y - motion.centre[1]
   cos, sin = np.cos(visit.angle), np.sin(visit.angle)
@@ -246,7 +253,9 @@ def _tissue(p, subject, visit, motion, x, y, rng):
   return still, (slice(None), *window), np.stack(frames)
 
 
-def _scanner(size, subject, visit, x, y, rng):
+def _scanner(
+  size: Size, subject: Subject, visit: Visit, x: Field, y: Field, rng: np.random.Generator
+) -> scanner.Scanner:
   coil = scanner.shading(rng, x, y)
   offsets = [np.zeros_like(x)] + [np.pi / v * scanner.background(rng, x, y, rng.uniform(1, 3)) for v in size.venc]
   return scanner.Scanner(

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import fft, ndimage
 
+Field = np.ndarray  # a number at each pixel or point, any shape
 _EDGE = 1.2  # mm over which a border between tissues fades; finer than the acquired pixel
 
 
-def soft(inside: np.ndarray) -> np.ndarray:
+def soft(inside: Field) -> Field:
   """Returns the coverage in [0, 1] of a region from the distance (mm) to its border, positive inside."""
   return np.clip(inside / _EDGE + 0.5, 0, 1)
 
 
-def ellipse(x: np.ndarray, y: np.ndarray, centre, axes, angle: float = 0.0) -> np.ndarray:
+def ellipse(
+  x: Field, y: Field, centre: Sequence[float] | np.ndarray, axes: tuple[float, float], angle: float = 0.0
+) -> Field:
   """Returns about the distance in mm to the border of an ellipse, positive inside; x, y any shape, mm."""
   cos, sin = np.cos(angle), np.sin(angle)
   dx, dy = x - centre[0], y - centre[1]
@@ -38,6 +43,6 @@ class Tile:
     """Makes a tile of `size` mm with equal parts of noise correlated over `scales` mm."""
     self._field = sum(smooth_noise(rng, (size, size), s) for s in scales) / np.sqrt(len(scales))
 
-  def __call__(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+  def __call__(self, x: Field, y: Field) -> Field:
     """Returns the field at x, y in mm, any shape, float32, variance about 1."""
     return ndimage.map_coordinates(self._field, [y, x], order=1, mode='grid-wrap')

@@ -6,12 +6,17 @@ in a scan. Only the wall of the left ventricle has an exact truth; all else move
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
+from ear_jax.cine import Venc
 from ear_jax.phantom.anatomy import Subject, Visit
 from ear_jax.phantom.flow import Flow
 from ear_jax.phantom.motion import Motion
-from ear_jax.phantom.texture import Tile, ellipse, soft
+from ear_jax.phantom.texture import Field, Tile, ellipse, soft
+
+Box = tuple[slice, slice]  # rows and columns of a part of the picture
 
 _BOUNDARY_LAYER = 5.0  # mm
 _REACH = 14.0  # mm over which the tissue around the heart follows it
@@ -27,7 +32,7 @@ class Ventricles:
     self._grain, self._rough = Tile(fixed, (1.0, 2.2, 4.0, 9.0)), Tile(fixed, (1.6,))
     self._left, self._right = (Flow(rng, visit.flow * f, visit.timing) for f in (1.0, 0.7))
 
-  def signals(self, still: np.ndarray, x: np.ndarray, y: np.ndarray, t: float, venc) -> np.ndarray:
+  def signals(self, still: Field, x: Field, y: Field, t: float, venc: Venc) -> Field:
     """Returns the complex signals `[4, H, W]` complex64: reference, then one encode per velocity component.
 
     Args:
@@ -52,7 +57,9 @@ class Ventricles:
       _paint(image, coverage, 0.95 * tissue.muscle * texture, velocity, venc)
     return image
 
-  def _paint_surroundings(self, image, x, y, t, velocity, depth_out, texture, venc):
+  def _paint_surroundings(
+    self, image: Field, x: Field, y: Field, t: float, velocity: Field, depth_out: Field, texture: Field, venc: Venc
+  ) -> None:
     tissue, chest = self._subject.contrast, self._subject.chest
     near = velocity * np.exp(np.minimum(depth_out, 0) / _REACH)
     cavity, centre, axis = self._right_ventricle(x, y, t)
@@ -61,7 +68,7 @@ class Ventricles:
     _paint(image, soft(cavity + 3.2), 0.92 * tissue.muscle * texture, velocity, venc)
     self._paint_blood(image, cavity, self._right, x, y, t, axis, centre, velocity, venc)
 
-  def _right_ventricle(self, x, y, t):
+  def _right_ventricle(self, x: Field, y: Field, t: float) -> tuple[Field, np.ndarray, float]:
     """Distance into the right cavity (mm, positive inside), its centre and its smaller semi-axis."""
     motion, heart = self._motion, self._subject.heart
     state = motion.at(t)
@@ -78,7 +85,19 @@ class Ventricles:
     ragged = 1.0 * self._rough(0.35 * x, 0.35 * y)
     return ellipse(x, y, centre, (across, along), septum) + ragged, centre, across
 
-  def _paint_blood(self, image, inside, flow, x, y, t, radius, centre, velocity, venc):
+  def _paint_blood(
+    self,
+    image: Field,
+    inside: Field,
+    flow: Flow,
+    x: Field,
+    y: Field,
+    t: float,
+    radius: float,
+    centre: np.ndarray,
+    velocity: Field,
+    venc: Venc,
+  ) -> None:
     coverage, tissue = soft(inside), self._subject.contrast
     box = _box(coverage)
     if box is None:
@@ -94,7 +113,7 @@ class Ventricles:
     blood = velocity[(slice(None), *box)] + layer * (flow.velocity(dx, dy, 1.15 * radius, t) + jitter)
     _blend(image, box, coverage[box], _encode(bright, blood, venc))
 
-  def _papillaries(self, x, y, t, depth_in):
+  def _papillaries(self, x: Field, y: Field, t: float, depth_in: Field) -> Iterator[Field]:
     motion, heart = self._motion, self._subject.heart
     size = float(np.clip(1.25 - 2.4 * abs(self._position - 0.5), 0, 1))
     if size < 0.3:
@@ -111,25 +130,25 @@ class Ventricles:
       yield soft(ellipse(x, y, middle, (1.25 * radius, 0.85 * radius), lean) + 0.4 * self._rough(x, y))
 
 
-def _encode(magnitude, velocity, venc):
+def _encode(magnitude: Field, velocity: Field, venc: Venc) -> Field:
   phase = np.pi * velocity / np.asarray(venc, velocity.dtype)[:, None, None]
   encoded = magnitude * np.exp(1j * phase.astype(np.float32))
   return np.concatenate([np.broadcast_to(magnitude, encoded.shape[1:])[None], encoded]).astype(np.complex64)
 
 
-def _paint(image, coverage, magnitude, velocity, venc):
+def _paint(image: Field, coverage: Field, magnitude: Field, velocity: Field, venc: Venc) -> None:
   """Lays a tissue over the image, only where it covers anything."""
   box = _box(coverage)
   if box is not None:
     _blend(image, box, coverage[box], _encode(magnitude[box], velocity[(slice(None), *box)], venc))
 
 
-def _blend(image, box, coverage, layer):
+def _blend(image: Field, box: Box, coverage: Field, layer: Field) -> None:
   under = image[(slice(None), *box)]
   under += coverage.astype(np.float32) * (layer - under)
 
 
-def _box(coverage):
+def _box(coverage: Field) -> Box | None:
   """The smallest window that holds all that is covered; None for nothing."""
   rows, columns = np.flatnonzero(coverage.any(1)), np.flatnonzero(coverage.any(0))
   if not rows.size:

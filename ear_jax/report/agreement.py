@@ -79,7 +79,7 @@ def _repeatability_lines(summary: Mapping) -> pd.DataFrame:
   lines = []
   for quantity, unit in UNITS.items():
     for _, (component, marker), entry in entries(summary['repeatability'], quantity):
-      line = {'component': component, 'marker': marker, 'quantity': quantity, 'unit': unit}
+      line: dict[str, object] = {'component': component, 'marker': marker, 'quantity': quantity, 'unit': unit}
       for side in ('manual', 'automatic'):
         values = entry[side]
         line['n'] = values['n']

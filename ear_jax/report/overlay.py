@@ -74,8 +74,8 @@ def heart_window(masks: np.ndarray, margin: float = 0.35) -> tuple[slice, slice]
     Slices of row and column; the whole picture when every mask is empty.
   """
   height, width = masks.shape[-2:]
-  union = np.asarray(masks, bool).reshape(-1, height, width).any(axis=0)
-  rows, columns = np.flatnonzero(union.any(axis=1)), np.flatnonzero(union.any(axis=0))
+  every = np.asarray(masks, bool).reshape(-1, height, width)
+  rows, columns = np.flatnonzero(every.any(axis=(0, 2))), np.flatnonzero(every.any(axis=(0, 1)))
   if not rows.size:
     return slice(0, height), slice(0, width)
   extent = max(np.ptp(rows), np.ptp(columns)) + 1

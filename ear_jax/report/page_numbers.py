@@ -67,7 +67,7 @@ def numbers(values: np.ndarray) -> list:
 
 def markers(motion: SliceMotion) -> dict[str, list[list[dict]]]:
   """Returns for each group and region the markers in the order of `MARKERS`; velocities and times are not rounded."""
-  found = {group: [[] for _ in range(count)] for group, count in GROUPS.items()}
+  found: dict[str, list[list[dict]]] = {group: [[] for _ in range(count)] for group, count in GROUPS.items()}
   order = {(c, m): rank for rank, (c, m) in enumerate((c, m) for c in COMPONENTS for m in MARKERS[c])}
   for row in motion.markers.to_dict('records'):
     if (row['component'], row['marker']) not in order:

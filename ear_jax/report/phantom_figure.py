@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from absl import app, flags
 from matplotlib.figure import Figure
 
@@ -28,7 +29,7 @@ def draw(cine: Cine, frames: list[int]) -> Figure:
   brightest = float(cine.video[frames, ..., cines.MAGNITUDE].max())
   for row, frame in zip(axes, frames, strict=True):
     row[0].imshow(cine.video[frame, ..., cines.MAGNITUDE], cmap='gray', vmin=0, vmax=0.85 * brightest)
-    for axis, channel, venc in zip(row[1:4], (1, 2, 3), cine.venc, strict=True):
+    for axis, channel, venc in zip(row[1:4], (1, 2, 3), cine.venc or (), strict=True):
       axis.imshow(cine.video[frame, ..., channel], cmap='gray', vmin=-venc, vmax=venc)
     row[4].imshow(cine.mask[frame], cmap='gray', vmin=0, vmax=1)
     row[0].text(0.03, 0.95, f'{frame * cine.frame_interval:.0f} ms', color='w', fontsize=7, va='top',
@@ -45,7 +46,7 @@ def draw(cine: Cine, frames: list[int]) -> Figure:
 def window(cine: Cine, millimetres: float = 165.0) -> Cine:
   """Returns the square of that side about the middle of the mask, as far as the picture reaches."""
   size = min(round(millimetres / cine.spacing[0]), *cine.mask.shape[1:])
-  rows, columns = (cine.mask.any((0, other)).nonzero()[0] for other in (2, 1))
+  rows, columns = (np.flatnonzero(cine.mask.any((0, other))) for other in (2, 1))
   top, left = (
     min(max((int(line[0]) + int(line[-1]) - size) // 2, 0), length - size)
     for line, length in zip((rows, columns), cine.mask.shape[1:], strict=True)

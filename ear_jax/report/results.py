@@ -189,7 +189,7 @@ def twist_table(results: Sequence[SliceResult]) -> pd.DataFrame | None:
   places = [(one.source or Source()).position for one in (base, apex)]
   distance = abs(places[1] - places[0])
   found = twist(base.motion, apex.motion, distance if distance > 0 else None)
-  columns = {'base': base.slice_id, 'apex': apex.slice_id, 'frame': np.arange(len(found.time))}
+  columns: dict[str, object] = {'base': base.slice_id, 'apex': apex.slice_id, 'frame': np.arange(len(found.time))}
   columns |= {'normalised_cycle': found.time, 'twist_deg': found.twist, 'twist_rate_deg_s': found.twist_rate}
   columns |= {'torsion_deg_cm': found.torsion, 'torsion_rate_deg_s_cm': found.torsion_rate}
   return pd.DataFrame(columns)

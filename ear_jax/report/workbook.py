@@ -69,7 +69,7 @@ def marker_table(motion: SliceMotion, group: str) -> pd.DataFrame:
   """Returns rows (quantity, region) and columns (component, marker); NaN where a region lacks the marker."""
   rows = motion.markers[motion.markers['group'] == group].replace({'component': SHORT})
   table = rows.pivot(index='region', columns=['component', 'marker'], values=list(QUANTITIES))
-  table = table.stack(level=0, future_stack=True).swaplevel()
+  table = table.stack(level=0, future_stack=True).swaplevel()  # type: ignore[assignment]  # no Series: a level is left
   columns = pd.MultiIndex.from_product([SHORT.values(), MARKERS], names=['comp', 'marker'])
   index = pd.MultiIndex.from_product([QUANTITIES, range(GROUPS[group])])
   table = table.reindex(index=index, columns=columns)

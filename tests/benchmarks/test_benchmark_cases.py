@@ -65,3 +65,11 @@ def test_the_package_imports_neither_the_benchmarks_nor_a_peer():
       names = [alias.name for alias in getattr(node, 'names', []) if isinstance(node, ast.Import)]
       names += [node.module or ''] if isinstance(node, ast.ImportFrom) else []
       assert not {name.partition('.')[0] for name in names} & {'benchmarks', 'torch', 'keras', 'tensorflow'}, path
+
+
+def test_a_system_that_does_not_tell_its_cores_has_one(monkeypatch):
+  monkeypatch.delattr('os.sched_getaffinity')
+  monkeypatch.setattr('os.cpu_count', lambda: 3)
+  assert machine.cores() == (0, 1, 2)
+  monkeypatch.setattr('os.cpu_count', lambda: None)
+  assert machine.cores() == (0,)

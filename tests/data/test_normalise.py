@@ -70,3 +70,8 @@ def test_a_constant_picture_is_finite(method):
 def test_an_unknown_method_is_refused(video):
   with pytest.raises(UserError, match=r"config\.data\.normalise 'minmax' is not 'robust', 'window' or 'joint'"):
     normalise(video, VENC, 'minmax')
+
+
+def test_velocities_without_a_venc_are_refused(video):
+  with pytest.raises(ValueError, match='4 channels without a venc: the velocities have no scale'):
+    normalise(video, None)

@@ -15,7 +15,7 @@ _CLEAR = 0.3  # cosine to `APEXWARD` below which a normal tells nothing about th
 _SAME = 0.999  # cosine between the normals of one stack: 2.6 degrees
 
 
-def normal(orientation: Sequence[float]) -> np.ndarray:
+def normal(orientation: Sequence[float] | np.ndarray) -> np.ndarray:
   """Returns the slice normal `[3]` of ImageOrientationPatient (six direction cosines).
 
   Raises: ValueError unless these are two perpendicular unit vectors.
@@ -30,12 +30,12 @@ def normal(orientation: Sequence[float]) -> np.ndarray:
   return np.cross(along_row, along_column)
 
 
-def position(orientation: Sequence[float], corner: Sequence[float]) -> float:
+def position(orientation: Sequence[float] | np.ndarray, corner: Sequence[float] | np.ndarray) -> float:
   """Returns the position in mm along the normal of a picture whose first pixel lies at `corner` (mm)."""
-  corner = np.asarray(corner, float)
-  if corner.shape != (3,) or not np.isfinite(corner).all():
+  first = np.asarray(corner, float)
+  if first.shape != (3,) or not np.isfinite(first).all():
     raise ValueError('ImagePositionPatient is not three numbers')
-  return float(normal(orientation) @ corner)
+  return float(normal(orientation) @ first)
 
 
 def towards_apex(orientation: Sequence[float] | None) -> int:

@@ -131,7 +131,8 @@ def read(path: pathlib.Path) -> Instance:
   """Returns the header of a DICOM file. Raises whatever pydicom raises when it is not readable."""
   with _quiet():
     _refuse_deflated(checks.ordinary(path))
-    header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=[*_TAGS, *siemens_protocol.TAGS])
+    wanted = [pydicom.tag.Tag(tag) for tag in (*_TAGS, *siemens_protocol.TAGS)]
+    header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=wanted)
     unclear: list[str] = []
 
     def value(tag: str, understand: Callable, default=None):

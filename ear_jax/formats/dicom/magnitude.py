@@ -81,14 +81,14 @@ def arrange(folder: pathlib.Path, root: pathlib.Path) -> tuple[Slices, list[Faul
 def cine(slice_frames: Sequence[Frame], *, subject: str, dataset: str, slice_id: str) -> Cine:
   """Returns the cine of one arranged slice: video `[T, H, W, 1]` in the file's units, no frame annotated."""
   video = np.stack([_pixels(frame.path) for frame in slice_frames])[..., None]  # [T, H, W, 1]
-  times = [frame.trigger for frame in slice_frames]
+  times = [frame.trigger for frame in slice_frames if frame.trigger is not None]
   return Cine(
     video=video,
     mask=np.zeros(video.shape[:3], np.uint8),
     annotated=np.zeros(len(video), bool),
     venc=None,
     spacing=slice_frames[0].spacing,
-    frame_interval=math.nan if None in times else checks.frame_interval(times),
+    frame_interval=checks.frame_interval(times) if len(times) == len(video) else math.nan,
     subject=subject,
     dataset=dataset,
     slice_id=slice_id,
@@ -100,11 +100,11 @@ def frame(file: Instance, place: float | None = None) -> Frame:
 
   Raises: ValueError when the file is no single grey picture, or its header lacks size or place.
   """
-  stated = {'Rows': file.shape, 'Columns': file.shape}
+  stated: dict[str, tuple[float, ...] | None] = {'Rows': file.shape, 'Columns': file.shape}
   if place is None:
     stated |= {'ImagePositionPatient': file.corner, 'ImageOrientationPatient': file.orientation}
   missing = [tag for tag, value in stated.items() if not value]
-  if missing:
+  if missing or not file.shape:
     raise ValueError(f'header lacks {", ".join(missing)}')
   if file.samples != 1:
     raise ValueError(f'wrong channel count: {file.samples} samples a pixel, expected 1')
@@ -118,7 +118,7 @@ def frame(file: Instance, place: float | None = None) -> Frame:
     raise ValueError(f'pixel spacing {wrong}')
   return Frame(
     path=file.path,
-    position=geometry.position(file.orientation, file.corner) if place is None else place,
+    position=geometry.position(file.orientation or (), file.corner or ()) if place is None else place,
     trigger=file.trigger,
     instance=file.number or 0,
     shape=file.shape,
@@ -189,9 +189,10 @@ def _slice_faults(slice_frames: list[Frame], index: int, root: pathlib.Path) -> 
 
 def _order_rule(before: Frame, after: Frame) -> str:
   """Returns what is wrong with the order of two neighbours, or ''."""
-  timed = None not in (before.trigger, after.trigger)
-  if timed and after.trigger <= before.trigger:
-    return f'trigger time {after.trigger:g} ms is that of {before.path.name} too: trigger times must increase'
+  times = [one.trigger for one in (before, after) if one.trigger is not None]
+  timed = len(times) == 2
+  if timed and times[1] <= times[0]:
+    return f'trigger time {times[1]:g} ms is that of {before.path.name} too: trigger times must increase'
   if after.instance <= before.instance and (after.instance or not timed):
     rule = f'instance number {after.instance} does not follow {before.instance} of {before.path.name}'
     return rule + (', but its trigger time is later: trigger times must increase with it' if timed else '')

@@ -66,9 +66,9 @@ def write(
     stale.unlink()
   series, tracking = hd.UID(), hd.UID()
   paths = []
-  for frame in np.flatnonzero(mask.any(axis=(1, 2))):
+  for frame in map(int, np.flatnonzero(mask.any(axis=(1, 2)))):
     try:
-      seg = _segmentation(sources[frame], mask[frame], series, tracking, int(frame) + 1, series_number, slice_id)
+      seg = _segmentation(sources[frame], mask[frame], series, tracking, frame + 1, series_number, slice_id)
     except (TypeError, ValueError, OverflowError, AttributeError) as error:
       rule = f'its geometry is not valid DICOM ({type(error).__name__})'
       raise UserError(f'{instances[frame]}: {rule}; a SEG cannot refer to this instance') from error

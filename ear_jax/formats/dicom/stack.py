@@ -162,8 +162,8 @@ def _crowded(slices: dicom.Slices, of_series: dict, stack: list[Series], folder:
 
 def _gaps(one: list[dicom.Frame], index: int, root: pathlib.Path) -> Iterator[Fault]:
   """Yields a fault for each step of trigger times that is so long that a frame is missing."""
-  times = [frame.trigger for frame in one]
-  if None in times or len(times) < 3:
+  times = [frame.trigger for frame in one if frame.trigger is not None]
+  if len(times) != len(one) or len(times) < 3:
     return
   steps = np.diff(times)
   usual = sorted(steps)[(len(steps) - 1) // 2]

@@ -52,6 +52,8 @@ def check(five: list[Series], root: pathlib.Path) -> tuple[Slice | None, list[Fa
     found.append(_fault(five[0], root, f'unequal numbers of frames: {stated}; export the shorter series again'))
   if found:
     return None, found
+  assert first.shape
+  assert first.spacing
   rr = [_rr(one[0]) for one in used]
   if max(rr) - min(rr) > _RR_AGREE * rr[0]:
     stated = ', '.join(f'{value:g}' for value in rr)
@@ -62,11 +64,9 @@ def check(five: list[Series], root: pathlib.Path) -> tuple[Slice | None, list[Fa
   found = found or _pixel_faults(five, root) or _pattern_faults(five, root)
   if found:
     return None, found
-  venc = tuple(_venc(one[0], role) for one, role in zip(used[1:], ROLES[1:], strict=False))
-  place = position(first)
-  assert first.shape
-  assert first.spacing
-  return Slice(tuple(five), place, first.shape, first.spacing, first.direction, venc, rr[0], _notes(five)), []
+  z, x, y = (_venc(one[0], role) for one, role in zip(used[1:], ROLES[1:], strict=False))
+  place, direction, notes = position(first), first.direction, _notes(five)
+  return Slice(tuple(five), place, first.shape, first.spacing, direction, (z, x, y), rr[0], notes), []
 
 
 def _series_faults(one: Series, role: str, model: Instance, root: pathlib.Path) -> Iterator[Fault]:
@@ -79,8 +79,8 @@ def _series_faults(one: Series, role: str, model: Instance, root: pathlib.Path) 
   for rule, which in rules.items():
     within = name if len(which) == len(one) else f'{name}, {frames(which)}'
     yield Fault(str(one[which[0]].path.relative_to(root)), within, rule)
-  numbers = [file.number for file in one]
-  if None not in numbers:
+  numbers = [file.number for file in one if file.number is not None]
+  if len(numbers) == len(one):
     yield from (Fault(str(one[0].path.relative_to(root)), name, rule) for rule in _number_rules(numbers))
   repeated = len(one) - len({file.sop for file in one})
   if repeated:
@@ -184,13 +184,13 @@ def _number_rules(numbers: list[int]) -> Iterator[str]:
 
 
 def _not_later(before: Instance, after: Instance) -> bool:
-  return None not in (before.trigger, after.trigger) and not after.trigger > before.trigger
+  return before.trigger is not None and after.trigger is not None and not after.trigger > before.trigger
 
 
 def _time_faults(one: Series, rr: float, root: pathlib.Path) -> list[Fault]:
   """Returns a fault when the trigger times step otherwise than the RR interval over the frames: some are missing."""
-  times = [file.trigger for file in one]
-  if None in times or len(one) < 2:
+  times = [file.trigger for file in one if file.trigger is not None]
+  if len(times) != len(one) or len(one) < 2:
     return []
   step, wanted = float(np.median(np.diff(times))), rr / len(one)
   if abs(step - wanted) <= _TIME_AGREE * wanted:
@@ -255,7 +255,7 @@ def _notes(five: list[Series]) -> tuple[str, ...]:
     notes.append('ImageType does not tell phase from magnitude: the pixels do')
   if any(file.trigger is None for file in five[0]):
     notes.append('without trigger times: frames are in the order of their instance numbers')
-  if len({file.protocol.words for one in five[1:4] for file in one}) > 1:
+  if len({file.protocol.words for one in five[1:4] for file in one if file.protocol}) > 1:
     notes.append('the protocol texts of the three phase series differ: each was used for its own series')
   return tuple(notes)
 

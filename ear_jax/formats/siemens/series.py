@@ -7,6 +7,7 @@ something does: a slice that lost a series must not vanish.
 from __future__ import annotations
 
 import itertools
+import math
 import pathlib
 import re
 from collections import Counter
@@ -28,11 +29,11 @@ def evident(file: Instance) -> bool:
   return bool((file.protocol and file.protocol.spirals) or RR.match(file.comments))
 
 
-def position(file: Instance) -> float | None:
-  """Returns the position in mm along the slice normal, or SliceLocation where orientation or corner is missing."""
+def position(file: Instance) -> float:
+  """Returns the position in mm along the slice normal, else SliceLocation, else NaN."""
   if file.orientation and file.corner:
     return geometry.position(file.orientation, file.corner)
-  return file.location
+  return math.nan if file.location is None else file.location
 
 
 def group(files: Sequence[Instance], root: pathlib.Path) -> tuple[list[list[Series]], list[str], list[Fault]]:
@@ -64,7 +65,7 @@ def group(files: Sequence[Instance], root: pathlib.Path) -> tuple[list[list[Seri
     advice = 'export the missing series' if len(run) < _FIVE else 'remove the ones that do not belong to the slice'
     found.append(_fault(run[0], root, f'{rule}; {advice}'))
   found += _repeated(groups, root)
-  return sorted(groups, key=lambda five: five[0][0].series_number), notes, found
+  return sorted(groups, key=lambda five: _number(five[0])), notes, found
 
 
 def _by_number(files: Sequence[Instance], root: pathlib.Path) -> tuple[list[Series], list[Fault]]:
@@ -76,9 +77,8 @@ def _by_number(files: Sequence[Instance], root: pathlib.Path) -> tuple[list[Seri
     else:
       numbered.setdefault(file.series_number, []).append(file)
   series = [
-    tuple(sorted(numbered[n], key=lambda file: (file.number is None, file.number, file.path))) for n in numbered
+    tuple(sorted(numbered[n], key=lambda file: (file.number is None, file.number, file.path))) for n in sorted(numbered)
   ]
-  series.sort(key=lambda one: one[0].series_number)
   for one in series:
     count = len({file.series for file in one})
     if count > 1:
@@ -107,7 +107,7 @@ def _place_rule(one: Series) -> str:
     places = [position(file) for file in one]
   except ValueError as error:
     return str(error)
-  if None in places:
+  if any(map(math.isnan, places)):
     return 'no slice location: SliceLocation or ImagePositionPatient with ImageOrientationPatient is missing'
   if max(places) - min(places) > _SAME_PLACE:
     return f'pictures of one series lie between {min(places):.1f} and {max(places):.1f} mm: slices are mixed'
@@ -124,10 +124,16 @@ def _runs(series: list[Series]) -> Iterator[list[Series]]:
     else:
       clusters.append([one])
   for cluster in clusters:
-    numbered = sorted(cluster, key=lambda one: one[0].series_number)
+    numbered = sorted(cluster, key=_number)
     # In a run of consecutive numbers the number less its rank stays the same.
-    for _, run in itertools.groupby(enumerate(numbered), lambda ranked: ranked[1][0].series_number - ranked[0]):
+    for _, run in itertools.groupby(enumerate(numbered), lambda ranked: _number(ranked[1]) - ranked[0]):
       yield [one for _, one in run]
+
+
+def _number(one: Series) -> int:
+  number = one[0].series_number
+  assert number is not None  # `_by_number` has kept such files out
+  return number
 
 
 def _trimmed(run: list[Series]) -> list[Series]:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ear_jax.cine import Cine
+from ear_jax.cine import Cine, as_venc
 from ear_jax.formats.dicom import geometry, instances
 from ear_jax.formats.dicom.instances import Instance
 from ear_jax.formats.faults import Fault
@@ -87,7 +87,7 @@ def read_slice(one: Slice, *, dataset: str, slice_id: str, level: str = '') -> C
     video=video,
     mask=np.zeros(video.shape[:3], np.uint8),
     annotated=np.zeros(len(video), bool),
-    venc=tuple(one.venc[picture] for picture, _ in wanted),
+    venc=as_venc(one.venc[picture] for picture, _ in wanted),
     spacing=one.spacing,
     frame_interval=one.rr / len(video),
     subject=dataset,

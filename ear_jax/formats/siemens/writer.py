@@ -117,6 +117,7 @@ def _common(study: Study, cine: Cine, index: int, direction: str) -> Dataset:
   header.SamplesPerPixel, header.PhotometricInterpretation = 1, 'MONOCHROME2'
   header.Rows, header.Columns = cine.video.shape[1:3]
   header.BitsAllocated, header.BitsStored, header.HighBit, header.PixelRepresentation = 16, 12, 11, 0
+  assert cine.venc  # `_check` has refused a cine without
   siemens_protocol.add(header, (cine.venc[2], cine.venc[0], cine.venc[1]))
   return header
 
