@@ -76,9 +76,7 @@ def _by_number(files: Sequence[Instance], root: pathlib.Path) -> tuple[list[Seri
       found.append(Fault(str(file.path.relative_to(root)), '', 'SeriesNumber is missing or no whole number'))
     else:
       numbered.setdefault(file.series_number, []).append(file)
-  series = [
-    tuple(sorted(numbered[n], key=lambda file: (file.number is None, file.number, file.path))) for n in sorted(numbered)
-  ]
+  series = [tuple(sorted(numbered[n], key=_in_order)) for n in sorted(numbered)]
   for one in series:
     count = len({file.series for file in one})
     if count > 1:
