@@ -9,8 +9,8 @@ import scipy.ndimage
 from rich.console import Console
 
 from ear_jax.devices.health import convolution, room, software
+from ear_jax.devices.health.examination import table
 from ear_jax.devices.health.finding import Finding
-from ear_jax.doctor import table
 from ear_jax.models.conv import conv3d
 
 
