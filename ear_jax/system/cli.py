@@ -54,7 +54,7 @@ def run(work: Callable[[types.SimpleNamespace], int | None], *made: flags.FlagHo
 
   def call(argv: list[str]) -> int | None:
     set_up_logging()
-    return work(types.SimpleNamespace({flag.name: flag.value for flag in made}, words=argv[1:]))
+    return work(types.SimpleNamespace(words=argv[1:], **{flag.name: flag.value for flag in made}))
 
   try:
     app.run(call, flags_parser=lambda argv: _parse(argv, words))

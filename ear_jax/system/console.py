@@ -14,7 +14,7 @@ COMMANDS = {
   'ablation': 'Runs a grid of experiments.',
   'measure_accuracy': 'Measures the velocity analysis on phantoms.',
   'benchmark': 'Times the network on this machine.',
-  'plan_memory': 'Says what a training step needs on a GPU that is not here.',
+  'plan_memory': 'What does a training step need on a GPU that is not here?',
   'doctor': 'Looks at the machine.',
 }
 
