@@ -2,7 +2,7 @@
 
 Forward pass and training step on one core, on all cores as one device, and on a device a core: seconds a cine,
 compile time, peak memory, and the share of the arithmetic that a large matrix product reaches here. With
-`--config configs/x.py` also how fast its training batches come. Against PyTorch and Keras: `make benchmark`.
+`--data_config configs/x.py` also how fast its training batches come. Against PyTorch and Keras: `make benchmark`.
 """
 
 from __future__ import annotations

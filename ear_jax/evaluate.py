@@ -29,35 +29,30 @@ def main() -> None:
   )
 
 
-def _places(given: SimpleNamespace, part: str) -> tuple[str, str, pathlib.Path]:
-  """Returns the network, which checkpoint of it, and the folder to write."""
+def _evaluate(given: SimpleNamespace) -> None:
   from ear_jax.networks.load import load_run
   from ear_jax.networks.weights import names
-
-  if given.workdir is not None:
-    workdir, checkpoint = pathlib.Path(given.workdir).expanduser(), given.checkpoint or 'best'
-    load_run(workdir)  # before anything else is said of it
-    if not checkpoint.isdigit() and (checkpoint in names() or pathlib.Path(checkpoint).expanduser().exists()):
-      raise UserError(
-        f"--checkpoint {checkpoint} is a network by itself, and --workdir names another: with --workdir give 'best', "
-        "'latest' or a step; without it the network, and --output, a folder"
-      )
-    output = pathlib.Path(given.output or workdir / f'evaluation_{part}').expanduser()
-    return str(workdir.absolute()), checkpoint, output
-  if not given.checkpoint or not given.output:
-    raise UserError(
-      'give --workdir, the folder of a training run, or --checkpoint, an exported network or the name of one that '
-      f'ships with the package ({", ".join(names())}), with --output, a folder'
-    )
-  return given.checkpoint, 'best', pathlib.Path(given.output).expanduser()
-
-
-def _evaluate(given: SimpleNamespace) -> None:
   from ear_jax.report import agreement_tables, tables
   from ear_jax.workflows.evaluate import evaluate
 
   part = given.data.replace('/', '_') if given.data else given.split
-  network, checkpoint, output = _places(given, part)
+  network, checkpoint, output = given.checkpoint, 'best', given.output
+  if given.workdir is not None:
+    workdir, checkpoint = pathlib.Path(given.workdir).expanduser(), given.checkpoint or 'best'
+    load_run(workdir)  # before anything else is said of it
+    is_network = checkpoint in names() or pathlib.Path(checkpoint).expanduser().exists()
+    if is_network and checkpoint not in ('best', 'latest') and not checkpoint.isdigit():
+      raise UserError(
+        f"--checkpoint {checkpoint} is a network by itself: with --workdir, which names one, give 'best', 'latest' or "
+        'a step; without --workdir give the network, and --output, a folder'
+      )
+    network, output = str(workdir.absolute()), given.output or workdir / f'evaluation_{part}'
+  elif not network or not output:
+    raise UserError(
+      'give --workdir, the folder of a training run, or --checkpoint, an exported network or the name of one that '
+      f'ships with the package ({", ".join(names())}), with --output, a folder'
+    )
+  output = pathlib.Path(output).expanduser()
   cli.request_cpu_devices(0, 0)
   summary = evaluate(
     network,

@@ -85,7 +85,7 @@ def test_evaluate_is_not_given_two_networks(forks, trained, tmp_path, other):
   args = ('--workdir', trained, '--checkpoint', other.format(run=trained), '--output', tmp_path / 'out')
   sentence = forks.run('ear_jax.evaluate', *args).sentence
   assert f'--checkpoint {other.format(run=trained)} is a network by itself' in sentence
-  assert "'best', 'latest' or a step; without it" in sentence
+  assert "give 'best', 'latest' or a step; without --workdir" in sentence
   assert not (tmp_path / 'out').exists()
 
 
