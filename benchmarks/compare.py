@@ -8,12 +8,11 @@ import tempfile
 import numpy as np
 from absl import logging
 
-from ear_jax import benchmark
-from ear_jax.benchmarking import contest, machine
+from ear_jax.benchmarking import contest, machine, measure
 from ear_jax.benchmarking.cases import Case
 from ear_jax.system.errors import UserError
 
-MODULES = {'ours': benchmark.OURS, 'torch': 'benchmarks.torch_contestant', 'keras': 'benchmarks.keras_contestant'}
+MODULES = {'ours': measure.OURS, 'torch': 'benchmarks.torch_contestant', 'keras': 'benchmarks.keras_contestant'}
 _LARGEST_DIFFERENCE = 5e-4  # of logits, relative to the largest of ours; PyTorch and Keras: 2.3e-4 at 50 frames
 
 
@@ -62,12 +61,12 @@ def compete(case: Case, contestants: list[str], rounds: int) -> dict:
         f'{name} is another network than ours: {entry["parameters"]} parameters against '
         f'{found["ours"]["parameters"]}, logits {entry["difference"]:.1e} apart'
       )
-  return benchmark.record(case, found)
+  return measure.record(case, found)
 
 
 def draw_weights(case: Case, path: pathlib.Path) -> None:
   """Writes the parameters that all contestants start with."""
-  with contest.Worker(contest.Entry('weights', benchmark.OURS, case, machine.cores())) as worker:
+  with contest.Worker(contest.Entry('weights', measure.OURS, case, machine.cores())) as worker:
     worker.open()
     worker.load(None)
     worker.ask('save_weights', path=str(path))

@@ -24,10 +24,6 @@ from absl import flags
 from ear_jax.system import cli
 from ear_jax.system.errors import UserError
 
-_AGAINST = flags.DEFINE_string('against', 'e57cb38', 'Revision to compare with; the default has XLA derive gradients.')
-_PARTS = flags.DEFINE_list('parts', ['layers', 'step'], 'What to time.')
-_ROUNDS = flags.DEFINE_integer('rounds', 5, 'Times each variant is run, in turn.')
-
 # One device's share of a step, 16 frames: size, channels in and out, extent in time.
 LAYERS = (
   *((80, 4, 8, 3), (80, 8, 16, 3), (80, 16, 16, 1), (80, 32, 8, 3), (40, 16, 32, 3), (40, 64, 16, 3), (20, 32, 64, 3)),
@@ -74,7 +70,7 @@ def in_turn(functions: dict, rounds: int) -> dict[str, float]:
   return {name: float(np.median(values)) for name, values in seconds.items()}
 
 
-def layer(forms: dict, size: int, c: int, f: int, kt: int) -> tuple[dict, dict]:
+def layer(forms: dict, size: int, c: int, f: int, kt: int, rounds: int) -> tuple[dict, dict]:
   """Returns the seconds of each form of a convolution, for its value and for its value and both gradients."""
   rng = np.random.default_rng(0)
   shapes = (1, 16, size, size, c), (kt, 3, 3, c, f), (1, 16, size, size, f)
@@ -93,10 +89,10 @@ def layer(forms: dict, size: int, c: int, f: int, kt: int) -> tuple[dict, dict]:
 
   value = {name: call(form, x, kernel) for name, form in forms.items()}
   both = {name: call(gradients(form), x, kernel, dy) for name, form in forms.items()}
-  return in_turn(value, _ROUNDS.value), in_turn(both, _ROUNDS.value)
+  return in_turn(value, rounds), in_turn(both, rounds)
 
 
-def time_layers(new: SimpleNamespace, old: SimpleNamespace) -> None:
+def time_layers(new: SimpleNamespace, old: SimpleNamespace, rounds: int) -> None:
   """Prints a table of single convolutions."""
   forms = {'native': lambda x, k: new.conv.native_conv3d(x, k, 'cyclic')}
   forms |= {'old': lambda x, k: old.conv.conv3d(x, k, 'cyclic'), 'new': lambda x, k: new.conv.conv3d(x, k, 'cyclic')}
@@ -104,7 +100,7 @@ def time_layers(new: SimpleNamespace, old: SimpleNamespace) -> None:
   print('|---' * 9 + '|')
   for size, c, f, kt in LAYERS:
     cells = []
-    for ms in layer(forms, size, c, f, kt):
+    for ms in layer(forms, size, c, f, kt, rounds):
       cells += [f'{1e3 * ms[name]:.0f}' for name in forms] + [f'{ms["old"] / ms["new"]:.2f}']
     print(f'| {size}², {c} to {f}, {kt}x3x3 | ' + ' | '.join(cells) + ' |', flush=True)
 
@@ -135,13 +131,13 @@ def make_step(code: SimpleNamespace, size: int, filters: tuple[int, ...]):
   return run, memory
 
 
-def time_steps(new: SimpleNamespace, old: SimpleNamespace) -> None:
+def time_steps(new: SimpleNamespace, old: SimpleNamespace, rounds: int) -> None:
   """Prints a table of whole training steps."""
   print('\n| training step, batch 2, 2 devices | old, s | new, s | old / new | old, MB | new, MB |')
   print('|---' * 6 + '|')
   for name, (size, filters) in STEPS.items():
     steps = {key: make_step(code, size, filters) for key, code in (('old', old), ('new', new))}
-    seconds = in_turn({key: run for key, (run, _) in steps.items()}, _ROUNDS.value)
+    seconds = in_turn({key: run for key, (run, _) in steps.items()}, rounds)
     megabytes = {key: memory / 1e6 for key, (_, memory) in steps.items()}
     print(
       f'| {name}: 16x{size}x{size}, filters {filters} | {seconds["old"]:.2f} | {seconds["new"]:.2f} | '
@@ -151,17 +147,26 @@ def time_steps(new: SimpleNamespace, old: SimpleNamespace) -> None:
 
 
 def main() -> None:
-  """Times what the flags ask for."""
+  """Reads the command line and times what it asks for."""
+  cli.run(
+    _time,
+    flags.DEFINE_string('against', 'e57cb38', 'Revision to compare with; the default has XLA derive gradients.'),
+    flags.DEFINE_list('parts', ['layers', 'step'], 'What to time.'),
+    flags.DEFINE_integer('rounds', 5, 'Times each variant is run, in turn.'),
+  )
+
+
+def _time(given: SimpleNamespace) -> None:
   cli.request_cpu_devices(2, 2)
   new = load('')
   with tempfile.TemporaryDirectory() as folder:
-    revision(_AGAINST.value, folder)
+    revision(given.against, folder)
     old = load(folder)
-    if 'layers' in _PARTS.value:
-      time_layers(new, old)
-    if 'step' in _PARTS.value:
-      time_steps(new, old)
+    if 'layers' in given.parts:
+      time_layers(new, old, given.rounds)
+    if 'step' in given.parts:
+      time_steps(new, old, given.rounds)
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  main()

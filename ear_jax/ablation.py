@@ -9,28 +9,31 @@ from __future__ import annotations
 
 import pathlib
 import sys
+from types import SimpleNamespace
 
-from absl import flags
 from ml_collections import config_flags
 
-from ear_jax.ablations.run import run
 from ear_jax.system import cli
 from ear_jax.system.errors import UserError
 
-_CONFIG = config_flags.DEFINE_config_file('config', None, 'Configuration of a study: configs/ablation.py, or alike.')
-flags.declare_key_flag('workdir')
-flags.declare_key_flag('output')
 _INTERRUPTED = 130  # exit status of Ctrl-C, as shells have it
 
 
-def main() -> int:
-  """Reads the flags and runs the study; returns the exit status."""
-  if _CONFIG.value is None or cli.WORKDIR.value is None:
+def main() -> None:
+  """Reads the command line and runs the study."""
+  config = config_flags.DEFINE_config_file('config', None, 'Configuration of a study: configs/ablation.py, or alike.')
+  cli.run(_run, config, *cli.shared('workdir', 'output'))
+
+
+def _run(given: SimpleNamespace) -> int:
+  from ear_jax.ablations.run import run
+
+  if given.config is None or given.workdir is None:
     raise UserError('give --config (configs/ablation.py, or alike) and --workdir (a folder for this study)')
-  workdir = pathlib.Path(cli.WORKDIR.value).expanduser()
+  workdir = pathlib.Path(given.workdir).expanduser()
   try:
-    output = cli.OUTPUT.value and pathlib.Path(cli.OUTPUT.value).expanduser()
-    failed = run(_CONFIG.value, workdir, output)
+    output = given.output and pathlib.Path(given.output).expanduser()
+    failed = run(given.config, workdir, output)
   except KeyboardInterrupt:
     print('stopped; the same command goes on from here', file=sys.stderr)
     return _INTERRUPTED
@@ -40,4 +43,4 @@ def main() -> int:
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  main()

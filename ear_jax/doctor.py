@@ -7,57 +7,27 @@ with pass, warn or fail and what to do. Exit status 1 where something fails.
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Iterator
+from types import SimpleNamespace
 
-import jax
-from absl import flags
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from ear_jax.devices.health.convolution import check_convolution
-from ear_jax.devices.health.finding import Finding
-from ear_jax.devices.health.room import check_devices, check_room
-from ear_jax.devices.health.software import check_cudnn, check_software
 from ear_jax.system import cli
 
-flags.declare_key_flag('workdir')
-_STYLES = {'pass': 'green', 'warn': 'yellow', 'fail': 'red'}
+
+def main() -> None:
+  """Reads the command line, looks and prints."""
+  cli.run(_look, *cli.shared('workdir'))
 
 
-def examine(folder: pathlib.Path) -> Iterator[Finding]:
-  """Yields all findings, about `folder` as a working directory too."""
-  yield from check_software()
-  try:
-    devices = jax.local_devices()
-  except RuntimeError as fault:
-    said = ' '.join(str(fault).split())[:200]
-    yield Finding('devices', 'fail', said, 'mend the driver, or run on the CPU: JAX_PLATFORMS=cpu')
-    devices = []
-  yield from check_cudnn(devices)
-  yield from check_devices(devices)
-  yield from map(check_convolution, devices)
-  yield from check_room(folder)
+def _look(given: SimpleNamespace) -> int:
+  from ear_jax.devices.health.examination import examine, table
 
-
-def table(findings: list[Finding]) -> Table:
-  """Returns the findings as a table for the terminal."""
-  shown = Table('what', 'result', 'found', 'what to do')
-  for one in findings:
-    cells = map(escape, (one.what, one.found, one.remedy))
-    what, found, remedy = cells
-    shown.add_row(what, f'[{_STYLES[one.result]}]{one.result}[/]', found, remedy)
-  return shown
-
-
-def main() -> int:
-  """Looks, prints, and returns the exit status."""
   console = Console()
   with Console(stderr=True).status('looking at the machine'):
-    findings = list(examine(pathlib.Path(cli.WORKDIR.value or '.').expanduser()))
+    findings = list(examine(pathlib.Path(given.workdir or '.').expanduser()))
   console.print(table(findings))
   return 1 if any(one.result == 'fail' for one in findings) else 0
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  main()

@@ -8,52 +8,60 @@ network or one that ships with the package takes the place of a run: `--checkpoi
 from __future__ import annotations
 
 import pathlib
+from types import SimpleNamespace
 
 from absl import flags
 from rich.console import Console
 
-from ear_jax.networks.load import load_run
-from ear_jax.networks.weights import names
-from ear_jax.report import agreement_tables, tables
 from ear_jax.system import cli
 from ear_jax.system.errors import UserError
-from ear_jax.workflows.evaluate import evaluate
-
-for _name in ('workdir', 'checkpoint', 'output'):
-  flags.declare_key_flag(_name)
-_DATA = flags.DEFINE_string('data', None, 'Another data set, name/config: all of its subjects are scored.')
-_SPLIT = flags.DEFINE_string('split', 'test', "Subjects to score: 'test', 'validation', 'train' or 'all'.")
-_DATA_DIR = flags.DEFINE_string('data_dir', None, 'Where the data set is, if it has moved since training.')
-_ALLOW_TRAINING = flags.DEFINE_bool('allow_training_subjects', False, 'Score subjects that were trained on.')
 
 
-def _places(part: str) -> tuple[str, pathlib.Path]:
-  """Returns the network and the folder to write that the flags name."""
-  if cli.WORKDIR.value is not None:
-    workdir = pathlib.Path(cli.WORKDIR.value).expanduser()
+def main() -> None:
+  """Reads the command line, evaluates and prints the tables."""
+  cli.run(
+    _evaluate,
+    *cli.shared('workdir', 'checkpoint', 'output'),
+    flags.DEFINE_string('data', None, 'Another data set, name/config: all of its subjects are scored.'),
+    flags.DEFINE_string('split', 'test', "Subjects to score: 'test', 'validation', 'train' or 'all'."),
+    flags.DEFINE_string('data_dir', None, 'Where the data set is, if it has moved since training.'),
+    flags.DEFINE_bool('allow_training_subjects', False, 'Score subjects that were trained on.'),
+  )
+
+
+def _evaluate(given: SimpleNamespace) -> None:
+  from ear_jax.networks.load import load_run
+  from ear_jax.networks.weights import names
+  from ear_jax.report import agreement_tables, tables
+  from ear_jax.workflows.evaluate import evaluate
+
+  part = given.data.replace('/', '_') if given.data else given.split
+  network, checkpoint, output = given.checkpoint, 'best', given.output
+  if given.workdir is not None:
+    workdir, checkpoint = pathlib.Path(given.workdir).expanduser(), given.checkpoint or 'best'
     load_run(workdir)  # before anything else is said of it
-    return str(workdir.absolute()), pathlib.Path(cli.OUTPUT.value or workdir / f'evaluation_{part}').expanduser()
-  if not cli.CHECKPOINT.value or not cli.OUTPUT.value:
+    is_network = checkpoint in names() or pathlib.Path(checkpoint).expanduser().exists()
+    if is_network and checkpoint not in ('best', 'latest') and not checkpoint.isdigit():
+      raise UserError(
+        f"--checkpoint {checkpoint} is a network by itself: with --workdir, which names one, give 'best', 'latest' or "
+        'a step; without --workdir give the network, and --output, a folder'
+      )
+    network, output = str(workdir.absolute()), given.output or workdir / f'evaluation_{part}'
+  elif not network or not output:
     raise UserError(
       'give --workdir, the folder of a training run, or --checkpoint, an exported network or the name of one that '
       f'ships with the package ({", ".join(names())}), with --output, a folder'
     )
-  return cli.CHECKPOINT.value, pathlib.Path(cli.OUTPUT.value).expanduser()
-
-
-def main() -> None:
-  """Reads the flags, evaluates and prints the tables."""
-  part = _DATA.value.replace('/', '_') if _DATA.value else _SPLIT.value
-  network, output = _places(part)
+  output = pathlib.Path(output).expanduser()
   cli.request_cpu_devices(0, 0)
   summary = evaluate(
     network,
     output,
-    part=_SPLIT.value,
-    checkpoint=cli.CHECKPOINT.value or 'best',
-    data_dir=_DATA_DIR.value,
-    other_data=_DATA.value,
-    allow_training_subjects=_ALLOW_TRAINING.value,
+    part=given.split,
+    checkpoint=checkpoint,
+    data_dir=given.data_dir,
+    other_data=given.data,
+    allow_training_subjects=given.allow_training_subjects,
   )
   console = Console()
   console.print(tables.terminal(summary))
@@ -63,4 +71,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  main()

@@ -8,23 +8,26 @@ Runs that differ in their seed, `--checkpoint runs/seed0,runs/seed1`, become one
 from __future__ import annotations
 
 import pathlib
+from types import SimpleNamespace
 
-from absl import flags, logging
+from absl import logging
 
-from ear_jax.networks.export import export
 from ear_jax.system import cli
 from ear_jax.system.errors import UserError
 
-for _name in ('checkpoint', 'output'):
-  flags.declare_key_flag(_name)
-
 
 def main() -> None:
-  """Reads the flags, exports and says what was written."""
-  if not cli.CHECKPOINT.value or not cli.OUTPUT.value:
+  """Reads the command line, exports and says what was written."""
+  cli.run(_export, *cli.shared('checkpoint', 'output'))
+
+
+def _export(given: SimpleNamespace) -> None:
+  from ear_jax.networks.export import export
+
+  if not given.checkpoint or not given.output:
     raise UserError('give --checkpoint (working directory of a training run) and --output (a file, .zip)')
-  runs = [pathlib.Path(run).expanduser() for run in cli.CHECKPOINT.value.split(',')]
-  output = pathlib.Path(cli.OUTPUT.value).expanduser()
+  runs = [pathlib.Path(run).expanduser() for run in given.checkpoint.split(',')]
+  output = pathlib.Path(given.output).expanduser()
   if output.suffix != '.zip':
     raise UserError(f'--output={output}: an exported network is a file that ends in .zip')
   description = export(runs, output)
@@ -33,4 +36,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  main()

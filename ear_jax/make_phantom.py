@@ -7,40 +7,42 @@ same seed, size and subject give the same files. `--exact` leaves noise, blur an
 from __future__ import annotations
 
 import pathlib
+from types import SimpleNamespace
 
 from absl import flags
 from rich.console import Console
 
-from ear_jax.phantom import study
 from ear_jax.system import cli
 from ear_jax.system.errors import UserError
-from ear_jax.workflows.make_phantom import make_phantom
-
-_SIZES = {'demo': study.DEMO, 'mini': study.MINI, 'paper': study.PAPER}
-
-flags.declare_key_flag('output')
-_SEED = flags.DEFINE_integer('seed', 0, 'Cohort: another seed is other people.', lower_bound=0)
-_SUBJECT = flags.DEFINE_integer('subject', 1, 'Which person of the cohort, from 1.', lower_bound=1)
-_SIZE = flags.DEFINE_enum('size', 'demo', list(_SIZES), 'demo: 3 slices, 50 frames, 224 x 224; paper: 512 x 512.')
-_DIRECTION = flags.DEFINE_enum('direction', 'COL', ['COL', 'ROW'], 'In-plane phase encoding direction.')
-_EXACT = flags.DEFINE_bool('exact', False, 'No noise, blur or background phase; velocity 0 outside the wall.')
 
 
 def main() -> None:
-  """Reads the flags, writes the files and says where they are."""
-  if not cli.OUTPUT.value:
+  """Reads the command line, writes the files and says where they are."""
+  sizes = ['demo', 'mini', 'paper']
+  cli.run(
+    _make_phantom,
+    *cli.shared('output'),
+    flags.DEFINE_integer('seed', 0, 'Cohort: another seed is other people.', lower_bound=0),
+    flags.DEFINE_integer('subject', 1, 'Which person of the cohort, from 1.', lower_bound=1),
+    flags.DEFINE_enum('size', 'demo', sizes, 'demo: 3 slices, 50 frames, 224 x 224; paper: 512 x 512.'),
+    flags.DEFINE_enum('direction', 'COL', ['COL', 'ROW'], 'In-plane phase encoding direction.'),
+    flags.DEFINE_bool('exact', False, 'No noise, blur or background phase; velocity 0 outside the wall.'),
+  )
+
+
+def _make_phantom(given: SimpleNamespace) -> None:
+  from ear_jax.phantom import study
+  from ear_jax.workflows.make_phantom import make_phantom
+
+  if not given.output:
     raise UserError('give --output, the folder to write into')
-  output = pathlib.Path(cli.OUTPUT.value).expanduser()
+  output = pathlib.Path(given.output).expanduser()
+  size = {'demo': study.DEMO, 'mini': study.MINI, 'paper': study.PAPER}[given.size]
   files = make_phantom(
-    output,
-    size=_SIZES[_SIZE.value],
-    seed=_SEED.value,
-    subject=_SUBJECT.value,
-    direction=_DIRECTION.value,
-    exact=_EXACT.value,
+    output, size=size, seed=given.seed, subject=given.subject, direction=given.direction, exact=given.exact
   )
   Console().print(f'{len(files)} DICOM files: {output}')
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  main()

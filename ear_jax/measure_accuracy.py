@@ -13,27 +13,34 @@ from __future__ import annotations
 import json
 import pathlib
 import time
+from types import SimpleNamespace
 
 from absl import flags
 
 from ear_jax.system import cli, files
 from ear_jax.system.errors import UserError
-from ear_jax.workflows.measure_accuracy import measure, to_markdown
-
-flags.declare_key_flag('output')
-_SUBJECTS = flags.DEFINE_integer('subjects', 20, 'How many phantom subjects.', lower_bound=2)
-_COHORT = flags.DEFINE_integer('cohort', 1, 'Seed of the subjects; 0 are those that networks are trained on.')
 
 
 def main() -> None:
-  """Measures and writes as the flags say."""
-  if not cli.OUTPUT.value:
+  """Reads the command line, measures and writes."""
+  cli.run(
+    _measure,
+    *cli.shared('output'),
+    flags.DEFINE_integer('subjects', 20, 'How many phantom subjects.', lower_bound=2),
+    flags.DEFINE_integer('cohort', 1, 'Seed of the subjects; 0 are those that networks are trained on.'),
+  )
+
+
+def _measure(given: SimpleNamespace) -> None:
+  from ear_jax.workflows.measure_accuracy import measure, to_markdown
+
+  if not given.output:
     raise UserError('name the file to write with --output FILE.json')
-  output = pathlib.Path(cli.OUTPUT.value)
+  output = pathlib.Path(given.output)
   if output.suffix != '.json':
     raise UserError(f'--output {output}: expected the name of a .json file')
   start = time.monotonic()
-  found = measure(_SUBJECTS.value, cohort=_COHORT.value)
+  found = measure(given.subjects, cohort=given.cohort)
   found['seconds'] = round(time.monotonic() - start, 1)
   files.write_text(output, json.dumps(found, indent=2, allow_nan=False) + '\n')
   files.write_text(output.with_suffix('.md'), to_markdown(found))
@@ -41,4 +48,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  main()

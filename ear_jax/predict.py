@@ -10,87 +10,71 @@ from __future__ import annotations
 
 import pathlib
 import sys
-from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
-import jax
 from absl import flags
 from rich.console import Console
 
-from ear_jax.analysis.motion import Settings
-from ear_jax.devices.placement import Placement
-from ear_jax.formats import strainmap
-from ear_jax.formats.faults import MalformedStudy
-from ear_jax.formats.open import open_studies
-from ear_jax.formats.opened import Opened
-from ear_jax.networks.load import load_member
-from ear_jax.networks.segment import Member
-from ear_jax.report.results import check_pseudonym
 from ear_jax.system import cli
 from ear_jax.system.errors import UserError
-from ear_jax.workflows.examine import Options
-from ear_jax.workflows.predict import predict
 
-_CONTOURS = flags.DEFINE_string('contours', None, 'StrainMap file (.nc) with contours of this study.')
-_PSEUDONYM = flags.DEFINE_string('pseudonym', None, 'Name of the study in all outputs; else made from its DICOM UID.')
-_SEPTUM = flags.DEFINE_float('septum_angle', None, 'Direction of mid septum in deg: 0 is down, 90 right.')
-_ORIENTATION = flags.DEFINE_enum('orientation', 'auto', ['auto', 'CW', 'CCW'], 'Order in which sectors are named.')
-_TURN = flags.DEFINE_enum('circumferential', 'ccw', ['ccw', 'cw'], 'Which way round the picture is positive.')
-_SIGNS = flags.DEFINE_list('signs', '1,1,1', '1 or -1 for velocity along column, along row, through the plane.')
-_SMOOTH = flags.DEFINE_float('smooth_contours', 0.0, 'Strength of the smoothing of contours over frames; 0: off.')
-_BORDER = flags.DEFINE_float('border', 0.0, 'mm of wall next to either contour left out of the curves.')
-_SHARING = flags.DEFINE_float('view_sharing', 0.0, "Weight of each neighbouring frame in a frame's data, undone.")
-_TTA = flags.DEFINE_bool('tta', False, 'Average over mirror images and quarter turns: eight times the work.')
-_FORCE = flags.DEFINE_bool('force', False, 'Give curves even where the quality gate fails the study.')
-_NAMES = flags.DEFINE_bool(
-  'strainmap_names', False, "Name slices by the series' number and description, as StrainMap does; may identify."
-)
-WORDS = 1  # on the command line beside flags: STUDY
+if TYPE_CHECKING:
+  from ear_jax.formats.opened import Opened
+  from ear_jax.workflows.examine import Options
+
 _WITHHELD = 3  # exit status
 
 
-def _options() -> Options:
-  if sorted(set(_SIGNS.value) - {'1', '-1', '+1'}) or len(_SIGNS.value) != 3:
-    raise UserError(f'--signs={",".join(_SIGNS.value)}: expected three of 1 or -1, such as 1,-1,1')
-  settings = Settings(
-    orientation='CCW' if _ORIENTATION.value == 'auto' else _ORIENTATION.value,
-    circumferential_sign=1 if _TURN.value == 'ccw' else -1,
-    signs=tuple(int(sign) for sign in _SIGNS.value),
-    smooth_contours=_SMOOTH.value,
-    border=_BORDER.value,
-    view_sharing=_SHARING.value,
+def main() -> None:
+  """Reads the command line, analyses every study and says where its results are."""
+  cli.run(
+    _predict,
+    *cli.shared('checkpoint', 'output'),
+    flags.DEFINE_string('contours', None, 'StrainMap file (.nc) with contours of this study.'),
+    flags.DEFINE_string('pseudonym', None, 'Name of the study in all outputs; else made from its DICOM UID.'),
+    flags.DEFINE_float('septum_angle', None, 'Direction of mid septum in deg: 0 is down, 90 right.'),
+    flags.DEFINE_enum('orientation', 'auto', ['auto', 'CW', 'CCW'], 'Order in which sectors are named.'),
+    flags.DEFINE_enum('circumferential', 'ccw', ['ccw', 'cw'], 'Which way round the picture is positive.'),
+    flags.DEFINE_list('signs', '1,1,1', '1 or -1 for velocity along column, along row, through the plane.'),
+    flags.DEFINE_float('smooth_contours', 0.0, 'Strength of the smoothing of contours over frames; 0: off.'),
+    flags.DEFINE_float('border', 0.0, 'mm of wall next to either contour left out of the curves.'),
+    flags.DEFINE_float('view_sharing', 0.0, "Weight of each neighbouring frame in a frame's data, undone."),
+    flags.DEFINE_bool('tta', False, 'Average over mirror images and quarter turns: eight times the work.'),
+    flags.DEFINE_bool('force', False, 'Give curves even where the quality gate fails the study.'),
+    flags.DEFINE_bool(
+      'strainmap_names', False, "Name slices by the series' number and description, as StrainMap does; may identify."
+    ),
+    words=1,  # STUDY
   )
-  drawn: Mapping = {}
-  if _CONTOURS.value:
-    drawn = strainmap.read_contours(pathlib.Path(_CONTOURS.value).expanduser())
-  return Options(settings, _ORIENTATION.value == 'auto', _SEPTUM.value, drawn, _NAMES.value)
 
 
-def _members() -> list[Member]:
-  if not cli.CHECKPOINT.value:
-    return []
-  placement = Placement(jax.local_devices())
-  return [load_member(network, placement, tta=_TTA.value) for network in cli.CHECKPOINT.value.split(',')]
+def _predict(given: SimpleNamespace) -> int:
+  import jax
 
+  from ear_jax.devices.placement import Placement
+  from ear_jax.formats.faults import MalformedStudy
+  from ear_jax.networks.load import load_member
+  from ear_jax.report.results import check_pseudonym
+  from ear_jax.workflows.predict import predict
 
-def main() -> int:
-  """Reads the flags, analyses every study and says where its results are."""
-  if len(cli.ARGUMENTS) != 1 or cli.OUTPUT.value is None:
+  if len(given.words) != 1 or given.output is None:
     raise UserError('give one STUDY (a folder or a file) and --output (a folder for the results)')
-  if not cli.CHECKPOINT.value and not _CONTOURS.value:
+  if not given.checkpoint and not given.contours:
     raise UserError('give --checkpoint (a network by name, run or file) or --contours (a StrainMap file)')
   cli.request_cpu_devices(0, 0)
-  if _PSEUDONYM.value is not None:
-    check_pseudonym(_PSEUDONYM.value)  # before the work
-  options = _options()
-  path, output = (pathlib.Path(p).expanduser() for p in (cli.ARGUMENTS[0], cli.OUTPUT.value))
-  studies = _open(path)
-  members, console, status = _members(), Console(stderr=True), 0
+  if given.pseudonym is not None:
+    check_pseudonym(given.pseudonym)  # before the work
+  options = _options(given)
+  path, output = (pathlib.Path(p).expanduser() for p in (given.words[0], given.output))
+  studies = _open(path, given.pseudonym)
+  networks, placement = given.checkpoint.split(',') if given.checkpoint else [], Placement(jax.local_devices())
+  members = [load_member(network, placement, tta=given.tta) for network in networks]
+  console, status = Console(stderr=True), 0
   for opened in studies:
     try:
-      folder = output / (_PSEUDONYM.value or opened.dataset)
-      summary = predict(
-        opened, folder, members, options, pseudonym=_PSEUDONYM.value, force=_FORCE.value, console=console
-      )
+      folder = output / (given.pseudonym or opened.dataset)
+      summary = predict(opened, folder, members, options, pseudonym=given.pseudonym, force=given.force, console=console)
     except (MalformedStudy, UserError) as fault:
       print(f'error: {fault}', file=sys.stderr)
       status = 1
@@ -100,12 +84,34 @@ def main() -> int:
   return status
 
 
-def _open(path: pathlib.Path) -> list[Opened]:
+def _options(given: SimpleNamespace) -> Options:
+  from ear_jax.analysis.motion import Settings
+  from ear_jax.formats import strainmap
+  from ear_jax.workflows.examine import Options
+
+  if sorted(set(given.signs) - {'1', '-1', '+1'}) or len(given.signs) != 3:
+    raise UserError(f'--signs={",".join(given.signs)}: expected three of 1 or -1, such as 1,-1,1')
+  settings = Settings(
+    orientation='CCW' if given.orientation == 'auto' else given.orientation,
+    circumferential_sign=1 if given.circumferential == 'ccw' else -1,
+    signs=tuple(int(sign) for sign in given.signs),
+    smooth_contours=given.smooth_contours,
+    border=given.border,
+    view_sharing=given.view_sharing,
+  )
+  drawn = strainmap.read_contours(pathlib.Path(given.contours).expanduser()) if given.contours else {}
+  return Options(settings, given.orientation == 'auto', given.septum_angle, drawn, given.strainmap_names)
+
+
+def _open(path: pathlib.Path, pseudonym: str | None) -> list[Opened]:
+  from ear_jax.formats.faults import MalformedStudy
+  from ear_jax.formats.open import open_studies
+
   try:
     studies = open_studies(path)
   except MalformedStudy as fault:
     raise UserError(str(fault)) from fault
-  if _PSEUDONYM.value and len(studies) > 1:
+  if pseudonym and len(studies) > 1:
     raise UserError(f'--pseudonym names one study, and {len(studies)} are in {path}: give them one at a time')
   return studies
 
@@ -126,4 +132,4 @@ def _say(summary: dict, folder: pathlib.Path) -> None:
 
 
 if __name__ == '__main__':
-  cli.run(main, arguments=WORDS)
+  main()

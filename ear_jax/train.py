@@ -7,43 +7,48 @@ checkpoints. The same command again resumes where the last checkpoint stands, bi
 from __future__ import annotations
 
 import pathlib
+from types import SimpleNamespace
 
 from absl import flags, logging
 from ml_collections import config_flags
 
-from ear_jax.devices import processes as cluster
 from ear_jax.system import cli
 from ear_jax.system.errors import UserError
-from ear_jax.training.stopping import Stopped
-from ear_jax.workflows.train import train_and_evaluate
-
-_CONFIG = config_flags.DEFINE_config_file('config', None, 'Configuration file, see configs/.', lock_config=True)
-flags.declare_key_flag('workdir')
 
 
-def main() -> int | None:
-  """Reads the flags and trains."""
-  if _CONFIG.value is None or cli.WORKDIR.value is None:
+def main() -> None:
+  """Reads the command line and trains."""
+  cli.run(
+    _train,
+    config_flags.DEFINE_config_file('config', None, 'Configuration file, see configs/.', lock_config=True),
+    *cli.shared('workdir'),
+    flags.DEFINE_string('coordinator', None, 'Several processes: host:port at which process 0 is reached.'),
+    flags.DEFINE_integer('num_processes', None, 'Several processes: how many there are.'),
+    flags.DEFINE_integer('process_id', None, 'Several processes: which one this is, from 0.'),
+  )
+
+
+def _train(given: SimpleNamespace) -> int | None:
+  from ear_jax.devices import processes
+  from ear_jax.training.stopping import Stopped
+  from ear_jax.workflows.train import train_and_evaluate
+
+  if given.config is None or given.workdir is None:
     raise UserError('give --config (a file in configs/) and --workdir (a folder for this run)')
   file = config_flags.get_config_filename(flags.FLAGS['config'])
   if not pathlib.Path(file).exists():  # ml_collections waits until the configuration is used
     raise UserError(f'no configuration file {file}: --config takes one of configs/, or your own')
-  config, workdir = _CONFIG.value, pathlib.Path(cli.WORKDIR.value).expanduser()
-  processes = cluster.asked_for()
-  cli.request_cpu_devices(config.batch_size // processes, config.cpu_devices)
-  with cluster.joined(processes):
-    return _train(config, workdir)
-
-
-def _train(config, workdir):
-  """Trains and says how it went; returns the exit status."""
-  try:
-    _, summary = train_and_evaluate(config, workdir)
-  except FloatingPointError as fault:
-    raise UserError(str(fault)) from fault
-  except Stopped as stopped:
-    logging.info('%s', stopped)
-    return stopped.status
+  config, workdir = given.config, pathlib.Path(given.workdir).expanduser()
+  count = processes.asked_for(given.coordinator, given.num_processes, given.process_id)
+  cli.request_cpu_devices(config.batch_size // count, config.cpu_devices)
+  with processes.joined(count, given.coordinator, given.process_id):  # what leaves the block ends all processes
+    try:
+      _, summary = train_and_evaluate(config, workdir)
+    except FloatingPointError as fault:
+      raise UserError(str(fault)) from fault
+    except Stopped as stopped:
+      logging.info('%s', stopped)
+      return stopped.status
   best = summary['validation_dice']
   found = 'no validation fold' if best is None else f'best validation Dice {best:.4f}'
   logging.info('done: step %d, loss %.4f, %s', summary['step'], summary['loss'], found)
@@ -51,4 +56,4 @@ def _train(config, workdir):
 
 
 if __name__ == '__main__':
-  cli.run(main)
+  main()

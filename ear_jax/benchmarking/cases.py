@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Sequence
 
 import numpy as np
+from absl import flags
 
 from ear_jax.system.errors import UserError
 
@@ -43,6 +45,29 @@ class Case:
     radius = np.hypot(axis[:, None], axis) / self.size
     ring = ((radius > 0.15) & (radius < 0.25)).astype(np.uint8)
     return video, np.broadcast_to(ring, video.shape[:-1]).copy()
+
+
+def flags_of_cases() -> list[flags.FlagHolder]:
+  """Makes the flags that say what is timed and how often: 'network', 'sizes', 'filters', 'rounds'."""
+  return [
+    flags.DEFINE_list('network', list(NETWORKS), 'Networks, with commas between them.'),
+    flags.DEFINE_list('sizes', ['16x128x128'], 'Frames x rows x columns of a cine.'),
+    flags.DEFINE_list('filters', ['16', '32', '64', '128'], 'Channels of each level, top first.'),
+    flags.DEFINE_integer('rounds', 5, 'How often each is timed, in turn.', lower_bound=1),
+  ]
+
+
+def parse_cases(networks: Sequence[str], sizes: Sequence[str], filters: Sequence[str]) -> list[Case]:
+  """Returns the cases of one cine that flags of these names ask for, each size with each network.
+
+  Raises: UserError for a network, a size or filters that cannot be.
+  """
+  if unknown := [name for name in networks if name not in NETWORKS]:
+    raise UserError(f'--network {unknown[0]!r} is not one of {", ".join(NETWORKS)}')
+  if not all(text.isdecimal() and int(text) for text in filters):
+    raise UserError(f'--filters {",".join(filters)!r}: give one number of channels a level, such as 16,32,64,128')
+  levels = tuple(map(int, filters))
+  return [Case(name, *parse_size(text, len(levels)), 1, levels) for text in sizes for name in networks]
 
 
 def parse_size(text: str, levels: int) -> tuple[int, int]:

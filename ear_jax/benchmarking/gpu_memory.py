@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from absl import logging
 from ml_collections import ConfigDict
+from rich.table import Table
 
 from ear_jax.benchmarking.gpus import GPUS, compile_only, usable
 from ear_jax.devices.placement import Placement
@@ -35,3 +36,17 @@ def plan(config: ConfigDict, gpus: list[str], frames: int) -> list[dict]:
       logging.info('%s, %s: %s', name, switch, describe(other, frames, need, 1))
       found.append({'gpu': name, 'switch': switch, 'bytes': need, 'usable': usable(name)})
   return found
+
+
+def table(found: list[dict], config: ConfigDict, frames: int) -> Table:
+  """Returns what `plan` found as a table for the terminal."""
+  shape = f'{frames} x {config.data.crop} x {config.data.crop} x {config.data.channels}'
+  shown = Table(title=f'{config.model.name}, {shape}, batch {config.batch_size}: peak memory of a training step')
+  for column in ('GPU', 'switch', 'GB', 'jax takes up to', ''):
+    shown.add_column(column, justify='right' if column in ('GB', 'jax takes up to') else 'left')
+  for row in found:
+    fits = 'fits' if row['bytes'] <= row['usable'] else 'too much'
+    shown.add_row(
+      GPUS[row['gpu']].title, row['switch'], f'{row["bytes"] / 1e9:.3g}', f'{row["usable"] / 1e9:.3g} GB', fits
+    )
+  return shown

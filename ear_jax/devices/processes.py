@@ -13,14 +13,11 @@ import sys
 from collections.abc import Iterator
 
 import jax
-from absl import flags, logging
+from absl import logging
 
 from ear_jax.devices import aborts, heartbeat
 from ear_jax.system.errors import UserError
 
-_COORDINATOR = flags.DEFINE_string('coordinator', None, 'Several processes: host:port at which process 0 is reached.')
-_PROCESSES = flags.DEFINE_integer('num_processes', None, 'Several processes: how many there are.')
-_PROCESS = flags.DEFINE_integer('process_id', None, 'Several processes: which one this is, from 0.')
 # What collectives and the coordinator say when another process is gone.
 _LOST = ('gloo', 'nccl', 'connection', 'unavailable', 'deadline', 'coordination', 'heartbeat')
 _JOIN_SECONDS = 300  # that processes wait for the last to start
@@ -28,26 +25,26 @@ _SILENCE_SECONDS = 60  # after which a process that says nothing is taken for de
 _ABORT_SECONDS = 120  # after which jax itself ends them, if our own watch did not
 
 
-def asked_for() -> int:
-  """Returns how many processes flags or SLURM ask for; 1: this one alone.
+def asked_for(coordinator: str | None, num_processes: int | None, process_id: int | None) -> int:
+  """Returns how many processes flags of these names or SLURM ask for; 1: this one alone.
 
   Raises: UserError when some of the flags are missing, or do not go together.
   """
-  given = {flag.name: flag.value for flag in (_COORDINATOR, _PROCESSES, _PROCESS)}
+  given = {'coordinator': coordinator, 'num_processes': num_processes, 'process_id': process_id}
   if missing := [name for name, value in given.items() if value is None]:
     if len(missing) < len(given):
       raise UserError(f'several processes need --coordinator, --num_processes and --process_id: {missing} not given')
     # Of a step of srun alone: a shell inside an allocation has many tasks too, but is one process.
     return int(os.environ.get('SLURM_STEP_NUM_TASKS', 1))
-  if not 0 <= _PROCESS.value < _PROCESSES.value:
-    raise UserError(f'--process_id={_PROCESS.value}: with --num_processes={_PROCESSES.value} it is 0 or more, and less')
-  if not _COORDINATOR.value.rpartition(':')[2].isdecimal():
-    raise UserError(f'--coordinator={_COORDINATOR.value}: expected host:port, such as node1:12345')
-  return _PROCESSES.value
+  if not 0 <= process_id < num_processes:
+    raise UserError(f'--process_id={process_id}: with --num_processes={num_processes} it is 0 or more, and less')
+  if not coordinator.rpartition(':')[2].isdecimal():
+    raise UserError(f'--coordinator={coordinator}: expected host:port, such as node1:12345')
+  return num_processes
 
 
 @contextlib.contextmanager
-def joined(processes: int) -> Iterator[None]:
+def joined(processes: int, coordinator: str | None, process_id: int | None) -> Iterator[None]:
   """Joins this process to the others, before jax is first used; a process that fails within the block ends them all.
 
   Only process 0 logs what is no warning. Raises: UserError when the others are not found.
@@ -57,11 +54,11 @@ def joined(processes: int) -> Iterator[None]:
     return
   jax.config.update('jax_enable_preemption_service', False)  # it would take SIGTERM away from us
   explicit = {}
-  if _COORDINATOR.value is not None:
+  if coordinator is not None:
     explicit = {
-      'coordinator_address': _COORDINATOR.value,
+      'coordinator_address': coordinator,
       'num_processes': processes,
-      'process_id': _PROCESS.value,
+      'process_id': process_id,
       'cluster_detection_method': 'deactivate',
     }
   try:

@@ -5,18 +5,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
-from absl import app, flags
+from absl import flags
 from matplotlib.figure import Figure
 
 import ear_jax.cine as cines
 from ear_jax.cine import Cine
 from ear_jax.phantom import study
-
-_OUTPUT = flags.DEFINE_string('output', None, 'Picture to write (.png).', required=True)
-_SEED = flags.DEFINE_integer('seed', 0, 'Cohort.')
-_SLICE = flags.DEFINE_integer('slice', 12, 'Number of the slice in the plan of the paper-sized phantom.', lower_bound=0)
-_FRAMES = flags.DEFINE_multi_integer('frame', [6, 18, 24, 44], 'Frames to show; repeat the flag for several.')
+from ear_jax.system import cli
+from ear_jax.system.errors import UserError
 
 _TITLES = ('magnitude', 'phase, along column', 'phase, along row', 'phase, through plane', 'mask')
 _INCHES, _DPI = 1.6, 100
@@ -54,13 +53,23 @@ def window(cine: Cine, millimetres: float = 165.0) -> Cine:
   return cines.crop(cine, top, left, size, size)
 
 
-def main(_) -> None:
-  """Writes the picture."""
-  slices = study.plan(study.PAPER, _SEED.value)
-  if _SLICE.value >= len(slices):
-    raise ValueError(f'--slice={_SLICE.value}: the plan has {len(slices)} slices, numbered from 0')
-  draw(window(study.render(slices[_SLICE.value])), _FRAMES.value).savefig(_OUTPUT.value, pil_kwargs={'optimize': True})
+def main() -> None:
+  """Reads the command line and writes the picture."""
+  cli.run(
+    _write,
+    flags.DEFINE_string('output', None, 'Picture to write (.png).', required=True),
+    flags.DEFINE_integer('seed', 0, 'Cohort.'),
+    flags.DEFINE_integer('slice', 12, 'Number of the slice in the plan of the paper-sized phantom.', lower_bound=0),
+    flags.DEFINE_multi_integer('frame', [6, 18, 24, 44], 'Frames to show; repeat the flag for several.'),
+  )
+
+
+def _write(given: SimpleNamespace) -> None:
+  slices = study.plan(study.PAPER, given.seed)
+  if given.slice >= len(slices):
+    raise UserError(f'--slice={given.slice}: the plan has {len(slices)} slices, numbered from 0')
+  draw(window(study.render(slices[given.slice])), given.frame).savefig(given.output, pil_kwargs={'optimize': True})
 
 
 if __name__ == '__main__':
-  app.run(main)
+  main()

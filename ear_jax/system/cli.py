@@ -1,48 +1,72 @@
-"""How every entry point starts: flags, devices, and a sentence instead of a traceback for a user's mistake."""
+"""How every command starts: flags, devices, and a sentence instead of a traceback for a user's mistake.
+
+A command makes its flags inside `main()` and imports its work when that is called: commands can be imported together,
+one can follow another in one process, and wrong flags are told at once.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import logging as python_logging
 import os
+import pathlib
 import sys
+import types
 import warnings
 from collections.abc import Callable
 
-import jax
 from absl import app, flags, logging
 
 from ear_jax.system.errors import UserError
 
-# Shared, or the modules of two commands could not be imported into one process.
-WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of a run: training fills it or resumes it, evaluation reads it.')
-OUTPUT = flags.DEFINE_string('output', None, 'Folder to write; export: file to write, .zip.')
-CHECKPOINT = flags.DEFINE_string(
-  'checkpoint',
-  None,
-  'export: working directory of a training run; predict: the same, an exported .zip or the name of a network that '
-  'ships with the package, or several with commas between them, to be averaged; evaluate: one of those without '
-  "--workdir, or with it 'best' by validation Dice (default), 'latest' or a step.",
-)
+_SHARED = {
+  'workdir': 'Folder of a run: training fills it or resumes it, evaluation reads it.',
+  'output': 'Folder to write; export: file to write, .zip.',
+  'checkpoint': 'export: working directory of a training run; predict: the same, an exported .zip or the name of a '
+  'network that ships with the package, or several with commas between them, to be averaged; evaluate: one of those '
+  "without --workdir, or with it 'best' by validation Dice (default), 'latest' or a step.",
+}
 _XLA_FLAGS = (
   # A device that waits for the other gives up after 40 s and ends the process: too soon for one that was paused.
   '--xla_cpu_collective_call_terminate_timeout_seconds=86400',
   '--xla_cpu_collective_timeout_seconds=86400',
 )
-ARGUMENTS: list[str] = []  # what stands on the command line beside flags
+_PACKAGE = f'{pathlib.Path(__file__).parents[1]}{os.sep}'
 
 
-def run(main: Callable[[], int | None], *, arguments: int = 0) -> None:
-  """Parses the flags, calls `main()` and exits: 0 or what it returns, 1 for a `UserError`, 2 for wrong flags.
+def shared(*names: str) -> list[flags.FlagHolder]:
+  """Makes flags that several commands have: 'workdir', 'output', 'checkpoint'."""
+  return [flags.DEFINE_string(name, None, _SHARED[name]) for name in names]
 
-  `arguments` is how many words may stand beside flags; `main` finds them in `ARGUMENTS`.
+
+def run(work: Callable[[types.SimpleNamespace], int | None], *made: flags.FlagHolder, words: int = 0) -> None:
+  """Parses the command line, calls `work` and exits: 0 or what it returns, 1 for a `UserError`, 2 for wrong flags.
+
+  Args:
+    work: takes the values of the flags by their names, and as `words` what stands beside flags.
+    made: all flags of this command. They are absl's, beside absl's own and those of libraries, which read them there,
+      until the command ends.
+    words: how many may stand beside flags.
   """
+  names = [flag.name for flag in made]
+  for name in names:
+    flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS[name])  # so that --help lists it
+
+  def call(argv: list[str]) -> int | None:
+    set_up_logging()
+    return work(types.SimpleNamespace(words=argv[1:], **{flag.name: flag.value for flag in made}))
+
   try:
-    app.run(lambda _: _call(main), flags_parser=lambda argv: _parse(argv, arguments))
+    app.run(call, flags_parser=lambda argv: _parse(argv, words))
   except UserError as fault:
     _stop(str(fault), 1)
+  finally:
+    flags.FLAGS.remove_flag_values([name for name in flags.FLAGS if name.partition('.')[0] in names])  # config.x.y too
+    flags.FLAGS.unparse_flags()  # absl's own have their defaults again
+    flags.FLAGS.mark_as_parsed()
 
 
-def _parse(argv: list[str], arguments: int) -> list[str]:
+def _parse(argv: list[str], words: int) -> list[str]:
   try:
     rest = flags.FLAGS(argv)
   except (AttributeError, KeyError, TypeError, ValueError, FileNotFoundError, flags.Error) as fault:
@@ -50,15 +74,9 @@ def _parse(argv: list[str], arguments: int) -> list[str]:
     _stop(' '.join(str(a) for a in fault.args) or repr(fault), 2)
   except OSError as fault:  # of a missing configuration file ml_collections tells in five lines
     _stop(' '.join(str(fault).split()), 2)
-  if len(rest) > 1 + arguments:
-    _stop(f'unexpected argument {rest[1 + arguments]!r}: options begin with --', 2)
-  ARGUMENTS[:] = rest[1:]
+  if len(rest) > 1 + words:
+    _stop(f'unexpected argument {rest[1 + words]!r}: options begin with --', 2)
   return rest
-
-
-def _call(main: Callable[[], int | None]) -> int | None:
-  set_up_logging()
-  return main()
 
 
 def set_up_logging() -> None:
@@ -76,7 +94,7 @@ def _ours(record: python_logging.LogRecord) -> bool:
   # A thread of Orbax logs the traceback of what it then raises in ours, or of a write that the end of the process met.
   if f'orbax{os.sep}checkpoint{os.sep}_src{os.sep}futures' in record.pathname:
     return False
-  return record.levelno > python_logging.INFO or f'{os.sep}ear_jax{os.sep}' in record.pathname
+  return record.levelno > python_logging.INFO or record.pathname.startswith(_PACKAGE)
 
 
 def _stop(sentence: str, status: int) -> None:
@@ -85,7 +103,7 @@ def _stop(sentence: str, status: int) -> None:
 
 
 def request_cpu_devices(batch_size: int, requested: int) -> None:
-  """Splits the CPU into virtual devices, before jax is first used; without effect where there is an accelerator.
+  """Splits the CPU into virtual devices; without effect where there is an accelerator, or once jax has been used.
 
   XLA's convolutions use one thread each, so a device a core keeps all cores busy.
 
@@ -93,8 +111,11 @@ def request_cpu_devices(batch_size: int, requested: int) -> None:
     batch_size: cines a step; when `requested` is 0 the number of devices divides it (0 is divided by any number).
     requested: number of devices; 0: one a core.
   """
+  import jax  # here: it takes a second, which a wrong flag need not wait for
+
   cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
   count = requested or max(n for n in range(1, cores + 1) if batch_size % n == 0)
-  jax.config.update('jax_num_cpu_devices', count)
+  with contextlib.suppress(RuntimeError):  # a command before this one has used jax: its devices stay
+    jax.config.update('jax_num_cpu_devices', count)
   # Of a flag that stands there twice the last holds, which is the user's.
   os.environ['XLA_FLAGS'] = ' '.join((*_XLA_FLAGS, os.environ.get('XLA_FLAGS', '')))

@@ -1,5 +1,6 @@
 """What the doctor finds, on this machine and on worse ones."""
 
+import importlib.metadata
 import pathlib
 
 import jax
@@ -9,8 +10,8 @@ import scipy.ndimage
 from rich.console import Console
 
 from ear_jax.devices.health import convolution, room, software
+from ear_jax.devices.health.examination import table
 from ear_jax.devices.health.finding import Finding
-from ear_jax.doctor import table
 from ear_jax.models.conv import conv3d
 
 
@@ -78,6 +79,17 @@ def test_packages_are_compared_with_the_pinned_ones(monkeypatch):
   assert packages.result == 'fail'
   assert packages.found == f'no_such_package is missing; numpy {np.__version__}, tested with ==1.0'
   assert packages.remedy == 'pip install -r requirements.txt'
+
+
+def test_a_package_that_is_not_installed_is_a_finding(monkeypatch):
+  def distribution(name):
+    raise importlib.metadata.PackageNotFoundError(name)
+
+  monkeypatch.setattr(importlib.metadata, 'requires', distribution)
+  _, packages, jax_itself = software.check_software()
+  assert (packages.result, jax_itself.result) == ('warn', 'pass')
+  assert packages.found.startswith('ear_jax is not installed')
+  assert 'pip install --no-deps --editable .' in packages.remedy
 
 
 @pytest.mark.parametrize(('free', 'result'), [(0.4e9, 'fail'), (3e9, 'warn'), (9e9, 'pass')])

@@ -13,10 +13,9 @@ import subprocess
 import sys
 import tempfile
 
-from ear_jax.system import cli
-
 ROOT = pathlib.Path(__file__).parents[2]
-MODULES = ('ear_jax.train', 'ear_jax.evaluate', 'ear_jax.predict', 'ear_jax.make_phantom')
+_WORK = ('train', 'evaluate', 'predict', 'make_phantom')
+MODULES = (*(f'ear_jax.{name}' for name in _WORK), *(f'ear_jax.workflows.{name}' for name in _WORK))
 
 _WITHOUT_TENSORFLOW = """
 import importlib.machinery, runpy, sys
@@ -145,5 +144,4 @@ def _command(module: str, args: list[str], folder: pathlib.Path, limits: dict[in
       os.dup2(stack.enter_context((folder / name).open('w')).fileno(), descriptor)
     os.chdir(ROOT)
     sys.argv = [f'python -m {module}', *args]
-    imported = importlib.import_module(module)
-    cli.run(imported.main, arguments=getattr(imported, 'WORDS', 0))
+    importlib.import_module(module).main()

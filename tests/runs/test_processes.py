@@ -129,8 +129,8 @@ def test_an_allocation_of_several_tasks_is_several_processes_only_within_srun(mo
 
   for name in [name for name in os.environ if name.startswith('SLURM_')]:
     monkeypatch.delenv(name)
-  assert cluster.asked_for() == 1
+  assert cluster.asked_for(None, None, None) == 1
   monkeypatch.setenv('SLURM_NTASKS', '4')
-  assert cluster.asked_for() == 1
+  assert cluster.asked_for(None, None, None) == 1
   monkeypatch.setenv('SLURM_STEP_NUM_TASKS', '4')
-  assert cluster.asked_for() == 4
+  assert cluster.asked_for(None, None, None) == 4

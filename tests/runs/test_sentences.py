@@ -80,6 +80,24 @@ def test_evaluate_asks_for_the_working_directory(forks):
   assert '--workdir' in forks.run('ear_jax.evaluate').sentence
 
 
+@pytest.mark.parametrize('other', ['{run}', 'ear3d-phantom'])
+def test_evaluate_is_not_given_two_networks(forks, trained, tmp_path, other):
+  args = ('--workdir', trained, '--checkpoint', other.format(run=trained), '--output', tmp_path / 'out')
+  sentence = forks.run('ear_jax.evaluate', *args).sentence
+  assert f'--checkpoint {other.format(run=trained)} is a network by itself' in sentence
+  assert "give 'best', 'latest' or a step; without --workdir" in sentence
+  assert not (tmp_path / 'out').exists()
+
+
+def test_evaluate_takes_the_best_checkpoint_of_a_run_that_checkpoint_names(forks, trained, tmp_path):
+  outcome = forks.run('ear_jax.evaluate', '--checkpoint', trained, '--output', tmp_path / 'as_network')
+  assert outcome.status == 0, outcome.stderr
+  outcome = forks.run('ear_jax.evaluate', '--workdir', trained, '--output', tmp_path / 'as_run')
+  assert outcome.status == 0, outcome.stderr
+  found = [(tmp_path / name / 'per_frame.csv').read_bytes() for name in ('as_network', 'as_run')]
+  assert found[0] == found[1] != b''
+
+
 def test_a_run_keeps_its_split(forks, config_file, trained, tmp_path):
   shutil.copy(trained / 'split.json', tmp_path)
   run = ('ear_jax.train', '--config', config_file, '--workdir', tmp_path, '--config.split.seed=1')

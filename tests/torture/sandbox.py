@@ -18,7 +18,13 @@ import time
 
 import jax
 
-MODULES = ('ear_jax.predict', 'ear_jax.evaluate', 'ear_jax.train', 'ear_jax.export')
+MODULES = (
+  'ear_jax.formats.open',
+  'ear_jax.networks.export',
+  'ear_jax.workflows.evaluate',
+  'ear_jax.workflows.predict',
+  'ear_jax.workflows.train',
+)
 _PATIENCE = 600  # seconds by the clock: a machine under load, or a process that was paused, is no hang
 _FORBIDDEN = ('socket.connect', 'socket.bind', 'socket.getaddrinfo', 'pickle.find_class', 'os.system', 'os.exec')
 _CHANGES = ('os.remove', 'os.rename', 'os.mkdir', 'os.rmdir', 'os.link', 'os.symlink', 'os.truncate', 'shutil.rmtree')
@@ -106,12 +112,10 @@ def _command(module, args, folder, writes, limits) -> None:
       _disconnect()
     _watch(streams['events'], [writes, folder])
     sys.argv = [f'python -m {module}', *args]
-    from ear_jax.system import cli
-
     module, _, name = module.partition(':')
     imported = importlib.import_module(module)
     try:
-      cli.run(getattr(imported, name or 'main'), arguments=getattr(imported, 'WORDS', 0))
+      getattr(imported, name or 'main')()
     finally:
       for path in os.listdir(tempfile.tempdir):
         streams['events'].write(f'leaves a temporary file {path}\n')

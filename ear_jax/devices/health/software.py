@@ -25,8 +25,18 @@ def check_software() -> Iterator[Finding]:
     yield Finding('Python', 'pass', python)
   else:
     yield Finding('Python', 'fail', python, 'install Python 3.11')
+  yield _check_packages()
+  yield Finding('jax', 'pass', f'{jax.__version__}, jaxlib {importlib.metadata.version("jaxlib")}')
+
+
+def _check_packages() -> Finding:
+  try:
+    pins = importlib.metadata.requires('ear_jax') or ()
+  except importlib.metadata.PackageNotFoundError:
+    found = 'ear_jax is not installed, so that what it needs is not known here'
+    return Finding('packages', 'warn', found, f'{_INSTALL}; pip install --no-deps --editable .')
   missing, others, count = [], [], 0
-  for text in importlib.metadata.requires('ear_jax') or ():
+  for text in pins:
     requirement, count = Requirement(text), count + 1
     try:
       installed = importlib.metadata.version(requirement.name)
@@ -37,8 +47,7 @@ def check_software() -> Iterator[Finding]:
       others.append(f'{requirement.name} {installed}, tested with {requirement.specifier}')
   result = 'fail' if missing else 'warn' if others else 'pass'
   found = '; '.join([*(f'{name} is missing' for name in missing), *others]) or f'all {count} as pinned'
-  yield Finding('packages', result, found, '' if result == 'pass' else _INSTALL)
-  yield Finding('jax', 'pass', f'{jax.__version__}, jaxlib {importlib.metadata.version("jaxlib")}')
+  return Finding('packages', result, found, '' if result == 'pass' else _INSTALL)
 
 
 def check_cudnn(devices: Sequence[jax.Device]) -> Iterator[Finding]:

@@ -1,0 +1,48 @@
+"""Flags that are there while a command runs, and imports that are light."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from ear_jax.system.console import COMMANDS
+
+pytestmark = pytest.mark.multiprocess
+
+ROOT = pathlib.Path(__file__).parents[2]
+_FORBIDDEN = ('jax', 'grain', 'tensorflow_datasets', 'orbax', 'pandas')
+
+
+_TWICE = """
+import contextlib, sys
+from absl import flags
+from ear_jax.system import cli
+
+def work(given):
+  if 'of_a_library' not in flags.FLAGS:  # which is imported now
+    flags.DEFINE_bool('of_a_library', True, '')
+  print(given.number, given.words, flags.FLAGS.stderrthreshold, flags.FLAGS.of_a_library)
+
+for words in (['--number=2', 'a', '--stderrthreshold=error'], []):
+  sys.argv[1:] = words
+  with contextlib.suppress(SystemExit):
+    cli.run(work, flags.DEFINE_integer('number', 1, ''), words=1)
+print(flags.FLAGS.stderrthreshold, 'number' in flags.FLAGS)
+"""
+
+
+def test_absls_flags_are_as_before_when_a_command_has_ended_and_those_of_libraries_stay():
+  done = subprocess.run([sys.executable, '-c', _TWICE], cwd=ROOT, capture_output=True, text=True)
+  assert done.stdout.splitlines() == ["2 ['a'] error True", '1 [] fatal True', 'fatal False'], done.stderr
+
+
+def test_an_import_of_commands_is_light():
+  names = [f'ear_jax.{name}' for name in COMMANDS]
+  program = f'import json, sys, {", ".join(names)}; print(json.dumps(list(sys.modules)))'
+  done = subprocess.run([sys.executable, '-c', program], cwd=ROOT, capture_output=True, text=True)
+  assert done.returncode == 0, done.stderr
+  found = json.loads(done.stdout)
+  assert set(names) <= set(found)
+  assert not set(_FORBIDDEN) & set(found)
