@@ -6,8 +6,6 @@ import jax
 import optax
 from ml_collections import ConfigDict
 
-from ear_jax.system.errors import UserError
-
 
 def make_schedule(config: ConfigDict, steps: int) -> optax.Schedule:
   """Returns the learning rate by update: linear warm-up, then 'cosine' to 0 or 'constant'.
@@ -22,21 +20,18 @@ def make_schedule(config: ConfigDict, steps: int) -> optax.Schedule:
     return optax.warmup_cosine_decay_schedule(
       0.0 if warmup else config.learning_rate, config.learning_rate, warmup, updates
     )
-  if config.schedule == 'constant':
-    rise = optax.linear_schedule(0.0, config.learning_rate, max(warmup, 1))
-    return optax.join_schedules([rise, optax.constant_schedule(config.learning_rate)], [warmup])
-  raise UserError(f"config.optimizer.schedule {config.schedule!r} is not 'cosine' or 'constant'")
+  rise = optax.linear_schedule(0.0, config.learning_rate, max(warmup, 1))
+  return optax.join_schedules([rise, optax.constant_schedule(config.learning_rate)], [warmup])
 
 
-def make_optimizer(config: ConfigDict, steps: int) -> optax.GradientTransformation:
+def make_optimizer(config: ConfigDict, schedule: optax.Schedule) -> optax.GradientTransformation:
   """Returns Adam (with decoupled decay of kernels when `weight_decay` > 0) behind clipping and accumulation.
 
   Args:
     config: the `optimizer` section; `clip_norm` 0 switches clipping off; `accumulate` n updates the parameters once
       in n training steps with the mean of their gradients.
-    steps: training steps in the whole run.
+    schedule: learning rate by update.
   """
-  schedule = make_schedule(config, steps)
   parts = [optax.clip_by_global_norm(config.clip_norm)] if config.clip_norm else []
   parts.append(
     optax.adamw(schedule, weight_decay=config.weight_decay, mask=_kernels)
