@@ -6,6 +6,8 @@ import jax
 import optax
 from ml_collections import ConfigDict
 
+from ear_jax.system.errors import UserError
+
 
 def make_schedule(config: ConfigDict, steps: int) -> optax.Schedule:
   """Returns the learning rate by update: linear warm-up, then 'cosine' to 0 or 'constant'.
@@ -20,8 +22,10 @@ def make_schedule(config: ConfigDict, steps: int) -> optax.Schedule:
     return optax.warmup_cosine_decay_schedule(
       0.0 if warmup else config.learning_rate, config.learning_rate, warmup, updates
     )
-  rise = optax.linear_schedule(0.0, config.learning_rate, max(warmup, 1))
-  return optax.join_schedules([rise, optax.constant_schedule(config.learning_rate)], [warmup])
+  if config.schedule == 'constant':
+    rise = optax.linear_schedule(0.0, config.learning_rate, max(warmup, 1))
+    return optax.join_schedules([rise, optax.constant_schedule(config.learning_rate)], [warmup])
+  raise UserError(f"config.optimizer.schedule {config.schedule!r} is not 'cosine' or 'constant'")
 
 
 def make_optimizer(config: ConfigDict, schedule: optax.Schedule) -> optax.GradientTransformation:
