@@ -51,7 +51,7 @@ FIELDS = {
   'batch_size': _count(2, 'cines a step over all devices'),
   'num_devices': _number(0, '0: all, of all processes', decides='nothing'),
   'cpu_devices': _number(
-    0, 'virtual devices where there is no accelerator; 0: one a core, if batch_size divides', decides='nothing'
+    0, 'virtual ones without an accelerator; 0: one a core, if batch_size divides', decides='nothing'
   ),
   'data.name': Field('mvm_cmr/phantom_mini', 'TFDS name/config'),
   'data.dir': Field('data', 'where `tfds build --data_dir` put it', decides='nothing'),
@@ -59,15 +59,13 @@ FIELDS = {
   'data.crop': _count(128, 'window at the centre of the picture, for training and prediction', 'pixels'),
   'data.shift': _number(8, 'largest random shift of the training window', 'pixels'),
   'data.normalise': Field(
-    'robust', "'robust' per cine, 'window': of the crop alone, 'joint': released", choices=('robust', 'window', 'joint')
+    'robust', "per cine; 'window': by the crop; 'joint': released", choices=('robust', 'window', 'joint')
   ),
   'data.spacing': _number(
-    0.0, 'pixels of pictures that do not say how large they are, for prediction; 0: not known', 'mm', below=1000
+    0.0, 'pixels of pictures that do not say theirs, for prediction; 0: not known', 'mm', below=1000
   ),
   'data.annotated_every': _count(1, 'learn from every n-th annotated frame alone: what do fewer contours cost?'),
-  'data.cache_gb': _number(
-    4.0, 'records are kept in memory when the training set fits into this', 'GB', decides='nothing'
-  ),
+  'data.cache_gb': _number(4.0, 'records are kept in memory where the training set fits', 'GB', decides='nothing'),
   'data.threads': _number(2, 'reading and augmenting', below=1000, decides='nothing'),
   'data.prefetch': _number(4, 'batches made ahead of the step', below=1000, decides='nothing'),
   'augment.rot90': Field(True, 'rotation by 90, 180, 270 degrees (paper)'),
@@ -75,9 +73,7 @@ FIELDS = {
   'augment.rotate': _number(0.0, 'further rotation, uniform in +- this', 'degrees', below=360),
   'augment.scale': _number(0.0, 'zoom by a factor in 1 +- this', below=1),
   'augment.elastic': _number(0.0, 'standard deviation of a smooth random deformation', 'pixels', below=1000),
-  'augment.intensity': _number(
-    0.0, 'random contrast, brightness and noise of the magnitude; 0: off, 1: full', below=1000
-  ),
+  'augment.intensity': _number(0.0, 'random contrast, brightness, noise of the magnitude; 0: off, 1: full', below=1000),
   'split.seed': _number(0, 'of the order in which subjects are dealt', below=2**31),
   'split.test_fraction': _number(0.2, 'of the subjects, held out for the test (paper)', below=1),
   'split.folds': _count(5, 'of the other subjects (paper)'),
@@ -86,24 +82,16 @@ FIELDS = {
   'model.filters': Field((16, 32, 64, 128), 'channels of each level, top first; released: 32, 64, 128, 256'),
   'model.classes': Field(2, 'myocardium and the rest', smallest=2, below=256),
   'model.attention': Field(
-    'channel', "on the skips: 'channel' (released) or 'spatial' (Eq. 1)", choices=('none', 'channel', 'spatial')
+    'channel', "on the skips (released); 'spatial': Eq. 1", choices=('none', 'channel', 'spatial')
   ),
   'model.attention_max_tokens': _number(16384, 'skips with more positions a frame use channel attention'),
-  'model.temporal': Field(
-    'convlstm', "recurrence: 'convlstm' or 'dense_lstm' (released)", choices=('none', 'convlstm', 'dense_lstm')
-  ),
-  'model.temporal_sites': Field(
-    ('bottleneck',), "and 'encoder', 'decoder' (released)", choices=('bottleneck', 'encoder', 'decoder')
-  ),
+  'model.temporal': Field('convlstm', "recurrence; 'dense_lstm': released", choices=('none', 'convlstm', 'dense_lstm')),
+  'model.temporal_sites': Field(('bottleneck',), 'released: the others', choices=('bottleneck', 'encoder', 'decoder')),
   'model.bidirectional': Field(False, 'the recurrence also runs backwards in time'),
   'model.cyclic_recurrence': Field(False, 'warm-up pass over the cycle'),
   'model.norm': Field('group', "'batch': released, statistics of all devices", choices=('group', 'instance', 'batch')),
-  'model.activation': Field(
-    'leaky_relu', "'leaky_relu' has slope 0.3 (released)", choices=('relu', 'leaky_relu', 'gelu', 'silu')
-  ),
-  'model.activate': Field(
-    'both', "after both convolutions, or 'last': once a block (released)", choices=('both', 'last')
-  ),
+  'model.activation': Field('leaky_relu', 'of slope 0.3 (released)', choices=('relu', 'leaky_relu', 'gelu', 'silu')),
+  'model.activate': Field('both', "after each convolution; 'last': once a block (released)", choices=('both', 'last')),
   'model.time_kernel': Field(3, 'a convolution sees; 1: each frame on its own, for data without time', 'frames'),
   'model.time_padding': Field('zero', "'cyclic': the cardiac cycle closes on itself", choices=('zero', 'cyclic')),
   'model.deep_supervision': Field(0, 'decoder levels below the top that learn the mask too, weighted 1/2, 1/4, ...'),
@@ -112,11 +100,9 @@ FIELDS = {
   'loss.name': Field('dice_iou', "Eq. 5; 'cross_entropy', 'dice', 'dice_iou_product', or a sum with '+'"),
   'loss.smooth': _number(1.0, 'Laplace smoothing f', 'pixels'),
   'loss.reduction': Field(
-    'cine', "'batch': pixels of the whole batch pooled (released)", choices=('cine', 'batch'), called='loss reduction'
+    'cine', "'batch': pixels pooled (released)", choices=('cine', 'batch'), called='loss reduction'
   ),
-  'loss.loss_classes': Field(
-    'both', "'foreground': without the rest", choices=('both', 'foreground'), called='loss classes'
-  ),
+  'loss.loss_classes': Field('both', 'or without the rest', choices=('both', 'foreground'), called='loss classes'),
   'optimizer.learning_rate': _number(1e-3, 'at its peak'),
   'optimizer.schedule': Field('cosine', 'how the rate falls after the warm-up', choices=('cosine', 'constant')),
   'optimizer.warmup_steps': _number(20, 'updates in which the rate rises', 'updates'),
@@ -127,9 +113,7 @@ FIELDS = {
   'eval.every': _count(200, 'between validations and checkpoints', 'steps', decides='result'),
   'eval.batch_size': _number(0, 'cines at once; 0: one a device', decides='result'),
   'eval.tta': Field(False, 'average over mirror images and quarter turns, velocity vectors turned with them'),
-  'check_memory': Field(
-    True, 'refuse, before step 0, a step that needs more memory than a device has', decides='nothing'
-  ),
+  'check_memory': Field(True, 'refuse, before step 0, a step that needs more memory than there is', decides='nothing'),
   'log_every': _count(10, 'between lines of metrics.jsonl', 'steps', decides='nothing'),
 }
 
