@@ -1,1 +1,1 @@
-"""One file per experiment. Each imports `base` and changes a few fields; its docstring says command, cost and score."""
+"""One file per experiment. Each changes a few of the defaults (`base`); its docstring says command, cost and score."""

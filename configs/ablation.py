@@ -28,7 +28,7 @@ def get_config() -> ConfigDict:
     }
   )
 
-  # Any field of the experiment can be an axis: a tuple of values stands where configs/base.py has one. For instance
+  # Any field of the experiment can be an axis: a tuple of values stands where the experiment has one. For instance
   # 'data': {'channels': (1, 4)}, or 'model': {'attention': (...), 'temporal': (...), 'time_padding': (...)}.
   config.grid = ConfigDict(
     {

@@ -9,9 +9,10 @@ import pytest
 from ml_collections import FrozenConfigDict
 
 from configs import base
+from ear_jax.config.fields import check_config
 from ear_jax.models import RUNGS, build_model
 from ear_jax.training.losses import LOSSES
-from ear_jax.training.optim import make_optimizer
+from ear_jax.training.optim import make_optimizer, make_schedule
 
 STUDIES = ('ablation', 'fine_tuning', 'recipe', 'recipe_long', 'sunnybrook_folds')  # of many runs: tests/ablations
 NAMES = sorted({p.stem for p in pathlib.Path(base.__file__).parent.glob('*.py')} - {'__init__', *STUDIES})
@@ -35,9 +36,10 @@ def count(tree):
 def test_config_names_no_field_that_base_lacks_and_builds_its_network(name):
   config = load(name)
   assert set(config.keys()) == set(base.get_config().keys())
+  check_config(config)
   assert hash(FrozenConfigDict(config)) is not None
   variables = shapes(config)
-  make_optimizer(config.optimizer, config.steps)
+  make_optimizer(config.optimizer, make_schedule(config.optimizer, config.steps))
   assert set(config.loss.name.split('+')) <= set(LOSSES)
   assert count(variables['params']) > 0
 

@@ -16,14 +16,10 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from ear_jax.config.fields import CIRCUMSTANCES
 from ear_jax.scoring.segmentation import METRICS
 from ear_jax.system.errors import UserError
 
-# They say where and how a run is done, not what it is: a moved data set does not make its result another.
-_CIRCUMSTANCES = (
-  'data.dir', 'data.cache_gb', 'data.threads', 'data.prefetch', 'check_memory', 'log_every', 'cpu_devices',
-  'num_devices',
-)  # fmt: skip
 NETWORKS, SINGLE, TOGETHER = 'networks', 'single', 'together'  # an axis: each seed on its own, or all as one
 VARIANT = 'variant'  # the axis whose values are names of sets of changes
 _SHARED = ('seed', 'data.name')  # and all of the split
@@ -231,11 +227,11 @@ def _word(axis: str, value: Any) -> str:
 
 
 def _essence(content: dict, prefix: str = '') -> dict:
-  """The configuration without circumstances."""
+  """The configuration without circumstances: a moved data set does not make its result another."""
   return {
     key: _essence(value, f'{prefix}{key}.') if isinstance(value, dict) else value
     for key, value in content.items()
-    if prefix + key not in _CIRCUMSTANCES
+    if prefix + key not in CIRCUMSTANCES
   }
 
 

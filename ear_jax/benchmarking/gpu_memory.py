@@ -10,7 +10,7 @@ from ear_jax.benchmarking.gpus import GPUS, compile_only, usable
 from ear_jax.devices.placement import Placement
 from ear_jax.system.errors import UserError
 from ear_jax.training.memory import changed, describe
-from ear_jax.training.program import needed_bytes
+from ear_jax.training.program import make_program
 
 SWITCHES: dict[str, dict] = {
   'as configured': {},
@@ -32,7 +32,7 @@ def plan(config: ConfigDict, gpus: list[str], frames: int) -> list[dict]:
     placement = Placement([compile_only(name)])
     for switch, changes in SWITCHES.items():
       other = changed(config, changes)
-      need = needed_bytes(other, placement, frames)
+      need = make_program(other, placement).needed_bytes(frames)
       logging.info('%s, %s: %s', name, switch, describe(other, frames, need, 1))
       found.append({'gpu': name, 'switch': switch, 'bytes': need, 'usable': usable(name)})
   return found

@@ -16,7 +16,7 @@ from ear_jax.devices.placement import AXIS, Placement
 from ear_jax.models import build_model
 from ear_jax.models.unet3d import UNet3D
 from ear_jax.system import cli
-from ear_jax.training.optim import make_optimizer
+from ear_jax.training.optim import make_optimizer, make_schedule
 from ear_jax.training.state import count_parameters, create_state
 from ear_jax.training.steps import make_train_step
 
@@ -54,7 +54,7 @@ class Ours:
 
   def load(self, case: Case, weights: str | None) -> int:
     """See `worker.Implementation`."""
-    model, optimizer = network(case), make_optimizer(_OPTIMIZER, 10**6)
+    model, optimizer = network(case), make_optimizer(_OPTIMIZER, make_schedule(_OPTIMIZER, 10**6))
     state = create_state(model, optimizer, CHANNELS, 0, size=2 ** len(case.filters), ema=False)
     params = _stir(state.params) if weights is None else _read(weights, state.params)
     devices = len(self._placement.devices)

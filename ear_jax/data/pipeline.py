@@ -180,7 +180,7 @@ def training_batches(
     data: the open data set.   subjects: whose cines to draw.   config: the whole configuration.
     devices: D, of this process.   process, processes: which part of every batch is drawn here.
 
-  Raises: UserError when cines differ in their number of frames, so that they cannot share a batch.
+  Raises: UserError when cines differ in their number of frames, and so cannot share a batch, or lack velocities.
   """
   records = data.records_of(subjects)
   frames = sorted({data.frames[record] for record in records})
@@ -189,6 +189,7 @@ def training_batches(
       f'cines of {" and ".join(map(str, frames))} frames cannot share a batch: train with --config.batch_size=1, '
       'or build a data set of one frame count'
     )
+  check_channels(data.cine(records[0]), config.data.channels)  # before two minutes of compiling
   source = _Records(data, records, config.data.cache_gb * 1e9)
   per_device = config.batch_size // (devices * processes)
   dataset = (

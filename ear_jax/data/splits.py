@@ -66,10 +66,12 @@ def make_split(subjects: Iterable[str], config: ConfigDict) -> Split:
   test, rest = shuffled[:n_test], shuffled[n_test:]
   if not -1 <= config.fold < config.folds:
     raise UserError(f'config.split.fold is {config.fold}, but there are folds 0 to {config.folds - 1} (or -1 for none)')
-  if config.fold >= 0 and len(rest) < max(config.folds, 2):
+  if config.fold >= 0 and not 2 <= config.folds <= len(rest):
+    count = f'{len(rest)} subject{"s" * (len(rest) != 1)}'
+    fewer = f'set --config.split.folds={len(rest)}{" or less" * (len(rest) > 2)}, or ' if len(rest) > 1 else 'set '
     raise UserError(
-      f'{len(rest)} subjects outside the test set cannot be dealt into {config.folds} folds: '
-      f'set --config.split.folds={max(len(rest), 2)} or less, or --config.split.fold=-1 to train without validation'
+      f'{count} outside the test set cannot be dealt into {config.folds} folds, one of which validates while '
+      f'others train: {fewer}--config.split.fold=-1 to train without validation'
     )
   validation = rest[config.fold :: config.folds] if config.fold >= 0 else rest[:0]
   train = np.setdiff1d(rest, validation)

@@ -12,11 +12,12 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from ear_jax.config.fields import FIELDS
 from ear_jax.models.conv import Conv3D
 from ear_jax.models.cpu.pending import Pending, normed, pending
 
-NORMS = ('group', 'instance', 'batch')
-ACTIVATES = ('both', 'last')
+NORMS = FIELDS['model.norm'].choices
+ACTIVATES = FIELDS['model.activate'].choices
 ACTIVATIONS = {
   'relu': nn.relu,
   'leaky_relu': lambda x: nn.leaky_relu(x, 0.3),  # slope of the released code

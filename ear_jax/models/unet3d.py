@@ -12,17 +12,15 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from ear_jax.config.fields import check_choice
 from ear_jax.models.attention import ChannelAttention, SpatialAttention
-from ear_jax.models.blocks import ACTIVATES, ACTIVATIONS, NORMS, ConvBlock, max_pool
+from ear_jax.models.blocks import ConvBlock, max_pool
 from ear_jax.models.conv import Conv3D
-from ear_jax.models.cpu.frames import TIME_PADDINGS
 from ear_jax.models.cpu.pending import pending
 from ear_jax.models.recurrence import DenseLSTM, TemporalBlock
 from ear_jax.system.errors import UserError
 
-ATTENTIONS = ('none', 'channel', 'spatial')
-TEMPORALS = ('none', 'convlstm', 'dense_lstm')
-SITES = ('bottleneck', 'encoder', 'decoder')
+_WORDS = ('attention', 'temporal', 'temporal_sites', 'norm', 'activation', 'activate', 'time_padding')
 
 
 class UNet3D(nn.Module):
@@ -63,6 +61,11 @@ class UNet3D(nn.Module):
   remat: bool = False
   dtype: Any = jnp.float32
   axis_name: str | None = None
+
+  @property
+  def unit(self) -> int:
+    """What H and W must be divisible by: every level halves them."""
+    return 2 ** len(self.filters)
 
   @nn.compact
   def __call__(self, video: jax.Array, train: bool = False) -> jax.Array:
@@ -120,24 +123,14 @@ class UNet3D(nn.Module):
     return TemporalBlock(self.bidirectional, self.cyclic_recurrence, self.dtype, name=f'temporal_{site}')
 
   def _check(self, video):
-    factor = 2 ** len(self.filters)
     h, w = video.shape[-3:-1]
-    if video.ndim != 5 or h % factor or w % factor:
+    if video.ndim != 5 or h % self.unit or w % self.unit:
       raise UserError(
-        f'video has shape {video.shape}, expected [B, T, H, W, C] with H and W divisible by {factor} '
+        f'video has shape {video.shape}, expected [B, T, H, W, C] with H and W divisible by {self.unit} '
         f'({len(self.filters)} levels): choose another crop'
       )
-    for value, known, field in (
-      (self.attention, ATTENTIONS, 'attention'),
-      (self.temporal, TEMPORALS, 'temporal'),
-      *((site, SITES, 'temporal_sites') for site in self.temporal_sites),
-      (self.norm, NORMS, 'norm'),
-      (self.activation, tuple(ACTIVATIONS), 'activation'),
-      (self.activate, ACTIVATES, 'activate'),
-      (self.time_padding, TIME_PADDINGS, 'time_padding'),
-    ):
-      if value not in known:
-        raise UserError(f'model.{field} {value!r} is not one of {known}')
+    for field in _WORDS:
+      check_choice(f'model.{field}', getattr(self, field))
     if not 0 <= self.deep_supervision < len(self.filters):
       raise UserError(
         f'model.deep_supervision is {self.deep_supervision}: 0 to {len(self.filters) - 1} of {len(self.filters)} levels'

@@ -13,26 +13,30 @@ from ear_jax.training.state import TrainState
 from ear_jax.training.transfer import take_over
 
 
-def network_to_start_from(config: ConfigDict) -> Trained | None:
+def network_to_start_from(config: ConfigDict, shapes: TrainState) -> Trained | None:
   """Returns the network of `config.init_from`, or None where a run begins with fresh weights.
 
-  Raises: UserError when there is no such network.
+  `shapes` of the run's own state tell whether the weights fit, before anything is compiled.
+
+  Raises: UserError when there is no such network, or its weights do not fit.
   """
-  source = config.get('init_from')
-  return load_trained(source, Placement(jax.local_devices()[:1])) if source else None
+  if not config.init_from:
+    return None
+  trained = load_trained(config.init_from, Placement(jax.local_devices()[:1]))
+  jax.eval_shape(
+    lambda fresh, weights: take_over(fresh, weights, **_models(config, trained))[0], shapes, trained.variables
+  )
+  return trained
 
 
 def first_state(config: ConfigDict, fresh: TrainState, trained: Trained | None) -> tuple[TrainState, dict | None]:
   """Returns the state that training begins with, and for the manifest where its weights come from.
 
   Without a trained network that is the fresh state itself, and None. What differs between the networks is logged.
-
-  Raises: UserError when the weights do not fit.
   """
   if trained is None:
     return fresh, None
-  there, here = (config.model.to_dict() for config in (trained.config, config))
-  state, notes = take_over(fresh, trained.variables, there=there, here=here)
+  state, notes = take_over(fresh, trained.variables, **_models(config, trained))
   if trained.config.data.normalise != config.data.normalise:
     notes.append(f'data.normalise is {trained.config.data.normalise!r} there and {config.data.normalise!r} here')
   logging.info('starting from %s%s', trained.name, ''.join(f'; {note}' for note in notes))
@@ -40,3 +44,7 @@ def first_state(config: ConfigDict, fresh: TrainState, trained: Trained | None) 
   source = config.init_from if config.init_from in names() else trained.name
   hashes = {key: trained.manifest[key] for key in ('config_hash', 'data_hash', 'split_hash')}
   return state, {'network': source, 'differences': notes} | hashes
+
+
+def _models(config, trained):
+  return {'there': trained.config.model.to_dict(), 'here': config.model.to_dict()}

@@ -44,7 +44,8 @@ class Predictor:
 
   def __init__(self, network: nn.Module | Callable, config: ConfigDict, placement: Placement):
     self._config, self._placement = config, placement
-    self._apply = placement.pmap_apply(myocardium(network) if isinstance(network, nn.Module) else network)
+    apply = myocardium(network) if isinstance(network, nn.Module) else network
+    self._apply = placement.pmap_apply(apply)
 
   def __call__(self, variables: dict, cines: Iterable[Cine]) -> Iterator[tuple[Cine, np.ndarray]]:
     """Yields each cine with its myocardial probability, float32 `[T, H, W]`, in order.

@@ -22,8 +22,8 @@ from ear_jax.networks.segment import Member
 from ear_jax.networks.weights import locate
 from ear_jax.system.errors import UserError
 from ear_jax.training.checkpoint import Checkpoints
-from ear_jax.training.optim import make_optimizer
-from ear_jax.training.state import TrainState, abstract_state
+from ear_jax.training.program import make_program
+from ear_jax.training.state import TrainState
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,8 +131,7 @@ def restore_state(config: ConfigDict, workdir: pathlib.Path, which: str, placeme
       raise UserError(
         f"checkpoint {which!r} is not in {workdir}: choose 'best', 'latest' or one of {checkpoints.steps}"
       )
-    state = abstract_state(config, make_optimizer(config.optimizer, config.steps))
-    return checkpoints.restore(int(step), placement.abstract(state))
+    return checkpoints.restore(int(step), placement.abstract(make_program(config, placement).shapes))
 
 
 def load_member(network: str | os.PathLike, placement: Placement, *, tta: bool) -> Member:

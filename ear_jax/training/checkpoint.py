@@ -80,13 +80,13 @@ class Checkpoints:
 
     Raises: UserError when it cannot be written; what was saved before is as it was.
     """
-    step = int(state.step)
+    step = int(jax.device_get(state.step))
     if step in self._manager.all_steps():
       return
     parts = ocp.args.Composite(state=ocp.args.StandardSave(state), data=_SaveBatches(iterator))
     metrics = {} if validation_dice is None else {_METRIC: validation_dice}
     try:
-      with patient_loops():
+      with patient_loops(), jax.transfer_guard('allow'):  # Orbax fetches what it writes in its own way
         self._manager.save(step, args=parts, metrics=metrics)
       if is_first():
         write_checksums(self._folder, step)

@@ -27,10 +27,10 @@ class MetricWriter:
   """
 
   def __init__(self, folder: pathlib.Path, step: int):
+    self._events = _Events(folder / 'tensorboard', purge_step=step + 1 if step else None)
     self._path = folder / 'metrics.jsonl'
     _drop_lines_after(self._path, step)
     self._lines = self._path.open('a')
-    self._events = _Events(folder / 'tensorboard', purge_step=step + 1 if step else None)
 
   def write(self, step: int, scalars: dict[str, float]) -> None:
     """Writes one line; a crash loses at most the line being written."""

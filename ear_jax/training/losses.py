@@ -18,10 +18,11 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from ear_jax.config.fields import FIELDS
 from ear_jax.system.errors import UserError
 
-REDUCTIONS = ('cine', 'batch')
-CLASSES = ('both', 'foreground')
+REDUCTIONS = FIELDS['loss.reduction'].choices
+CLASSES = FIELDS['loss.loss_classes'].choices
 _TINY = 1e-12  # pixels; its square, in the gradient, is still a float32
 
 
@@ -75,7 +76,9 @@ def segmentation_loss(
 
   Raises: ValueError if shapes do not match; UserError if a name is unknown.
   """
-  _check(logits, mask, annotated, name, reduction, loss_classes)
+  if logits.shape[:-1] != mask.shape or mask.shape[:2] != annotated.shape:
+    raise ValueError(f'logits {logits.shape}, mask {mask.shape} and annotated {annotated.shape} do not belong together')
+  check_loss(name, reduction, loss_classes)
   logits = logits.astype(jnp.float32)
   weight = annotated.astype(jnp.float32)[:, :, None, None]  # [B, T, 1, 1]
   target = jax.nn.one_hot(mask, logits.shape[-1], dtype=jnp.float32)
@@ -120,9 +123,8 @@ def _psum(tree, axis_name):
   return tree if axis_name is None else jax.lax.psum(tree, axis_name)
 
 
-def _check(logits, mask, annotated, name, reduction, loss_classes):
-  if logits.shape[:-1] != mask.shape or mask.shape[:2] != annotated.shape:
-    raise ValueError(f'logits {logits.shape}, mask {mask.shape} and annotated {annotated.shape} do not belong together')
+def check_loss(name: str, reduction: str, loss_classes: str) -> None:
+  """Raises UserError for a loss, a reduction or classes that there are not."""
   unknown = [term for term in name.split('+') if term not in LOSSES]
   if unknown:
     raise UserError(f'loss {unknown[0]!r} is not one of {LOSSES} or a sum of them')

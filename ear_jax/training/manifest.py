@@ -4,16 +4,48 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import json
+import pathlib
 import platform
+from typing import Any
 
 import jax
+from absl import logging
 from ml_collections import ConfigDict
 
 import ear_jax
 from ear_jax.data.pipeline import DataSet
 from ear_jax.data.splits import Split
+from ear_jax.system.files import write_text
+from ear_jax.training.state import count_parameters
 
 _PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'grain', 'tensorflow-datasets', 'numpy')
+
+
+def write_run(
+  config: ConfigDict, workdir: pathlib.Path, data: DataSet, split: Split, params: Any, origin: dict | None
+) -> None:
+  """Writes configuration, split and manifest of a run to its folder; `origin` says what its weights began from."""
+  parameters = count_parameters(params)
+  manifest = make_manifest(config, data, split, parameters) | ({'init_from': origin} if origin else {})
+  write_text(workdir / 'config.json', config.to_json(sort_keys=True, indent=2))
+  write_text(workdir / 'split.json', split.to_json())
+  write_text(workdir / 'manifest.json', json.dumps(manifest, indent=2))
+  logging.info(
+    '%s: %.2f M parameters; %d training, %d validation, %d test subjects; configuration %s',
+    config.model.name,
+    parameters / 1e6,
+    len(split.train),
+    len(split.validation),
+    len(split.test),
+    manifest['config_hash'],
+  )
+
+
+def read_origin(workdir: pathlib.Path) -> dict | None:
+  """Returns what the manifest says of the network that a run began from; None where it began from scratch."""
+  path = workdir / 'manifest.json'
+  return json.loads(path.read_text()).get('init_from') if path.exists() else None
 
 
 def make_manifest(config: ConfigDict, data: DataSet, split: Split, parameters: int) -> dict:

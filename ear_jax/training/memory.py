@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import flax.linen as nn
 import jax
 from ml_collections import ConfigDict
 
@@ -33,20 +34,21 @@ def step_bytes(compiled: jax.stages.Compiled) -> int:
   return arguments_and_results + stats.temp_size_in_bytes
 
 
-def check_memory(
-  need: int, limit: int | None, config: ConfigDict, *, frames: int, devices: int, estimate: Estimate
+def refuse_too_much(
+  need: int, limit: int | None, config: ConfigDict, model: nn.Module, *, frames: int, devices: int, estimate: Estimate
 ) -> None:
   """Raises UserError where a step needs more than a device has, with the switches that bring it below.
 
   Args:
     need: bytes a device that the step of `config` takes.
     limit: bytes a device; None: unknown, nothing is checked.
+    model: the network, which says what sizes it takes and which fields it has.
     frames: T.   devices: D.
     estimate: bytes a device of another configuration; asked only where `need` is too much.
   """
   if limit is None or need <= limit:
     return
-  measured = list(_measured_switches(config, need, limit, devices, estimate))
+  measured = list(_measured_switches(config, model, need, limit, devices, estimate))
   enough = [text for text, bytes_ in measured if bytes_ <= limit]
   short = [text for text, bytes_ in measured if limit < bytes_ < need]
   advice = f'set {", or ".join(enough)}' if enough else 'turn several switches together'
@@ -78,30 +80,30 @@ def describe(config: ConfigDict, frames: int, need: int, devices: int) -> str:
   )
 
 
-def _measured_switches(config, need, limit, devices, estimate) -> Iterator[tuple[str, int]]:
+def _measured_switches(config, model: nn.Module, need, limit, devices, estimate) -> Iterator[tuple[str, int]]:
   """Yields each switch as text with its bytes."""
-  crop = _crop_that_fits(config, need, limit, estimate)
+  crop = _crop_that_fits(config, need, limit, model.unit, estimate)
   if crop is not None:
     yield crop
-  for changes in _other_switches(config, devices):
+  for changes in _other_switches(config, model, devices):
     found = estimate(changed(config, changes))
     yield _text(changes, found), found
 
 
-def _other_switches(config, devices) -> Iterator[dict]:
+def _other_switches(config, model: nn.Module, devices) -> Iterator[dict]:
+  """Yields changes that mean less memory; fields that the network does not have are left out."""
   if config.batch_size > devices:
     yield {'batch_size': devices}
-  if config.model.dtype == 'float32':
+  if hasattr(model, 'dtype') and config.model.dtype == 'float32':
     yield {'model.dtype': 'bfloat16'}
-  if not config.model.remat:
+  if hasattr(model, 'remat') and not config.model.remat:
     yield {'model.remat': True}
-  if min(config.model.filters) > 1:
+  if hasattr(model, 'filters') and min(config.model.filters) > 1:
     yield {'model.filters': tuple(max(1, f // 2) for f in config.model.filters)}
 
 
-def _crop_that_fits(config, need, limit, estimate):
-  """The largest crop, in steps that the levels divide, whose activations fit; they go with the square of the crop."""
-  unit = 2 ** len(config.model.filters)
+def _crop_that_fits(config, need, limit, unit, estimate):
+  """The largest crop, in steps that the network takes, whose activations fit; they go with the square of the crop."""
   crop = config.data.crop
   for _ in range(_TRIES):
     crop = min(crop - unit, int(crop * (_SPARE * limit / need) ** 0.5) // unit * unit)

@@ -9,11 +9,10 @@ import time
 from collections.abc import Iterator
 
 import jax
-from ml_collections import ConfigDict
 
 from ear_jax.devices.together import is_first
 from ear_jax.training.log import MetricWriter, ProgressLine, read_metrics
-from ear_jax.training.optim import make_schedule
+from ear_jax.training.program import Program
 
 _SHOWN = ('loss', 'dice', 'seconds_per_step', 'wait_share', 'validation_dice')
 
@@ -26,11 +25,11 @@ class Monitor:
     best: highest validation Dice of the run, resumed parts included; None before the first.
   """
 
-  def __init__(self, config: ConfigDict, folder: pathlib.Path, first: int):
-    self._config = config
-    self._schedule = make_schedule(config.optimizer, config.steps)
-    self._writer = MetricWriter(folder, first) if is_first() else None
+  def __init__(self, program: Program, folder: pathlib.Path, first: int):
+    config = self._config = program.config
+    self._schedule = program.schedule
     self._progress = ProgressLine(config.steps, first, config.log_every) if is_first() else None
+    self._writer = MetricWriter(folder, first) if is_first() else None
     self._shown: dict[str, float] = {}
     before = read_metrics(folder)
     self.loss = next((line['loss'] for line in reversed(before) if 'loss' in line), math.nan)
@@ -65,7 +64,8 @@ class Monitor:
     self._steps += 1
     if step % self._config.log_every == 0 or step == self._config.steps:
       seconds = time.perf_counter() - self._start
-      scalars['learning_rate'] = float(self._schedule((step - 1) // self._config.optimizer.accumulate))
+      with jax.transfer_guard('allow'):  # optax reckons in numbers that jax moves to the device
+        scalars['learning_rate'] = float(self._schedule((step - 1) // self._config.optimizer.accumulate))
       scalars['seconds_per_step'] = seconds / self._steps
       scalars['wait_share'] = self._waited / max(seconds, 1e-9)
       if self._writer:

@@ -28,15 +28,14 @@ def make_schedule(config: ConfigDict, steps: int) -> optax.Schedule:
   raise UserError(f"config.optimizer.schedule {config.schedule!r} is not 'cosine' or 'constant'")
 
 
-def make_optimizer(config: ConfigDict, steps: int) -> optax.GradientTransformation:
+def make_optimizer(config: ConfigDict, schedule: optax.Schedule) -> optax.GradientTransformation:
   """Returns Adam (with decoupled decay of kernels when `weight_decay` > 0) behind clipping and accumulation.
 
   Args:
     config: the `optimizer` section; `clip_norm` 0 switches clipping off; `accumulate` n updates the parameters once
       in n training steps with the mean of their gradients.
-    steps: training steps in the whole run.
+    schedule: learning rate by update.
   """
-  schedule = make_schedule(config, steps)
   parts = [optax.clip_by_global_norm(config.clip_norm)] if config.clip_norm else []
   parts.append(
     optax.adamw(schedule, weight_decay=config.weight_decay, mask=_kernels)

@@ -1,40 +1,94 @@
-"""The training step of a configuration as a program: jitted for some devices, or only measured there."""
+"""What a configuration becomes on some devices: network, optimiser, state and step, built once and handed on."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
+import flax.linen as nn
+import optax
+from absl import logging
 from ml_collections import ConfigDict
 
 from ear_jax.data.pipeline import batch_shapes
+from ear_jax.devices.memory import memory_limit
 from ear_jax.devices.placement import AXIS, Placement
 from ear_jax.models import build_model
-from ear_jax.training.memory import step_bytes
-from ear_jax.training.optim import make_optimizer
-from ear_jax.training.state import abstract_state
+from ear_jax.training.memory import QUICKLY, describe, refuse_too_much, step_bytes
+from ear_jax.training.optim import make_optimizer, make_schedule
+from ear_jax.training.state import TrainState, abstract_state, create_state
 from ear_jax.training.steps import make_train_step
 
 
-def jitted_step(config: ConfigDict, placement: Placement) -> Callable:
-  """Returns the step `(state, batch) -> (state, metrics)` on the devices of a placement, not compiled yet."""
-  model, optimizer = build_model(config.model, AXIS), make_optimizer(config.optimizer, config.steps)
-  step = make_train_step(model, optimizer, config.loss, ema_decay=config.optimizer.ema_decay, axis_name=AXIS)
-  return placement.pmap_step(step)
+@dataclasses.dataclass(frozen=True, eq=False)
+class Program:
+  """The training of a configuration on the devices of a placement; nothing in it is compiled before it is needed.
 
-
-def needed_bytes(
-  config: ConfigDict, placement: Placement, frames: int, step: Callable | None = None, options: dict | None = None
-) -> int:
-  """Compiles a step and returns the bytes that it needs of each device.
-
-  Args:
-    config: of the run.
-    placement: the devices; they need not exist, see `benchmarking.gpus`.
-    frames: T of the cines.
-    step: `jitted_step`'s, which keeps what was compiled; None: one for this call.
-    options: the compiler's.
+  Attributes:
+    config: the whole configuration.   placement: the devices; to be measured on, they need not exist.
+    model: the network outside pmap, where parameters are made and cines predicted.
+    schedule: learning rate by update.   optimizer: it follows the schedule.
+    shapes: shapes and dtypes of the state.
+    step: `(state, batch) -> (state, metrics)` on the devices.
   """
-  state = placement.abstract(abstract_state(config, make_optimizer(config.optimizer, config.steps)))
-  batch = placement.abstract_batch(batch_shapes(config, frames, len(placement.devices)))
-  step = jitted_step(config, placement) if step is None else step
-  return step_bytes(step.lower(state, batch).compile(options))
+
+  config: ConfigDict
+  placement: Placement
+  model: nn.Module
+  schedule: optax.Schedule
+  optimizer: optax.GradientTransformation
+  shapes: TrainState
+  step: Callable
+
+  def initial_state(self) -> TrainState:
+    """Returns the state of step 0."""
+    return create_state(self.model, self.optimizer, seed=self.config.seed, **_inputs(self.config))
+
+  def needed_bytes(self, frames: int, options: dict | None = None) -> int:
+    """Returns the bytes that the step needs of each device, for cines of T frames; it is compiled then.
+
+    `options` are the compiler's; without them the step keeps what was compiled.
+    """
+    place, devices = self.placement, len(self.placement.devices)
+    batch = place.abstract_batch(batch_shapes(self.config, frames, devices))
+    return step_bytes(self.step.lower(place.abstract(self.shapes), batch).compile(options))
+
+
+def make_program(config: ConfigDict, placement: Placement) -> Program:
+  """Returns the program of a configuration.
+
+  Raises: UserError for networks, losses and sizes that cannot be.
+  """
+  schedule = make_schedule(config.optimizer, config.steps)
+  optimizer = make_optimizer(config.optimizer, schedule)
+  model = build_model(config.model)
+  step = make_train_step(
+    model.clone(axis_name=AXIS), optimizer, config.loss, ema_decay=config.optimizer.ema_decay, axis_name=AXIS
+  )
+  shapes = abstract_state(model, optimizer, **_inputs(config))
+  return Program(config, placement, model, schedule, optimizer, shapes, placement.pmap_step(step))
+
+
+def check_memory(program: Program, frames: int) -> None:
+  """Compiles the step, which its first call then finds compiled; raises UserError when a device is too small for it.
+
+  To be called before there is a state, which may be too large itself, and which would be missing from the free memory.
+  """
+  config, placement = program.config, program.placement
+  if placement.processes > 1:  # jax compiles a step that spans processes only when it is called
+    logging.info('what a step of several processes needs of memory is not known before it runs')
+    return
+  devices = len(placement.devices)
+
+  def estimate(other: ConfigDict) -> int:
+    logging.info('too much: measuring what a smaller setting would need')
+    return make_program(other, placement).needed_bytes(frames, QUICKLY)
+
+  limit, need = memory_limit(placement.devices), program.needed_bytes(frames)
+  logging.info('%s%s', describe(config, frames, need, devices), f'; there are {limit / 1e9:.3g} GB' if limit else '')
+  if config.check_memory:
+    refuse_too_much(need, limit, config, program.model, frames=frames, devices=devices, estimate=estimate)
+
+
+def _inputs(config):
+  return {'channels': config.data.channels, 'size': config.data.crop, 'ema': config.optimizer.ema_decay > 0}

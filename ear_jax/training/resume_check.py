@@ -12,15 +12,10 @@ from typing import Any
 from absl import logging
 from ml_collections import ConfigDict
 
+from ear_jax.config.fields import MAY_CHANGE
 from ear_jax.data.pipeline import DataSet
 from ear_jax.data.splits import Split
 from ear_jax.system.errors import UserError
-
-# How long, how often, and what machine computes it: nothing here changes what a step learns.
-MAY_CHANGE = (
-  *('steps', 'num_devices', 'cpu_devices', 'check_memory', 'log_every', 'eval.every', 'eval.batch_size'),
-  *('data.dir', 'data.cache_gb', 'data.threads', 'data.prefetch', 'model.remat'),
-)
 
 
 def check_same_run(workdir: pathlib.Path, config: ConfigDict, data: DataSet, split: Split) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import flax.linen as nn
@@ -10,9 +9,6 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 import optax
-from ml_collections import ConfigDict
-
-from ear_jax.models import build_model
 
 
 class TrainState(flax.struct.PyTreeNode):
@@ -79,24 +75,11 @@ def _make(model, optimizer, channels, size, ema, rng):
   )
 
 
-def initial_state(config: ConfigDict, optimizer: optax.GradientTransformation) -> TrainState:
-  """Returns the state of step 0 of a configuration; a checkpoint is restored into the same structure."""
-  return create_state(
-    build_model(config.model),  # parameters are made outside pmap, where no device axis exists
-    optimizer,
-    config.data.channels,
-    config.seed,
-    size=config.data.crop,
-    ema=config.optimizer.ema_decay > 0,
-  )
-
-
-def abstract_state(config: ConfigDict, optimizer: optax.GradientTransformation) -> TrainState:
-  """Returns the shapes and dtypes of `initial_state`, without making it."""
-  make = functools.partial(
-    _make, build_model(config.model), optimizer, config.data.channels, config.data.crop, config.optimizer.ema_decay > 0
-  )
-  return jax.eval_shape(make, jax.random.key(0))
+def abstract_state(
+  model: nn.Module, optimizer: optax.GradientTransformation, channels: int, *, size: int, ema: bool
+) -> TrainState:
+  """Returns the shapes and dtypes of `create_state`, without making it; a checkpoint is restored into them."""
+  return jax.eval_shape(lambda rng: _make(model, optimizer, channels, size, ema, rng), jax.random.key(0))
 
 
 def count_parameters(params: Any) -> int:

@@ -11,7 +11,7 @@ import optax
 from ml_collections import ConfigDict
 
 from ear_jax.models.conv import upsample
-from ear_jax.training.losses import segmentation_loss
+from ear_jax.training.losses import check_loss, segmentation_loss
 from ear_jax.training.state import TrainState
 
 
@@ -30,8 +30,11 @@ def make_train_step(
 
   A batch holds `video` `[B, T, H, W, C]`, `mask` `[B, T, H, W]` and `annotated` `[B, T]`; metrics are the scalars
   `loss`, `dice` (hard, pooled over the global batch: a progress figure, not the evaluation) and `grad_norm`.
+
+  Raises: UserError for a loss that there is not.
   """
   options = {k: loss_config[k] for k in ('name', 'smooth', 'reduction', 'loss_classes')}
+  check_loss(*(options[k] for k in ('name', 'reduction', 'loss_classes')))
 
   def loss_fn(params, batch_stats, batch):
     variables = {'params': params, 'batch_stats': batch_stats}

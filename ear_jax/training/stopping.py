@@ -6,6 +6,10 @@ import os
 import signal
 import threading
 
+import jax
+
+from ear_jax.devices.together import largest
+
 _CAUGHT = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -49,6 +53,19 @@ class StopRequest:
   def __exit__(self, *_) -> None:
     for number, handler in self._before.items():
       signal.signal(number, handler)
+
+  def told(self, state: object, done: int, *, every: int) -> signal.Signals | None:
+    """Returns the signal to stop after step `done`, or None.
+
+    Several processes ask each other `every` so many steps, to stop together.
+    """
+    if jax.process_count() == 1:
+      return self.signal
+    if done % every:
+      return None
+    jax.block_until_ready(state)  # on CPU a question that overtakes the step's own sums waits for ever
+    number = largest(self.signal or 0)
+    return signal.Signals(number) if number else None
 
   def _notice(self, number, _) -> None:
     if self.signal is None:

@@ -46,8 +46,8 @@ def take_over(state: TrainState, variables: dict, *, there: dict, here: dict) ->
   if FIRST in new and FIRST in old and new[FIRST].shape != old[FIRST].shape:
     taken[FIRST] = _fit_channels(old[FIRST], new[FIRST].shape[-2])
     notes.append(f'input channels: {old[FIRST].shape[-2]} there and {new[FIRST].shape[-2]} here; magnitude kept')
-  if any(name in old and new[name].shape != old[name].shape for name in HEAD):
-    taken |= {name: new[name] for name in HEAD}
+  if any(name in old and name in new and new[name].shape != old[name].shape for name in HEAD):
+    taken |= {name: new[name] for name in HEAD if name in new}
     notes.append(f'classes: {old[HEAD[1]].shape[0]} there and {new[HEAD[1]].shape[0]} here; the head starts anew')
   fields = [f'model.{key} is {was!r} there and {now!r} here' for key, was, now in _differing(there, here)]
   if misfits := _misfits(new, taken):

@@ -67,6 +67,11 @@ def evaluate(
       'optimistic. Use --split=test, or --allow_training_subjects'
     )
   records = data.records_of(subjects)
+  if not subjects:
+    raise UserError(
+      f'split {part!r} has no subject (config.split.test_fraction of few subjects rounds to none): score another data '
+      'set with --data, or, too optimistic, those of training with --split=train --allow_training_subjects'
+    )
   if not records:
     raise UserError(f'no cine of split {part!r} is in {config.data.name}: the split has subjects {subjects}')
   predictor = Predictor(trained.network, config, placement)

@@ -68,6 +68,12 @@ def test_too_few_subjects_are_refused_with_what_would_fit():
     make_split(SUBJECTS[:5], config())
   assert len(make_split(SUBJECTS[:5], config(folds=4)).validation) == 1  # the advice holds
   assert len(make_split(SUBJECTS[:5], config(fold=-1)).train) == 4
+  with pytest.raises(UserError, match=r'1 subject outside .*: set --config.split.fold=-1 to train without'):
+    make_split(SUBJECTS[:1], config())  # no number of folds would do
+  with pytest.raises(UserError, match=r'2 subjects outside .* 3 folds.*: set --config.split.folds=2, or'):
+    make_split(SUBJECTS[:2], config(folds=3))
+  with pytest.raises(UserError, match=r'16 subjects .* 1 folds, one of which validates while others train'):
+    make_split(SUBJECTS, config(folds=1))
   with pytest.raises(UserError, match='no subject is left for training'):
     make_split(SUBJECTS[:1], config(fold=-1, test_fraction=1.0))
 

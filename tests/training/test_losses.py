@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 
-from ear_jax.training.losses import LOSSES, segmentation_loss
+from ear_jax.training.losses import LOSSES, REGION_LOSSES, segmentation_loss
 
 # Four pixels, foreground probability (1/2, 1/2, 3/4, 3/4) and reference (1, 0, 1, 0).
 #   foreground: I = 1/2 + 3/4 = 5/4, P = 5/2, Y = 2.   background: I = 1/2 + 1/4 = 3/4, P = 3/2, Y = 2.
@@ -53,6 +53,12 @@ def batch():
 @functools.cache
 def compiled(**options):
   return jax.jit(jax.value_and_grad(functools.partial(segmentation_loss, **options)))
+
+
+def test_every_loss_has_a_value_by_hand():
+  """A new loss is refused until it has its row above, with and without smoothing."""
+  assert set(BY_HAND) == {(name, smooth) for name in REGION_LOSSES for smooth in (0, 1)}
+  assert set(LOSSES) == {'cross_entropy', *REGION_LOSSES}
 
 
 @pytest.mark.parametrize(('name', 'smooth'), BY_HAND)

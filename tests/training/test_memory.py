@@ -15,13 +15,11 @@ from configs import base
 from ear_jax.data.pipeline import batch_shapes
 from ear_jax.devices import memory as device_memory
 from ear_jax.devices.memory import memory_limit
-from ear_jax.devices.placement import AXIS, Placement
+from ear_jax.devices.placement import Placement
 from ear_jax.models import build_model
 from ear_jax.system.errors import UserError
-from ear_jax.training.memory import check_address_space, check_memory, describe, step_bytes
-from ear_jax.training.optim import make_optimizer
-from ear_jax.training.state import abstract_state, initial_state
-from ear_jax.training.steps import make_train_step
+from ear_jax.training.memory import check_address_space, describe, refuse_too_much, step_bytes
+from ear_jax.training.program import make_program
 
 GB = 10**9
 
@@ -41,8 +39,9 @@ def quadratic(config):
 
 def refused(limit, estimate=quadratic, devices=1, **changes):
   config = configuration(**changes)
+  model = build_model(config.model)
   with pytest.raises(UserError) as fault:
-    check_memory(estimate(config), limit, config, frames=50, devices=devices, estimate=estimate)
+    refuse_too_much(estimate(config), limit, config, model, frames=50, devices=devices, estimate=estimate)
   return str(fault.value)
 
 
@@ -67,7 +66,7 @@ def test_arguments_results_and_what_lives_between_are_counted_and_donated_ones_o
 
 def test_what_fits_or_cannot_be_known_is_let_through_without_measuring_more():
   for need, limit in ((5, 5), (5, None)):
-    check_memory(need, limit, configuration(), frames=50, devices=1, estimate=None)
+    refuse_too_much(need, limit, configuration(), None, frames=50, devices=1, estimate=None)
 
 
 def test_the_sentence_names_the_switches_that_help_with_their_numbers():
@@ -108,25 +107,22 @@ def tiny():
 
 def test_the_step_that_was_measured_is_not_compiled_again(tiny, caplog):
   placement = Placement(jax.local_devices())
-  optimizer = make_optimizer(tiny.optimizer, tiny.steps)
-  step = make_train_step(build_model(tiny.model, AXIS), optimizer, tiny.loss, ema_decay=0.9, axis_name=AXIS)
-  train_step = placement.pmap_step(step)
+  program = make_program(tiny, placement)
   shapes = batch_shapes(tiny, frames=3, devices=2)
-  state = placement.replicate(initial_state(tiny, optimizer))
+  state = placement.replicate(program.initial_state())
   batch = placement.shard({name: np.zeros(x.shape, x.dtype) for name, x in shapes.items()})
   with caplog.at_level(logging.WARNING), jax.log_compiles():
-    measured = placement.abstract(abstract_state(tiny, optimizer)), placement.abstract_batch(shapes)
-    assert step_bytes(train_step.lower(*measured).compile()) > 2 * sum(x.nbytes for x in jax.tree.leaves(state.params))
+    assert program.needed_bytes(frames=3) > 2 * sum(x.nbytes for x in jax.tree.leaves(state.params))
     count = sum('Finished XLA compilation' in record.message for record in caplog.records)
     assert count == 1
     for _ in range(2):
-      state, _ = train_step(state, batch)
+      state, _ = program.step(state, batch)
     assert sum('Finished XLA compilation' in record.message for record in caplog.records) == count
 
 
 def test_the_abstract_state_is_that_of_step_0(tiny):
-  optimizer = make_optimizer(tiny.optimizer, tiny.steps)
-  abstract, real = abstract_state(tiny, optimizer), initial_state(tiny, optimizer)
+  program = make_program(tiny, Placement(jax.local_devices()))
+  abstract, real = program.shapes, program.initial_state()
   assert jax.tree.structure(abstract) == jax.tree.structure(real)
   for a, b in zip(jax.tree.leaves(abstract), jax.tree.leaves(real), strict=True):
     assert (a.shape, a.dtype) == (b.shape, b.dtype)

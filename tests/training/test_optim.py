@@ -46,6 +46,10 @@ def run(optimizer, grads):
   return found
 
 
+def optimizer_of(config, steps):
+  return make_optimizer(config, make_schedule(config, steps))
+
+
 def assert_same(found, expected):
   jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), found, expected)
 
@@ -83,18 +87,18 @@ def test_clipping_shortens_long_gradients_only():
   # The first gradient has norm 5 and becomes a fifth of itself, the second has norm 0.5 and stays.
   long = {'kernel': np.float32([[3.0, 0.0]]), 'bias': np.float32([4.0])}
   fifth, short = (jax.tree.map(lambda g, f=f: g * np.float32(f), long) for f in (0.2, 0.1))
-  found = run(make_optimizer(options(clip_norm=1.0), 10), [long, short])[-1]
+  found = run(optimizer_of(options(clip_norm=1.0), 10), [long, short])[-1]
   assert_same(found, run(optax.adam(0.1), [fifth, short])[-1])
-  unclipped = run(make_optimizer(options(), 10), [long, short])[-1]
+  unclipped = run(optimizer_of(options(), 10), [long, short])[-1]
   assert_same(unclipped, run(optax.adam(0.1), [long, short])[-1])
   assert np.abs(found['kernel'] - unclipped['kernel']).max() > 1e-3
 
 
 def test_accumulation_updates_once_with_the_mean_gradient():
   grads = gradients(6)
-  found = run(make_optimizer(options(accumulate=3, schedule='cosine', warmup_steps=1), 12), grads)
+  found = run(optimizer_of(options(accumulate=3, schedule='cosine', warmup_steps=1), 12), grads)
   means = [jax.tree.map(lambda *g: np.mean(g, 0), *grads[i : i + 3]) for i in (0, 3)]
-  expected = run(make_optimizer(options(schedule='cosine', warmup_steps=1), 4), means)  # 12 steps are 4 updates
+  expected = run(optimizer_of(options(schedule='cosine', warmup_steps=1), 4), means)  # 12 steps are 4 updates
   for i in range(6):
     assert_same(found[i], PARAMS if i < 2 else expected[0] if i < 5 else expected[1])
   assert np.abs(expected[1]['kernel'] - PARAMS['kernel']).max() > 1e-3
@@ -102,9 +106,9 @@ def test_accumulation_updates_once_with_the_mean_gradient():
 
 def test_weight_decay_shrinks_kernels_and_nothing_else():
   still = jax.tree.map(np.zeros_like, PARAMS)
-  (found,) = run(make_optimizer(options(weight_decay=0.5), 10), [still])
+  (found,) = run(optimizer_of(options(weight_decay=0.5), 10), [still])
   # Decoupled: kernel - rate * decay * kernel = 0.95 of it.
   np.testing.assert_allclose(found['kernel'], 0.95 * PARAMS['kernel'], rtol=1e-6)
   np.testing.assert_array_equal(found['bias'], PARAMS['bias'])
-  (plain,) = run(make_optimizer(options(), 10), [still])
+  (plain,) = run(optimizer_of(options(), 10), [still])
   assert_same(plain, PARAMS)

@@ -9,7 +9,7 @@ import pytest
 from configs import base
 from ear_jax.models import build_model
 from ear_jax.system.errors import UserError
-from ear_jax.training.state import initial_state
+from ear_jax.training.state import create_state
 from ear_jax.training.transfer import FIRST, HEAD, take_over
 
 _ROUNDING = {'rtol': 0, 'atol': 1e-6}  # sums over four channels, three of them zero, are grouped otherwise
@@ -22,9 +22,14 @@ def _config(channels=4, **model):
   return config
 
 
+def _fresh(config):
+  ema = config.optimizer.ema_decay > 0
+  return create_state(build_model(config.model), optax.adam(1.0), config.data.channels, config.seed, size=8, ema=ema)
+
+
 def _trained(config):
   """A state none of whose weights is as a fresh one has it."""
-  state = initial_state(config, optax.adam(1.0))
+  state = _fresh(config)
   keys = iter(jax.random.split(jax.random.key(9), 100))
   params = jax.tree.map(lambda x: x + 0.1 * jax.random.normal(next(keys), x.shape), state.params)
   return state.replace(params=params)
@@ -33,7 +38,7 @@ def _trained(config):
 def _start(config, trained, source):
   config.seed, config.optimizer.ema_decay = 5, 0.9
   there, here = source.model.to_dict(), config.model.to_dict()
-  return take_over(initial_state(config, optax.adam(1.0)), trained.variables, there=there, here=here)
+  return take_over(_fresh(config), trained.variables, there=there, here=here)
 
 
 def _logits(config, variables, video):
@@ -49,7 +54,7 @@ def test_the_same_network_starts_with_the_same_bits_and_a_fresh_optimiser(norm):
   source = _config(norm=norm)
   trained = _trained(source)
   trained = trained.replace(batch_stats=jax.tree.map(lambda x: x + 0.5, trained.batch_stats))
-  fresh = initial_state(_config(norm=norm), optax.adam(1.0))
+  fresh = _fresh(_config(norm=norm))
   state, notes = _start(_config(norm=norm), trained, source)
   assert notes == []
   for variables in (state.variables, {'params': state.params, 'batch_stats': state.batch_stats}):
@@ -87,7 +92,7 @@ def test_other_classes_keep_all_but_the_head():
   source, config = _config(), _config(classes=3)
   trained = _trained(source)
   state, notes = _start(config, trained, source)
-  fresh = initial_state(config, optax.adam(1.0))
+  fresh = _fresh(config)
   assert 'classes: 2 there and 3 here' in notes[0]
   np.testing.assert_array_equal(state.params['head']['kernel'], fresh.params['head']['kernel'])
   for name in sorted(set(trained.params) - {'head'}):
@@ -100,7 +105,7 @@ def test_heads_of_deep_supervision_start_anew_and_change_no_result(there, here):
   source, config = _config(deep_supervision=there), _config(deep_supervision=here)
   trained = _trained(source)
   state, _ = _start(config, trained, source)
-  fresh = initial_state(config, optax.adam(1.0))
+  fresh = _fresh(config)
   assert ('head2' in state.params) == bool(here)
   if here:
     np.testing.assert_array_equal(state.params['head2']['kernel'], fresh.params['head2']['kernel'])
@@ -136,7 +141,7 @@ def test_the_names_that_are_bridged_are_those_of_the_network():
     shapes, others = (
       {
         'params/' + jax.tree_util.keystr(path, simple=True, separator='/'): x.shape
-        for path, x in jax.tree.leaves_with_path(initial_state(c, optax.adam(1.0)).params)
+        for path, x in jax.tree.leaves_with_path(_fresh(c).params)
       }
       for c in (_config(), config)
     )

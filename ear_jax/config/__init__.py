@@ -1,0 +1,1 @@
+"""What a configuration may hold: described once, for all who read one."""
