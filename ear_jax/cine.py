@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from skimage.transform import resize
@@ -78,6 +79,15 @@ class Study:
     foreign = [c.name for c in self.cines if (c.subject, c.dataset) != (self.subject, self.dataset)]
     if foreign:
       raise ValueError(f'study {self.dataset}: cines of another dataset: {", ".join(foreign)}')
+
+  def __len__(self) -> int:
+    return len(self.cines)
+
+  def __getitem__(self, index: int) -> Cine:
+    return self.cines[index]
+
+  def __iter__(self) -> Iterator[Cine]:
+    return iter(self.cines)
 
 
 def problems(cine: Cine) -> list[str]:

@@ -12,18 +12,16 @@ import pathlib
 import sys
 from collections.abc import Mapping
 
-import jax
 from absl import flags
 from rich.console import Console
 
 from ear_jax.analysis.motion import Settings
-from ear_jax.devices.placement import Placement
 from ear_jax.formats import strainmap
 from ear_jax.formats.faults import MalformedStudy
 from ear_jax.formats.open import open_studies
 from ear_jax.formats.opened import Opened
-from ear_jax.networks.load import load_member
-from ear_jax.networks.segment import Member
+from ear_jax.networks.load import load_network
+from ear_jax.networks.segment import Network
 from ear_jax.report.results import check_pseudonym
 from ear_jax.system import cli
 from ear_jax.system.errors import UserError
@@ -62,14 +60,14 @@ def _options() -> Options:
   drawn: Mapping = {}
   if _CONTOURS.value:
     drawn = strainmap.read_contours(pathlib.Path(_CONTOURS.value).expanduser())
-  return Options(settings, _ORIENTATION.value == 'auto', _SEPTUM.value, drawn, _NAMES.value)
+  return Options(settings, _ORIENTATION.value == 'auto', _SEPTUM.value, drawn, _NAMES.value, _TTA.value)
 
 
-def _members() -> list[Member]:
-  if not cli.CHECKPOINT.value:
-    return []
-  placement = Placement(jax.local_devices())
-  return [load_member(network, placement, tta=_TTA.value) for network in cli.CHECKPOINT.value.split(',')]
+def _networks() -> list[Network]:
+  networks = [load_network(name) for name in cli.CHECKPOINT.value.split(',')] if cli.CHECKPOINT.value else []
+  for network in networks:
+    network.picture()  # one that is too old to say is refused before the work
+  return networks
 
 
 def main() -> int:
@@ -84,12 +82,12 @@ def main() -> int:
   options = _options()
   path, output = (pathlib.Path(p).expanduser() for p in (cli.ARGUMENTS[0], cli.OUTPUT.value))
   studies = _open(path)
-  members, console, status = _members(), Console(stderr=True), 0
+  networks, console, status = _networks(), Console(stderr=True), 0
   for opened in studies:
     try:
       folder = output / (_PSEUDONYM.value or opened.dataset)
       summary = predict(
-        opened, folder, members, options, pseudonym=_PSEUDONYM.value, force=_FORCE.value, console=console
+        opened, folder, networks, options, pseudonym=_PSEUDONYM.value, force=_FORCE.value, console=console
       )
     except (MalformedStudy, UserError) as fault:
       print(f'error: {fault}', file=sys.stderr)

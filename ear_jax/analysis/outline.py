@@ -9,11 +9,12 @@ import numpy as np
 from ear_jax.analysis import contours as contours_lib
 from ear_jax.analysis.markers import find_markers
 from ear_jax.analysis.motion import GROUPS, Contours, Settings, SliceMotion
-from ear_jax.analysis.slices import find_centre, septal_points
+from ear_jax.analysis.regions import find_centre, septal_points
+from ear_jax.analysis.septum import Septum
 from ear_jax.cine import Cine
 
 
-def outline(cine: Cine, contours: Contours, *, septum: float | np.ndarray, settings: Settings) -> SliceMotion:
+def outline(cine: Cine, contours: Contours, *, septum: Septum, settings: Settings) -> SliceMotion:
   """Returns a motion that has mask, contours, centre and septum, and NaN for every velocity; see `slices.analyse`."""
   centre = find_centre(contours)
   frames = len(contours.failed)
@@ -26,7 +27,8 @@ def outline(cine: Cine, contours: Contours, *, septum: float | np.ndarray, setti
     mask=contours_lib.to_mask(contours, cine.video.shape[1:3]),
     contours=contours,
     centre=centre,
-    septum=septal_points(septum, contours, centre, cine.spacing, cine.name),
+    septum=septal_points(septum.where, contours, centre, cine.spacing, cine.name),
+    septal_reference=septum,
     curves=curves,
     offset={group: np.full((count, 3), np.nan) for group, count in GROUPS.items()},
     markers=find_markers(curves, cine.frame_interval, settings.orientation),

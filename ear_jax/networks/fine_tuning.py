@@ -6,23 +6,23 @@ import jax
 from absl import logging
 from ml_collections import ConfigDict
 
-from ear_jax.devices.placement import Placement
-from ear_jax.networks.load import Trained, load_trained
+from ear_jax.networks.load import load_network
+from ear_jax.networks.segment import Network
 from ear_jax.networks.weights import names
 from ear_jax.training.state import TrainState
 from ear_jax.training.transfer import take_over
 
 
-def network_to_start_from(config: ConfigDict) -> Trained | None:
+def network_to_start_from(config: ConfigDict) -> Network | None:
   """Returns the network of `config.init_from`, or None where a run begins with fresh weights.
 
   Raises: UserError when there is no such network.
   """
   source = config.get('init_from')
-  return load_trained(source, Placement(jax.local_devices()[:1])) if source else None
+  return load_network(source, devices=jax.local_devices()[:1]) if source else None
 
 
-def first_state(config: ConfigDict, fresh: TrainState, trained: Trained | None) -> tuple[TrainState, dict | None]:
+def first_state(config: ConfigDict, fresh: TrainState, trained: Network | None) -> tuple[TrainState, dict | None]:
   """Returns the state that training begins with, and for the manifest where its weights come from.
 
   Without a trained network that is the fresh state itself, and None. What differs between the networks is logged.

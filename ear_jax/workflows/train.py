@@ -19,8 +19,9 @@ from ear_jax.devices.placement import Placement, devices_for
 from ear_jax.devices.together import check_same, from_first, is_first, largest
 from ear_jax.models import build_model
 from ear_jax.networks.fine_tuning import first_state, network_to_start_from
-from ear_jax.networks.inference import Predictor, score, to_mask
+from ear_jax.networks.inference import Predictor, make_predictor, myocardium, to_mask
 from ear_jax.scoring.aggregate import subject_mean_dice
+from ear_jax.scoring.segmentation import score
 from ear_jax.system.files import write_text
 from ear_jax.system.lock import only_writer
 from ear_jax.training.checkpoint import Checkpoints
@@ -63,7 +64,7 @@ def _train_and_evaluate(config, workdir, stop):
   )
   optimizer = make_optimizer(config.optimizer, config.steps)
   train_step = jitted_step(config, placement)
-  predictor = Predictor(build_model(config.model), config, placement)
+  predictor = make_predictor(myocardium(build_model(config.model)), config, placement)
 
   def validate(state: TrainState) -> float | None:
     return from_first(validation_dice(predictor, state, data, split))  # every process needs the same figure

@@ -8,13 +8,11 @@ import sys
 import zipfile
 from pathlib import Path
 
-import jax
 import numpy as np
 import pytest
 
-from ear_jax.devices.placement import Placement
 from ear_jax.networks.exported import DESCRIPTION, FORMAT, FUNCTION, WEIGHTS, read_network
-from ear_jax.networks.load import load_member, load_run
+from ear_jax.networks.load import load_network, load_run
 from ear_jax.system.errors import UserError
 
 sys.path.append(str(Path(__file__).parents[1] / 'torture'))
@@ -96,7 +94,6 @@ def test_damaged_settings_of_a_run(tmp_path):
     'split.json': {'train': ['a'], 'validation': ['b'], 'test': ['c']},
     'manifest.json': {'config_hash': 'x', 'training_picture': {'frames': 3, 'spacing': None, 'size': [3, 3]}},
   }
-  placement = Placement(jax.local_devices()[:1])
   for seed in range(60):
     rng = random.Random(seed)
     for name, value in sound.items():
@@ -105,6 +102,6 @@ def test_damaged_settings_of_a_run(tmp_path):
     damaged = json.dumps(damage_json(json.loads(json.dumps(sound[name])), rng)).encode()
     (tmp_path / name).write_bytes(damage_bytes(damaged, rng) if seed % 2 else damaged)
     with pytest.raises(UserError):
-      load_member(tmp_path, placement, tta=False)
+      load_network(tmp_path)
     with contextlib.suppress(UserError):
       load_run(tmp_path)
