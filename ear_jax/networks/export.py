@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import statistics
 from collections.abc import Sequence
@@ -29,12 +30,17 @@ _CHANNELS = {
 _WARNING = 'Not a medical device. Trained weights may be bound by the terms of the data that they were trained on.'
 
 
-def export(runs: Sequence[pathlib.Path], output: pathlib.Path) -> dict:
+def export(runs: Sequence[str | os.PathLike], output: str | os.PathLike) -> dict:
   """Writes the best network of a run, or of some together, to `output`; returns what `network.json` holds.
 
   Raises: UserError when there is no run, no checkpoint, or a run too old to say what pictures it was trained on, and
   when runs differ in more than their seed.
+
+  >>> about = ear_jax.export(['runs/mine'], 'mine.zip')
+  >>> ear_jax.load_network('mine.zip').step == about['network']['step']
+  True
   """
+  runs = [pathlib.Path(run) for run in runs]
   networks = [load_network(run, devices=jax.local_devices()[:1]) for run in runs]
   for run, network in zip(runs, networks, strict=True):
     if network.split is None:

@@ -49,6 +49,10 @@ def evaluate(
     allow_training_subjects: scores them too.
 
   Raises: UserError when the run, the checkpoint or the data set is missing, or the part holds training subjects.
+
+  >>> summary = ear_jax.evaluate('runs/mine', 'scores')
+  >>> 0 <= summary['metrics']['dice']['mean'] <= 1
+  True
   """
   output = pathlib.Path(output)
   trained = load_network(network, checkpoint)

@@ -41,7 +41,21 @@ def predict(
 ) -> dict:
   """Analyses one study, writes its files into `output` and returns what `summary.json` holds.
 
+  Args:
+    opened: of `open_studies`.
+    output: folder to write.
+    networks: averaged; none where `options` has contours by a person.
+    options: what is asked for; None: nothing special.
+    pseudonym: name of the study in all outputs; None: the study's own.
+    force: give curves even where the quality gate fails the study.
+    console: where progress is shown; None: on stderr.
+
   Raises: MalformedStudy when it cannot be read; UserError when it cannot be delineated.
+
+  >>> study = ear_jax.open_studies('STUDY')[0]
+  >>> summary = ear_jax.predict(study, 'results', [ear_jax.load_network('ear3d-phantom')])
+  >>> [one['slice'] for one in summary['slices']]
+  ['slice-00', 'slice-01', 'slice-02']
   """
   output, options = pathlib.Path(output), options or Options()
   clock, slices, notes = Clock(), [], list(opened.notes)

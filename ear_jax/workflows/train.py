@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import pathlib
 import signal
 
@@ -37,14 +38,22 @@ from ear_jax.training.state import TrainState, abstract_state, count_parameters,
 from ear_jax.training.stopping import Stopped, StopRequest
 
 
-def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path) -> tuple[TrainState, dict]:
+def train_and_evaluate(config: ConfigDict, workdir: str | os.PathLike) -> tuple[TrainState, dict]:
   """Trains to `config.steps`, validating and saving on the way; resumes what `workdir` holds.
 
   Returns: the final state, and a summary with `step`, `loss` and `validation_dice` (the best; None without a fold).
 
   Raises: UserError for a configuration or data that the user can mend, for a lack of memory or disk, or when another
   run uses `workdir`; FloatingPointError when the loss is not finite; Stopped when the process was told to stop.
+
+  >>> config = ear_jax.default_config()
+  >>> config.update({'steps': 1, 'batch_size': 1, 'data': {'name': 'toy/velocity', 'crop': 32}})
+  >>> config.model.filters = (4, 8)
+  >>> state, summary = ear_jax.train(config, 'runs/new')
+  >>> summary['step']
+  1
   """
+  workdir = pathlib.Path(workdir)
   alone = only_writer(workdir) if is_first() else contextlib.nullcontext()
   with StopRequest() as stop, failures_in_words(workdir), alone:
     return _train_and_evaluate(config, workdir, stop)
