@@ -20,7 +20,7 @@ from ear_jax.data.normalise import network_input
 from ear_jax.data.window import central_window, paste_window
 from ear_jax.devices.placement import Placement
 
-if TYPE_CHECKING:  # an exported network runs without flax
+if TYPE_CHECKING:
   import flax.linen as nn
 
 _THRESHOLD = 0.5  # of the myocardium's probability; for two classes the same as argmax
