@@ -54,6 +54,7 @@ ENTRY_POINTS = (
     (('ear_jax.models',), ('ear_jax.training', 'ear_jax.data', 'ear_jax.formats', 'ear_jax.report', 'absl', 'pathlib')),
     (('ear_jax.training.losses', 'ear_jax.training.steps'), ('ear_jax.data', 'absl', 'pathlib', 'time')),
     (('ear_jax.training',), ('ear_jax.formats', 'ear_jax.report', 'ear_jax.phantom')),
+    (('ear_jax.networks',), ('ear_jax.scoring', 'ear_jax.report', 'ear_jax.formats', 'ear_jax.workflows')),
     (('ear_jax.analysis',), ('absl', 'pathlib', 'time', 'os', 'jax', 'ear_jax.report', 'ear_jax.training')),
     (('ear_jax.scoring',), ('absl', 'pathlib', 'time', 'os', 'jax', 'ear_jax.report', 'ear_jax.training')),
     (('ear_jax.phantom',), ('absl', 'pathlib', 'time', 'os', 'jax', 'ear_jax.formats', 'ear_jax.training')),

@@ -59,3 +59,4 @@ def test_the_wheel_takes_them_along():
 
   patterns = tomllib.loads((ROOT / 'pyproject.toml').read_text())['tool']['setuptools']['package-data']
   assert patterns['ear_jax.networks.weights'] == ['*.zip', '*.md']
+  assert patterns['ear_jax'] == ['py.typed', '*.pyi']
