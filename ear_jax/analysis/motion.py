@@ -163,7 +163,8 @@ class SliceMotion:
 
     names = [(group, name) for group in self.curves for name in region_names(group, self.settings.orientation)]
     curves, offset = (np.moveaxis(np.concatenate(list(of.values())), -1, 0) for of in (self.curves, self.offset))
-    values = {
+    frame, reference = np.arange(len(self.mask)), self.septal_reference
+    named = {
       'curves': (('component', 'region', 'frame'), curves, 'cm/s'),
       'offset': (('component', 'region'), offset, 'cm/s'),
       'rotation': ('frame', self.rotation, 'deg'),
@@ -172,49 +173,24 @@ class SliceMotion:
       'contours': (('side', 'frame', 'point', 'axis'), np.stack([self.contours.endo, self.contours.epi]), 'pixel'),
       'centre': (('frame', 'axis'), self.centre, 'pixel'),
       'septum': (('frame', 'axis'), self.septum, 'pixel'),
-      'mask': (('frame', 'row', 'column'), self.mask, ''),
+      'mask': (('frame', 'row', 'column'), self.mask, '1'),
       'flag': ('frame', np.array(self.contours.flags, str), ''),
+      'time': ('frame', frame * self.frame_interval, 'ms'),
+      'group': ('region', [group for group, _ in names], ''),
     }
-    coordinates = {
-      'component': list(COMPONENTS),
-      'region': [name for _, name in names],
-      'group': ('region', [group for group, _ in names]),
-      'time': ('frame', np.arange(len(self.mask)) * self.frame_interval, {'units': 'ms'}),
-      'frame': np.arange(len(self.mask)),
-      'side': ['endo', 'epi'],
-      'axis': ['row', 'column'],
-      'marker': list(dict.fromkeys(self.markers['marker'])),
-    }
-    values |= self._marker_arrays(coordinates)
-    data = {name: (dims, array, {'units': unit} if unit else {}) for name, (dims, array, unit) in values.items()}
-    return xr.Dataset(data, coordinates, self._attributes())
-
-  def _marker_arrays(self, coordinates):
-    """The markers as (dimensions, `[markers, components, regions]`, unit) by name."""
-    first = dict(zip(self.curves, np.cumsum([0, *map(len, self.curves.values())]), strict=False))
-    rows = self.markers
-    where = (
-      rows['marker'].map(coordinates['marker'].index),
-      rows['component'].map(COMPONENTS.index),
-      rows['group'].map(first) + rows['region'],
-    )
-    found = {}
-    for quantity, unit in (('velocity', 'cm/s'), ('time', 'ms'), ('normalised_time', 'ms'), ('frame', '')):
-      array = np.full((len(coordinates['marker']), len(COMPONENTS), len(coordinates['region'])), np.nan)
-      array[tuple(np.asarray(axis, int) for axis in where)] = rows[quantity]
-      found[f'marker_{quantity}'] = (('marker', 'component', 'region'), array, unit)
-    return found
-
-  def _attributes(self):
-    """What holds for the whole slice, in types that netCDF knows."""
-    reference, settings = self.septal_reference, dataclasses.asdict(self.settings)
-    return {
-      'name': self.name,
-      'level': self.level,
-      'spacing_mm': self.spacing,
-      'frame_interval_ms': self.frame_interval,
-      'septal_reference': reference.origin,
-      'septal_reference_stated': int(reference.certain),
-      **{key: int(value) if isinstance(value, bool) else value for key, value in settings.items()},
-      'unwrapped_samples': self.wraps,
-    }
+    ticks = {'component': list(COMPONENTS), 'region': [name for _, name in names], 'frame': frame}
+    said = {'septal_reference': reference.origin, 'septal_reference_stated': int(reference.certain)}
+    said |= {'name': self.name, 'level': self.level, 'spacing_mm': self.spacing}
+    said |= {'frame_interval_ms': self.frame_interval, 'unwrapped_samples': self.wraps}
+    said |= {k: int(v) if isinstance(v, bool) else v for k, v in dataclasses.asdict(self.settings).items()}  # no bool
+    data = xr.Dataset(
+      {name: (dims, values, {'units': units}) for name, (dims, values, units) in named.items()},
+      ticks | {'side': ['endo', 'epi'], 'axis': ['row', 'column']},
+      said,
+    ).set_coords(['time', 'group'])
+    markers = self.markers.drop(columns=['group', 'region']).rename(columns={'region_name': 'region'})
+    markers = markers.set_index(['marker', 'component', 'region']).add_prefix('marker_').to_xarray()
+    data = data.merge(markers, join='left')
+    for name, units in (('velocity', 'cm/s'), ('time', 'ms'), ('normalised_time', 'ms'), ('frame', '1')):
+      data[f'marker_{name}'].attrs['units'] = units
+    return data
