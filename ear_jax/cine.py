@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -81,6 +81,15 @@ class Study:
     foreign = [c.name for c in self.cines if (c.subject, c.dataset) != (self.subject, self.dataset)]
     if foreign:
       raise ValueError(f'study {self.dataset}: cines of another dataset: {", ".join(foreign)}')
+
+  def __len__(self) -> int:
+    return len(self.cines)
+
+  def __getitem__(self, index: int) -> Cine:
+    return self.cines[index]
+
+  def __iter__(self) -> Iterator[Cine]:
+    return iter(self.cines)
 
 
 def as_venc(values: Iterable[float]) -> Venc:

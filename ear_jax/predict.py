@@ -50,11 +50,8 @@ def main() -> None:
 
 
 def _predict(given: SimpleNamespace) -> int:
-  import jax
-
-  from ear_jax.devices.placement import Placement
   from ear_jax.formats.faults import MalformedStudy
-  from ear_jax.networks.load import load_member
+  from ear_jax.networks.load import load_network
   from ear_jax.report.results import check_pseudonym
   from ear_jax.workflows.predict import predict
 
@@ -68,13 +65,15 @@ def _predict(given: SimpleNamespace) -> int:
   options = _options(given)
   path, output = (pathlib.Path(p).expanduser() for p in (given.words[0], given.output))
   studies = _open(path, given.pseudonym)
-  networks, placement = given.checkpoint.split(',') if given.checkpoint else [], Placement(jax.local_devices())
-  members = [load_member(network, placement, tta=given.tta) for network in networks]
+  networks = [load_network(name) for name in given.checkpoint.split(',')] if given.checkpoint else []
+  for network in networks:
+    network.picture()  # one that is too old to say is refused before the work
   console, status = Console(stderr=True), 0
   for opened in studies:
     try:
       folder = output / (given.pseudonym or opened.dataset)
-      summary = predict(opened, folder, members, options, pseudonym=given.pseudonym, force=given.force, console=console)
+      named = {'pseudonym': given.pseudonym, 'force': given.force}
+      summary = predict(opened, folder, networks, options, **named, console=console)
     except (MalformedStudy, UserError) as fault:
       print(f'error: {fault}', file=sys.stderr)
       status = 1
@@ -100,7 +99,7 @@ def _options(given: SimpleNamespace) -> Options:
     view_sharing=given.view_sharing,
   )
   drawn = strainmap.read_contours(pathlib.Path(given.contours).expanduser()) if given.contours else {}
-  return Options(settings, given.orientation == 'auto', given.septum_angle, drawn, given.strainmap_names)
+  return Options(settings, given.orientation == 'auto', given.septum_angle, drawn, given.strainmap_names, given.tta)
 
 
 def _open(path: pathlib.Path, pseudonym: str | None) -> list[Opened]:

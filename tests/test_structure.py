@@ -34,20 +34,20 @@ ROOMS = {
   '__init__': ('what `import ear_jax` hands out, loaded when first used', ''),
   'ablations': (
     'grids of experiments: their jobs, running them, tables and figures',
-    'workflows benchmarking networks report scoring training models devices data analysis cine system',
+    'workflows benchmarking networks report scoring training models devices data analysis cine config system',
   ),
   'workflows': (
     'whole pieces of work with plain arguments: train, evaluate, predict, make a phantom, measure the accuracy',
-    'networks report scoring training formats phantom analysis models devices data cine system',
+    'networks report scoring training formats phantom analysis devices data cine config system',
   ),
   'benchmarking': ('timing and memory, ours and of others', 'training devices data models system'),
   'networks': (
     'trained networks, from a run, a file or a name (`weights/`), to the mask of any cine; exported files',
-    'training devices data models scoring cine system',
+    'training devices data models cine system',
   ),
   'training': (
     'losses, step, state, optimiser, checkpoints, log: how a network learns; it knows no formats and no report',
-    'devices data models system',
+    'devices data models config system',
   ),
   'report': (
     'figures, tables, files of results, the page of a study',
@@ -64,10 +64,17 @@ ROOMS = {
     'models system',
   ),
   'data': ('records, windows, normalisation, augmentation, splits, batches', 'cine system'),
-  'models': ('the network as pure Flax modules; `cpu/` how a CPU convolves: read it only if you time CPUs', 'system'),
+  'models': (
+    'the network as pure Flax modules; `cpu/` how a CPU convolves: read it only if you time CPUs',
+    'config system',
+  ),
   'phantom': ('a digital velocity-mapping study with exact truth: anatomy, motion, scanner (`phantom.md`)', 'cine'),
   'analysis': ('mask to contours, velocity curves, markers (`analysis.md`); the quality gate (`predict.md`)', 'cine'),
   'cine': ('`Cine`, `Study` and the transforms of the image plane', ''),
+  'config': (
+    'every field of a configuration, described once: default, reason, unit, range, choices, what it decides',
+    'system',
+  ),
   'system': ('errors, whole files, locks, time, the start of a command: what any program needs; it knows no heart', ''),
 }
 # Parts of the package that may not be imported by others, though their rooms may; and what pure rooms must not know.
@@ -126,9 +133,8 @@ def within(name, parents):
 
 def test_every_module_is_in_a_room_and_every_room_has_modules():
   assert sorted({room_of(name) for name in NAMES}) == sorted(ROOMS)
-  assert sorted(path.stem for path in FILES if path.parent == ROOT / 'ear_jax') == sorted(
-    ['__init__', 'cine', *COMMANDS]
-  )
+  top = {path.stem for path in FILES if path.parent == ROOT / 'ear_jax'}
+  assert top == {'__init__', 'cine', *COMMANDS}
 
 
 def test_each_command_can_be_run():

@@ -26,12 +26,13 @@ from ear_jax.cine import Cine
 from ear_jax.data.pipeline import DataSet, open_data_set
 from ear_jax.devices.placement import Placement
 from ear_jax.models import build_model
-from ear_jax.networks.inference import Predictor, score, to_mask
+from ear_jax.networks.inference import make_predictor, myocardium, to_mask
 from ear_jax.networks.load import load_run, restore_state
 from ear_jax.report.tables import per_frame_table, strict_json
 from ear_jax.scoring.aggregate import count_cases, hierarchy
 from ear_jax.scoring.agreement_summary import Rows, concatenate, subject_means
 from ear_jax.scoring.mask_agreement import compare_masks
+from ear_jax.scoring.segmentation import score
 from ear_jax.system import cli
 from ear_jax.system.clock import Clock
 from ear_jax.system.csv_files import write_csv
@@ -82,12 +83,13 @@ def _together(job: Job, config: ConfigDict, folder: pathlib.Path) -> dict:
   """
   workdirs = [folder.parent / member / 'run' for member in job.members]
   splits = [load_run(workdir)[1] for workdir in workdirs]
-  config.data.name = job.test_data or config.data.name
-  data = open_data_set(config)
+  data = open_data_set(config, name=job.test_data)
   subjects = splits[0].test if job.fold is None else splits[0].validation
   subjects = data.subjects if job.test_data else subjects
   if known := sorted({subject for split in splits for subject in split.train} & set(subjects)):
-    raise UserError(f'{config.data.name} has subjects {", ".join(known)}, which the networks were trained on')
+    raise UserError(
+      f'{job.test_data or config.data.name} has subjects {", ".join(known)}, which the networks were trained on'
+    )
   return _score(data, subjects, config, [_restore(w, job) for w in workdirs], folder) | {'data_hash': data.hash}
 
 
@@ -102,7 +104,7 @@ def _restore(workdir: pathlib.Path, job: Job) -> tuple[dict, int]:
 def _score(data: DataSet, subjects: Iterable[str], config: ConfigDict, networks: list, folder: pathlib.Path) -> dict:
   """Writes the scores of some subjects and returns them averaged to one line a subject."""
   placement = Placement(jax.local_devices())
-  predictor = Predictor(build_model(config.model), config, placement)
+  predictor = make_predictor(myocardium(build_model(config.model)), config, placement)
   records = data.records_of(tuple(subjects))
   scores, curves = [], []
   cines = (data.cine(record) for record in records)
@@ -124,7 +126,7 @@ def averaged(
   """Yields each cine with the mean probability of some networks, float32 `[T, H, W]`.
 
   Args:
-    predictor: a `Predictor`, or alike.
+    predictor: as `make_predictor` returns it.
     members: variables of each network.
     cines: any number; `at_once` of them are held.
   """

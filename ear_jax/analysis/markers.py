@@ -11,8 +11,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from ear_jax.analysis.motion import COMPONENTS
-from ear_jax.analysis.regions import region_names
+from ear_jax.analysis.motion import COMPONENTS, region_names
 
 # name: (first frame, last frame, +1 for a maximum and -1 for a minimum)
 PEAKS = {'PS': (1, 15, 1), 'PD': (15, 35, -1), 'PAS': (35, 47, -1)}  # longitudinal and radial

@@ -1,18 +1,50 @@
 """What the analysis of one slice holds: contours, regions' velocity curves and their markers.
 
-Pure data, no computation: `analysis.slices.analyse` makes it, reports, tables and writers read it.
+Pure data, no computation: `analysis.slices.analyse` makes it, reports, tables and writers read it. It gives itself as
+named arrays (xarray) and as a table (pandas).
 """
 
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from ear_jax.analysis.septum import Septum
+
+if TYPE_CHECKING:
+  import xarray as xr
+
 COMPONENTS = ('longitudinal', 'radial', 'circumferential')  # the last axis of every velocity array, in this order
 GROUPS = {'global': 1, 'angular6': 6, 'angular24': 24, 'layers': 3}  # regions of each kind
 POINTS = 360  # of a contour
+# Sector k of six begins k * 60 degrees clockwise on screen from mid septum.
+SECTORS = {'CCW': ('IS', 'I', 'IL', 'AL', 'A', 'AS'), 'CW': ('AS', 'A', 'AL', 'IL', 'I', 'IS')}
+LAYERS = ('endo', 'mid', 'epi')
+
+
+def region_names(group: str, orientation: str) -> tuple[str, ...]:
+  """Returns the names of a group's regions in the order of their numbers.
+
+  Args:
+    group: a key of `GROUPS`.
+    orientation: 'CCW' or 'CW'; sectors run clockwise on screen, and it says in which order anatomy meets them.
+
+  Raises:
+    ValueError: unknown group or orientation.
+  """
+  if group not in GROUPS or orientation not in SECTORS:
+    known = f'{", ".join(GROUPS)} and {", ".join(SECTORS)}'
+    raise ValueError(f'group {group!r}, orientation {orientation!r}: expected one of {known}')
+  six = SECTORS[orientation]
+  return {
+    'global': ('global',),
+    'angular6': six,
+    'angular24': tuple(f'{name} {part + 1}' for name in six for part in range(4)),
+    'layers': LAYERS,
+  }[group]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +103,7 @@ class SliceMotion:
     contours: the borders of that mask.
     centre: `[T, 2]` (row, column), mean of the epicardial points, smoothed over 7 frames around the cycle.
     septum: `[T, 2]` (row, column), the mid-septal point that sector 0 begins at.
+    septal_reference: where that comes from, and whether a person stated it.
     curves: for each group of `GROUPS`, `[regions, T, 3]` in cm/s, components as in `COMPONENTS`: longitudinal towards
       the apex, radial inward, circumferential by `Settings.circumferential_sign`; NaN on failed frames.
     offset: like `curves` without the time axis: the mean over the cycle that was taken away, cm/s.
@@ -91,6 +124,7 @@ class SliceMotion:
   contours: Contours
   centre: np.ndarray
   septum: np.ndarray
+  septal_reference: Septum
   curves: dict[str, np.ndarray]
   offset: dict[str, np.ndarray]
   markers: pd.DataFrame
@@ -99,3 +133,64 @@ class SliceMotion:
   displacement: np.ndarray
   wraps: int
   settings: Settings
+
+  def to_frame(self) -> pd.DataFrame:
+    """Returns the curves, one line a value: slice, level, group, region, region_name, component, frame, time_ms,
+    velocity_cm_s."""
+    tables = []
+    for group, curves in self.curves.items():  # [regions, T, 3]
+      region, frame, component = (axis.ravel() for axis in np.indices(curves.shape))
+      table = pd.DataFrame(
+        {'slice': self.name.rpartition('/')[2], 'level': self.level, 'group': group, 'region': region}
+      )
+      table['region_name'] = np.array(region_names(group, self.settings.orientation), object)[region]
+      table['component'] = np.array(COMPONENTS, object)[component]
+      table['frame'] = frame
+      table['time_ms'] = frame * self.frame_interval
+      table['velocity_cm_s'] = curves.ravel()
+      tables.append(table.sort_values(['region', 'component', 'frame']))
+    return pd.concat(tables, ignore_index=True)
+
+  def to_xarray(self) -> xr.Dataset:
+    """Returns everything as named arrays, each with its `units`; what is not known is NaN.
+
+    `curves` (component, region, frame) and `offset`; `marker_velocity`, `marker_time`, `marker_normalised_time` and
+    `marker_frame` (marker, component, region); `rotation`, `rotation_rate` and `displacement`; `contours` (side, frame,
+    point, axis), `centre`, `septum`, `flag` and `mask`. The settings of the analysis, the spacing and the origin of the
+    septal reference are attributes. It can be saved: `to_netcdf`.
+    """
+    import xarray as xr  # a second, which nothing else of the analysis needs
+
+    names = [(group, name) for group in self.curves for name in region_names(group, self.settings.orientation)]
+    curves, offset = (np.moveaxis(np.concatenate(list(of.values())), -1, 0) for of in (self.curves, self.offset))
+    frame, reference = np.arange(len(self.mask)), self.septal_reference
+    named = {
+      'curves': (('component', 'region', 'frame'), curves, 'cm/s'),
+      'offset': (('component', 'region'), offset, 'cm/s'),
+      'rotation': ('frame', self.rotation, 'deg'),
+      'rotation_rate': ('frame', self.rotation_rate, 'rad/s'),
+      'displacement': (('component', 'frame'), self.displacement.T, 'mm'),
+      'contours': (('side', 'frame', 'point', 'axis'), np.stack([self.contours.endo, self.contours.epi]), 'pixel'),
+      'centre': (('frame', 'axis'), self.centre, 'pixel'),
+      'septum': (('frame', 'axis'), self.septum, 'pixel'),
+      'mask': (('frame', 'row', 'column'), self.mask, '1'),
+      'flag': ('frame', np.array(self.contours.flags, str), ''),
+      'time': ('frame', frame * self.frame_interval, 'ms'),
+      'group': ('region', [group for group, _ in names], ''),
+    }
+    ticks = {'component': list(COMPONENTS), 'region': [name for _, name in names], 'frame': frame}
+    said = {'septal_reference': reference.origin, 'septal_reference_stated': int(reference.certain)}
+    said |= {'name': self.name, 'level': self.level, 'spacing_mm': self.spacing}
+    said |= {'frame_interval_ms': self.frame_interval, 'unwrapped_samples': self.wraps}
+    said |= {k: int(v) if isinstance(v, bool) else v for k, v in dataclasses.asdict(self.settings).items()}  # no bool
+    data = xr.Dataset(
+      {name: (dims, values, {'units': units}) for name, (dims, values, units) in named.items()},
+      ticks | {'side': ['endo', 'epi'], 'axis': ['row', 'column']},
+      said,
+    ).set_coords(['time', 'group'])
+    markers = self.markers.drop(columns=['group', 'region']).rename(columns={'region_name': 'region'})
+    markers = markers.set_index(['marker', 'component', 'region']).add_prefix('marker_').to_xarray()
+    data = data.merge(markers, join='left')
+    for name, units in (('velocity', 'cm/s'), ('time', 'ms'), ('normalised_time', 'ms'), ('frame', '1')):
+      data[f'marker_{name}'].attrs['units'] = units
+    return data

@@ -1,4 +1,4 @@
-"""Where the wall's regions lie: centre and septum of every frame, angular sectors, and the regions' names."""
+"""Where the wall's regions lie: centre and septum of every frame, and angular sectors."""
 
 from __future__ import annotations
 
@@ -6,34 +6,9 @@ import math
 
 import numpy as np
 
-from ear_jax.analysis.motion import GROUPS, Contours
+from ear_jax.analysis.motion import Contours
 
-# Sector k of six begins k * 60 degrees clockwise on screen from mid septum.
-SECTORS = {'CCW': ('IS', 'I', 'IL', 'AL', 'A', 'AS'), 'CW': ('AS', 'A', 'AL', 'IL', 'I', 'IS')}
-LAYERS = ('endo', 'mid', 'epi')
 _CENTRE_REACH = 3  # frames of 50 on either side, over which the centre is averaged
-
-
-def region_names(group: str, orientation: str) -> tuple[str, ...]:
-  """Returns the names of a group's regions in the order of their numbers.
-
-  Args:
-    group: a key of `motion.GROUPS`.
-    orientation: 'CCW' or 'CW'; sectors run clockwise on screen, and it says in which order anatomy meets them.
-
-  Raises:
-    ValueError: unknown group or orientation.
-  """
-  if group not in GROUPS or orientation not in SECTORS:
-    known = f'{", ".join(GROUPS)} and {", ".join(SECTORS)}'
-    raise ValueError(f'group {group!r}, orientation {orientation!r}: expected one of {known}')
-  six = SECTORS[orientation]
-  return {
-    'global': ('global',),
-    'angular6': six,
-    'angular24': tuple(f'{name} {part + 1}' for name in six for part in range(4)),
-    'layers': LAYERS,
-  }[group]
 
 
 def lengths(spacing: tuple[float, float]) -> np.ndarray:

@@ -32,6 +32,16 @@ class Septum:
   certain: bool
 
 
+def given(septum: Septum | float | np.ndarray | None) -> Septum:
+  """Returns a septal reference as `slices.analyse` takes it: itself, an angle in rad, a point, or None for unknown."""
+  if isinstance(septum, Septum):
+    return septum
+  if septum is None:
+    return find(None, None, None)
+  point = np.ndim(septum) > 0
+  return Septum(septum, 'stated: a point' if point else f'stated: {math.degrees(septum):g} deg', certain=True)
+
+
 def find(stated: float | None, points: np.ndarray | None, orientation: Sequence[float] | None) -> Septum:
   """Returns the best septal reference there is.
 

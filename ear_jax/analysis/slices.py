@@ -6,29 +6,40 @@ Everything is done in the window that holds the wall, on the list of its pixels 
 
 from __future__ import annotations
 
-import numpy as np
+import dataclasses
 
-from ear_jax.analysis.contours import from_mask, to_mask
+import numpy as np
+import numpy.typing as npt
+
+from ear_jax.analysis.contours import from_mask
 from ear_jax.analysis.markers import find_markers
 from ear_jax.analysis.motion import COMPONENTS, GROUPS, Contours, Settings, SliceMotion
+from ear_jax.analysis.outline import outline
 from ear_jax.analysis.periodic import integrate, undo_view_sharing
-from ear_jax.analysis.regions import find_centre, lengths, screen_angle, sector_numbers, septal_points
+from ear_jax.analysis.regions import lengths, screen_angle, sector_numbers
 from ear_jax.analysis.rotation import displacement, rotation_rate
+from ear_jax.analysis.septum import Septum, given
 from ear_jax.analysis.velocity import means_over, region_curves, remove_cycle_mean
 from ear_jax.analysis.wall import Wall, collect_wall
 from ear_jax.cine import Cine
 
 
 def analyse(
-  cine: Cine, mask: np.ndarray, *, septum: float | np.ndarray, settings: Settings | None = None
+  cine: Cine,
+  mask: npt.ArrayLike,
+  *,
+  septum: Septum | float | np.ndarray | None = None,
+  settings: Settings | None = None,
 ) -> SliceMotion:
   """Returns the motion of a slice from a mask of its wall.
 
   Args:
-    cine: with velocities.
-    mask: `[T, H, W]`, bool or {0, 1}, or the probability of the wall; mended as `contours.from_mask` says.
+    cine: with velocities; of a magnitude alone there are contours, and NaN for every velocity.
+    mask: `[T, H, W]`, bool or {0, 1}, or the probability of the wall, or what a network delineated; mended as
+      `contours.from_mask` says.
     septum: direction of mid septum from the centre, rad, atan2(column, row) in mm: 0 is down, pi/2 right; or the
-      mid-septal point `[2]` or `[T, 2]` (row, column) in pixels.
+      mid-septal point `[2]` or `[T, 2]` (row, column) in pixels. None: unknown. The curves of the whole wall, of layers
+      and the rotation do not need it; sectors then begin at the right of the picture, and `septal_reference` says so.
     settings: conventions; the default ones when None.
 
   Returns:
@@ -36,39 +47,42 @@ def analyse(
     nothing but NaN.
 
   Raises:
-    ValueError: the cine has no velocities; mask, septum or a setting is out of shape or range.
+    ValueError: mask, septum or a setting is out of shape or range.
+
+  >>> cine = ear_jax.phantom_study()[0]
+  >>> motion = ear_jax.analyse(cine, cine.mask)
+  >>> bool(abs(motion.to_xarray().curves.sel(component='radial', region='global')).max() > 1)  # cm/s
+  True
+  >>> motion.septal_reference.origin
+  'unknown: taken to be on the right of the picture (90 deg)'
   """
-  settings = settings or Settings()
-  if np.shape(mask) != cine.video.shape[:3]:
-    raise ValueError(f'{cine.name}: the mask has shape {np.shape(mask)}, the cine {cine.video.shape[:3]}')
+  mask, settings = np.asarray(mask), settings or Settings()
+  if mask.shape != cine.video.shape[:3]:
+    raise ValueError(f'{cine.name}: the mask has shape {mask.shape}, the cine {cine.video.shape[:3]}')
   found = from_mask(mask, smooth=settings.smooth_contours)
   return analyse_with_contours(cine, found, septum=septum, settings=settings)
 
 
 def analyse_with_contours(
-  cine: Cine, contours: Contours, *, septum: float | np.ndarray, settings: Settings | None = None
+  cine: Cine,
+  contours: Contours,
+  *,
+  septum: Septum | float | np.ndarray | None = None,
+  settings: Settings | None = None,
 ) -> SliceMotion:
   """Returns the motion of a slice from given contours, which are used as they are; else as `analyse`."""
   settings = settings or Settings()
-  if cine.venc is None:
-    raise ValueError(f'{cine.name}: the cine has a magnitude only; velocity curves need all four channels')
   if len(contours.failed) != len(cine.video):
     raise ValueError(f'{cine.name}: contours of {len(contours.failed)} frames, the cine has {len(cine.video)}')
-  mask, centre = to_mask(contours, cine.video.shape[1:3]), find_centre(contours)
-  septum = septal_points(septum, contours, centre, cine.spacing, cine.name)
-  wall = collect_wall(cine, contours, mask, centre, settings)
-  curves, offset = _curves(wall, (septum - centre) * lengths(cine.spacing), settings)
+  still = outline(cine, contours, septum=given(septum), settings=settings)
+  if cine.venc is None:
+    return still
+  wall = collect_wall(cine, contours, still.mask, still.centre, settings)
+  curves, offset = _curves(wall, (still.septum - still.centre) * lengths(cine.spacing), settings)
   whole = curves['global'][0]
   rate = rotation_rate(whole[:, COMPONENTS.index('circumferential')], _mean_radius(wall, cine))
-  return SliceMotion(
-    name=cine.name,
-    level=cine.level,
-    spacing=cine.spacing,
-    frame_interval=cine.frame_interval,
-    mask=mask,
-    contours=contours,
-    centre=centre,
-    septum=septum,
+  return dataclasses.replace(
+    still,
     curves=curves,
     offset=offset,
     markers=find_markers(curves, cine.frame_interval, settings.orientation),
@@ -76,7 +90,6 @@ def analyse_with_contours(
     rotation=np.rad2deg(integrate(rate, cine.frame_interval)),
     displacement=displacement(whole, cine.frame_interval),
     wraps=wall.wraps,
-    settings=settings,
   )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from ml_collections import ConfigDict
 
-from ear_jax.cine import Venc
+from ear_jax.cine import Cine, Venc
 from ear_jax.data.window import central_window
 from ear_jax.system.errors import UserError
 
@@ -50,3 +51,20 @@ def normalise(video: np.ndarray, venc: Venc | None, method: str = 'robust', wind
   in_plane = max(venc[0], venc[1])
   velocity = video[..., 1:] / np.asarray((in_plane, in_plane, venc[2]), np.float32)
   return np.concatenate([magnitude, velocity], axis=-1)
+
+
+def network_input(cine: Cine, config: ConfigDict) -> np.ndarray:
+  """Returns the normalised picture `[T, H, W, C]` with the channels that the configuration asks for."""
+  check_channels(cine, config.data.channels)
+  if config.data.channels == 1:
+    return normalise(cine.video[..., :1], None, config.data.normalise, config.data.crop)
+  return normalise(cine.video, cine.venc, config.data.normalise, config.data.crop)
+
+
+def check_channels(cine: Cine, channels: int) -> None:
+  """Raises UserError when a configuration asks for velocities that a cine does not have."""
+  if channels not in (1, 4) or channels > cine.video.shape[-1]:
+    raise UserError(
+      f'config.data.channels is {channels}, but cine {cine.name} has {cine.video.shape[-1]}: '
+      'use 1 for magnitude only, 4 for magnitude and velocity'
+    )

@@ -21,7 +21,7 @@ from ml_collections import ConfigDict
 
 from ear_jax.cine import Cine
 from ear_jax.data.augment import augment
-from ear_jax.data.normalise import normalise
+from ear_jax.data.normalise import check_channels, network_input
 from ear_jax.data.records import decode_cine, decode_text
 from ear_jax.system.errors import UserError
 
@@ -101,18 +101,19 @@ def _damage_in_words(folder: pathlib.Path) -> Iterator[None]:
     ) from fault
 
 
-def open_data_set(config: ConfigDict) -> DataSet:
-  """Returns the data set `config.data.name` under `config.data.dir`.
+def open_data_set(config: ConfigDict, *, name: str | None = None, folder: str | None = None) -> DataSet:
+  """Returns the data set `config.data.name` under `config.data.dir`, or another `name` or under another `folder`.
 
   Raises: UserError when it has not been built there, naming the command that builds it.
   """
-  folder = pathlib.Path(config.data.dir).expanduser() / config.data.name
-  versions = sorted(p for p in folder.glob('*') if (p / 'dataset_info.json').exists())
+  name, above = name or config.data.name, folder or config.data.dir
+  place = pathlib.Path(above).expanduser() / name
+  versions = sorted(p for p in place.glob('*') if (p / 'dataset_info.json').exists())
   if not versions:
-    name, _, variant = config.data.name.partition('/')
+    script, _, variant = name.partition('/')
     raise UserError(
-      f'no data set in {folder}: build it with `tfds build data_builders/{name} --config={variant} '
-      f'--data_dir={config.data.dir}`, or set --config.data.dir to where it is'
+      f'no data set in {place}: build it with `tfds build data_builders/{script} --config={variant} '
+      f'--data_dir={above}`, or set --config.data.dir to where it is'
     )
   with _damage_in_words(versions[-1]):
     builder = tfds.builder_from_directory(versions[-1])
@@ -223,23 +224,6 @@ def _prepare(example: dict, config: ConfigDict, rng: np.random.Generator) -> dic
   annotated = np.zeros_like(cine.annotated)
   annotated[np.flatnonzero(cine.annotated)[:: config.data.annotated_every]] = True
   return {'video': video, 'mask': mask, 'annotated': annotated}
-
-
-def network_input(cine: Cine, config: ConfigDict) -> np.ndarray:
-  """Returns the normalised picture `[T, H, W, C]` with the channels that the configuration asks for."""
-  check_channels(cine, config.data.channels)
-  if config.data.channels == 1:
-    return normalise(cine.video[..., :1], None, config.data.normalise, config.data.crop)
-  return normalise(cine.video, cine.venc, config.data.normalise, config.data.crop)
-
-
-def check_channels(cine: Cine, channels: int) -> None:
-  """Raises UserError when a configuration asks for velocities that a cine does not have."""
-  if channels not in (1, 4) or channels > cine.video.shape[-1]:
-    raise UserError(
-      f'config.data.channels is {channels}, but cine {cine.name} has {cine.video.shape[-1]}: '
-      'use 1 for magnitude only, 4 for magnitude and velocity'
-    )
 
 
 def _stack(examples: Sequence[dict]) -> dict:

@@ -36,9 +36,16 @@ _HOLDING = (
 def open_studies(path: str | pathlib.Path) -> list[Opened]:
   """Returns the studies at `path`, a file or a folder with its subfolders, looked over from first to last pixel.
 
-  A study with faults is returned among sound ones, and cannot be read. Faults name files relative to the folder.
+  A study is a sequence of cines, from base to apex where the format tells. A study with faults is returned among sound
+  ones, and cannot be read. Faults name files relative to the folder.
 
   Raises: MalformedStudy with every fault when no study is sound, or when there is nothing to read.
+
+  >>> (study,) = ear_jax.open_studies('STUDY')
+  >>> [cine.slice_id for cine in study]
+  ['slice-00', 'slice-01', 'slice-02']
+  >>> study[-1].level
+  'apex'
   """
   path = pathlib.Path(path)
   if not path.exists():
@@ -48,7 +55,7 @@ def open_studies(path: str | pathlib.Path) -> list[Opened]:
   found = instances.find(_unclaimed(path), root)
   opened += [_open_dicom(study, found, root) for study in found.studies.values()]
   if found.faults and not found.studies:  # no DICOM study that could carry them, and they must not go unsaid
-    opened.append(Opened('unreadable-dicom', (), (), tuple(sorted(found.faults)), root, lambda: iter(())))
+    opened.append(Opened('unreadable-dicom', (), (), tuple(sorted(found.faults)), root, lambda which: iter(())))
   opened = _unique(opened)
   if not opened:
     raise MalformedStudy(path, [Fault('.', '', f'nothing to read; expected {_HOLDING}')])
@@ -108,10 +115,16 @@ def _open_files(form: ModuleType, path: pathlib.Path, root: pathlib.Path) -> Ite
     yield Opened(dataset, tuple(names), (), tuple(sorted(found)), root, functools.partial(_cines, form, sources, names))
 
 
-def _cines(form: ModuleType, sources: list, names: Sequence[str]) -> Iterator[tuple[Cine, Source]]:
-  for file, _ in sources:
-    for cine in hdf5.read(file, names=names) if form is hdf5 else form.read(file):
-      yield cine, Source()
+def _cines(form: ModuleType, sources: list, names: Sequence[str], which: slice) -> Iterator[tuple[Cine, Source]]:
+  wanted, number = range(len(names))[which], 0
+  for file, scan in sources:
+    own = range(number, number := number + len(scan.names))
+    if not set(own) & set(wanted):
+      continue
+    cines = hdf5.read(file, names=names[which]) if form is hdf5 else form.read(file)
+    for index, cine in zip(wanted if form is hdf5 else own, cines, strict=True):
+      if index in wanted:
+        yield cine, Source()
 
 
 def _unique(opened: list[Opened]) -> list[Opened]:

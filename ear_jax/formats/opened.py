@@ -13,7 +13,7 @@ from ear_jax.formats.source import Source
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Opened:
-  """One study; its pixels are not in memory.
+  """One study, a sequence of cines; each is read from its files when it is asked for.
 
   Attributes:
     dataset: pseudonym of the visit.
@@ -21,7 +21,7 @@ class Opened:
     notes: what the reader had to decide or passed over, in words without identifiers.
     faults: broken rules; a study with any cannot be read.
     root: the folder that faults name files relative to.
-    cines: reads the slices one after another; `read` checks the faults before.
+    cines: reads the slices of a range one after another; `read` checks the faults before.
   """
 
   dataset: str
@@ -29,9 +29,20 @@ class Opened:
   notes: tuple[str, ...]
   faults: tuple[Fault, ...]
   root: pathlib.Path
-  cines: Callable[[], Iterator[tuple[Cine, Source]]]
+  cines: Callable[[slice], Iterator[tuple[Cine, Source]]]
 
-  def read(self) -> Iterator[tuple[Cine, Source]]:
+  def read(self, which: slice = slice(None)) -> Iterator[tuple[Cine, Source]]:
     """Returns the slices and their origins, one in memory at a time. Raises MalformedStudy if there are faults."""
     require_none(self.root, self.faults)
-    return self.cines()
+    return self.cines(which)
+
+  def __len__(self) -> int:
+    return len(self.slices)
+
+  def __iter__(self) -> Iterator[Cine]:
+    return (cine for cine, _ in self.read())
+
+  def __getitem__(self, index: int) -> Cine:
+    first = range(len(self))[index]  # raises IndexError, which ends a loop
+    ((cine, _),) = self.read(slice(first, first + 1))
+    return cine

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import statistics
 from collections.abc import Sequence
 
 import jax
-from ml_collections import ConfigDict
+from ml_collections import FrozenConfigDict
 
 from ear_jax.cine import ALONG_COLUMN, ALONG_ROW, MAGNITUDE, THROUGH_PLANE
 from ear_jax.data.normalise import FORMULAS
-from ear_jax.devices.placement import Placement
 from ear_jax.models import build_model
 from ear_jax.networks.exported import FORMAT, PLATFORMS, serialise, write_network
 from ear_jax.networks.inference import myocardium
-from ear_jax.networks.load import Trained, load_trained, training_picture
+from ear_jax.networks.load import load_network
+from ear_jax.networks.segment import Network
 from ear_jax.system.errors import UserError
 from ear_jax.training.log import read_metrics
 from ear_jax.training.resume_check import MAY_CHANGE, differing
@@ -29,23 +30,25 @@ _CHANNELS = {
 _WARNING = 'Not a medical device. Trained weights may be bound by the terms of the data that they were trained on.'
 
 
-def export(runs: Sequence[pathlib.Path], output: pathlib.Path) -> dict:
+def export(runs: Sequence[str | os.PathLike], output: str | os.PathLike) -> dict:
   """Writes the best network of a run, or of some together, to `output`; returns what `network.json` holds.
 
   Raises: UserError when there is no run, no checkpoint, or a run too old to say what pictures it was trained on, and
   when runs differ in more than their seed.
+
+  >>> about = ear_jax.export(['runs/mine'], 'mine.zip')
+  >>> ear_jax.load_network('mine.zip').step == about['network']['step']
+  True
   """
-  placement = Placement(jax.local_devices()[:1])
-  networks = [load_trained(run, placement) for run in runs]
+  runs = [pathlib.Path(run) for run in runs]
+  networks = [load_network(run, devices=jax.local_devices()[:1]) for run in runs]
   for run, network in zip(runs, networks, strict=True):
     if network.split is None:
       raise UserError(f'{run} is an exported network already: give the working directory of a run')
     _check_alike(runs[0], networks[0], run, network)
   first, config = networks[0], networks[0].config
   dice = [_validation_dice(run, network.step) for run, network in zip(runs, networks, strict=True)]
-  description = describe(
-    first, training_picture(first.manifest, runs[0]), None if None in dice else statistics.mean(dice)
-  )
+  description = describe(first, None if None in dice else statistics.mean(dice))
   description['network']['networks'] = len(networks)
   members = [network.variables for network in networks]
   function = serialise(myocardium(build_model(config.model)), members, config.data.crop, config.data.channels)
@@ -53,7 +56,7 @@ def export(runs: Sequence[pathlib.Path], output: pathlib.Path) -> dict:
   return description
 
 
-def _check_alike(one: pathlib.Path, first: Trained, other: pathlib.Path, second: Trained) -> None:
+def _check_alike(one: pathlib.Path, first: Network, other: pathlib.Path, second: Network) -> None:
   """Raises UserError when two runs cannot answer together: they differ in more than their seed and circumstances.
 
   Runs of other folds have seen each other's validation subjects, and would be scored on them.
@@ -67,8 +70,8 @@ def _check_alike(one: pathlib.Path, first: Trained, other: pathlib.Path, second:
     )
 
 
-def describe(trained: Trained, picture: dict, validation_dice: float | None) -> dict:
-  """Returns what the file says about its network, as plain types; `picture` is of `training_picture`."""
+def describe(trained: Network, validation_dice: float | None) -> dict:
+  """Returns what the file says about its network, as plain types."""
   config, manifest = trained.config, trained.manifest
   size, channels = config.data.crop, config.data.channels
   return {
@@ -87,7 +90,7 @@ def describe(trained: Trained, picture: dict, validation_dice: float | None) -> 
       'meaning': 'probability of left-ventricular myocardium; the mask is where it exceeds 0.5',
     },
     'normalisation': {'method': config.data.normalise, 'formula': FORMULAS[config.data.normalise]},
-    'training_picture': picture | {'units': 'frames a cycle, mm along row and column, pixels'},
+    'training_picture': trained.picture()._asdict() | {'units': 'frames a cycle, mm along row and column, pixels'},
     'network': {
       'name': config.model.name,
       'parameters': manifest['parameters'],
@@ -104,7 +107,7 @@ def describe(trained: Trained, picture: dict, validation_dice: float | None) -> 
   }
 
 
-def _told(config: ConfigDict) -> dict:
+def _told(config: FrozenConfigDict) -> dict:
   """The configuration without the places of files, which are somebody's."""
   told = config.to_dict()
   told['data'].pop('dir', None)

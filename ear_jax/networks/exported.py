@@ -8,7 +8,6 @@ from. `docs/export.md` shows a reader that needs jax and numpy.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import io
 import json
 import os
@@ -30,21 +29,6 @@ _LARGEST = {DESCRIPTION: 2**20, FUNCTION: 2**28, WEIGHTS: 2**30}  # bytes; a zip
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date of a zip: equal networks make equal files
 
 
-@dataclasses.dataclass(frozen=True)
-class Network:
-  """A network read from a file.
-
-  Attributes:
-    probability: weights and `[B, T, S, S, C]` float32, normalised, to the probability of myocardium `[B, T, S, S]`.
-    weights: float32 arrays by their path in the variables, such as 'params/head/kernel', see `flat_weights`.
-    description: what `network.json` holds.
-  """
-
-  probability: Callable[[dict[str, jax.Array], jax.Array], jax.Array]
-  weights: dict[str, np.ndarray]
-  description: dict
-
-
 def serialise(apply: Callable, members: Sequence[dict], size: int, channels: int) -> bytes:
   """Returns the mean of `apply(variables, [B, T, size, size, channels])` over some networks, for any B and T, as bytes.
 
@@ -59,7 +43,7 @@ def serialise(apply: Callable, members: Sequence[dict], size: int, channels: int
     answers = [apply(variables, video) for variables in members_of(weights)]
     return sum(answers[1:], answers[0]) / len(answers) if len(answers) > 1 else answers[0]
 
-  with _without_source_lines():
+  with _without_source_lines(), _flatbuffers():
     return bytes(jax.export.export(jax.jit(network), platforms=PLATFORMS)(weights, video).serialize())
 
 
@@ -92,12 +76,15 @@ def write_network(path: str | os.PathLike, function: bytes, members: Sequence[di
       archive.writestr(info, content)
 
 
-def read_network(path: str | os.PathLike) -> Network:
-  """Returns the network in a file that `write_network` wrote.
+def read_network(path: str | os.PathLike) -> tuple[Callable, dict[str, np.ndarray], dict]:
+  """Returns the network in a file that `write_network` wrote: its function, its weights and its description.
 
-  Its function raises ValueError for a video of another shape or dtype than it was made for, naming both.
+  The function takes the weights, float32 arrays by their path in the variables (see `flat_weights`), and a normalised
+  video `[B, T, S, S, C]`, and gives the probability of myocardium `[B, T, S, S]`. It raises ValueError for a video of
+  another shape or dtype than it was made for, naming both. The description is what `network.json` holds.
 
-  Raises: UserError when there is no such file, or it is not one of ours, or of another version.
+  Raises: UserError when there is no such file, it is not one of ours, or of another version, or this jax cannot read
+  it.
   """
   try:
     with zipfile.ZipFile(path) as archive:
@@ -115,11 +102,38 @@ def read_network(path: str | os.PathLike) -> Network:
     raise
   except Exception as fault:  # zip, JSON and numpy raise errors of many kinds for a broken file
     raise UserError(f'{path} is not a whole network file ({fault}): write it again with ear_jax.export') from fault
+  return _function(path, function, description), weights, description
+
+
+def _function(path, function, description):
+  """What `jax.export` makes of the bytes, or a sentence about why it cannot."""
+  versions = description.get('versions')
+  writer = versions.get('jax', jax.__version__) if isinstance(versions, dict) else jax.__version__
   try:
-    return Network(jax.export.deserialize(bytearray(function)).call, weights, description)
-  except Exception as fault:  # and so does jax
+    with _flatbuffers():
+      found = jax.export.deserialize(bytearray(function))
+    if writer != jax.__version__:
+      found.mlir_module()  # what a newer jax wrote is otherwise not refused before it compiles
+  except UserError:
+    raise
+  except Exception as fault:  # jax too raises errors of many kinds
     name = type(fault).__name__
-    raise UserError(f'{path} is not a whole network file ({name}): write it again with ear_jax.export') from fault
+    if writer == jax.__version__:
+      raise UserError(f'{path} is not a whole network file ({name}): write it again with ear_jax.export') from fault
+    raise UserError(
+      f'{path} was exported under jax {writer}, and jax {jax.__version__} here cannot read it ({name}): install jax '
+      f'{writer} or newer, or export its run again under {jax.__version__}'
+    ) from fault
+  return found.call
+
+
+@contextlib.contextmanager
+def _flatbuffers():
+  """Names the package that `jax.export` needs and does not install."""
+  try:
+    yield
+  except ImportError as fault:
+    raise UserError('the package flatbuffers is missing, which network files need: pip install flatbuffers') from fault
 
 
 def _part(archive: zipfile.ZipFile, name: str) -> bytes:

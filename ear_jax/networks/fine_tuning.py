@@ -6,14 +6,14 @@ import jax
 from absl import logging
 from ml_collections import ConfigDict
 
-from ear_jax.devices.placement import Placement
-from ear_jax.networks.load import Trained, load_trained
+from ear_jax.networks.load import load_network
+from ear_jax.networks.segment import Network
 from ear_jax.networks.weights import names
 from ear_jax.training.state import TrainState
 from ear_jax.training.transfer import take_over
 
 
-def network_to_start_from(config: ConfigDict, shapes: TrainState) -> Trained | None:
+def network_to_start_from(config: ConfigDict, shapes: TrainState) -> Network | None:
   """Returns the network of `config.init_from`, or None where a run begins with fresh weights.
 
   `shapes` of the run's own state tell whether the weights fit, before anything is compiled.
@@ -22,14 +22,14 @@ def network_to_start_from(config: ConfigDict, shapes: TrainState) -> Trained | N
   """
   if not config.init_from:
     return None
-  trained = load_trained(config.init_from, Placement(jax.local_devices()[:1]))
+  trained = load_network(config.init_from, devices=jax.local_devices()[:1])
   jax.eval_shape(
     lambda fresh, weights: take_over(fresh, weights, **_models(config, trained))[0], shapes, trained.variables
   )
   return trained
 
 
-def first_state(config: ConfigDict, fresh: TrainState, trained: Trained | None) -> tuple[TrainState, dict | None]:
+def first_state(config: ConfigDict, fresh: TrainState, trained: Network | None) -> tuple[TrainState, dict | None]:
   """Returns the state that training begins with, and for the manifest where its weights come from.
 
   Without a trained network that is the fresh state itself, and None. What differs between the networks is logged.

@@ -1,4 +1,4 @@
-"""From a cine to its mask: the one network call that validation, evaluation and prediction share.
+"""From a cine like those of training to its mask: one network call for validation, evaluation and prediction.
 
 Pure of files and flags. The window at the centre of the picture is normalised as in training, segmented, and pasted
 back into the whole slice, so that scores are of whole slices.
@@ -6,91 +6,82 @@ back into the whole slice, so that scores are of whole slices.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
-import flax.linen as nn
 import jax
 import numpy as np
-import pandas as pd
 from ml_collections import ConfigDict
 
 from ear_jax.cine import Cine, flip_video, rot90_video
-from ear_jax.data.pipeline import network_input
+from ear_jax.data.normalise import network_input
 from ear_jax.data.window import central_window, paste_window
 from ear_jax.devices.placement import Placement
-from ear_jax.scoring.segmentation import cine_metrics
+
+if TYPE_CHECKING:
+  import flax.linen as nn
 
 _THRESHOLD = 0.5  # of the myocardium's probability; for two classes the same as argmax
+Predictor = Callable[..., Iterator[tuple[Cine, np.ndarray]]]
 
 
 def myocardium(model: nn.Module) -> Callable[[dict, jax.Array], jax.Array]:
   """Returns `apply(variables, video)`: normalised `[B, T, S, S, C]` to the probability of myocardium `[B, T, S, S]`."""
 
   def apply(variables, video):
-    return nn.softmax(model.apply(variables, video))[..., 1]
+    return jax.nn.softmax(model.apply(variables, video))[..., 1]
 
   return apply
 
 
-class Predictor:
-  """Segments cines with given variables; compiles once for each number of frames.
+def make_predictor(apply: Callable, config: ConfigDict, placement: Placement) -> Predictor:
+  """Returns `predict(variables, cines, tta=None)`, which compiles once for each number of frames.
+
+  It yields each cine with its myocardial probability, float32 `[T, H, W]`, in order. The variables are placed on the
+  devices, and may be others in each call: in training they change. Cines are any number, of any picture sizes;
+  neighbours with the same number of frames share a batch. `tta` averages over the eight symmetries of the square; None:
+  as `config.eval.tta` says.
 
   Args:
-    network: a module, `[B, T, S, S, C]` to logits `[B, T, S, S, K]`, or a function as `myocardium` returns it.
+    apply: a network as `myocardium` returns it.
     config: whole configuration (`data` and `eval` are read).
     placement: devices to run on.
   """
+  return functools.partial(_predict, placement.pmap_apply(apply), config, placement)
 
-  def __init__(self, network: nn.Module | Callable, config: ConfigDict, placement: Placement):
-    self._config, self._placement = config, placement
-    apply = myocardium(network) if isinstance(network, nn.Module) else network
-    self._apply = placement.pmap_apply(apply)
 
-  def __call__(self, variables: dict, cines: Iterable[Cine]) -> Iterator[tuple[Cine, np.ndarray]]:
-    """Yields each cine with its myocardial probability, float32 `[T, H, W]`, in order.
+def _predict(apply, config, placement, variables, cines, tta=None):
+  tta = config.eval.tta if tta is None else tta
+  devices, per_device = len(placement.devices), config.eval.batch_size or 1
 
-    Args:
-      variables: placed on the devices, from `TrainState.variables`.
-      cines: any number, of any picture sizes; neighbours with the same number of frames share a batch.
-    """
-    devices = len(self._placement.devices)
-    per_device = self._config.eval.batch_size or 1
-    for _, same in itertools.groupby(cines, key=lambda cine: cine.video.shape[0]):
-      for group in _groups(same, devices * per_device):
-        windows = [self._window(cine) for cine in group]
-        windows += [windows[-1]] * (devices * per_device - len(group))  # a short last batch repeats its last cine
-        batch = np.stack(windows).reshape(devices, per_device, *windows[0].shape)
-        probabilities = self._average(variables, batch).reshape(-1, *windows[0].shape[:3])
-        for cine, probability in zip(group, probabilities, strict=False):
-          yield cine, paste_window(probability, *cine.mask.shape[1:])
+  def run(batch):
+    return jax.device_get(apply(variables, placement.shard(np.ascontiguousarray(batch))))
 
-  def _window(self, cine: Cine) -> np.ndarray:
-    return central_window(network_input(cine, self._config), self._config.data.crop, edge=True)
+  for _, same in itertools.groupby(cines, key=lambda cine: cine.video.shape[0]):
+    for group in _groups(same, devices * per_device):
+      windows = [central_window(network_input(cine, config), config.data.crop, edge=True) for cine in group]
+      windows += [windows[-1]] * (devices * per_device - len(group))  # a short last batch repeats its last cine
+      batch = np.stack(windows).reshape(devices, per_device, *windows[0].shape)
+      probabilities = (_average(run, batch) if tta else run(batch)).reshape(-1, *windows[0].shape[:3])
+      for cine, probability in zip(group, probabilities, strict=False):
+        yield cine, paste_window(probability, *cine.mask.shape[1:])
 
-  def _average(self, variables, batch):
-    """`[D, B, T, S, S]`, averaged over the eight symmetries of the square when `eval.tta` is on."""
-    symmetries = itertools.product(range(4), (False, True)) if self._config.eval.tta else [(0, False)]
-    total, count = 0.0, 0
-    for k, flipped in symmetries:
-      turned = rot90_video(flip_video(batch, 'column') if flipped else batch, k)
-      result = np.rot90(self._run(variables, turned), -k, axes=(-2, -1))
-      total, count = total + (np.flip(result, -1) if flipped else result), count + 1
-    return total / count
 
-  def _run(self, variables, batch):
-    return jax.device_get(self._apply(variables, self._placement.shard(np.ascontiguousarray(batch))))
+def _average(run, batch):
+  """`[D, B, T, S, S]`, averaged over the eight symmetries of the square."""
+  total = 0.0
+  for k, flipped in itertools.product(range(4), (False, True)):
+    turned = rot90_video(flip_video(batch, 'column') if flipped else batch, k)
+    result = np.rot90(run(turned), -k, axes=(-2, -1))
+    total = total + (np.flip(result, -1) if flipped else result)
+  return total / 8
 
 
 def to_mask(probability: np.ndarray) -> np.ndarray:
   """Returns the uint8 mask of a probability map."""
   return (probability > _THRESHOLD).astype(np.uint8)
-
-
-def score(cine: Cine, mask: np.ndarray, *, surface: bool) -> pd.DataFrame:
-  """Returns one row of metrics for each annotated frame of a cine against a predicted mask `[T, H, W]`."""
-  ids = {key: getattr(cine, key) for key in ('subject', 'dataset', 'slice_id', 'level')}
-  return cine_metrics(mask, cine.mask, cine.annotated, cine.spacing, surface=surface, **ids)
 
 
 def _groups(items: Iterable, size: int) -> Iterator[list]:

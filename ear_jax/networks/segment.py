@@ -1,4 +1,4 @@
-"""From any cine to the probability of myocardium on its own grid, with networks trained on one kind of picture.
+"""A trained network, and what it does: any cine to the probability of myocardium on the cine's own grid.
 
 A network knows pictures of one pixel spacing, one extent and one number of frames a cycle. Here a cine of any matrix,
 spacing and frame count is brought to them and the answer brought back: the heart is found first, a window about it is
@@ -10,37 +10,82 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
+from ml_collections import FrozenConfigDict
 from skimage.transform import resize
 
 from ear_jax.cine import Cine, crop, crop_or_pad, resample
+from ear_jax.data.splits import Split
 from ear_jax.networks.heart import heart_centres
 from ear_jax.networks.inference import Predictor, to_mask
+from ear_jax.networks.weights import names_for
 from ear_jax.system.errors import UserError
 
 _MOVES = 3  # times the window follows what was delineated
 _STILL = 0.04  # of the window's extent: a move that is too small to matter
 
 
-@dataclasses.dataclass(frozen=True)
-class Member:
-  """One trained network.
+class Picture(NamedTuple):
+  """What pictures a network was trained on.
 
   Attributes:
-    predictor, variables: the network on its devices.
-    frames, spacing, size: what it was trained on: frames a cycle, mm along row and column (None: unknown, no
-      resampling), rows and columns of the whole picture before the window was cut.
-    name: what reports call it.
+    frames: of a cycle.
+    spacing: mm along row and column; None: unknown, no resampling.
+    size: rows and columns of the whole picture, before the window was cut.
   """
 
-  predictor: Predictor
-  variables: dict
   frames: int
   spacing: tuple[float, float] | None
   size: tuple[int, int]
-  name: str = ''
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Network:
+  """A trained network on its devices, or several that were exported together; `load_network` returns it.
+
+  Attributes:
+    source: the run, file or name that it was loaded from.
+    config: of its run; of an exported network without the places of files.
+    step: training steps that it has had.
+    manifest: of its run (`training.manifest`); of an exported network what was kept of it.
+    split: the subjects of its run; None for an exported network, which names nobody.
+    variables: parameters and statistics as the modules of `build_model` name them; of several, the first one's.
+    predict: `predict(cines, tta=None)` yields (cine, probability `[T, H, W]`) for cines like those of training, whose
+      heart is in the middle; see `inference.make_predictor`.
+  """
+
+  source: str
+  config: FrozenConfigDict
+  step: int
+  manifest: Mapping
+  split: Split | None
+  variables: Mapping
+  predict: Predictor
+
+  @property
+  def name(self) -> str:
+    """What reports call it."""
+    return f'{self.config.model.name}, step {self.step}, configuration {self.manifest["config_hash"]}'
+
+  def picture(self) -> Picture:
+    """Returns what pictures it was trained on; raises UserError when its run is too old to say."""
+    said = self.manifest.get('training_picture')
+    if said is None:
+      raise UserError(f'{self.source} does not say what pictures it was trained on: run its training command again')
+    return Picture(said['frames'], said['spacing'] and tuple(said['spacing']), tuple(said['size']))
+
+  def segment(self, cine: Cine, *, tta: bool = False) -> Delineation:
+    """Returns the delineation of any cine by this network alone, see `segment`.
+
+    >>> cine = ear_jax.phantom_study()[1]
+    >>> found = ear_jax.load_network('ear3d-phantom').segment(cine)
+    >>> 2 * int((found.mask & cine.mask).sum()) / int((found.mask + cine.mask).sum()) > 0.8  # Dice
+    True
+    """
+    return segment(cine, [self], tta=tta)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -62,14 +107,31 @@ class Delineation:
     """`[T, H, W]` uint8."""
     return to_mask(self.probability)
 
+  def __array__(self, dtype=None, copy=None) -> np.ndarray:
+    """The probability, so that a delineation stands wherever a mask may: in `analyse`, in numpy."""
+    return np.array(self.probability, dtype, copy=copy)
 
-def delineate(cine: Cine, members: Sequence[Member]) -> Delineation:
-  """Returns the delineation of a cine by the mean of some networks.
 
-  Raises: UserError when the cine's pixel spacing is unknown and a network needs it.
+def segment(cine: Cine, networks: Sequence[Network], *, tta: bool = False) -> Delineation:
+  """Returns the delineation of a cine of any matrix, spacing and frame count by the mean of some networks.
+
+  Args:
+    cine: the heart may be anywhere in it.
+    networks: at least one; the first one finds the heart.
+    tta: average over the eight symmetries of the square: eight times the work.
+
+  Raises: UserError when a network needs velocities or a pixel spacing that the cine does not have.
+
+  >>> cine = ear_jax.phantom_study()[0]
+  >>> network = ear_jax.load_network('ear3d-phantom')
+  >>> found = ear_jax.segment(cine, [network])
+  >>> found.mask.shape == cine.mask.shape
+  True
   """
-  centre = _find(cine, members[0])
-  probability = sum(_segment(cine, member, centre) for member in members) / np.float32(len(members))
+  for network in networks:
+    _check_channels(cine, network)
+  centre = _find(cine, networks[0], tta)
+  probability = sum(_segment(cine, network, centre, tta) for network in networks) / np.float32(len(networks))
   return Delineation(probability, expected_error(probability), centre)
 
 
@@ -96,21 +158,31 @@ def interleaved_cycles(frames: int, length: int) -> list[np.ndarray]:
   return list(places * frames // (length * count))
 
 
-def _find(cine, member):
+def _check_channels(cine, network):
+  """Raises UserError when a network needs velocities that the cine does not have, naming the networks that fit."""
+  if network.config.data.channels <= cine.video.shape[-1]:
+    return
+  raise UserError(
+    f'{cine.name} has a magnitude alone, and the network {network.source} needs velocities too: take a network for '
+    f'magnitude alone, such as {" or ".join(names_for(cine.video.shape[-1]))}, which ships with the package'
+  )
+
+
+def _find(cine, network, tta):
   """The centre (row, column) of the window: where something beats, then moved to what the network finds there."""
   best, found = None, -1.0
   for centre in heart_centres(cine):
-    centre, mass = _follow(cine, member, centre)
+    centre, mass = _follow(cine, network, centre, tta)
     if mass > found:
       best, found = centre, mass
-    if mass > 0.5 * _typical_mass(member):
+    if mass > 0.5 * _typical_mass(network):
       break
   return best
 
 
-def _follow(cine, member, centre):
+def _follow(cine, network, centre, tta):
   for _ in range(_MOVES):
-    probability = _segment(cine, member, centre, cycles=1)
+    probability = _segment(cine, network, centre, tta, cycles=1)
     sure = np.where(probability > 0.5, probability, 0).sum(axis=0, dtype=np.float64)  # [H, W]
     mass = float(sure.sum()) / len(probability)
     if not mass:
@@ -118,52 +190,54 @@ def _follow(cine, member, centre):
     middle = tuple(float((line * sure.sum(1 - axis)).sum() / sure.sum()) for axis, line in _lines(sure))
     moved = math.dist(middle, centre)
     centre = middle
-    if moved < _STILL * min(_extent(cine, member)):
+    if moved < _STILL * min(_extent(cine, network)):
       break
-  return centre, mass * math.prod(_scale(cine, member))
+  return centre, mass * math.prod(_scale(cine, network))
 
 
 def _lines(picture):
   return [(axis, np.arange(n)) for axis, n in enumerate(picture.shape)]
 
 
-def _typical_mass(member):
+def _typical_mass(network):
   """Pixels of myocardium that make a search of other places needless: a hundredth of the training picture."""
-  return 0.01 * math.prod(member.size)
+  return 0.01 * math.prod(network.picture().size)
 
 
-def _scale(cine, member):
+def _scale(cine, network):
   """Pixels of the network per pixel of the cine, along row and column."""
-  if member.spacing is None:
+  spacing = network.picture().spacing
+  if spacing is None:
     return 1.0, 1.0
   if any(math.isnan(s) for s in cine.spacing):
     raise UserError(
-      f'{cine.name}: the pixel spacing is unknown, and the network was trained at {member.spacing[0]:g} mm: state the '
+      f'{cine.name}: the pixel spacing is unknown, and the network was trained at {spacing[0]:g} mm: state the '
       'spacing in the file (docs/data.md)'
     )
-  return cine.spacing[0] / member.spacing[0], cine.spacing[1] / member.spacing[1]
+  return cine.spacing[0] / spacing[0], cine.spacing[1] / spacing[1]
 
 
-def _extent(cine, member):
+def _extent(cine, network):
   """Rows and columns of the cine that show as much of the body as a training picture does."""
-  return tuple(max(1, round(n / s)) for n, s in zip(member.size, _scale(cine, member), strict=True))
+  size = network.picture().size
+  return tuple(max(1, round(n / s)) for n, s in zip(size, _scale(cine, network), strict=True))
 
 
-def _segment(cine, member, centre, cycles=None):
+def _segment(cine, network, centre, tta, cycles=None):
   """The probability `[T, H, W]` by one network, its window about `centre`; the first `cycles` cycles only, or all.
 
   With fewer cycles the result has the frames of those.
   """
-  height, width = _extent(cine, member)
+  picture, (height, width) = network.picture(), _extent(cine, network)
   top, left = round(centre[0] - (height - 1) / 2), round(centre[1] - (width - 1) / 2)
-  parts = interleaved_cycles(len(cine.video), member.frames)[:cycles]
+  parts = interleaved_cycles(len(cine.video), picture.frames)[:cycles]
   used = np.unique(np.concatenate(parts))
   region = crop(_frames(cine, used), top, left, height, width)
-  if member.spacing is not None:
-    region = resample(region, member.spacing)
+  if picture.spacing is not None:
+    region = resample(region, picture.spacing)
   total, count = np.zeros(region.mask.shape, np.float32), np.zeros(len(used), np.float32)
   places = [np.searchsorted(used, part) for part in parts]
-  results = member.predictor(member.variables, (_frames(region, place) for place in places))
+  results = network.predict((_frames(region, place) for place in places), tta)
   for place, (_, probability) in zip(places, results, strict=True):
     np.add.at(total, place, probability)
     np.add.at(count, place, 1)

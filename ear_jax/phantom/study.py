@@ -10,7 +10,7 @@ import dataclasses
 
 import numpy as np
 
-from ear_jax.cine import Cine, Venc
+from ear_jax.cine import Cine, Study, Venc
 from ear_jax.phantom import anatomy, scanner
 from ear_jax.phantom.anatomy import Subject, Visit
 from ear_jax.phantom.chest import chest
@@ -45,6 +45,7 @@ MINI = Size('phantom_mini', 12, 0, (12,), 16, 96, 1.2, 1.7, offset=7.0, margin=8
 MANY = dataclasses.replace(MINI, name='phantom_many', subjects=40, slices=(40,))  # trains a network that ships
 DEMO = Size('phantom_demo', 4, 0, (4,), 50, 224, 1.0, 1.7, offset=20.0, margin=8)
 PAPER = Size('phantom_paper', 18, 8, (2, 5, 19), 50, 512, 0.85, 1.7, offset=24.0)
+SIZES = {'mini': MINI, 'demo': DEMO, 'paper': PAPER}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,6 +105,34 @@ def plan(size: Size, seed: int = 0) -> tuple[SlicePlan, ...]:
       ids = (name, f'{name}-{"ab"[visit]}', f'sax{k + 1}', level, position)
       found.append(SlicePlan(size, *ids, seed, subject, visit, k))
   return tuple(found)
+
+
+def first_visit(size: Size | str, *, seed: int = 0, subject: int = 1) -> list[SlicePlan]:
+  """Returns the slices of a person's first visit, from base to apex; arguments as of `phantom_study`."""
+  size = SIZES[size] if isinstance(size, str) else size
+  if not 1 <= subject <= size.subjects:
+    raise ValueError(f'{size.name} has {size.subjects} subjects: subject is 1 to {size.subjects}, not {subject}')
+  return [p for p in plan(size, seed) if p.subject_index == subject - 1 and p.visit_index == 0]
+
+
+def phantom_study(size: Size | str = 'mini', *, seed: int = 0, subject: int = 1) -> Study:
+  """Returns one visit of a person who does not exist, as a scanner shows it, with the exact mask of every frame.
+
+  Args:
+    size: 'mini' (3 slices of 16 frames of 96 x 96 pixels), 'demo' (50 frames of 224 x 224) or 'paper' (512 x 512).
+    seed: another seed is another cohort.
+    subject: which person of the cohort, from 1.
+
+  Raises: ValueError when there is no such person, KeyError when there is no such size.
+
+  >>> study = ear_jax.phantom_study()
+  >>> [cine.level for cine in study]
+  ['base', 'mid', 'apex']
+  >>> study[0].video.shape
+  (16, 96, 96, 4)
+  """
+  cines = tuple(render(p) for p in first_visit(size, seed=seed, subject=subject))
+  return Study(cines[0].subject, cines[0].dataset, cines)
 
 
 def people(slice_plan: SlicePlan) -> tuple[Subject, Visit, Motion]:

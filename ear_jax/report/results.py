@@ -136,19 +136,8 @@ def contours_table(result: SliceResult) -> pd.DataFrame:
 
 
 def curves_table(result: SliceResult) -> pd.DataFrame:
-  """Returns one line a value: slice, level, group, region, region_name, component, frame, time_ms, velocity_cm_s."""
-  motion = result.motion
-  tables = []
-  for group, curves in motion.curves.items():  # [regions, T, 3]
-    region, frame, component = (axis.ravel() for axis in np.indices(curves.shape))
-    table = pd.DataFrame({'slice': result.slice_id, 'level': motion.level, 'group': group, 'region': region})
-    table['region_name'] = np.array(workbook.region_names(motion, group), object)[region]
-    table['component'] = np.array(COMPONENTS, object)[component]
-    table['frame'] = frame
-    table['time_ms'] = frame * motion.frame_interval
-    table['velocity_cm_s'] = curves.ravel()
-    tables.append(table.sort_values(['region', 'component', 'frame']))
-  return pd.concat(tables, ignore_index=True)
+  """Returns `SliceMotion.to_frame` with the id of the slice as its files have it."""
+  return result.motion.to_frame().assign(slice=result.slice_id)
 
 
 def markers_table(result: SliceResult) -> pd.DataFrame:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
+from ear_jax.cine import Cine
 from ear_jax.scoring import surface as surface_lib
 
 OVERLAP = ('dice', 'iou', 'sensitivity', 'ppv')
@@ -101,6 +102,12 @@ def frame_metrics(
   if surface:
     score['closed_ring'] = math.nan if case == 'both_empty' else float(is_closed_ring(predicted))
   return score | {'imputed': case not in ('scored', 'both_empty'), 'distance_unit': unit}
+
+
+def score(cine: Cine, mask: np.ndarray, *, surface: bool) -> pd.DataFrame:
+  """Returns `cine_metrics` of a predicted mask `[T, H, W]` against the reference that a cine carries."""
+  ids = {key: getattr(cine, key) for key in ('subject', 'dataset', 'slice_id', 'level')}
+  return cine_metrics(mask, cine.mask, cine.annotated, cine.spacing, surface=surface, **ids)
 
 
 def cine_metrics(

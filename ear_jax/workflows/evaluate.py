@@ -7,7 +7,6 @@ import os
 import pathlib
 from collections.abc import Iterator
 
-import jax
 import numpy as np
 import pandas as pd
 from absl import logging
@@ -17,19 +16,21 @@ from rich.progress import track
 from ear_jax.analysis.motion import Settings
 from ear_jax.cine import MAGNITUDE
 from ear_jax.data.pipeline import DataSet, open_data_set
-from ear_jax.devices.placement import Placement
-from ear_jax.networks.inference import Predictor, score, to_mask
-from ear_jax.networks.load import load_trained
+from ear_jax.data.splits import Split, make_split
+from ear_jax.networks.inference import to_mask
+from ear_jax.networks.load import load_network
+from ear_jax.networks.segment import Network
 from ear_jax.report.evaluation import extremes, write_report
 from ear_jax.report.figures import Case
 from ear_jax.scoring.agreement_summary import concatenate
 from ear_jax.scoring.mask_agreement import compare_masks
+from ear_jax.scoring.segmentation import score
 from ear_jax.system.errors import UserError
 
 
 def evaluate(
   network: str | os.PathLike,
-  output: pathlib.Path,
+  output: str | os.PathLike,
   *,
   part: str = 'test',
   checkpoint: str = 'best',
@@ -40,7 +41,7 @@ def evaluate(
   """Scores one checkpoint on one part of the split and returns what `metrics.json` holds.
 
   Args:
-    network: as `load_trained` takes it.
+    network: as `load_network` takes it.
     output: folder to write.
     part: of the split; not used with `other_data`, another data set, all of whose subjects are scored.
     checkpoint: of a run; not used for an exported network.
@@ -48,18 +49,20 @@ def evaluate(
     allow_training_subjects: scores them too.
 
   Raises: UserError when the run, the checkpoint or the data set is missing, or the part holds training subjects.
+
+  >>> summary = ear_jax.evaluate('runs/mine', 'scores')
+  >>> 0 <= summary['metrics']['dice']['mean'] <= 1
+  True
   """
-  placement = Placement(jax.local_devices())
-  trained = load_trained(network, placement, checkpoint)
-  config = trained.config
-  config.data.dir = data_dir or config.data.get('dir', 'data')
-  config.data.name = other_data or config.data.name
-  data = open_data_set(config)
+  output = pathlib.Path(output)
+  trained = load_network(network, checkpoint)
+  name = other_data or trained.config.data.name
+  data = open_data_set(trained.config, name=name, folder=data_dir or trained.config.data.get('dir', 'data'))
   part = f'all of {other_data}' if other_data else part
-  split = trained.split_of(data)
+  split = _split_of(trained, data)
   if split is None:
-    logging.warning('%s names nobody: whether it was trained on subjects of %s is unknown', network, config.data.name)
-  subjects = data.subjects if other_data else _part_of(split, part, config)
+    logging.warning('%s names nobody: whether it was trained on subjects of %s is unknown', network, name)
+  subjects = data.subjects if other_data else _part_of(split, part, name)
   known = sorted(set(subjects) & set(split.train)) if split else []
   if known and not allow_training_subjects:
     raise UserError(
@@ -73,11 +76,10 @@ def evaluate(
       'set with --data, or, too optimistic, those of training with --split=train --allow_training_subjects'
     )
   if not records:
-    raise UserError(f'no cine of split {part!r} is in {config.data.name}: the split has subjects {subjects}')
-  predictor = Predictor(trained.network, config, placement)
+    raise UserError(f'no cine of split {part!r} is in {name}: the split has subjects {subjects}')
   scores, curves, masks, settings = [], [], {}, Settings()
   cines = (data.cine(record) for record in records)
-  results = predictor(trained.weights, cines)
+  results = trained.predict(cines)
   for cine, probability in track(results, f'scoring {part}', len(records), console=Console(stderr=True)):
     masks[cine.name] = to_mask(probability)
     scores.append(score(cine, masks[cine.name], surface=True))
@@ -85,14 +87,28 @@ def evaluate(
   rows = pd.concat(scores, ignore_index=True)
   manifest = trained.manifest | {'split': part, 'subjects': list(subjects), 'step': trained.step}
   manifest |= {'trained_on': known if split else 'unknown'}
-  manifest |= {'data': config.data.name, 'tta': config.eval.tta, 'velocity_settings': dataclasses.asdict(settings)}
+  manifest |= {'data': name, 'tta': trained.config.eval.tta, 'velocity_settings': dataclasses.asdict(settings)}
   return write_report(output, rows, _cases(data, records, masks, rows), manifest, curves=concatenate(curves))
 
 
-def _part_of(split, part, config):
+def _split_of(trained: Network, data: DataSet) -> Split | None:
+  """Which subjects of a data set a network was trained on; None where an exported network met another data set.
+
+  Raises UserError when the split of its run cannot be made again from this data set and configuration.
+  """
+  if trained.split is not None or data.hash != trained.manifest['data_hash']:
+    return trained.split
+  split = make_split(data.subjects, trained.config.split)
+  if split.hash != trained.manifest['split_hash']:
+    name = trained.config.data.name
+    raise UserError(f'{trained.name}: its split of {name} cannot be made again: evaluate its run')
+  return split
+
+
+def _part_of(split, part, name):
   if split is None:
     raise UserError(
-      f'{config.data.name} is not the data set as the network was trained on it, so its split cannot be made again: '
+      f'{name} is not the data set as the network was trained on it, so its split cannot be made again: '
       'name the data set by --data, and all of its subjects are scored'
     )
   return split.subjects(part)

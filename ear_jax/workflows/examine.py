@@ -10,16 +10,14 @@ from collections.abc import Mapping, Sequence
 
 from ear_jax.analysis import checks_of_study
 from ear_jax.analysis import septum as septum_lib
-from ear_jax.analysis.contours import from_mask
 from ear_jax.analysis.motion import Settings
-from ear_jax.analysis.outline import outline
 from ear_jax.analysis.quality import Check
 from ear_jax.analysis.slices import analyse
 from ear_jax.cine import Cine
 from ear_jax.formats import strainmap
 from ear_jax.formats.dicom import geometry, instances
 from ear_jax.formats.source import Source
-from ear_jax.networks.segment import Member, delineate
+from ear_jax.networks.segment import Network, segment
 from ear_jax.report.page import PageSlice, page_slice
 from ear_jax.report.results import SliceResult
 from ear_jax.system.clock import Clock
@@ -36,13 +34,15 @@ class Options:
     septum_angle: deg, direction of mid septum in the picture; None: from the file, or estimated.
     drawn: contours by a person, by StrainMap's name of the cine or by slice id.
     strainmap_names: give slices StrainMap's names in the results.
+    tta: average the networks over mirror images and quarter turns.
   """
 
-  settings: Settings
+  settings: Settings = dataclasses.field(default_factory=Settings)
   auto_orientation: bool = True
   septum_angle: float | None = None
   drawn: Mapping[str, strainmap.StrainMapSlice] = dataclasses.field(default_factory=dict)
   strainmap_names: bool = False
+  tta: bool = False
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -61,7 +61,7 @@ class Examined:
 
 
 def examine(
-  cine: Cine, source: Source, members: Sequence[Member], options: Options, clock: Clock | None = None
+  cine: Cine, source: Source, networks: Sequence[Network], options: Options, clock: Clock | None = None
 ) -> Examined:
   """Delineates and analyses one slice; with contours by a person and no network, those are analysed.
 
@@ -73,18 +73,18 @@ def examine(
   if drawn is not None:
     cine = strainmap.with_reference(cine, drawn)
   reference = cine.mask if cine.annotated.all() else None
-  if not members and reference is None:
+  if not networks and reference is None:
     raise UserError(f'slice {cine.slice_id}: there are no contours for it in every frame, and no --checkpoint is given')
   septum = septum_lib.find(options.septum_angle, source.septum if drawn is None else drawn.septum, source.orientation)
   settings = _named_by_place(options, source)
   wall, uncertainty, beside = reference, None, None
-  if members:
+  if networks:
     with clock.measure('delineate'):
-      found = delineate(cine, members)
+      found = segment(cine, networks, tta=options.tta)
     wall, uncertainty, beside = found.probability, found.uncertainty, reference
   with clock.measure('analyse'):
-    motion = _motion(cine, wall, septum, settings)
-    other = None if beside is None else _motion(cine, beside, septum, settings)
+    motion = analyse(cine, wall, septum=septum, settings=settings)
+    other = None if beside is None else analyse(cine, beside, septum=septum, settings=settings)
     checks = checks_of_study.check_slice(cine, motion, uncertainty)
   if cine.venc is not None:
     checks.append(Check('septal reference', cine.slice_id, 'pass' if septum.certain else 'warn', septum.origin))
@@ -95,13 +95,6 @@ def examine(
 
 def _wants_name(options):
   return bool(options.drawn) or options.strainmap_names
-
-
-def _motion(cine, wall, septum, settings):
-  if cine.venc is not None:
-    return analyse(cine, wall, septum=septum.where, settings=settings)
-  contours = from_mask(wall, smooth=settings.smooth_contours)
-  return outline(cine, contours, septum=septum.where, settings=settings)
 
 
 def _named_by_place(options: Options, source: Source) -> Settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import tempfile
 
@@ -17,9 +18,9 @@ _SERIES = 5  # of a slice
 
 
 def make_phantom(
-  output: pathlib.Path,
+  output: str | os.PathLike,
   *,
-  size: study.Size = study.DEMO,
+  size: study.Size | str = study.DEMO,
   seed: int = 0,
   subject: int = 1,
   direction: str = 'COL',
@@ -27,13 +28,26 @@ def make_phantom(
 ) -> list[pathlib.Path]:
   """Writes the first visit of one subject into `output` and returns the files.
 
+  Args:
+    output: a new folder.
+    size: 'mini', 'demo' or 'paper', or counts, grid and encoding of your own.
+    seed: another seed is another cohort.
+    subject: which person of the cohort, from 1.
+    direction: 'COL' or 'ROW', in-plane phase encoding.
+    exact: no noise, blur or background phase.
+
   Raises: UserError when `output` holds files already or the cohort has no such subject.
+
+  >>> files = ear_jax.make_phantom('scan', size='mini')
+  >>> len(files)  # 3 slices of 5 series of 16 frames
+  240
   """
+  output, size = pathlib.Path(output), study.SIZES[size] if isinstance(size, str) else size
   if output.exists() and (not output.is_dir() or any(output.iterdir())):
     raise UserError(f'{output} is not an empty folder: name a new one with --output')
   if subject > size.subjects:
     raise UserError(f'{size.name} has {size.subjects} subjects: --subject is 1 to {size.subjects}, not {subject}')
-  visits = [p for p in study.plan(size, seed) if p.subject_index == subject - 1 and p.visit_index == 0]
+  visits = study.first_visit(size, seed=seed, subject=subject)
   with Progress(console=Console(stderr=True)) as progress:
     making = progress.add_task('making slices', total=len(visits))
     cines = []

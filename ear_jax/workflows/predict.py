@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 import pathlib
 from collections.abc import Sequence
 
@@ -18,7 +19,7 @@ from ear_jax.analysis import checks_of_study
 from ear_jax.analysis.outline import withhold
 from ear_jax.analysis.quality import Check, worst
 from ear_jax.formats.opened import Opened
-from ear_jax.networks.segment import Member
+from ear_jax.networks.segment import Network
 from ear_jax.report import curves as curves_figure
 from ear_jax.report import figures
 from ear_jax.report.page import write_page
@@ -30,9 +31,9 @@ from ear_jax.workflows.examine import Examined, Options, examine
 
 def predict(
   opened: Opened,
-  output: pathlib.Path,
-  members: Sequence[Member],
-  options: Options,
+  output: str | os.PathLike,
+  networks: Sequence[Network],
+  options: Options | None = None,
   *,
   pseudonym: str | None = None,
   force: bool = False,
@@ -40,8 +41,23 @@ def predict(
 ) -> dict:
   """Analyses one study, writes its files into `output` and returns what `summary.json` holds.
 
+  Args:
+    opened: of `open_studies`.
+    output: folder to write.
+    networks: averaged; none where `options` has contours by a person.
+    options: what is asked for; None: nothing special.
+    pseudonym: name of the study in all outputs; None: the study's own.
+    force: give curves even where the quality gate fails the study.
+    console: where progress is shown; None: on stderr.
+
   Raises: MalformedStudy when it cannot be read; UserError when it cannot be delineated.
+
+  >>> study = ear_jax.open_studies('STUDY')[0]
+  >>> summary = ear_jax.predict(study, 'results', [ear_jax.load_network('ear3d-phantom')])
+  >>> [one['slice'] for one in summary['slices']]
+  ['slice-00', 'slice-01', 'slice-02']
   """
+  output, options = pathlib.Path(output), options or Options()
   clock, slices, notes = Clock(), [], list(opened.notes)
   name = pseudonym or opened.dataset
   cines = opened.read()
@@ -50,7 +66,7 @@ def predict(
       with clock.measure('read'):
         cine, source = next(cines)
       cine = cine.replace(dataset=name, subject=name)
-      slices.append(examine(cine, source, members, options, clock))
+      slices.append(examine(cine, source, networks, options, clock))
       # The first slice settles the order of the sectors for all.
       options = dataclasses.replace(options, settings=slices[0].result.motion.settings, auto_orientation=False)
       notes += source.notes
@@ -61,14 +77,14 @@ def predict(
   withheld = worst(checks) == 'fail' and not force
   moving = any(one.page.sheets.venc is not None for one in slices)
   with clock.measure('write'):
-    _write(output, name, slices, checks, members, curves=moving and not withheld)
-  summary = _summary(name, slices, checks, members, withheld)
+    _write(output, name, slices, checks, networks, curves=moving and not withheld)
+  summary = _summary(name, slices, checks, networks, withheld)
   summary['cost'] = clock.table()
   write_text(output / 'summary.json', json.dumps(summary, indent=2))
   return summary
 
 
-def _write(output, name, slices: Sequence[Examined], checks, members, *, curves):
+def _write(output, name, slices: Sequence[Examined], checks, networks, *, curves):
   results = [one.result for one in slices]
   if not curves:
     results = [dataclasses.replace(one, motion=withhold(one.motion)) for one in results]
@@ -84,12 +100,12 @@ def _write(output, name, slices: Sequence[Examined], checks, members, *, curves)
     slices=[one.page for one in slices],
     checks=checks,
     settings=dataclasses.asdict(results[0].motion.settings),
-    versions=_versions(members),
+    versions=_versions(networks),
     withheld=not curves,
   )
 
 
-def _summary(name, slices, checks: Sequence[Check], members, withheld) -> dict:
+def _summary(name, slices, checks: Sequence[Check], networks, withheld) -> dict:
   return {
     'study': name,
     'verdict': worst(checks),
@@ -108,10 +124,10 @@ def _summary(name, slices, checks: Sequence[Check], members, withheld) -> dict:
     ],
     'checks': [dataclasses.asdict(check) for check in checks],
     'settings': dataclasses.asdict(slices[0].result.motion.settings),
-    'versions': _versions(members),
+    'versions': _versions(networks),
   }
 
 
-def _versions(members: Sequence[Member]) -> dict[str, str]:
-  networks = {f'network {i}': member.name for i, member in enumerate(members, start=1)}
-  return {'ear_jax': ear_jax.__version__, 'jax': jax.__version__, **(networks or {'contours': 'drawn by a person'})}
+def _versions(networks: Sequence[Network]) -> dict[str, str]:
+  named = {f'network {i}': network.name for i, network in enumerate(networks, start=1)}
+  return {'ear_jax': ear_jax.__version__, 'jax': jax.__version__, **(named or {'contours': 'drawn by a person'})}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import pathlib
 
 import jax
@@ -16,7 +17,6 @@ from ear_jax.devices.memory import address_space_free
 from ear_jax.devices.placement import Placement, devices_for
 from ear_jax.devices.together import check_same, is_first
 from ear_jax.networks.fine_tuning import first_state, network_to_start_from
-from ear_jax.networks.validation import make_validation
 from ear_jax.system.lock import only_writer
 from ear_jax.training.checkpoint import Checkpoints
 from ear_jax.training.failures import failures_in_words
@@ -27,16 +27,25 @@ from ear_jax.training.program import Program, check_memory, make_program
 from ear_jax.training.resume_check import check_same_run
 from ear_jax.training.state import TrainState
 from ear_jax.training.stopping import Stopped, StopRequest
+from ear_jax.workflows.validation import make_validation
 
 
-def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path) -> tuple[TrainState, dict]:
+def train_and_evaluate(config: ConfigDict, workdir: str | os.PathLike) -> tuple[TrainState, dict]:
   """Trains to `config.steps`, validating and saving on the way; resumes what `workdir` holds.
 
   Returns: the final state, and a summary with `step`, `loss` and `validation_dice` (the best; None without a fold).
 
   Raises: UserError for a configuration or data that the user can mend, for a lack of memory or disk, or when another
   run uses `workdir`; FloatingPointError when the loss is not finite; Stopped when the process was told to stop.
+
+  >>> config = ear_jax.default_config()
+  >>> config.update({'steps': 1, 'batch_size': 2, 'data': {'name': 'toy/velocity', 'crop': 32}})
+  >>> config.model.filters = (4, 8)
+  >>> state, summary = ear_jax.train(config, 'runs/new')
+  >>> summary['step']
+  1
   """
+  workdir = pathlib.Path(workdir)
   alone = only_writer(workdir) if is_first() else contextlib.nullcontext()
   with StopRequest() as stop, failures_in_words(workdir), alone:
     return _train_and_evaluate(config, workdir, stop)

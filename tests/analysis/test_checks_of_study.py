@@ -7,8 +7,8 @@ import pytest
 
 from ear_jax.analysis.checks_of_study import area_jumps, check_slice, check_study, velocity_noise
 from ear_jax.analysis.motion import Settings
-from ear_jax.analysis.outline import outline, withhold
-from ear_jax.analysis.slices import analyse
+from ear_jax.analysis.outline import withhold
+from ear_jax.analysis.slices import analyse, analyse_with_contours
 from ear_jax.phantom import study
 
 SMALL = study.Size('small', 2, 0, (2,), 20, 96, 1.2, 1.7, offset=5.0, margin=8, sharing=0.0)
@@ -105,7 +105,7 @@ def test_noise_is_measured_as_it_was_made(cine, snr):
 
 def test_magnitude_only_has_contours_that_are_checked_and_no_velocity(cine, motion):
   grey = cine.replace(video=cine.video[..., :1], venc=None)
-  found = outline(grey, motion.contours, septum=np.pi / 2, settings=Settings())
+  found = analyse_with_contours(grey, motion.contours, septum=np.pi / 2)
   np.testing.assert_array_equal(found.mask, motion.mask)
   np.testing.assert_allclose(found.septum, motion.septum)
   assert np.isnan(found.curves['global']).all()

@@ -6,7 +6,7 @@ from known_motion import ring
 
 from ear_jax.analysis import regions
 from ear_jax.analysis.contours import from_mask
-from ear_jax.analysis.motion import GROUPS
+from ear_jax.analysis.motion import GROUPS, region_names
 
 
 def sector(row, column, septum, count):
@@ -42,13 +42,13 @@ def test_24_sectors_divide_the_six():
 
 
 def test_names():
-  assert regions.region_names('angular6', 'CCW') == ('IS', 'I', 'IL', 'AL', 'A', 'AS')
-  assert regions.region_names('angular6', 'CW') == ('AS', 'A', 'AL', 'IL', 'I', 'IS')
-  assert regions.region_names('angular24', 'CCW')[4:6] == ('I 1', 'I 2')
+  assert region_names('angular6', 'CCW') == ('IS', 'I', 'IL', 'AL', 'A', 'AS')
+  assert region_names('angular6', 'CW') == ('AS', 'A', 'AL', 'IL', 'I', 'IS')
+  assert region_names('angular24', 'CCW')[4:6] == ('I 1', 'I 2')
   for group, count in GROUPS.items():
-    assert len(set(regions.region_names(group, 'CW'))) == count
+    assert len(set(region_names(group, 'CW'))) == count
   with pytest.raises(ValueError, match="orientation 'ccw'"):
-    regions.region_names('global', 'ccw')
+    region_names('global', 'ccw')
 
 
 def test_the_centre_is_averaged_over_seven_of_fifty_frames():

@@ -9,6 +9,7 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from ear_jax.analysis.motion import COMPONENTS, GROUPS, Contours, Settings, SliceMotion
+from ear_jax.analysis.septum import Septum
 from ear_jax.phantom import study
 
 SMALL = study.Size('phantom_small', 1, 0, (1,), 4, 48, 2.4, 2.4, offset=4.0, sharing=0.0)
@@ -41,6 +42,7 @@ def exact_motion(index=0, failed=(), frames=SMALL.frames, settings=CCW):
     contours=Contours(endo, epi, tuple('ring open' if w else '' for w in wrong), wrong),
     centre=truth.centre[:frames],
     septum=truth.centre[:frames] + np.array([3.0, -9.0]),
+    septal_reference=Septum(0.0, 'stated: 0 deg', certain=True),
     curves=curves,
     offset={group: np.zeros((count, 3)) for group, count in GROUPS.items()},
     markers=_markers(rng),

@@ -7,6 +7,7 @@ from ear_jax.cine import Study
 from ear_jax.formats import hdf5, nifti
 from ear_jax.formats.faults import MalformedStudy
 from ear_jax.formats.open import open_studies
+from ear_jax.formats.siemens import study as siemens
 
 
 @pytest.fixture
@@ -27,6 +28,30 @@ def test_every_format_is_found(mixed):
     assert [cine.slice_id for cine, _ in read] == list(study.slices)
     assert {cine.dataset for cine, _ in read} == {study.dataset}
     assert study.faults == ()
+
+
+def test_a_study_is_a_sequence_of_cines_read_when_they_are_asked_for(mixed, monkeypatch):
+  for study in open_studies(mixed):
+    expected = [cine.name for cine, _ in study.read()]
+    assert len(study) == len(expected)
+    assert [cine.name for cine in study] == expected
+    assert [study[i].name for i in range(len(study))] == expected
+    assert study[-1].name == expected[-1]
+    with pytest.raises(IndexError):
+      study[len(study)]
+  (velocity,) = (study for study in open_studies(mixed) if study.dataset not in ('anna-1', 'ben'))
+  asked = []
+  monkeypatch.setattr(siemens, 'read_slice', lambda one, **names: asked.append(names['slice_id']))
+  velocity[len(velocity) - 1]
+  assert asked == [velocity.slices[-1]], 'another slice was read'
+
+
+def test_a_slice_of_a_volume_is_read_from_its_file_alone(tmp_path, make_cine):
+  for k, name in enumerate(('A', 'B', 'C')):
+    nifti.write(make_cine(slice_id=name, frame_interval=20.0 + k), tmp_path)
+  (study,) = open_studies(tmp_path)
+  (tmp_path / 'anna-1_A_video.nii.gz').unlink()
+  assert (study[1].slice_id, study[1].frame_interval) == ('B', 21.0)
 
 
 def test_slices_of_hdf5_come_from_base_to_apex(mixed):

@@ -10,7 +10,7 @@ from configs import base
 from ear_jax import cine as cine_lib
 from ear_jax.data.window import central_window, paste_window
 from ear_jax.devices.placement import Placement
-from ear_jax.networks.inference import Predictor, score, to_mask
+from ear_jax.networks.inference import make_predictor, myocardium, to_mask
 from ear_jax.system.errors import UserError
 
 CROP = 8
@@ -68,6 +68,10 @@ def configuration(**changes):
   return config
 
 
+def made_of(model, config, placement):
+  return make_predictor(myocardium(model), config, placement)
+
+
 @pytest.fixture(scope='module')
 def placement():
   return Placement(jax.local_devices())
@@ -96,7 +100,7 @@ def window_of(rows, columns):
 def test_masks_are_of_the_whole_slice_whatever_its_size(placement, bright_cine):
   sizes = [(13, 17), (8, 8), (5, 6), (6, 20), (7, 9)]  # larger and smaller than the window, and both
   cines = [bright_cine(i, *size) for i, size in enumerate(sizes)]  # five on two devices: the last batch is short
-  found = list(Predictor(Bright(), configuration(), placement)(placement.replicate({}), cines))
+  found = list(made_of(Bright(), configuration(), placement)(placement.replicate({}), cines))
   assert [cine.slice_id for cine, _ in found] == ['0', '1', '2', '3', '4']
   for (cine, probability), original, size in zip(found, cines, sizes, strict=True):
     assert cine is original
@@ -110,7 +114,7 @@ def test_masks_are_of_the_whole_slice_whatever_its_size(placement, bright_cine):
 @pytest.mark.parametrize('batch_size', [0, 2])
 def test_cines_of_other_lengths_come_in_order_and_do_not_meet(placement, bright_cine, batch_size):
   cines = [bright_cine(i, 9, 9, frames) for i, frames in enumerate((2, 3, 3, 3, 2))]
-  predictor = Predictor(Bright(), configuration(batch_size=batch_size), placement)
+  predictor = made_of(Bright(), configuration(batch_size=batch_size), placement)
   found = list(predictor(placement.replicate({}), iter(cines)))
   assert [cine.slice_id for cine, _ in found] == ['0', '1', '2', '3', '4']
   for cine, probability in found:
@@ -121,7 +125,7 @@ def test_cines_of_other_lengths_come_in_order_and_do_not_meet(placement, bright_
 def test_averaging_over_symmetries_changes_nothing_for_an_equivariant_network(placement, bright_cine, model):
   cines = [bright_cine(i, 11, 9) for i in range(2)]
   plain, averaged = (
-    [p for _, p in Predictor(model, configuration(tta=tta), placement)(placement.replicate({}), cines)]
+    [p for _, p in made_of(model, configuration(tta=tta), placement)(placement.replicate({}), cines)]
     for tta in (False, True)
   )
   for a, b in zip(averaged, plain, strict=True):
@@ -133,7 +137,7 @@ def test_averaging_is_over_quarter_turns_and_mirrors(placement, bright_cine):
   cine = bright_cine(0, CROP, CROP)
 
   def predict(model, tta):
-    ((_, probability),) = Predictor(model, configuration(tta=tta), placement)(placement.replicate({}), [cine])
+    ((_, probability),) = made_of(model, configuration(tta=tta), placement)(placement.replicate({}), [cine])
     return probability
 
   def sigmoid(x):
@@ -150,7 +154,7 @@ def test_averaging_is_over_quarter_turns_and_mirrors(placement, bright_cine):
 
 def test_a_turned_cine_gets_the_turned_mask(placement, bright_cine):
   cine = bright_cine(3, CROP, CROP)
-  predictor = Predictor(Inward(), configuration(), placement)
+  predictor = made_of(Inward(), configuration(), placement)
   results = predictor(placement.replicate({}), [cine, cine_lib.rot90(cine)])
   (_, probability), (_, turned) = results
   np.testing.assert_allclose(turned, np.rot90(probability, 1, (1, 2)), atol=1e-5)
@@ -160,26 +164,14 @@ def test_a_network_for_magnitude_alone_reads_four_channel_cines(placement, brigh
   config = configuration()
   config.data.channels = 1
   cine = bright_cine(0, CROP, CROP)
-  ((_, probability),) = Predictor(Bright(), config, placement)(placement.replicate({}), [cine])
+  ((_, probability),) = made_of(Bright(), config, placement)(placement.replicate({}), [cine])
   np.testing.assert_array_equal(to_mask(probability), cine.video[..., 0] > 500)
 
 
 def test_velocities_that_are_not_there_are_refused_by_name(placement, make_cine):
-  predictor = Predictor(Bright(), configuration(), placement)
+  predictor = made_of(Bright(), configuration(), placement)
   with pytest.raises(UserError, match=r'config\.data\.channels is 4, but cine anna-1/MID has 1: use 1 for magnitude'):
     list(predictor(placement.replicate({}), [make_cine(channels=1)]))
-
-
-def test_score_has_a_row_for_each_annotated_frame(make_cine):
-  annotated = np.array([True, False, True])
-  mask = make_cine().mask * annotated.reshape(3, 1, 1).astype(np.uint8)  # 3 x 6 pixels
-  cine = make_cine(mask=mask, annotated=annotated)
-  prediction = mask.copy()
-  prediction[2, 4] = 0  # one of the three rows is missed: Dice 2 * 12 / (12 + 18)
-  rows = score(cine, prediction, surface=False)
-  assert rows['dice'].tolist() == pytest.approx([1.0, 0.8])
-  assert set(rows['subject']) == {'anna'}
-  assert set(rows['slice_id']) == {'MID'}
 
 
 def test_a_mask_is_what_is_more_likely_than_not():

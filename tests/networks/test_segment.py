@@ -1,5 +1,8 @@
 """Any cine to a network of one kind of picture and back, with a network simple enough to know the answer."""
 
+import dataclasses
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -7,12 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ml_collections import FrozenConfigDict
 
 from configs import base
 from ear_jax.cine import Cine
 from ear_jax.devices.placement import Placement
-from ear_jax.networks.inference import Predictor
-from ear_jax.networks.segment import Member, delineate, expected_error, interleaved_cycles
+from ear_jax.networks.inference import make_predictor, myocardium
+from ear_jax.networks.segment import Network, expected_error, interleaved_cycles, segment
 from ear_jax.system.errors import UserError
 
 CROP, FRAMES, SPACING = 32, 6, 2.0
@@ -36,12 +40,26 @@ class Frame(nn.Module):
     return jnp.stack([jnp.zeros_like(logit), logit], axis=-1)
 
 
-def member(network, spacing=(SPACING, SPACING), frames=FRAMES):
+class Tilted(nn.Module):
+  """Wall the likelier the lower in the window, whatever the picture."""
+
+  @nn.compact
+  def __call__(self, video, train=False):
+    logit = jnp.linspace(-2, 2, CROP).reshape(1, 1, CROP, 1) + 0 * video[..., 0]
+    return jnp.stack([jnp.zeros_like(logit), logit], axis=-1)
+
+
+def network_of(module, spacing=(SPACING, SPACING), frames=FRAMES, channels=1, **changes):
   config = base.get_config()
   config.data.crop = CROP
-  config.data.channels = 1
-  placement = Placement(jax.local_devices())
-  return Member(Predictor(network, config, placement), {}, frames, spacing, (CROP + 4, CROP + 4))
+  config.data.channels = channels
+  predict = functools.partial(make_predictor(myocardium(module), config, Placement(jax.local_devices())), {})
+  picture = {'frames': frames, 'spacing': spacing, 'size': [CROP + 4, CROP + 4]}
+  manifest = {'config_hash': 'x', 'training_picture': picture}
+  return Network(**{
+    'source': 'mine', 'config': FrozenConfigDict(config), 'step': 1, 'manifest': manifest, 'split': None,
+    'variables': {}, 'predict': predict,
+  } | changes)  # fmt: skip
 
 
 def ring(frames=14, size=90, spacing=1.25, centre=(33.0, 58.0), beat=0.2):
@@ -62,7 +80,7 @@ def dice(a, b):
 @pytest.mark.parametrize(('frames', 'spacing'), [(14, 1.25), (6, 2.0), (3, 1.7), (20, 0.9)])
 def test_a_ring_is_found_and_delineated_on_its_own_grid(frames, spacing):
   cine, mask = ring(frames=frames, spacing=spacing, size=round(112 / spacing), centre=(41 / spacing, 72 / spacing))
-  found = delineate(cine, [member(Bright())])
+  found = network_of(Bright()).segment(cine)
   assert found.probability.shape == mask.shape
   assert np.hypot(*np.subtract(found.centre, (41 / spacing, 72 / spacing))) * spacing < 3
   assert min(dice(f, m) for f, m in zip(found.mask.astype(bool), mask, strict=True)) > 0.9  # edges on a 2 mm grid
@@ -76,17 +94,49 @@ def test_without_spacing_a_network_that_needs_it_refuses_and_one_that_does_not_g
   cine, mask = ring(spacing=SPACING, size=56, centre=(25, 30))
   cine = cine.replace(spacing=(np.nan, np.nan))
   with pytest.raises(UserError, match='pixel spacing is unknown'):
-    delineate(cine, [member(Bright())])
-  assert dice(delineate(cine, [member(Bright(), spacing=None)]).mask.astype(bool), mask) > 0.97
+    network_of(Bright()).segment(cine)
+  assert dice(network_of(Bright(), spacing=None).segment(cine).mask.astype(bool), mask) > 0.97
 
 
 def test_networks_are_averaged():
   cine, _ = ring()
-  alone = [delineate(cine, [member(network)]).probability for network in (Bright(), Frame())]
-  both = delineate(cine, [member(Bright()), member(Frame())])
+  alone = [network_of(network).segment(cine).probability for network in (Bright(), Frame())]
+  both = segment(cine, [network_of(Bright()), network_of(Frame())])
   inside = both.probability > 0
   np.testing.assert_allclose(both.probability[inside], ((alone[0] + alone[1]) / 2)[inside], atol=0.05)
-  assert both.uncertainty.mean() > delineate(cine, [member(Bright())]).uncertainty.mean()
+  assert both.uncertainty.mean() > network_of(Bright()).segment(cine).uncertainty.mean()
+
+
+def test_nothing_changes_a_network():
+  network = network_of(Bright())
+  with pytest.raises(dataclasses.FrozenInstanceError):
+    network.step = 2
+  with pytest.raises(AttributeError, match='immutable'):
+    network.config.eval.tta = True
+
+
+def test_mirror_images_and_quarter_turns_are_an_argument():
+  """The views of this network cancel: sigmoid(x) + sigmoid(-x) = 1. What is not 0.5 is the window's border."""
+  plain, averaged = (network_of(Tilted()).segment(ring()[0], tta=tta).probability for tta in (False, True))
+  share = [(np.abs(found[found > 0] - 0.5) < 1e-5).mean() for found in (plain, averaged)]
+  assert share[0] < 0.1
+  assert share[1] > 0.8
+
+
+def test_a_delineation_stands_for_its_probability():
+  found = network_of(Bright()).segment(ring()[0])
+  np.testing.assert_array_equal(np.asarray(found), found.probability)
+
+
+def test_a_cine_without_velocities_is_answered_with_the_network_that_fits():
+  words = r's/1 has a magnitude alone, and the network mine needs velocities too: .* such as ear3d-sunnybrook, which'
+  with pytest.raises(UserError, match=words):
+    network_of(Bright(), channels=4).segment(ring()[0])
+
+
+def test_a_run_too_old_to_say_what_it_was_trained_on_is_named():
+  with pytest.raises(UserError, match='mine does not say what pictures it was trained on'):
+    network_of(Bright(), manifest={'config_hash': 'x'}).segment(ring()[0])
 
 
 @given(st.integers(1, 60), st.integers(1, 30))

@@ -2,13 +2,13 @@
 
 import pathlib
 
-import jax
 import numpy as np
 import pytest
+from ml_collections import ConfigDict
 
-from ear_jax.devices.placement import Placement
 from ear_jax.networks import weights
-from ear_jax.networks.load import load_trained
+from ear_jax.networks.exported import read_network
+from ear_jax.networks.load import load_network
 from ear_jax.system.errors import UserError
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -35,7 +35,7 @@ def test_each_is_small_and_has_a_card_that_says_what_it_is(name):
   for heading in ('Data', 'Licence', 'Training', 'Scores', 'Use', 'Limits'):
     assert f'## {heading}' in card
   assert 'not a medical device' in card.lower()
-  network = load_trained(name, Placement(jax.local_devices()[:1]))
+  network = load_network(name)
   for fact in (
     network.config.data.name,
     network.manifest['config_hash'],
@@ -46,10 +46,10 @@ def test_each_is_small_and_has_a_card_that_says_what_it_is(name):
 
 @pytest.mark.parametrize('name', weights.names())
 def test_each_computes_a_probability_of_the_shape_that_it_promises(name):
-  network = load_trained(name, Placement(jax.local_devices()[:1]))
-  data = network.config.data
+  probability, arrays, about = read_network(weights.locate(name))
+  data = ConfigDict(about['config']['data'])
   video = np.random.default_rng(0).normal(size=(1, 2, data.crop, data.crop, data.channels)).astype(np.float32)
-  found = np.asarray(network.network(network.weights, video))
+  found = np.asarray(probability(arrays, video))
   assert found.shape == video.shape[:-1]
   assert 0 <= found.min() < found.max() <= 1
 
@@ -59,3 +59,4 @@ def test_the_wheel_takes_them_along():
 
   patterns = tomllib.loads((ROOT / 'pyproject.toml').read_text())['tool']['setuptools']['package-data']
   assert patterns['ear_jax.networks.weights'] == ['*.zip', '*.md']
+  assert patterns['ear_jax'] == ['py.typed', '*.pyi']

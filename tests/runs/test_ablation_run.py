@@ -18,8 +18,9 @@ from ear_jax.ablations.job import averaged
 from ear_jax.data.pipeline import open_data_set
 from ear_jax.devices.placement import Placement
 from ear_jax.models import build_model
-from ear_jax.networks.inference import Predictor, score, to_mask
+from ear_jax.networks.inference import make_predictor, myocardium, to_mask
 from ear_jax.networks.load import load_run, restore_state
+from ear_jax.scoring.segmentation import score
 from ear_jax.system.lock import is_held, only_writer
 from ear_jax.training.log import read_metrics
 
@@ -147,7 +148,7 @@ def _check_ensemble(workdir, members, result, part):
   assert len(runs) == 2
   config, split = load_run(runs[0])
   assert load_run(runs[1])[1].subjects(part) == split.subjects(part)
-  data, predictor = open_data_set(config), Predictor(build_model(config.model), config, placement)
+  data, predictor = open_data_set(config), make_predictor(myocardium(build_model(config.model)), config, placement)
   states = [restore_state(load_run(run)[0], run, 'latest', placement) for run in runs]
   rows = []
   for record in data.records_of(split.subjects(part)):

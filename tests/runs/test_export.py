@@ -22,8 +22,7 @@ from ear_jax.models import build_model
 from ear_jax.networks import exported
 from ear_jax.networks.export import export
 from ear_jax.networks.inference import myocardium
-from ear_jax.networks.load import load_member, load_run, load_trained, restore_state
-from ear_jax.networks.segment import delineate
+from ear_jax.networks.load import load_network, load_run, restore_state
 from ear_jax.system.errors import UserError
 from ear_jax.training.log import read_metrics
 
@@ -72,8 +71,8 @@ def twin(config_file, tmp_path_factory) -> pathlib.Path:
 
 
 def _call(file, video):
-  read = exported.read_network(file)
-  return read.probability(read.weights, video)
+  probability, weights, _ = exported.read_network(file)
+  return probability(weights, video)
 
 
 def _videos(seed, *shape):
@@ -146,19 +145,17 @@ def test_the_description_says_what_it_is_and_expects(file, trained):
 
 
 def test_prediction_takes_the_file_in_place_of_the_run(file, trained, data):
-  placement = Placement(jax.local_devices())
+  run, own = (load_network(path) for path in (trained, file))
+  assert (own.picture(), own.name) == (run.picture(), run.name)
   for tta in (False, True):
-    run, own = (load_member(path, placement, tta=tta) for path in (trained, file))
-    assert (own.frames, own.spacing, own.size, own.name) == (run.frames, run.spacing, run.size, run.name)
-    cine = data.cine(1)
-    expected, found = (delineate(cine, [member]).probability for member in (run, own))
+    expected, found = (network.segment(data.cine(1), tta=tta).probability for network in (run, own))
     np.testing.assert_allclose(found, expected, rtol=0, atol=_ROUNDING)
 
 
 def test_its_weights_are_the_runs_and_are_there_once(file, trained):
   config, _ = load_run(trained)
   state = restore_state(config, trained, 'best', Placement(jax.local_devices()[:1]))
-  own = load_trained(file, Placement(jax.local_devices()[:1])).variables
+  own = load_network(file, devices=jax.local_devices()[:1]).variables
   same = jax.tree.map(lambda a, b: np.asarray(a).tobytes() == np.asarray(b).tobytes(), own, state.variables)
   assert jax.tree.all(same)
   assert len(jax.tree.leaves(same)) > 10
@@ -214,13 +211,13 @@ def test_runs_of_two_seeds_become_one_network_that_answers_with_their_mean(
   path = tmp_path / 'both.zip'
   outcome = forks.run('ear_jax.export', '--checkpoint', f'{trained},{twin}', '--output', path)
   assert outcome.status == 0, outcome.stderr
-  placement = Placement(jax.local_devices()[:1])
-  other, both = load_trained(twin, placement), load_trained(path, placement)
+  one = jax.local_devices()[:1]
+  other, both = load_network(twin, devices=one), load_network(path, devices=one)
   video = _videos(4, 1, 3, 32, 32, 4)
-  second = jax.jit(myocardium(other.network))(other.variables, video)
+  second = jax.jit(myocardium(build_model(load_run(twin)[0].model)))(other.variables, video)
   assert np.abs(second - network(video)).max() > 0.01, 'two equal networks show nothing'
   np.testing.assert_allclose(_call(path, video), (network(video) + second) / 2, rtol=0, atol=_ROUNDING)
-  first = load_trained(trained, placement).variables
+  first = load_network(trained, devices=one).variables
   assert jax.tree.all(jax.tree.map(lambda a, b: bool((a == b).all()), both.variables, first))
   assert both.manifest['networks'] == 2
 

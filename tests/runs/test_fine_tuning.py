@@ -8,7 +8,7 @@ import pytest
 
 from ear_jax.devices.placement import Placement
 from ear_jax.networks.export import export
-from ear_jax.networks.load import load_run, load_trained, restore_state
+from ear_jax.networks.load import load_network, load_run, restore_state
 
 pytestmark = pytest.mark.multiprocess
 
@@ -31,7 +31,7 @@ def _saved(workdir):
 def test_a_run_begins_from_a_file_once_and_says_so(forks, config_file, trained, tmp_path):
   source, workdir = tmp_path / 'source.zip', tmp_path / 'tuned'
   export([trained], source)
-  expected = load_trained(trained, Placement(jax.local_devices()[:1]))
+  expected = load_network(trained, devices=jax.local_devices()[:1])
   said = _train(forks, config_file, workdir, source, '--config.steps=1')
   assert f'starting from {expected.name}' in said
   source.unlink()  # what goes on has no need of it
@@ -56,9 +56,7 @@ def test_a_run_on_magnitude_begins_from_the_working_directory_of_one_on_velociti
   said = _train(forks, config_file, tmp_path / 'tuned', trained, '--config.steps=1', '--config.data.channels=1')
   assert '4 there and 1 here; magnitude kept' in said
   found = _saved(tmp_path / 'tuned').params['encoder1']['conv1']['kernel']
-  expected = load_trained(trained, Placement(jax.local_devices()[:1])).variables['params']['encoder1']['conv1'][
-    'kernel'
-  ]
+  expected = load_network(trained, devices=jax.local_devices()[:1]).variables['params']['encoder1']['conv1']['kernel']
   np.testing.assert_array_equal(found, expected[..., :1, :])
 
 

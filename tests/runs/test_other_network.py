@@ -11,8 +11,7 @@ from ml_collections import ConfigDict
 from ear_jax.devices.placement import Placement
 from ear_jax.models import NETWORKS, build_model
 from ear_jax.networks.export import export
-from ear_jax.networks.inference import Predictor
-from ear_jax.networks.load import load_run, load_trained
+from ear_jax.networks.load import load_network, load_run
 from ear_jax.system.errors import UserError
 from ear_jax.training.memory import refuse_too_much
 from ear_jax.workflows.evaluate import evaluate
@@ -38,12 +37,10 @@ def test_it_is_trained_saved_scored_and_exported(config, data, tmp_path):
   evaluate(tmp_path / 'run', tmp_path / 'scores')
   assert json.loads((tmp_path / 'scores/metrics.json').read_text())['n_subjects'] == 1
   export([tmp_path / 'run'], tmp_path / 'tiny.zip')
-  placement = Placement(jax.local_devices()[:1])
   cine = data.cine(0)
   found = []
   for source in (tmp_path / 'run', tmp_path / 'tiny.zip'):
-    trained = load_trained(source, placement)
-    ((_, probability),) = Predictor(trained.network, trained.config, placement)(trained.weights, [cine])
+    ((_, probability),) = load_network(source, devices=jax.local_devices()[:1]).predict([cine])
     found.append(probability)
   np.testing.assert_allclose(found[1], found[0], atol=1e-6)
   assert np.ptp(found[0]) > 0

@@ -192,3 +192,15 @@ def test_faults_are_named(changes, message):
 def test_frame_shapes_must_agree():
   with pytest.raises(ValueError, match=r'expected \[H, W\] twice'):
     frame_metrics(np.ones((4, 4), bool), np.ones((4, 5), bool), (1.0, 1.0))
+
+
+def test_score_has_a_row_for_each_annotated_frame(make_cine):
+  annotated = np.array([True, False, True])
+  mask = make_cine().mask * annotated.reshape(3, 1, 1).astype(np.uint8)  # 3 x 6 pixels
+  cine = make_cine(mask=mask, annotated=annotated)
+  prediction = mask.copy()
+  prediction[2, 4] = 0  # one of the three rows is missed: Dice 2 * 12 / (12 + 18)
+  rows = segmentation.score(cine, prediction, surface=False)
+  assert rows['dice'].tolist() == pytest.approx([1.0, 0.8])
+  assert set(rows['subject']) == {'anna'}
+  assert set(rows['slice_id']) == {'MID'}

@@ -34,7 +34,7 @@ def open_study(files: Sequence[Instance], root: pathlib.Path) -> Opened:
   magnitudes = [one for one in series if not _is_phase(one)]
   if not magnitudes:
     rule = 'phase pictures only, without the header of velocity mapping (protocol text, RR interval): export it whole'
-    return Opened(dataset, (), (), (Fault(folder, '', rule),), root, lambda: iter(()))
+    return Opened(dataset, (), (), (Fault(folder, '', rule),), root, lambda which: iter(()))
   stack, notes = _stack(magnitudes)
   notes += [_passed(one, 'phase pictures without the header of velocity mapping') for one in series if _is_phase(one)]
   found = _repeated(stack, root)
@@ -55,8 +55,8 @@ def open_study(files: Sequence[Instance], root: pathlib.Path) -> Opened:
   ids = tuple(map(dicom.slice_id, range(len(slices))))
   known = places is None or all(file.location is not None for one in stack for file in one)
 
-  def cines() -> Iterator[tuple[Cine, Source]]:
-    for one, name in zip(slices, ids, strict=True):
+  def cines(which: slice) -> Iterator[tuple[Cine, Source]]:
+    for one, name in list(zip(slices, ids, strict=True))[which]:
       cine = dicom.cine(one, subject=dataset, dataset=dataset, slice_id=name)
       paths, position = tuple(frame.path for frame in one), one[0].position if known else math.nan
       yield cine, Source(paths, position, orientation, notes=tuple(notes))

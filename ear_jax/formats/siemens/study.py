@@ -57,8 +57,8 @@ def open_study(files: Sequence[Instance], root: pathlib.Path) -> Opened:
   if frames != FRAMES:
     notes.append(f'{frames} frames a series instead of {FRAMES}: the frame interval is the RR interval / {frames}')
 
-  def cines() -> Iterator[tuple[Cine, Source]]:
-    for one, name, level in zip(slices, ids, levels, strict=True):
+  def cines(which: slice) -> Iterator[tuple[Cine, Source]]:
+    for one, name, level in list(zip(slices, ids, levels, strict=True))[which]:
       source = Source(
         instances=tuple(file.path for file in one.series[0]),
         position=one.position,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import pathlib
+import zipfile
 
 from ear_jax.system.errors import UserError
 
@@ -12,6 +14,12 @@ _FOLDER = pathlib.Path(__file__).parent
 def names() -> list[str]:
   """Returns the names of the shipped networks, sorted."""
   return sorted(path.stem for path in _FOLDER.glob('*.zip'))
+
+
+def names_for(channels: int) -> list[str]:
+  """Returns the names of the shipped networks that take cines of this number of channels, sorted."""
+  about = {name: json.loads(zipfile.ZipFile(_FOLDER / f'{name}.zip').read('network.json')) for name in names()}
+  return [name for name, said in about.items() if said['config']['data']['channels'] <= channels]
 
 
 def locate(network: str) -> pathlib.Path:
