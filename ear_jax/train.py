@@ -19,6 +19,9 @@ from ear_jax.workflows.train import train_and_evaluate
 
 _CONFIG = config_flags.DEFINE_config_file('config', None, 'Configuration file, see configs/.', lock_config=True)
 flags.declare_key_flag('workdir')
+_COORDINATOR = flags.DEFINE_string('coordinator', None, 'Several processes: host:port at which process 0 is reached.')
+_PROCESSES = flags.DEFINE_integer('num_processes', None, 'Several processes: how many there are.')
+_PROCESS = flags.DEFINE_integer('process_id', None, 'Several processes: which one this is, from 0.')
 
 
 def main() -> int | None:
@@ -29,9 +32,9 @@ def main() -> int | None:
   if not pathlib.Path(file).exists():  # ml_collections waits until the configuration is used
     raise UserError(f'no configuration file {file}: --config takes one of configs/, or your own')
   config, workdir = _CONFIG.value, pathlib.Path(cli.WORKDIR.value).expanduser()
-  processes = cluster.asked_for()
+  processes = cluster.asked_for(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value)
   cli.request_cpu_devices(config.batch_size // processes, config.cpu_devices)
-  with cluster.joined(processes):
+  with cluster.joined(processes, _COORDINATOR.value, _PROCESS.value):
     return _train(config, workdir)
 
 
