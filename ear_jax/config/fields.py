@@ -124,7 +124,7 @@ CIRCUMSTANCES = tuple(name for name, field in FIELDS.items() if field.decides ==
 def default_config() -> ConfigDict:
   """Returns the configuration of all defaults, free to be changed.
 
-  >>> default_config().data.crop
+  >>> ear_jax.default_config().data.crop
   128
   """
   tree: dict = {}

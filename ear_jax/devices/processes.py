@@ -9,26 +9,31 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import socket
 import sys
 from collections.abc import Iterator
 
 import jax
 from absl import logging
 
-from ear_jax.devices import aborts, heartbeat
+from ear_jax.devices import supervisor
 from ear_jax.system.errors import UserError
 
 # What collectives and the coordinator say when another process is gone.
 _LOST = ('gloo', 'nccl', 'connection', 'unavailable', 'deadline', 'coordination', 'heartbeat')
 _JOIN_SECONDS = 300  # that processes wait for the last to start
-_SILENCE_SECONDS = 60  # after which a process that says nothing is taken for dead, and all others end
-_ABORT_SECONDS = 120  # after which jax itself ends them, if our own watch did not
+_SILENCE_SECONDS = 60  # after which jax takes a process for dead and aborts the others; a sign of life each half
 
 
 def asked_for(coordinator: str | None, num_processes: int | None, process_id: int | None) -> int:
-  """Returns how many processes flags of these names or SLURM ask for; 1: this one alone.
+  """Returns how many processes flags or SLURM ask for; 1: this one alone.
 
-  Raises: UserError when some of the flags are missing, or do not go together.
+  Args:
+    coordinator: host:port at which process 0 is reached; None: not given, as the others.
+    num_processes: how many there are.
+    process_id: which one this is, from 0.
+
+  Raises: UserError when some of them are missing, or do not go together.
   """
   given = {'coordinator': coordinator, 'num_processes': num_processes, 'process_id': process_id}
   if missing := [name for name, value in given.items() if value is None]:
@@ -47,11 +52,21 @@ def asked_for(coordinator: str | None, num_processes: int | None, process_id: in
 def joined(processes: int, coordinator: str | None, process_id: int | None) -> Iterator[None]:
   """Joins this process to the others, before jax is first used; a process that fails within the block ends them all.
 
-  Only process 0 logs what is no warning. Raises: UserError when the others are not found.
+  With others the block runs in a child of this process (`supervisor.py`). Only process 0 logs what is no warning.
+
+  Args:
+    processes: what `asked_for` returned; with 1 nothing is done.
+    coordinator: as there.
+    process_id: as there.
+
+  Raises: UserError when the others are not found, or this process was aborted.
   """
   if processes == 1:
     yield
     return
+  if process_id == 0:
+    _check_port(coordinator)
+  supervisor.go_on_in_child(_aborted(process_id, processes))
   jax.config.update('jax_enable_preemption_service', False)  # it would take SIGTERM away from us
   explicit = {}
   if coordinator is not None:
@@ -63,7 +78,7 @@ def joined(processes: int, coordinator: str | None, process_id: int | None) -> I
     }
   try:
     jax.distributed.initialize(
-      **explicit, initialization_timeout=_JOIN_SECONDS, heartbeat_timeout_seconds=_ABORT_SECONDS
+      **explicit, initialization_timeout=_JOIN_SECONDS, heartbeat_timeout_seconds=_SILENCE_SECONDS
     )
   except (RuntimeError, ValueError) as fault:
     said = ' '.join(str(fault).split())[:200]
@@ -72,38 +87,38 @@ def joined(processes: int, coordinator: str | None, process_id: int | None) -> I
     logging.set_verbosity(logging.WARNING)
   logging.info('process %d of %d, %d devices in all', jax.process_index(), processes, jax.device_count())
   try:
-    with (
-      aborts.told(_aborted(processes)),
-      heartbeat.watched(_SILENCE_SECONDS, lambda silent: _lost(processes, silent)),
-    ):
-      yield
+    yield
   except BaseException as fault:
     # Runs before jax's own farewell, which would wait for the others: they end when this process is gone.
     atexit.register(_leave)
     if isinstance(fault, jax.errors.JaxRuntimeError) and any(words in str(fault).lower() for words in _LOST):
       said = ' '.join(str(fault).split())[:200]
-      raise UserError(_farewell(processes, said)) from fault
+      raise UserError(
+        f'process {jax.process_index()} of {processes} lost the others ({said}): see what they said; the same commands '
+        'go on from the last checkpoint'
+      ) from fault
     raise
 
 
-def _lost(processes: int, silent: list[int]) -> None:
-  """Ends this process from a thread, as the main one may wait for the others for ever."""
-  said = f'nothing is heard from process {", ".join(map(str, silent))}'
-  print(f'error: {_farewell(processes, said)}', file=sys.stderr)
-  _leave()
+def _check_port(coordinator: str) -> None:
+  """Raises UserError when jax could not listen there: it would end by a segmentation fault."""
+  dual = socket.has_dualstack_ipv6()
+  try:
+    with socket.create_server(
+      ('', int(coordinator.rpartition(':')[2])), family=socket.AF_INET6 if dual else socket.AF_INET, dualstack_ipv6=dual
+    ):
+      pass
+  except (OSError, OverflowError) as fault:
+    raise UserError(
+      f'--coordinator={coordinator}: this machine cannot listen at that port ({fault}): give all processes another'
+    ) from fault
 
 
-def _aborted(processes: int) -> str:
+def _aborted(process_id: int | None, processes: int) -> str:
+  number = os.environ.get('SLURM_PROCID', '?') if process_id is None else process_id
   return (
-    f'process {jax.process_index()} of {processes} was aborted, by what the lines above say (the coordination service: '
-    'process 0 is gone or cannot be reached); the same commands go on from the last checkpoint'
-  )
-
-
-def _farewell(processes: int, said: str) -> str:
-  return (
-    f'process {jax.process_index()} of {processes} lost the others ({said}): see what they said; the same commands go '
-    'on from the last checkpoint'
+    f'process {number} of {processes} was aborted, by what the lines above say (most often another process is gone or '
+    'cannot be reached: see what it said); the same commands go on from the last checkpoint'
   )
 
 

@@ -19,17 +19,12 @@ class _PatientLoop(asyncio.SelectorEventLoop):
     super().close()
 
 
-class _PatientPolicy(asyncio.DefaultEventLoopPolicy):
-  def new_event_loop(self) -> asyncio.AbstractEventLoop:
-    return _PatientLoop()
-
-
 @contextlib.contextmanager
 def patient_loops() -> Iterator[None]:
   """Within it every new event loop of the process is a patient one."""
-  before = asyncio.get_event_loop_policy()
-  asyncio.set_event_loop_policy(_PatientPolicy())
+  # Not by a policy of loops, which Python 3.14 deprecates; Orbax takes no loop.
+  before, asyncio.new_event_loop = asyncio.new_event_loop, _PatientLoop
   try:
     yield
   finally:
-    asyncio.set_event_loop_policy(before)
+    asyncio.new_event_loop = before

@@ -9,7 +9,6 @@ import pathlib
 import pytest
 
 import ear_jax
-from configs import base
 
 pytestmark = pytest.mark.multiprocess
 
@@ -32,7 +31,6 @@ def folder(tmp_path_factory, data_dir, trained) -> pathlib.Path:
 @pytest.mark.parametrize('name', FUNCTIONS)
 def test_the_example_of_a_public_function_gives_what_it_says(name, folder, monkeypatch):
   monkeypatch.chdir(folder)
-  monkeypatch.setattr(ear_jax, 'default_config', base.get_config, raising=False)
   monkeypatch.setattr(ear_jax, 'load_network', LOAD)
   function = FUNCTIONS[name]
   home = importlib.import_module(function.__module__)

@@ -84,9 +84,9 @@ def test_a_process_that_is_killed_ends_the_other_with_a_sentence(config_file, tm
   processes = _start_two(config_file, tmp_path, '--config.steps=100000', '--config.eval.every=100000')
   _await_a_step(processes, tmp_path)
   processes[1].kill()
-  survivor, _ = _finish(processes)
-  assert 'process 0 of 2 lost the others' in survivor.sentence
-  assert 'the same commands go on from the last checkpoint' in survivor.sentence
+  survivor, killed = _finish(processes)
+  assert killed.status == -9
+  _check_last_word(survivor, 0)
 
 
 def test_when_the_process_that_coordinates_is_killed_the_last_line_of_the_others_says_what_to_do(config_file, tmp_path):
@@ -94,11 +94,16 @@ def test_when_the_process_that_coordinates_is_killed_the_last_line_of_the_others
   _await_a_step(processes, tmp_path)
   processes[0].kill()
   _, survivor = _finish(processes)
+  _check_last_word(survivor, 1)
+
+
+def _check_last_word(survivor, number):
   assert survivor.status == 1
   last = survivor.stderr.splitlines()[-1]
   # Whichever comes first: the exchange between devices, whose connection broke, or jax.
-  assert re.match('error: process 1 of 2 (lost the others|was aborted)', last), survivor.stderr
+  assert re.match(f'error: process {number} of 2 (lost the others|was aborted)', last), survivor.stderr
   assert last.endswith('the same commands go on from the last checkpoint')
+  assert 'Traceback' not in survivor.stderr
 
 
 def test_sigterm_to_one_process_saves_and_ends_all(config_file, tmp_path):
@@ -122,6 +127,16 @@ def test_sigterm_to_one_process_saves_and_ends_all(config_file, tmp_path):
 def test_flags_that_do_not_go_together_are_answered_with_a_sentence(forks, config_file, tmp_path, args, words):
   sentence = forks.run('ear_jax.train', '--config', config_file, '--workdir', tmp_path, *args).sentence
   assert [word for word in words if word not in sentence] == [], sentence
+
+
+def test_a_port_in_use_is_answered_with_a_sentence(forks, config_file, tmp_path):
+  with socket.create_server(('127.0.0.1', 0)) as other:
+    coordinator = f'127.0.0.1:{other.getsockname()[1]}'
+    args = (f'--coordinator={coordinator}', '--num_processes=2', '--process_id=0')
+    outcome = forks.run('ear_jax.train', '--config', config_file, '--workdir', tmp_path, *args)
+  assert outcome.status == 1
+  assert f'--coordinator={coordinator}' in outcome.sentence
+  assert 'in use' in outcome.sentence
 
 
 def test_an_allocation_of_several_tasks_is_several_processes_only_within_srun(monkeypatch):
