@@ -17,16 +17,16 @@ from ear_jax.ablations.run import run
 from ear_jax.system import cli
 from ear_jax.system.errors import UserError
 
-_CONFIG = config_flags.DEFINE_config_file('config', None, 'Configuration of a study: configs/ablation.py, or alike.')
+_CONFIG = config_flags.DEFINE_config_file('config', None, 'Configuration of a grid: configs/ablation.py, or alike.')
 flags.declare_key_flag('workdir')
 flags.declare_key_flag('output')
 _INTERRUPTED = 130  # exit status of Ctrl-C, as shells have it
 
 
 def main() -> int:
-  """Reads the flags and runs the study; returns the exit status."""
+  """Reads the flags and runs the grid; returns the exit status."""
   if _CONFIG.value is None or cli.WORKDIR.value is None:
-    raise UserError('give --config (configs/ablation.py, or alike) and --workdir (a folder for this study)')
+    raise UserError('give --config (configs/ablation.py, or alike) and --workdir (a folder for this grid)')
   workdir = pathlib.Path(cli.WORKDIR.value).expanduser()
   try:
     output = cli.OUTPUT.value and pathlib.Path(cli.OUTPUT.value).expanduser()

@@ -1,4 +1,4 @@
-"""Figures of a study: a metric of every subject by cell, and how firm the order of the cells is."""
+"""Figures of a grid: a metric of every subject by cell, and how firm the order of the cells is."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from ear_jax.analysis.slices import analyse
 from ear_jax.cine import Cine
 from ear_jax.phantom import study
 from ear_jax.scoring.intervals import t_interval
+from ear_jax.system.table import Table, markdown
 
 MATRIX = 192  # pixels; holds the heart with all that is near it, at a fifth of the work of 512
 MEASURED = [(c, m) for c in COMPONENTS for m in (CIRCUMFERENTIAL_PEAKS if c == 'circumferential' else PEAKS)]
@@ -60,24 +61,24 @@ def measure(subjects: int, *, cohort: int = 1, size: study.Size = study.PAPER) -
 
 def to_markdown(found: dict) -> str:
   """Returns the tables of `measure` for a document."""
-  lines = ['RMS difference from the analytic curves, exact velocities, cm/s: mean (largest) over subjects.', '']
-  lines += ['| level | ' + ' | '.join(COMPONENTS) + ' |', '|---|' + '---|' * len(COMPONENTS)]
-  for level, entry in found['exact_rms'].items():
-    cells = [f'{entry[c]["mean"]:.4f} ({entry[c]["largest"]:.4f})' for c in COMPONENTS]
-    lines.append(f'| {level} | ' + ' | '.join(cells) + ' |')
-  names = list(found['peak_errors'])
-  lines += [
-    '',
-    f'Peak errors of a noisy mid slice, cm/s: mean [95 % interval], SD over {found["subjects"]} subjects.',
-    '',
+  rows = [
+    [level, *(f'{entry[c]["mean"]:.4f} ({entry[c]["largest"]:.4f})' for c in COMPONENTS)]
+    for level, entry in found['exact_rms'].items()
   ]
-  lines += ['| peak | truth | ' + ' | '.join(names) + ' |', '|---|---|' + '---|' * len(names)]
+  text = 'RMS difference from the analytic curves, exact velocities, cm/s: mean (largest) over subjects.\n\n'
+  text += _lines(['level', *COMPONENTS], rows)
+  names, rows = list(found['peak_errors']), []
   for component, marker in MEASURED:
     key = f'{component} {marker}'
     entries = [found['peak_errors'][name][key] for name in names]
     cells = [f'{e["mean"]:+.2f} [{e["interval"][0]:+.2f}, {e["interval"][1]:+.2f}], {e["sd"]:.2f}' for e in entries]
-    lines.append(f'| {key} | {entries[0]["truth"]:+.1f} | ' + ' | '.join(cells) + ' |')
-  return '\n'.join(lines) + '\n'
+    rows.append([key, f'{entries[0]["truth"]:+.1f}', *cells])
+  text += f'\nPeak errors of a noisy mid slice, cm/s: mean [95 % interval], SD over {found["subjects"]} subjects.\n\n'
+  return text + _lines(['peak', 'truth', *names], rows)
+
+
+def _lines(header, rows):
+  return markdown(Table('', header, rows), rule='|' + '---|' * len(header)) + '\n'
 
 
 def _exact(plan, truth):
