@@ -127,17 +127,7 @@ def _temporal_table(summary: Mapping) -> Table:
 
 
 def _repeatability_table(summary: Mapping) -> Table:
-  header = [
-    'peak',
-    'n',
-    's_w manual',
-    's_w automatic',
-    'ratio',
-    'RC manual',
-    'RC automatic',
-    'ICC manual',
-    'ICC automatic',
-  ]
+  s_w, rc, icc = ([f'{name} {side}' for side in _SIDES] for name in ('s_w', 'RC', 'ICC'))
   body = []
   for quantity in UNITS:
     digits = 2 if quantity == 'velocity' else 1
@@ -149,7 +139,7 @@ def _repeatability_table(summary: Mapping) -> Table:
       cells += [number(side['repeatability_coefficient'], digits) for side in sides]
       cells += [number(side['icc'], 2) for side in sides]
       body.append([f'{name}, {_NAMES[quantity].lower()} ({UNITS[quantity]})', str(sides[0]['n']), *cells])
-  return Table('Repeatability over two visits', header, body)
+  return Table('Repeatability over two visits', ['peak', 'n', *s_w, 'ratio', *rc, *icc], body)
 
 
 def entries(nested: Mapping, quantity: str) -> Iterator[tuple[str, tuple[str, str], Mapping]]:

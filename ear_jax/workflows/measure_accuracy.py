@@ -11,7 +11,6 @@ from rich.progress import track
 from ear_jax.analysis.markers import CIRCUMFERENTIAL_PEAKS, PEAKS, find_markers
 from ear_jax.analysis.motion import COMPONENTS, Settings
 from ear_jax.analysis.slices import analyse
-from ear_jax.cine import Cine
 from ear_jax.phantom import study
 from ear_jax.scoring.intervals import t_interval
 from ear_jax.system.table import Table, markdown
@@ -83,21 +82,9 @@ def _lines(header, rows):
 
 def _exact(plan, truth):
   """A cine of the exact velocity inside the wall, quantised as 12-bit phase, 0 outside."""
-  size = plan.size
-  step = np.array(size.venc) / 2048
+  step = np.array(plan.size.venc) / 2048
   video = np.concatenate([np.ones((*truth.mask.shape, 1)), np.rint(truth.velocity / step) * step], -1)
-  return Cine(
-    video=video.astype(np.float32),
-    mask=truth.mask,
-    annotated=np.ones(size.frames, bool),
-    venc=size.venc,
-    spacing=(size.spacing, size.spacing),
-    frame_interval=1000 * study.people(plan)[1].timing.rr / size.frames,
-    subject=plan.subject,
-    dataset=plan.dataset,
-    slice_id=plan.slice_id,
-    level=plan.level,
-  )
+  return study.cine(plan, video.astype(np.float32), truth.mask)
 
 
 def _true_curves(truth):

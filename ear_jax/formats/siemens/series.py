@@ -86,10 +86,6 @@ def _by_number(files: Sequence[Instance], root: pathlib.Path) -> tuple[list[Seri
   return series, found
 
 
-def _in_order(file: Instance) -> tuple:
-  return file.number is None, file.number, file.path
-
-
 def _model(series: list[Series]) -> Instance | None:
   """Returns a file with the usual size among the series that are marked as velocity mapping."""
   marked = [one[0] for one in series if any(map(evident, one))]
