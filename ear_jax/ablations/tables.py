@@ -11,8 +11,8 @@ import pandas as pd
 from ear_jax.ablations.gather import over_seeds, spread_over_seeds
 from ear_jax.ablations.grid import NETWORKS, SINGLE, VARIANT, Cell
 from ear_jax.analysis.motion import COMPONENTS
+from ear_jax.report.tables import LABELS, digits, label
 from ear_jax.scoring.intervals import describe
-from ear_jax.scoring.segmentation import NSD_TOLERANCE
 from ear_jax.system.table import DASH, Table, number, span, spread
 
 _NAMES = {
@@ -23,15 +23,8 @@ _NAMES = {
   'dice': 'Dice',
   'dice_iou': 'Dice-IoU',
 }
-METRIC_LABELS = {
-  'dice': 'Dice',
-  'iou': 'IoU',
-  'sensitivity': 'Sensitivity',
-  'ppv': 'PPV',
-  'hd95': 'HD95',
-  'assd': 'ASSD',
-}
-METRIC_LABELS |= {'nsd': 'NSD', 'closed_ring': 'closed ring', 'cine_dice': 'cine Dice', 'volume_dice': 'volume Dice'}
+METRIC_LABELS = LABELS | {'sensitivity': 'Sensitivity', 'hd95': 'HD95', 'assd': 'ASSD', 'nsd': 'NSD'}
+_SURFACE = ('iou', 'cine_dice', 'volume_dice', 'hd95', 'assd', 'nsd', 'closed_ring')  # beside Tables 1 and 2
 
 
 def value_label(axis: str, value: Any) -> str:
@@ -114,14 +107,7 @@ def fold_table(title: str, subjects: pd.DataFrame, cells: Sequence[Cell], metric
 
 def surface_metrics(unit: str) -> dict[str, tuple[str, int]]:
   """Returns what stands beside Tables 1 and 2 of masks, for `metric_table`; `unit` is 'mm' or 'px'."""
-  named = {
-    'iou': ('IoU', 3),
-    'cine_dice': ('cine Dice', 3),
-    'volume_dice': ('volume Dice', 3),
-    'hd95': (f'HD95 ({unit})', 2),
-    'assd': (f'ASSD ({unit})', 2),
-  }
-  return named | {'nsd': (f'NSD at {NSD_TOLERANCE[unit]:g} {unit}', 3), 'closed_ring': ('closed ring', 3)}
+  return {metric: (label(metric, unit), digits(metric)) for metric in _SURFACE}
 
 
 def velocity_table(title: str, subjects: pd.DataFrame, cells: Sequence[Cell], results: Sequence[Mapping]) -> Table:

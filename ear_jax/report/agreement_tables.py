@@ -12,7 +12,7 @@ from ear_jax.system.table import DASH, Table, number, span, spread
 
 _SIDES = ('manual', 'automatic')
 UNITS = {'velocity': 'cm/s', 'time': 'ms', 'normalised_time': 'ms of 1000'}
-_NAMES = {'velocity': 'Peak velocity', 'time': 'Time to peak', 'normalised_time': 'Normalised time to peak'}
+NAMES = {'velocity': 'Peak velocity', 'time': 'Time to peak', 'normalised_time': 'Normalised time to peak'}
 
 
 def notes(summary: Mapping) -> list[str]:
@@ -89,7 +89,7 @@ def _marker_table(summary: Mapping, quantity: str) -> Table:
       for limit, interval in zip(limits, intervals, strict=True)
     ]
     body.append([name, str(entry['n']), *cells, number(entry['slope_p'], 3)])
-  return Table(f'{_NAMES[quantity]} ({unit}): prediction less reference, limits of agreement', header, body)
+  return Table(f'{NAMES[quantity]} ({unit}): prediction less reference, limits of agreement', header, body)
 
 
 def _peak_table(summary: Mapping) -> Table:
@@ -138,7 +138,7 @@ def _repeatability_table(summary: Mapping) -> Table:
       cells = [*(number(side['s_w'], digits) for side in sides), ratio]
       cells += [number(side['repeatability_coefficient'], digits) for side in sides]
       cells += [number(side['icc'], 2) for side in sides]
-      body.append([f'{name}, {_NAMES[quantity].lower()} ({UNITS[quantity]})', str(sides[0]['n']), *cells])
+      body.append([f'{name}, {NAMES[quantity].lower()} ({UNITS[quantity]})', str(sides[0]['n']), *cells])
   return Table('Repeatability over two visits', ['peak', 'n', *s_w, 'ratio', *rc, *icc], body)
 
 

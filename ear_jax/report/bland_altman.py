@@ -12,16 +12,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from ear_jax.analysis.motion import COMPONENTS
+from ear_jax.report.agreement_tables import NAMES, UNITS
 from ear_jax.report.figures import INK, SMALL, TEXT, plain_axes
 from ear_jax.scoring.agreement_summary import marker_pairs
 
-PANELS = {
-  'longitudinal': ('PS', 'PD', 'PAS'),
-  'radial': ('PS', 'PD', 'PAS'),
-  'circumferential': ('PC1', 'PC2', 'PC3'),
-}
-_UNITS = {'velocity': ('peak velocity', 'cm/s'), 'time': ('time to peak', 'ms'),
-          'normalised_time': ('normalised time to peak', 'ms')}  # fmt: skip
+PANELS = {c: ('PC1', 'PC2', 'PC3') if c == 'circumferential' else ('PS', 'PD', 'PAS') for c in COMPONENTS}
 # Of Okabe and Ito's palette, told apart with every common kind of colour vision; lines differ in dash as well.
 _POINT, _BIAS, _LIMIT = '#0072B2', '#222222', '#D55E00'
 
@@ -37,7 +33,7 @@ def bland_altman_figure(markers: pd.DataFrame, summary: Mapping, quantity: str =
     summary: of `agreement_summary.summarise`, over the same cines.
     quantity: 'velocity', 'time' or 'normalised_time'.
   """
-  name, unit = _UNITS[quantity]
+  unit = UNITS[quantity].partition(' ')[0]
   figure = Figure(figsize=(9.0, 8.0), facecolor='white', layout='constrained')
   axes = figure.subplots(3, 3)
   for row, (component, chosen) in zip(axes, PANELS.items(), strict=True):
@@ -54,7 +50,7 @@ def bland_altman_figure(markers: pd.DataFrame, summary: Mapping, quantity: str =
   for axis in axes[:, 0]:
     axis.set_ylabel(f'prediction less reference, {unit}', fontsize=TEXT, color=INK)
   n = summary['n_subjects']
-  figure.suptitle(f'{name[0].upper()}{name[1:]}, {n} subject{"s" * (n != 1)}', fontsize=TEXT + 2, color=INK)
+  figure.suptitle(f'{NAMES[quantity]}, {n} subject{"s" * (n != 1)}', fontsize=TEXT + 2, color=INK)
   figure.legend(handles=_legend(), loc='outside lower center', ncols=5, frameon=False, fontsize=SMALL)
   return figure
 

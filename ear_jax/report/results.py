@@ -23,6 +23,7 @@ import pandas as pd
 from absl import logging
 
 from ear_jax.analysis.motion import COMPONENTS, SliceMotion
+from ear_jax.analysis.regions import region_names
 from ear_jax.analysis.rotation import twist
 from ear_jax.formats import nifti, strainmap
 from ear_jax.formats.dicom import seg
@@ -30,6 +31,8 @@ from ear_jax.formats.source import Source
 from ear_jax.report import workbook
 from ear_jax.system.csv_files import write_csv
 from ear_jax.system.errors import UserError
+
+_TABLES = ('contours', 'curves', 'markers', 'motion', 'twist')
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -88,19 +91,19 @@ def write_results(
       f'several slices are called {repeated}: StrainMap could not tell them apart; use the ids of the slices'
     )
   paths = []
-  for name, table in _TABLES.items():
+  tables = {'contours': map(contours_table, slices)}
+  if curves:
+    tables |= {'curves': map(curves_table, slices), 'markers': map(markers_table, slices)}
+    tables |= {'motion': map(motion_table, slices)}
+    turning = twist_table(slices)
+    tables |= {} if turning is None else {'twist': [turning]}
+  for name in _TABLES:
     path = folder / f'{name}.csv'
-    if curves or table is contours_table:
-      write_csv(path, *map(table, slices))
+    if name in tables:
+      write_csv(path, *tables[name])
       paths.append(path)
     else:
       path.unlink(missing_ok=True)
-  turning = twist_table(slices) if curves else None
-  if turning is None:
-    (folder / 'twist.csv').unlink(missing_ok=True)
-  else:
-    write_csv(folder / 'twist.csv', turning)
-    paths.append(folder / 'twist.csv')
   for index, one in enumerate(slices):
     paths += _write_slice(folder, one, pseudonym, index)
     book = folder / f'{one.slice_id}_velocity.xlsx'
@@ -142,7 +145,7 @@ def curves_table(result: SliceResult) -> pd.DataFrame:
   for group, curves in motion.curves.items():  # [regions, T, 3]
     region, frame, component = (axis.ravel() for axis in np.indices(curves.shape))
     table = pd.DataFrame({'slice': result.slice_id, 'level': motion.level, 'group': group, 'region': region})
-    table['region_name'] = np.array(workbook.region_names(motion, group), object)[region]
+    table['region_name'] = np.array(region_names(group, motion.settings.orientation), object)[region]
     table['component'] = np.array(COMPONENTS, object)[component]
     table['frame'] = frame
     table['time_ms'] = frame * motion.frame_interval
@@ -193,9 +196,6 @@ def twist_table(results: Sequence[SliceResult]) -> pd.DataFrame | None:
   columns |= {'normalised_cycle': found.time, 'twist_deg': found.twist, 'twist_rate_deg_s': found.twist_rate}
   columns |= {'torsion_deg_cm': found.torsion, 'torsion_rate_deg_s_cm': found.torsion_rate}
   return pd.DataFrame(columns)
-
-
-_TABLES = {'contours': contours_table, 'curves': curves_table, 'markers': markers_table, 'motion': motion_table}
 
 
 def _write_slice(folder: pathlib.Path, result: SliceResult, pseudonym: str, index: int) -> list[pathlib.Path]:

@@ -13,12 +13,12 @@ import pandas as pd
 from rich.console import Group
 
 from ear_jax.scoring.aggregate import hierarchy, metric_columns
-from ear_jax.scoring.segmentation import CASES, DISTANCES
+from ear_jax.scoring.segmentation import CASES, DISTANCES, NSD_TOLERANCE
 from ear_jax.system import table as forms
 from ear_jax.system.table import Table, number, span, spread
 
-_LABELS = {'dice': 'Dice', 'iou': 'IoU', 'ppv': 'PPV', 'closed_ring': 'closed ring'}
-_LABELS |= {'cine_dice': 'cine Dice', 'volume_dice': 'volume Dice'}
+LABELS = {'dice': 'Dice', 'iou': 'IoU', 'ppv': 'PPV', 'closed_ring': 'closed ring'}
+LABELS |= {'cine_dice': 'cine Dice', 'volume_dice': 'volume Dice'}
 _AT_LEVELS = ('dice', 'hd95', 'nsd', 'closed_ring')  # the others are in metrics.json
 FEW_SUBJECTS = 50
 
@@ -86,6 +86,18 @@ def notes(summary: Mapping) -> list[str]:
   return found + sorted({entry['note'] for entry in summary['metrics'].values() if entry['note']})
 
 
+def label(metric: str, unit: str | None) -> str:
+  """Returns the name of a metric in a table; `unit` is that of distances, 'mm' or 'px'."""
+  if metric in DISTANCES:
+    return f'{metric.upper()} ({unit})'
+  return f'NSD at {NSD_TOLERANCE[unit]:g} {unit}' if metric == 'nsd' else LABELS.get(metric, metric)
+
+
+def digits(metric: str) -> int:
+  """Returns the decimals: a hundredth of a mm is finer than any of these distances is known, a ratio has a third."""
+  return 2 if metric in DISTANCES else 3
+
+
 def few_subjects(n: int) -> list[str]:
   """Returns what a reader of intervals over `n` subjects must know, where these are few."""
   if n >= FEW_SUBJECTS:
@@ -98,11 +110,11 @@ def text_tables(summary: Mapping) -> list[Table]:
   header = ['metric', 'mean', 'SD', '95 % t interval', '95 % BCa interval', 'median', 'measured']
   body = []
   for metric, entry in summary['metrics'].items():
-    digits = _digits(metric)
-    cells = [number(entry[key], digits) for key in ('mean', 'sd')]
-    cells += [span(entry[key], digits) for key in ('t_interval', 'bca_interval')]
-    cells += [number(value, digits) for value in (entry['median'], entry['not_imputed']['mean'])]
-    body.append([_label(metric, summary), *cells])
+    many = digits(metric)
+    cells = [number(entry[key], many) for key in ('mean', 'sd')]
+    cells += [span(entry[key], many) for key in ('t_interval', 'bca_interval')]
+    cells += [number(value, many) for value in (entry['median'], entry['not_imputed']['mean'])]
+    body.append([label(metric, summary['distance_unit']), *cells])
   tables = [Table(f'Over {summary["n_subjects"]} subjects', header, body)]
   if summary['by_level']:
     tables.append(_level_table(summary))
@@ -124,24 +136,10 @@ def _level_table(summary: Mapping) -> Table:
   metrics = [m for m in _AT_LEVELS if m in summary['metrics']]
   body = []
   for level, part in summary['by_level'].items():
-    cells = [spread(part['metrics'][metric], _digits(metric)) for metric in metrics]
+    cells = [spread(part['metrics'][metric], digits(metric)) for metric in metrics]
     body.append([level, str(part['n_subjects']), str(part['frames']['in_means']), *cells])
-  header = ['level', 'n', 'frames', *(_label(metric, summary) for metric in metrics)]
+  header = ['level', 'n', 'frames', *(label(metric, summary['distance_unit']) for metric in metrics)]
   return Table('By slice level, mean ± SD over subjects', header, body)
-
-
-def _label(metric: str, summary: Mapping) -> str:
-  unit = summary['distance_unit']
-  if metric in DISTANCES:
-    return f'{metric.upper()} ({unit})'
-  if metric == 'nsd':
-    return f'NSD at {summary["nsd_tolerance"]:g} {unit}'
-  return _LABELS.get(metric, metric)
-
-
-def _digits(metric: str) -> int:
-  """A hundredth of a mm is finer than any of these distances is known; ratios get a third digit."""
-  return 2 if metric in DISTANCES else 3
 
 
 def _with_units(table: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:

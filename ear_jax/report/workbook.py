@@ -16,6 +16,7 @@ import pandas as pd
 
 import ear_jax
 from ear_jax.analysis.motion import COMPONENTS, GROUPS, SliceMotion
+from ear_jax.analysis.regions import region_names
 from ear_jax.system.files import replacing
 
 SHEETS = {'global': 'GLOBAL', 'angular6': 'ANGULAR_x6', 'angular24': 'ANGULAR_x24', 'layers': 'RADIAL_x3'}
@@ -73,7 +74,7 @@ def marker_table(motion: SliceMotion, group: str) -> pd.DataFrame:
   columns = pd.MultiIndex.from_product([SHORT.values(), MARKERS], names=['comp', 'marker'])
   index = pd.MultiIndex.from_product([QUANTITIES, range(GROUPS[group])])
   table = table.reindex(index=index, columns=columns)
-  names = region_names(motion, group)
+  names = region_names(group, motion.settings.orientation)
   if group in ('angular24', 'layers'):
     names = [f'{SHEETS[group]} - {k}' for k in range(GROUPS[group])]
   elif group == 'global':
@@ -81,13 +82,6 @@ def marker_table(motion: SliceMotion, group: str) -> pd.DataFrame:
   table.index = pd.MultiIndex.from_product([QUANTITIES.values(), names], names=['quantity', 'region'])
   known = table.dropna(axis='columns', how='all')
   return table if known.empty else known  # a table without a column cannot be written
-
-
-def region_names(motion: SliceMotion, group: str) -> list[str]:
-  """Returns the names of a group's regions as the markers give them; the number where no marker names a region."""
-  rows = motion.markers[motion.markers['group'] == group]
-  named = dict(zip(rows['region'], rows['region_name'], strict=True))
-  return [str(named.get(k, k)) for k in range(GROUPS[group])]
 
 
 def _no_formulas(book) -> None:
@@ -127,7 +121,7 @@ def _notes(motion: SliceMotion) -> pd.DataFrame:
     *_NOTES,
     f'CIRC is positive {turn} on the picture as stored.',
     f'The mean over the cycle was {"" if settings.remove_mean else "not "}taken away from each curve.',
-    f'Sectors of ANGULAR_x6, in order: {", ".join(region_names(motion, "angular6"))}.',
+    f'Sectors of ANGULAR_x6, in order: {", ".join(region_names("angular6", settings.orientation))}.',
   ]
   stated = ', '.join(f'{key} {value}' for key, value in dataclasses.asdict(settings).items())
   lines.append(f'Settings of the analysis: {stated}.')
