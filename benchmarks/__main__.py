@@ -24,7 +24,7 @@ from ear_jax.system.files import write_text
 flags.declare_key_flag('output')
 for _name in ('network', 'sizes', 'filters', 'rounds'):
   flags.declare_key_flag(_name)
-_BATCH = flags.DEFINE_list('batch', ['1', '2'], 'Cines a step. Ours deals them over the cores where they divide.')
+_BATCH = flags.DEFINE_list('batch', ['1', '2'], 'Cines a step. Ours splits them over the cores where they divide.')
 _CONTESTANTS = flags.DEFINE_list(
   'contestants',
   ['ours', 'torch', 'keras'],

@@ -85,11 +85,11 @@ def metric_table(
   """
   there = {metric: about for metric, about in metrics.items() if metric in subjects.columns}
   rows = [
-    [cell_label(cell), *(_spread(subjects, metric, cell, digits) for metric, (_, digits) in there.items())]
+    [cell_label(cell), *(_spread(subjects, metric, cell, decimals) for metric, (_, decimals) in there.items())]
     for cell in cells
     if there
   ]
-  return Table(title, ['', *(label for label, _ in there.values())], rows)
+  return Table(title, ['', *(name for name, _ in there.values())], rows)
 
 
 def fold_table(title: str, subjects: pd.DataFrame, cells: Sequence[Cell], metric: str) -> Table:

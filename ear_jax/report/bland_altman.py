@@ -23,7 +23,7 @@ _POINT, _BIAS, _LIMIT = '#0072B2', '#222222', '#D55E00'
 
 
 def bland_altman_figure(markers: pd.DataFrame, summary: Mapping, quantity: str = 'velocity') -> Figure:
-  """Returns nine panels, components down and their peaks across: prediction less reference against their mean.
+  """Returns nine panels, components down and their peaks across: prediction minus reference against their mean.
 
   A point is the mean of a subject. Lines are the bias and the limits of agreement, bands their 95 % intervals. Below
   six subjects an interval of a limit reaches past the bias; it is not drawn then, and the panel says so.

@@ -27,6 +27,7 @@ from ear_jax.system.files import replacing
 
 TEXT, SMALL, INK, _FAINT = 9, 7.5, '#222222', '#9a9a9a'
 _TITLE, _GAP, _FOOT, _HEAD, _LEGEND_WIDTH = 0.22, 0.06, 0.38, 0.25, 6.0  # inches around the panels of a figure
+_WIDTH = 1.7  # inches of a panel
 _SCALE_BAR = 20  # mm
 
 
@@ -47,9 +48,7 @@ def cine_overview(case: Case, *, frames: int = 10, columns: int = 5, title: str 
   columns = min(columns, len(chosen))
   window = _window(case)
   figure, axes = _panels(math.ceil(len(chosen) / columns), columns, _ratio(window, case.cine.spacing), top=_HEAD)
-  for axis in axes.flat[len(chosen) :]:
-    axis.set_visible(False)
-  _show_frames(axes.flat, case, chosen, window)
+  _show_frames(axes.ravel(), case, chosen, window)
   _add_title(figure, title or case.cine.name)
   _add_legend(figure)
   return figure
@@ -72,8 +71,6 @@ def result_figure(cases: Mapping[str, Case], *, frames: int = 5) -> Figure:
   ratio = max(_ratio(windows[label], case.cine.spacing) for label, case in cases.items())
   figure, axes = _panels(len(cases), max(map(len, chosen.values())), ratio, left=0.6)
   for row, (label, case) in zip(axes, cases.items(), strict=True):
-    for axis in row[len(chosen[label]) :]:
-      axis.set_visible(False)
     _show_frames(row, case, chosen[label], windows[label])
     row[0].set_ylabel(label, fontsize=SMALL, color=INK)
   _add_legend(figure)
@@ -162,12 +159,12 @@ def _aspect(spacing: tuple[float, float]) -> float:
   return spacing[0] / spacing[1] if distance_unit(spacing) == 'mm' else 1.0
 
 
-def _panels(rows: int, columns: int, ratio: float, *, width: float = 1.7, left: float = 0.0, top: float = 0.0):
-  """Returns a figure and its axes `[rows, columns]`; all lengths in inches, `width` and `ratio` those of a panel.
+def _panels(rows: int, columns: int, ratio: float, *, left: float = 0.0, top: float = 0.0):
+  """Returns a figure and its axes `[rows, columns]`; all lengths in inches, `ratio` is height over width of a panel.
 
   Placed by arithmetic: matplotlib's automatic layouts draw every picture several times to arrive here.
   """
-  height = width * ratio
+  width, height = _WIDTH, _WIDTH * ratio
   content = left + columns * (width + _GAP) - _GAP
   full_width = max(content, _LEGEND_WIDTH)
   full_height = top + rows * (_TITLE + height) + _FOOT
@@ -182,6 +179,8 @@ def _panels(rows: int, columns: int, ratio: float, *, width: float = 1.7, left: 
 
 
 def _show_frames(axes, case: Case, frames: Sequence[int], window: tuple[slice, slice]) -> None:
+  for axis in axes[len(frames) :]:
+    axis.set_visible(False)
   images = grey(case.cine.video[(np.asarray(frames), *window, MAGNITUDE)])  # [n, h, w]
   for index, (axis, frame) in enumerate(zip(axes, frames, strict=False)):
     reference = case.cine.mask[frame]

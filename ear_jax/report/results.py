@@ -180,7 +180,7 @@ def motion_table(result: SliceResult) -> pd.DataFrame:
 
 
 def twist_table(results: Sequence[SliceResult]) -> pd.DataFrame | None:
-  """Returns one line a frame of the last apical slice: its rotation less that of the first basal one.
+  """Returns one line a frame of the last apical slice: its rotation minus that of the first basal one.
 
   Columns base, apex, frame, normalised_cycle (0 to 1), twist_deg, twist_rate_deg_s, and per cm of their distance, empty
   where it is unknown. None when the study has no basal or no apical slice.

@@ -18,8 +18,6 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from ear_jax.system.errors import UserError
-
 REDUCTIONS = ('cine', 'batch')
 CLASSES = ('both', 'foreground')
 _TINY = 1e-12  # pixels; its square, in the gradient, is still a float32
@@ -73,9 +71,11 @@ def segmentation_loss(
     loss_classes: 'both', or 'foreground' to leave out class 0 (region losses only).
     axis_name: device axis to sum over, or None.
 
-  Raises: ValueError if shapes do not match; UserError if a name is unknown.
+  Raises: ValueError if shapes do not match or a name is unknown.
   """
-  _check(logits, mask, annotated, name, reduction, loss_classes)
+  if logits.shape[:-1] != mask.shape or mask.shape[:2] != annotated.shape:
+    raise ValueError(f'logits {logits.shape}, mask {mask.shape} and annotated {annotated.shape} do not belong together')
+  check_names(name, reduction, loss_classes)
   logits = logits.astype(jnp.float32)
   weight = annotated.astype(jnp.float32)[:, :, None, None]  # [B, T, 1, 1]
   target = jax.nn.one_hot(mask, logits.shape[-1], dtype=jnp.float32)
@@ -120,13 +120,12 @@ def _psum(tree, axis_name):
   return tree if axis_name is None else jax.lax.psum(tree, axis_name)
 
 
-def _check(logits, mask, annotated, name, reduction, loss_classes):
-  if logits.shape[:-1] != mask.shape or mask.shape[:2] != annotated.shape:
-    raise ValueError(f'logits {logits.shape}, mask {mask.shape} and annotated {annotated.shape} do not belong together')
+def check_names(name: str, reduction: str, loss_classes: str) -> None:
+  """Raises ValueError for a word that `segmentation_loss` does not know."""
   unknown = [term for term in name.split('+') if term not in LOSSES]
   if unknown:
-    raise UserError(f'loss {unknown[0]!r} is not one of {LOSSES} or a sum of them')
+    raise ValueError(f'loss {unknown[0]!r} is not one of {LOSSES} or a sum of them')
   if reduction not in REDUCTIONS:
-    raise UserError(f'loss reduction {reduction!r} is not one of {REDUCTIONS}')
+    raise ValueError(f'loss reduction {reduction!r} is not one of {REDUCTIONS}')
   if loss_classes not in CLASSES:
-    raise UserError(f'loss classes {loss_classes!r} is not one of {CLASSES}')
+    raise ValueError(f'loss classes {loss_classes!r} is not one of {CLASSES}')

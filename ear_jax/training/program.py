@@ -9,6 +9,8 @@ from ml_collections import ConfigDict
 from ear_jax.data.pipeline import batch_shapes
 from ear_jax.devices.placement import AXIS, Placement
 from ear_jax.models import build_model
+from ear_jax.system.errors import UserError
+from ear_jax.training.losses import check_names
 from ear_jax.training.memory import step_bytes
 from ear_jax.training.optim import make_optimizer
 from ear_jax.training.state import abstract_state
@@ -16,7 +18,14 @@ from ear_jax.training.steps import make_train_step
 
 
 def jitted_step(config: ConfigDict, placement: Placement) -> Callable:
-  """Returns the step `(state, batch) -> (state, metrics)` on the devices of a placement, not compiled yet."""
+  """Returns the step `(state, batch) -> (state, metrics)` on the devices of a placement, not compiled yet.
+
+  Raises: UserError for an unknown loss.
+  """
+  try:
+    check_names(config.loss.name, config.loss.reduction, config.loss.loss_classes)
+  except ValueError as fault:
+    raise UserError(str(fault)) from fault
   model, optimizer = build_model(config.model, AXIS), make_optimizer(config.optimizer, config.steps)
   step = make_train_step(model, optimizer, config.loss, ema_decay=config.optimizer.ema_decay, axis_name=AXIS)
   return placement.pmap_step(step)

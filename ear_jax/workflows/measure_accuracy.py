@@ -93,7 +93,7 @@ def _true_curves(truth):
 
 
 def _peak_errors(scan, truth, settings):
-  """`[2, peaks]`: measured less true velocity, and the true one, of the peaks in `MEASURED`."""
+  """`[2, peaks]`: measured minus true velocity, and the true one, of the peaks in `MEASURED`."""
   found = analyse(scan, truth.mask, septum=truth.septal_angle, settings=settings).markers
   expected = find_markers({'global': _true_curves(truth)[None]}, scan.frame_interval, settings.orientation)
   measured, true = (_velocities(table) for table in (found, expected))

@@ -106,7 +106,7 @@ def _header_rules(file: Instance, role: str, model: Instance) -> Iterator[str]:
     yield 'ImageOrientationPatient differs from that of the first picture of the slice'
   if file.spacing is None:
     yield 'PixelSpacing is missing or not two numbers'
-  elif wrong := checks.spacingfault(file.spacing):
+  elif wrong := checks.spacing_fault(file.spacing):
     yield f'PixelSpacing {wrong}'
   elif file.spacing != model.spacing:
     yield 'PixelSpacing differs from that of the first picture of the slice'
