@@ -1,4 +1,4 @@
-"""Which network, trained with which loss? The paper's 3 x 3 study with k folds as one command.
+"""Which network, trained with which loss? The paper's 3 x 3 grid with k folds as one command.
 
     tfds build data_builders/mvm_cmr --config=phantom_mini --data_dir=data
     python -m ear_jax.ablation --config configs/ablation.py --workdir runs/ablation
@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 
 
 def get_config() -> ConfigDict:
-  """Returns the configuration of the study, which holds that of its runs as `base` and `changes`."""
+  """Returns the configuration of the grid, which holds that of its runs as `base` and `changes`."""
   config = ConfigDict()
   config.base = 'configs/ear3d.py'  # the experiment that all runs share
   config.changes = ConfigDict(  # of the base, for all runs alike

@@ -13,7 +13,7 @@ from configs import ablation
 
 
 def get_config():
-  """Returns the configuration of the study."""
+  """Returns the configuration of the grid."""
   config = ablation.get_config()
   config.changes = {
     'steps': 60,

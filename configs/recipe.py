@@ -5,7 +5,7 @@
 
 All runs have the same steps, so the same budget; each of the twelve people of `phantom_mini` is scored by the network
 that was not trained on it. `phantom_other`, the test subjects, has no part in it. "As in ear3d.py" is what it was
-before this study and `recipe_long.py`: without deep supervision, and with a rate that falls.
+before this grid and `recipe_long.py`: without deep supervision, and with a rate that falls.
 
 Cost: 35 minutes on two busy CPU cores. What came out: `docs/results.md`.
 """
@@ -14,7 +14,7 @@ from configs import ablation
 
 
 def get_config():
-  """Returns the configuration of the study."""
+  """Returns the configuration of the grid."""
   config = ablation.get_config()
   config.changes.steps = 160
   config.changes.eval.every = 160

@@ -1,4 +1,4 @@
-"""Do the winners of `recipe.py` win over as many steps as `ear3d.py` has? The same study with 420 steps.
+"""Do the winners of `recipe.py` win over as many steps as `ear3d.py` has? The same grid with 420 steps.
 
     tfds build data_builders/mvm_cmr --config=phantom_mini --data_dir=data
     python -m ear_jax.ablation --config configs/recipe_long.py --workdir runs/recipe_long
@@ -10,7 +10,7 @@ from configs import recipe
 
 
 def get_config():
-  """Returns the configuration of the study."""
+  """Returns the configuration of the grid."""
   config = recipe.get_config()
   config.changes.steps = config.changes.eval.every = 420
   config.variants = (

@@ -15,7 +15,7 @@ from configs import ablation
 
 
 def get_config():
-  """Returns the configuration of the study."""
+  """Returns the configuration of the grid."""
   config = ablation.get_config()
   config.base = 'configs/sunnybrook.py'
   config.changes = {'split': {'test_fraction': 0.0}}  # all 35 patients take part

@@ -20,8 +20,8 @@ _INTERRUPTED = 130  # exit status of Ctrl-C, as shells have it
 
 
 def main() -> None:
-  """Reads the command line and runs the study."""
-  config = config_flags.DEFINE_config_file('config', None, 'Configuration of a study: configs/ablation.py, or alike.')
+  """Reads the command line and runs the grid."""
+  config = config_flags.DEFINE_config_file('config', None, 'Configuration of a grid: configs/ablation.py, or alike.')
   cli.run(_run, config, *cli.shared('workdir', 'output'))
 
 
@@ -29,7 +29,7 @@ def _run(given: SimpleNamespace) -> int:
   from ear_jax.ablations.run import run
 
   if given.config is None or given.workdir is None:
-    raise UserError('give --config (configs/ablation.py, or alike) and --workdir (a folder for this study)')
+    raise UserError('give --config (configs/ablation.py, or alike) and --workdir (a folder for this grid)')
   workdir = pathlib.Path(given.workdir).expanduser()
   try:
     output = given.output and pathlib.Path(given.output).expanduser()

@@ -51,7 +51,7 @@ ROOMS = {
   ),
   'report': (
     'figures, tables, files of results, the page of a study',
-    'scoring formats phantom analysis cine system',
+    'scoring formats analysis cine system',
   ),
   'scoring': ('masks and curves against a reference: metrics, agreement, intervals, tests', 'analysis cine'),
   'formats': (

@@ -1,4 +1,4 @@
-"""Figures of a study: a metric of every subject by cell, and how firm the order of the cells is."""
+"""Figures of a grid: a metric of every subject by cell, and how firm the order of the cells is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-_TEXT, _SMALL, _INK = 9, 7.5, '#222222'
+from ear_jax.report.figures import INK, SMALL, TEXT, plain_axes
+
 _BOX, _POINT = '#3d7fd9', '#1b4f9c'
 
 
@@ -33,21 +34,18 @@ def box_plots(values: pd.DataFrame, metric: str, title: str) -> Figure:
     showfliers=False,
     patch_artist=True,
     boxprops={'facecolor': _BOX, 'alpha': 0.3, 'edgecolor': _BOX},
-    medianprops={'color': _INK, 'lw': 1.4},
+    medianprops={'color': INK, 'lw': 1.4},
     whiskerprops={'color': _BOX},
     capprops={'color': _BOX},
   )
   for place, cell in zip(places, values, strict=True):
     axis.scatter(np.full(len(values), place), values[cell], s=12, color=_POINT, zorder=3, lw=0)
-  axis.set_xticks(places, [label.replace(', ', '\n') for label in values.columns], fontsize=_SMALL, rotation=30)
+  axis.set_xticks(places, [label.replace(', ', '\n') for label in values.columns], fontsize=SMALL, rotation=30)
   axis.set_xlim(0.4, count + 0.6)
-  axis.set_ylabel(metric, fontsize=_TEXT, color=_INK)
-  axis.set_title(f'{title}, {len(values)} subjects', fontsize=_TEXT, color=_INK)
+  axis.set_ylabel(metric, fontsize=TEXT, color=INK)
+  axis.set_title(f'{title}, {len(values)} subjects', fontsize=TEXT, color=INK)
   axis.yaxis.set_major_locator(MaxNLocator(6))
-  axis.tick_params(labelsize=_SMALL, colors=_INK)
-  axis.grid(axis='y', color='#e4e4e4', lw=0.6)
-  axis.set_axisbelow(True)
-  axis.spines[['top', 'right']].set_visible(False)
+  plain_axes(axis, grid=True)
   return figure
 
 
@@ -65,12 +63,12 @@ def ranking_figure(shares: pd.DataFrame, title: str) -> Figure:
   for row, column in np.ndindex(rows, columns):
     share = shares.iat[row, column]
     if share >= 0.005:
-      colour = 'white' if share > 0.6 else _INK
-      axis.text(column, row, f'{100 * share:.0f}', ha='center', va='center', fontsize=_SMALL, color=colour)
+      colour = 'white' if share > 0.6 else INK
+      axis.text(column, row, f'{100 * share:.0f}', ha='center', va='center', fontsize=SMALL, color=colour)
   axis.set_xticks(range(columns), shares.columns)
   axis.set_yticks(range(rows), shares.index)
-  axis.set_xlabel('rank', fontsize=_TEXT, color=_INK)
-  figure.suptitle(title.replace(', ', '\n'), fontsize=_TEXT, color=_INK)  # two ranks make a narrow figure
-  axis.tick_params(labelsize=_SMALL, colors=_INK, length=0)
+  axis.set_xlabel('rank', fontsize=TEXT, color=INK)
+  figure.suptitle(title.replace(', ', '\n'), fontsize=TEXT, color=INK)  # two ranks make a narrow figure
+  axis.tick_params(labelsize=SMALL, colors=INK, length=0)
   axis.spines[:].set_visible(False)
   return figure

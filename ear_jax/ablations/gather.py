@@ -81,18 +81,17 @@ def part_of(results: Mapping[str, dict], part: str) -> list[dict]:
   return [result for result in results.values() if (result['fold'] is None) == (part == TEST)]
 
 
-def over_seeds(table: pd.DataFrame, part: str, metric: str, names: Iterable[str]) -> pd.DataFrame:
-  """Returns a metric of a part as subjects by cells, averaged over seeds, cells in the order of `names`.
+def over_seeds(table: pd.DataFrame, metric: str, names: Iterable[str]) -> pd.DataFrame:
+  """Returns a metric of one part of `subject_table` as subjects by cells, averaged over seeds, cells as in `names`.
 
   A seed in which it is undefined for a subject makes the subject's mean undefined (NaN).
   """
-  chosen = table[(table['part'] == part) & table['cell'].isin(list(names))]
+  chosen = table[table['cell'].isin(list(names))]
   means = chosen.groupby(['subject', 'cell'])[metric].agg(lambda values: values.mean(skipna=False)).unstack()
   return means.reindex(columns=list(names))
 
 
-def spread_over_seeds(table: pd.DataFrame, part: str, metric: str, cell: str) -> float:
-  """Returns the SD over seeds of the mean over subjects; NaN for one seed."""
-  chosen = table[(table['part'] == part) & (table['cell'] == cell)]
-  means = chosen.groupby('seed')[metric].mean()
+def spread_over_seeds(table: pd.DataFrame, metric: str, cell: str) -> float:
+  """Returns the SD over seeds of the mean over subjects of one part of `subject_table`; NaN for one seed."""
+  means = table[table['cell'] == cell].groupby('seed')[metric].mean()
   return float(means.std(ddof=1)) if len(means) > 1 else np.nan

@@ -1,8 +1,8 @@
-"""From the configuration of a study to its jobs: pure, the same jobs with the same names every time.
+"""From the configuration of a grid to its jobs: pure, the same jobs with the same names every time.
 
 A *cell* is one combination of the axes' values. Each cell is trained once a seed and fold; the networks of its folds
 then segment the test subjects together, which is a job of its own. Besides fields of the experiment there may be an
-axis of *variants*: sets of changes with a name, the first of which the others are compared with. And a study of several
+axis of *variants*: sets of changes with a name, the first of which the others are compared with. And a grid of several
 seeds may score their networks together as well, as one: each cell then has a twin.
 """
 
@@ -47,7 +47,7 @@ class Job:
   """One piece of work that leaves one result.
 
   Attributes:
-    name: unique; ends in a hash of all that decides the result, so that a changed study starts jobs of its own.
+    name: unique; ends in a hash of all that decides the result, so that a changed grid starts jobs of its own.
     cell: name of the cell.   seed: of the run.
     fold: that is scored; None: an ensemble of all folds scores the test subjects.
     config: the whole configuration of the run (of an ensemble: that of its first member).
@@ -66,19 +66,19 @@ class Job:
   test_data: str = ''
 
 
-def changes(study: ConfigDict) -> dict[str, Any]:
-  """Returns what a study changes of its experiment for all runs, dotted field to value."""
-  return dict(leaves(study.changes))
+def changes(grid: ConfigDict) -> dict[str, Any]:
+  """Returns what a grid changes of its experiment for all runs, dotted field to value."""
+  return dict(leaves(grid.changes))
 
 
-def axes(study: ConfigDict) -> dict[str, tuple]:
+def axes(grid: ConfigDict) -> dict[str, tuple]:
   """Returns the axes of a grid, dotted field to its values; the axis across the tables is the last.
 
-  Raises: UserError when there is none, one has no or repeated values, or one is a field that the study itself sets.
+  Raises: UserError when there is none, one has no or repeated values, or one is a field that the grid itself sets.
   """
-  found = dict(leaves(study.grid))
-  if study.variants:
-    found[VARIANT] = tuple(name for name, _ in study.variants)
+  found = dict(leaves(grid.grid))
+  if grid.variants:
+    found[VARIANT] = tuple(name for name, _ in grid.variants)
   for name, values in found.items():
     if not isinstance(values, tuple) or not values:
       raise UserError(f'config.grid.{name} is {values!r}: give a tuple of values, such as (1, 4)')
@@ -87,14 +87,14 @@ def axes(study: ConfigDict) -> dict[str, tuple]:
     if len(set(map(str, values))) < len(values):
       raise UserError(f'config.grid.{name} names a value twice: {values}')
     _check_differs_by(f'grid.{name}', name)
-  for variant, settings in study.variants:
+  for variant, settings in grid.variants:
     for name, _ in leaves(ConfigDict(settings)):
       _check_differs_by(f'variants.{variant}.{name}', name)
   if not found:
     raise UserError('config.grid is empty, and so is config.variants: give at least one axis')
-  if study.together:
+  if grid.together:
     found[NETWORKS] = (SINGLE, TOGETHER)
-  last = study.columns
+  last = grid.columns
   if last and last not in found:
     raise UserError(f"config.columns is {last!r}, which is no axis: choose one of {', '.join(found)}, or ''")
   return {name: found[name] for name in sorted(found, key=lambda name: name == last)}
@@ -105,77 +105,77 @@ def _check_differs_by(where: str, field: str) -> None:
     raise UserError(f'config.{where} cannot be an axis: seeds, folds and data are the same for every cell')
 
 
-def cells(study: ConfigDict) -> list[Cell]:
+def cells(grid: ConfigDict) -> list[Cell]:
   """Returns the combinations of all axes, in the order of their values."""
-  names, values = zip(*axes(study).items(), strict=True)
+  names, values = zip(*axes(grid).items(), strict=True)
   found = []
   for chosen in itertools.product(*values):
     pairs = tuple(zip(names, chosen, strict=True))
-    across = bool(study.columns)
+    across = bool(grid.columns)
     row, column = (pairs[:-1], chosen[-1]) if across else (pairs, '')
     name = '-'.join(_word(*pair) for pair in pairs if pair != (NETWORKS, SINGLE))
     found.append(Cell(name, row, column, pairs))
   return found
 
 
-def jobs(study: ConfigDict, base: ConfigDict) -> list[Job]:
-  """Returns all jobs of a study: fold by fold all cells, so that an early stop leaves whole folds, then the ensembles.
+def jobs(grid: ConfigDict, base: ConfigDict) -> list[Job]:
+  """Returns all jobs of a grid: fold by fold all cells, so that an early stop leaves whole folds, then the ensembles.
 
   Args:
-    study: as `configs/ablation.py` returns it.
+    grid: as `configs/ablation.py` returns it.
     base: the experiment that it names.
 
   Raises: UserError for a field that the experiment lacks, a value of a wrong type, or counts that cannot be.
   """
-  _check(study)
-  twins = {cell.name: twin.name for cell, twin in _twins(cells(study))}
-  single = [cell for cell in cells(study) if cell.name not in twins.values()]
-  runs = [_run(study, base, cell, seed, fold) for seed in study.seeds for fold in range(study.folds) for cell in single]
+  _check(grid)
+  twins = {cell.name: twin.name for cell, twin in _twins(cells(grid))}
+  single = [cell for cell in cells(grid) if cell.name not in twins.values()]
+  runs = [_run(grid, base, cell, seed, fold) for seed in grid.seeds for fold in range(grid.folds) for cell in single]
   groups = [
     (twin, fold, [run for run in runs if (run.cell, run.fold) == (name, fold)])
-    for fold in range(study.folds)
+    for fold in range(grid.folds)
     for name, twin in twins.items()
   ]
-  if runs[0].config['split']['test_fraction'] != 0 or study.test_data:
+  if runs[0].config['split']['test_fraction'] != 0 or grid.test_data:
     groups += [
       (cell.name, None, [run for run in runs if (run.cell, run.seed) == (cell.name, seed)])
-      for seed in study.seeds
+      for seed in grid.seeds
       for cell in single
     ]
     groups += [(twin, None, [run for run in runs if run.cell == name]) for name, twin in twins.items()]
-  return runs + [_ensemble(study, *group) for group in groups]
+  return runs + [_ensemble(grid, *group) for group in groups]
 
 
-def experiment(study: ConfigDict, base: ConfigDict, cell: Cell) -> ConfigDict:
+def experiment(grid: ConfigDict, base: ConfigDict, cell: Cell) -> ConfigDict:
   """Returns the configuration that the runs of a cell share."""
   config = base.copy_and_resolve_references()
   config.lock()
-  chosen = changes(study)
+  chosen = changes(grid)
   for name, value in cell.values:
     if name == NETWORKS:
       continue
-    chosen |= dict(leaves(ConfigDict(dict(study.variants)[value]))) if name == VARIANT else {name: value}
+    chosen |= dict(leaves(ConfigDict(dict(grid.variants)[value]))) if name == VARIANT else {name: value}
   for name, value in chosen.items():
     _set(config, name, value)
-  config.cpu_devices = study.launcher.cpu_devices
+  config.cpu_devices = grid.launcher.cpu_devices
   return config
 
 
-def _run(study: ConfigDict, base: ConfigDict, cell: Cell, seed: int, fold: int) -> Job:
-  config = experiment(study, base, cell)
-  config.seed, config.split.folds, config.split.fold = seed, study.folds, fold
+def _run(grid: ConfigDict, base: ConfigDict, cell: Cell, seed: int, fold: int) -> Job:
+  config = experiment(grid, base, cell)
+  config.seed, config.split.folds, config.split.fold = seed, grid.folds, fold
   content = json.loads(config.to_json())
-  digest = _digest({'config': _essence(content), 'checkpoint': study.checkpoint})
-  return Job(f'{cell.name}-seed{seed}-fold{fold}-{digest}', cell.name, seed, fold, content, study.checkpoint)
+  digest = _digest({'config': _essence(content), 'checkpoint': grid.checkpoint})
+  return Job(f'{cell.name}-seed{seed}-fold{fold}-{digest}', cell.name, seed, fold, content, grid.checkpoint)
 
 
-def _ensemble(study: ConfigDict, cell: str, fold: int | None, runs: list[Job]) -> Job:
+def _ensemble(grid: ConfigDict, cell: str, fold: int | None, runs: list[Job]) -> Job:
   first, members = runs[0], tuple(run.name for run in runs)
-  test_data = study.test_data if fold is None else ''
+  test_data = grid.test_data if fold is None else ''
   digest = _digest({'members': members, 'test_data': test_data})
   part = 'test' if fold is None else f'fold{fold}'
   name = f'{cell}-seed{first.seed}-{part}-{digest}'
-  return Job(name, cell, first.seed, fold, first.config, study.checkpoint, members, test_data)
+  return Job(name, cell, first.seed, fold, first.config, grid.checkpoint, members, test_data)
 
 
 def _twins(found: list[Cell]) -> list[tuple[Cell, Cell]]:
@@ -185,18 +185,18 @@ def _twins(found: list[Cell]) -> list[tuple[Cell, Cell]]:
   return [(cell, twin) for twin in together for cell in found if cell is not twin and others(cell) == others(twin)]
 
 
-def _check(study: ConfigDict) -> None:
-  if study.folds < 2:
-    raise UserError(f'config.folds is {study.folds}: cross-validation needs 2 or more')
-  if not study.seeds or len(set(study.seeds)) < len(study.seeds):
-    raise UserError(f'config.seeds is {study.seeds}: give one or more different numbers')
-  if study.together and len(study.seeds) < 2:
-    raise UserError(f'config.together is True, and config.seeds is {study.seeds}: give two or more')
+def _check(grid: ConfigDict) -> None:
+  if grid.folds < 2:
+    raise UserError(f'config.folds is {grid.folds}: cross-validation needs 2 or more')
+  if not grid.seeds or len(set(grid.seeds)) < len(grid.seeds):
+    raise UserError(f'config.seeds is {grid.seeds}: give one or more different numbers')
+  if grid.together and len(grid.seeds) < 2:
+    raise UserError(f'config.together is True, and config.seeds is {grid.seeds}: give two or more')
   known = (*METRICS, 'cine_dice', 'volume_dice')
-  if study.metric not in known:
-    raise UserError(f'config.metric is {study.metric!r}: choose one of {", ".join(known)}')
-  if study.checkpoint not in ('best', 'latest'):
-    raise UserError(f"config.checkpoint is {study.checkpoint!r}: choose 'latest' or 'best'")
+  if grid.metric not in known:
+    raise UserError(f'config.metric is {grid.metric!r}: choose one of {", ".join(known)}')
+  if grid.checkpoint not in ('best', 'latest'):
+    raise UserError(f"config.checkpoint is {grid.checkpoint!r}: choose 'latest' or 'best'")
 
 
 def leaves(config: ConfigDict, prefix: str = '') -> list[tuple[str, Any]]:

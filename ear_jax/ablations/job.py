@@ -1,4 +1,4 @@
-"""One job of a study, in a process of its own: trains a network and scores it, or scores the networks of all folds.
+"""One job of a grid, in a process of its own: trains a network and scores it, or scores the networks of all folds.
 
 Everything lies in the folder of the job: `job.json` says what to do, `run/` is the working directory of training,
 `frames.csv` and `curves.csv` have the scores of every frame and cine, and `result.json` comes last: where it is, the

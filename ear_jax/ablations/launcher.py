@@ -15,7 +15,7 @@ _YEAR = 525_600  # minutes; a process on this machine has all the time it wants
 
 
 class Launcher:
-  """Starts jobs by the `launcher` section of a study's configuration.
+  """Starts jobs by the `launcher` section of a grid's configuration.
 
   Attributes:
     local: whether jobs are processes of this machine.

@@ -23,7 +23,7 @@ _GRACE = 5.0  # seconds until Ctrl-C, which a terminal sends to all, has ended t
 
 
 class Queue:
-  """The jobs of a study.
+  """The jobs of a grid.
 
   Attributes:
     jobs: by name, in the order of starting.

@@ -25,27 +25,27 @@ from ear_jax.system.lock import only_writer
 _POLL = {True: 0.5, False: 10.0}  # seconds between looks, jobs local or on a cluster
 
 
-def run(study: ConfigDict, workdir: pathlib.Path, output: pathlib.Path | None = None) -> int:
-  """Does all jobs of a study that have no result yet, and writes the report; returns how many failed or were blocked.
+def run(grid: ConfigDict, workdir: pathlib.Path, output: pathlib.Path | None = None) -> int:
+  """Does all jobs of a grid that have no result yet, and writes the report; returns how many failed or were blocked.
 
   The page of the report and its figures are also put into `output`.
 
-  Raises: UserError for a study that cannot be, or when another command is at work in `workdir`.
+  Raises: UserError for a grid that cannot be, or when another command is at work in `workdir`.
   """
-  planned = jobs(study, _base(study.base))
-  launcher = Launcher(study.launcher, len(planned))
+  planned = jobs(grid, _base(grid.base))
+  launcher = Launcher(grid.launcher, len(planned))
   folder = workdir.resolve() / 'jobs'
   with only_writer(workdir):
-    write_text(workdir / 'ablation.json', study.to_json(sort_keys=True, indent=2))
+    write_text(workdir / 'ablation.json', grid.to_json(sort_keys=True, indent=2))
     if launcher.local:  # the processes inherit it: what one has compiled the others need not
       os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', str(workdir.resolve() / 'compiled'))
     queue = Queue(planned, folder, launcher)
     logging.info('%d jobs in %s, %d at a time', len(planned), folder, launcher.at_once)
-    with Status(study.metric, launcher.at_once) as show:
+    with Status(grid.metric, launcher.at_once) as show:
       work(queue, show, seconds=_POLL[launcher.local])
     results = read_results(planned, folder)
     if results:
-      Console().print(write_report(workdir, study, cells(study), planned, results))
+      Console().print(write_report(workdir, grid, cells(grid), planned, results))
       Console().print(f'tables and figures: {workdir}')
       if output:
         _publish(workdir, output)
@@ -62,7 +62,7 @@ def _publish(workdir: pathlib.Path, output: pathlib.Path) -> None:
 
 
 def _base(path: str) -> ConfigDict:
-  """The experiment that a study varies."""
+  """The experiment that a grid varies."""
   if not pathlib.Path(path).is_file():
     raise UserError(f'config.base is {path!r}, which is no file: give an experiment, such as configs/ear3d.py')
   return runpy.run_path(path)['get_config']()

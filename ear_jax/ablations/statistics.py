@@ -26,7 +26,7 @@ def lower_is_better(metric: str) -> bool:
 
 
 def family(cells: Sequence[Cell]) -> list[tuple[str, str]]:
-  """Returns the pairs of cells that differ in exactly one axis, the later one first: '3D-EAR less UNet3D'."""
+  """Returns the pairs of cells that differ in exactly one axis, the later one first: it minus the earlier."""
   reference = {value for axis, value in cells[0].values if axis == VARIANT} if cells else set()
   found = []
   for first, second in itertools.combinations(cells, 2):

@@ -1,4 +1,4 @@
-"""Where the jobs of a study are: a table that lives in the terminal, or a line for every change elsewhere."""
+"""Where the jobs of a grid are: a table that lives in the terminal, or a line for every change elsewhere."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import pathlib
 import statistics
 
 from absl import logging
-from rich import box
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from ear_jax.ablations.grid import Job
 from ear_jax.ablations.queue import BLOCKED, DONE, ELSEWHERE, FAILED, RUNNING, WAITING, Queue
+from ear_jax.system.table import Table, drawn
 from ear_jax.training.log import read_metrics
 
 _STYLES = {WAITING: 'dim', RUNNING: 'cyan', ELSEWHERE: 'cyan', DONE: 'green', FAILED: 'bold red', BLOCKED: 'red'}
@@ -50,7 +49,9 @@ class Status:
         self._results[name] = json.loads((queue.folder / name / 'result.json').read_text())
     if self._live:
       lines = [Text(line, style='red') for line in _complaints(queue)]
-      self._live.update(Group(self._table(queue), Text(self._summary(queue)), *lines), refresh=True)
+      self._live.update(
+        Group(drawn(self._table(queue), left=['seed']), Text(self._summary(queue)), *lines), refresh=True
+      )
     else:
       self._say(queue)
     self._before = dict(queue.states)
@@ -58,15 +59,15 @@ class Status:
   def _table(self, queue: Queue) -> Table:
     """A line a cell and seed, a column a fold, and one for the test subjects."""
     jobs = queue.jobs.values()
-    seeds, places = sorted({job.seed for job in jobs}), list(dict.fromkeys(job.fold for job in jobs))
-    table = Table('cell', *(['seed'] if len(seeds) > 1 else []), box=box.SIMPLE_HEAD)
-    for fold in places:
-      table.add_column('test' if fold is None else f'fold {fold}', justify='right')
+    several = len({job.seed for job in jobs}) > 1
+    places = list(dict.fromkeys(job.fold for job in jobs))
+    header = ['cell', *(['seed'] if several else []), *('test' if p is None else f'fold {p}' for p in places)]
     by_place = {(job.seed, job.cell, job.fold): job for job in jobs}
+    rows = []
     for seed, cell in dict.fromkeys((job.seed, job.cell) for job in jobs):
-      cells = [self._entry(queue, by_place[seed, cell, fold]) for fold in places]
-      table.add_row(cell, *([str(seed)] if len(seeds) > 1 else []), *cells)
-    return table
+      entries = [self._entry(queue, by_place[seed, cell, fold]) for fold in places]
+      rows.append([cell, *([str(seed)] if several else []), *entries])
+    return Table('', header, rows)
 
   def _entry(self, queue: Queue, job: Job) -> Text:
     state = queue.states[job.name]

@@ -1,4 +1,4 @@
-"""The referee's side: starts contestants, lets each run while the others wait, and gathers the figures."""
+"""The measuring process: starts contestants, lets each run while the others wait, and gathers the figures."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Entry:
 
   Attributes:
     name: key of the results.   module: started by `python -m`, see `worker`.   case: what it runs.
-    cores: CPU cores it may use.   devices: devices the batch is dealt over (ours).   variant: for the module to read.
+    cores: CPU cores it may use.   devices: devices that share the batch (ours).   variant: for the module to read.
   """
 
   name: str

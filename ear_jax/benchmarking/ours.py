@@ -43,7 +43,7 @@ def network(case: Case) -> UNet3D:
 
 
 class Ours:
-  """Our implementation; see `worker.Implementation`. The batch is dealt over `devices`."""
+  """Our implementation; see `worker.Implementation`. `devices` share the batch."""
 
   def __init__(self, devices: int):
     cli.request_cpu_devices(devices, devices)
@@ -56,7 +56,7 @@ class Ours:
     """See `worker.Implementation`."""
     model, optimizer = network(case), make_optimizer(_OPTIMIZER, make_schedule(_OPTIMIZER, 10**6))
     state = create_state(model, optimizer, CHANNELS, 0, size=2 ** len(case.filters), ema=False)
-    params = _stir(state.params) if weights is None else _read(weights, state.params)
+    params = _perturbed(state.params) if weights is None else _read(weights, state.params)
     devices = len(self._placement.devices)
     video, mask = (x.reshape(devices, case.batch // devices, *x.shape[1:]) for x in case.inputs())
     batch = {'video': video, 'mask': mask, 'annotated': np.ones(mask.shape[:3], bool)}
@@ -100,8 +100,8 @@ class Ours:
     return 2 * size**3 / min(seconds) / 1e9
 
 
-def _stir(params):
-  """Moves biases from 0 and gains from 1, or a peer that forgot one would still compute the same."""
+def _perturbed(params):
+  """Moves biases from 0 and gains from 1: else a peer without one of them would still compute the same."""
   rng = np.random.default_rng(1)
   return jax.tree.map(
     lambda x: x + 0.1 * rng.standard_normal(x.shape, np.float32) if x.ndim == 1 else x, jax.device_get(params)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 
 from ear_jax.benchmarking.worker import PASSES
+from ear_jax.system import table as forms
 
 
 def seconds(case: dict, name: str, which: str) -> float:
@@ -30,8 +31,7 @@ def ratio(case: dict, name: str, peers: list[str], which: str) -> float:
 
 def markdown(heads: list[str], rows: list[list[str]]) -> str:
   """Returns a table."""
-  lines = [heads, ['---'] * len(heads), *rows]
-  return ''.join(f'| {" | ".join(line)} |\n' for line in lines)
+  return forms.markdown(forms.Table('', heads, rows), rule='|' + ' --- |' * len(heads)) + '\n'
 
 
 def spread(case: dict, name: str, which: str) -> str:

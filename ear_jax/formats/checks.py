@@ -15,6 +15,7 @@ import numpy as np
 
 from ear_jax.formats.faults import Fault, frames
 
+ZERO, COUNTS = 2048, 4096  # phase of zero velocity, and number of 12-bit values
 DEFAULT_VENC = (20.0, 20.0, 30.0)  # cm/s along column, row and through the plane: the protocol of the MVM-CMR studies
 FASTEST = 500.0  # cm/s; no heart muscle moves so fast, but raw phase pixels read as cm/s look so
 SMALLEST, COARSEST = 1e-3, 1e3  # mm; beyond them the unit is another
@@ -68,6 +69,14 @@ def video_faults(file: str, within: str, video: np.ndarray) -> list[Fault]:
   if negative.size:
     return [Fault(file, place(within, frames(negative)), 'magnitude is negative: is channel 0 the magnitude?')]
   return []
+
+
+def phase_faults(file: str, within: str, phase: np.ndarray) -> list[Fault]:
+  """Returns a fault that names the frames of phase pictures `[T, H, W, 3]` which hold other than 12-bit pixels."""
+  outside = np.flatnonzero(((phase < 0) | (phase >= COUNTS)).any(axis=(1, 2, 3)))
+  if not outside.size:
+    return []
+  return [Fault(file, place(within, frames(outside)), 'phase lies outside 0..4095: expected 12-bit pixels')]
 
 
 def mask_faults(file: str, within: str, mask: np.ndarray, shape: tuple[int, ...]) -> list[Fault]:

@@ -6,10 +6,19 @@ external storage and virtual data sets are refused rather than followed.
 
 from __future__ import annotations
 
+import math
+
 import h5py
 import numpy as np
 
 from ear_jax.formats import checks
+
+DEFAULTS = {  # of the attributes by which a file states its settings
+  'venc': checks.DEFAULT_VENC,
+  'spacing': (0.85, 0.85),
+  'frame_interval': math.nan,
+  'signs': (1.0, 1.0, 1.0),
+}
 
 
 def member(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:

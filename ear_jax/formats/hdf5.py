@@ -16,7 +16,6 @@ Source of the layout: MRIUtils (github.com/kuangmeng/MRIUtils, MIT), `mriutils/d
 
 from __future__ import annotations
 
-import math
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -25,17 +24,10 @@ import numpy as np
 
 from ear_jax.cine import Cine, Study, as_spacing, as_venc
 from ear_jax.formats import checks, h5_arrays
-from ear_jax.formats.checks import Scan, place
-from ear_jax.formats.faults import Fault, frames
+from ear_jax.formats.checks import COUNTS, ZERO, Scan
+from ear_jax.formats.faults import Fault
 
-_ZERO, _RANGE = 2048, 4096  # phase of zero velocity, and number of 12-bit phases
-_DEFAULTS = {
-  'venc': checks.DEFAULT_VENC,
-  'spacing': (0.85, 0.85),
-  'frame_interval': math.nan,
-  'signs': (1.0, 1.0, 1.0),
-  'level': '',
-}
+_DEFAULTS = h5_arrays.DEFAULTS | {'level': ''}
 
 
 def find(root: pathlib.Path) -> list[pathlib.Path]:
@@ -100,7 +92,7 @@ def write(study: Study, path: pathlib.Path) -> None:
   with h5py.File(path, 'w') as h5:
     for cine in study.cines:
       group = h5.create_group(cine.slice_id)
-      phase = np.mod(np.rint(_ZERO + _ZERO * cine.video[..., 1:] / np.asarray(cine.venc, np.float32)), _RANGE)
+      phase = np.mod(np.rint(ZERO + ZERO * cine.video[..., 1:] / np.asarray(cine.venc, np.float32)), COUNTS)
       image = np.concatenate([cine.video[..., :1], phase], axis=-1)
       whole = np.array_equal(image, np.rint(image)) and image.max(initial=0) < 2**16
       group.create_dataset('image', data=image.astype(np.uint16 if whole else np.float32), compression='gzip')
@@ -143,9 +135,8 @@ def _slice_faults(file: str, within: str, group: h5py.Group, channels: int | Non
 
 
 def _phase_faults(file: str, within: str, phase: np.ndarray) -> list[Fault]:
-  outside = np.flatnonzero(((phase < 0) | (phase >= _RANGE)).any(axis=(1, 2, 3)))
-  if outside.size:
-    return [Fault(file, place(within, frames(outside)), 'phase lies outside 0..4095: expected 12-bit pixels')]
+  if found := checks.phase_faults(file, within, phase):
+    return found
   if phase.max() <= 1:
     return [Fault(file, within, 'all phases lie in 0..1: expected 12-bit pixels, 0..4095; multiply by 4096')]
   return []
@@ -156,7 +147,7 @@ def _read_slice(group: h5py.Group, *, dataset: str, slice_id: str, subject: str)
   venc = as_venc(settings['venc'])
   image = group['image'][()].astype(np.float32)
   signed = np.asarray(venc, np.float32) * np.asarray(settings['signs'], np.float32)
-  image[..., 1:] = (image[..., 1:] - _ZERO) / _ZERO * signed
+  image[..., 1:] = (image[..., 1:] - ZERO) / ZERO * signed
   frame_count = image.shape[0]
   mask, annotated = np.zeros(image.shape[:3], np.uint8), np.zeros(frame_count, bool)
   if 'label' in group:

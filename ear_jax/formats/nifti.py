@@ -48,7 +48,7 @@ _ENDINGS = ('.nii.gz', '.nii')
 def scan(path: pathlib.Path, root: pathlib.Path, channels: int | None = None) -> Scan:
   """Looks over one file and its mask; `channels` is the count that the caller needs (None: any that we read)."""
   file = str(path.relative_to(root))
-  if _kind(path) == 'mask':
+  if _stem(path).endswith('_mask'):
     missing = _beside(path, 'video', '.nii.gz').name
     return Scan((), (Fault(file, '', f'mask without video: add {missing} or remove the mask'),))
   dataset, slice_id = _ids(path)
@@ -136,10 +136,6 @@ def _save(array: np.ndarray, path: pathlib.Path, spacing: tuple[float, float], f
     gzip.GzipFile('', 'wb', 1, file, mtime=0) as stream,  # no name or time in the header
   ):
     image.to_stream(stream)
-
-
-def _kind(path: pathlib.Path) -> str:
-  return _stem(path).rsplit('_', 1)[-1]
 
 
 def _stem(path: pathlib.Path) -> str:

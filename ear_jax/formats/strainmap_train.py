@@ -13,7 +13,6 @@ names among the exports of one folder from 1, and the slice is `cine-<n>`. Addin
 
 from __future__ import annotations
 
-import math
 import pathlib
 from collections.abc import Iterator, Mapping
 
@@ -22,19 +21,12 @@ import numpy as np
 
 from ear_jax.cine import Cine, as_spacing, as_venc
 from ear_jax.formats import checks, h5_arrays
-from ear_jax.formats.checks import Scan
-from ear_jax.formats.faults import Fault, frames
+from ear_jax.formats.checks import COUNTS, ZERO, Scan
+from ear_jax.formats.faults import Fault
 
 ENDING = '_train.nc'
 COMPONENTS = ('MAG', 'X', 'Y', 'Z', 'LABELS')
 _TO_CINE = np.array([-1, 1, 1])  # of X, Y, Z: along column, along row, towards the apex
-_ZERO, _RANGE = 2048, 4096
-_DEFAULTS = {
-  'venc': checks.DEFAULT_VENC,
-  'spacing': (0.85, 0.85),
-  'frame_interval': math.nan,
-  'signs': (1.0, 1.0, 1.0),
-}
 
 
 def find(root: pathlib.Path) -> list[pathlib.Path]:
@@ -62,9 +54,9 @@ def read(path: pathlib.Path, subjects: Mapping[str, str] | None = None) -> Itera
     settings = _attributes(h5)
     pixels = dict(zip(h5_arrays.texts(h5, 'comp'), h5['stacked'][()], strict=True))
   venc = as_venc(settings['venc'])
-  phase = np.stack([pixels[name] for name in 'XYZ'], -1).astype(np.int32) - _ZERO  # [T, H, W, 3]
-  phase = np.mod(_TO_CINE * phase + _ZERO, _RANGE) - _ZERO  # it is cyclic: against -venc lies -venc
-  velocity = phase * np.asarray(venc, np.float32) * np.asarray(settings['signs'], np.float32) / np.float32(_ZERO)
+  phase = np.stack([pixels[name] for name in 'XYZ'], -1).astype(np.int32) - ZERO  # [T, H, W, 3]
+  phase = np.mod(_TO_CINE * phase + ZERO, COUNTS) - ZERO  # it is cyclic: against -venc lies -venc
+  velocity = phase * np.asarray(venc, np.float32) * np.asarray(settings['signs'], np.float32) / np.float32(ZERO)
   video = np.concatenate([pixels['MAG'][..., None].astype(np.float32), velocity.astype(np.float32)], -1)
   mask = pixels['LABELS'].astype(np.uint8)
   yield Cine(
@@ -94,7 +86,7 @@ def _ids(path: pathlib.Path) -> tuple[str, str]:
 
 
 def _attributes(h5: h5py.File) -> dict:
-  return {key: h5.attrs.get(key, default) for key, default in _DEFAULTS.items()}
+  return {key: h5.attrs.get(key, default) for key, default in h5_arrays.DEFAULTS.items()}
 
 
 def _file_faults(file: str, h5: h5py.File, channels: int | None) -> list[Fault]:
@@ -110,8 +102,5 @@ def _file_faults(file: str, h5: h5py.File, channels: int | None) -> list[Fault]:
   found = checks.settings_faults(file, '', **settings)
   pixels = dict(zip(names, stacked[()], strict=True))
   video = np.stack([pixels[name] for name in ('MAG', 'X', 'Y', 'Z')], -1)
-  found += checks.video_faults(file, '', video)
-  outside = np.flatnonzero(((video[..., 1:] < 0) | (video[..., 1:] >= _RANGE)).any(axis=(1, 2, 3)))
-  if outside.size:
-    found.append(Fault(file, frames(outside), 'phase lies outside 0..4095: expected 12-bit pixels'))
+  found += checks.video_faults(file, '', video) + checks.phase_faults(file, '', video[..., 1:])
   return found + checks.mask_faults(file, '', pixels['LABELS'], stacked.shape[1:])

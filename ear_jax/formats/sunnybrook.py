@@ -47,12 +47,6 @@ def read_frames(root: str | pathlib.Path) -> Iterator[Cine]:
   return (_read(root, path) for name, path in pictures.items() if (root / 'epi' / name).exists())
 
 
-def unannotated(root: str | pathlib.Path) -> int:
-  """Returns the number of pictures that `read_frames` leaves out because they have no epi mask."""
-  root = pathlib.Path(root)
-  return sum(not (root / 'epi' / path.name).exists() for path in (root / 'images').glob('*.png'))
-
-
 def _faults(root: pathlib.Path, pictures: dict[str, pathlib.Path]) -> list[Fault]:
   found = []
   if not pictures:

@@ -108,10 +108,6 @@ class Motion:
       descent_rate=descent_rate,
     )
 
-  def long_axis_stretch(self, t: float) -> float:
-    """Returns lambda_z at t: the thickness of the material slice relative to t = 0."""
-    return 1 - self.strain * float(self.descent.displacement(t))
-
   def forward(self, radius: np.ndarray, angle: np.ndarray, t: float) -> np.ndarray:
     """Returns where material points are at t: `[..., 3]` x, y, z in mm (z is the descent since t = 0)."""
     s = self.at(t)

@@ -155,6 +155,23 @@ def grid(matrix: int, spacing: float) -> tuple[np.ndarray, np.ndarray]:
   return np.meshgrid(line, line)
 
 
+def cine(slice_plan: SlicePlan, video: np.ndarray, mask: np.ndarray) -> Cine:
+  """Returns a cine `[T, H, W, 4]` of a slice with the ids, encoding and times of its plan, all frames annotated."""
+  p, size = slice_plan, slice_plan.size
+  return Cine(
+    video=video,
+    mask=mask,
+    annotated=np.ones(size.frames, bool),
+    venc=size.venc,
+    spacing=(size.spacing, size.spacing),
+    frame_interval=1000 * people(p)[1].timing.rr / size.frames,
+    subject=p.subject,
+    dataset=p.dataset,
+    slice_id=p.slice_id,
+    level=p.level,
+  )
+
+
 def render(slice_plan: SlicePlan) -> Cine:
   """Returns the scanned slice with its exact mask, all frames annotated."""
   p, size = slice_plan, slice_plan.size
@@ -172,7 +189,7 @@ def render(slice_plan: SlicePlan) -> Cine:
     magnitude, phase = scanner.acquire(machine, signals, rng)
     frame[..., 0] = magnitude[keep, keep]
     frame[..., 1:] = np.moveaxis(scanner.counts_to_velocity(phase[:, keep, keep], size.venc), 0, -1)
-  return _cine(p, visit, video, _mask(motion, size))
+  return cine(p, video, _mask(motion, size))
 
 
 def exact(slice_plan: SlicePlan) -> Cine:
@@ -192,7 +209,7 @@ def exact(slice_plan: SlicePlan) -> Cine:
   video[(slice(None), *box[1:], 0)] = np.abs(moving[:, 0])  # the reference encode, which no velocity turns
   video[..., 0] = np.clip(np.rint(_GAIN * video[..., 0]), 0, scanner.COUNTS - 1)
   video[..., 1:] = known.velocity
-  return _cine(p, visit, video, known.mask)
+  return cine(p, video, known.mask)
 
 
 def truth(slice_plan: SlicePlan) -> Truth:
@@ -224,22 +241,6 @@ def truth(slice_plan: SlicePlan) -> Truth:
     endo=contours[:, 0],
     epi=contours[:, 1],
     septal_angle=float(np.arctan2(np.cos(septum), np.sin(septum))),
-  )
-
-
-def _cine(p: SlicePlan, visit: Visit, video: np.ndarray, mask: np.ndarray) -> Cine:
-  size = p.size
-  return Cine(
-    video=video,
-    mask=mask,
-    annotated=np.ones(size.frames, bool),
-    venc=size.venc,
-    spacing=(size.spacing, size.spacing),
-    frame_interval=1000 * visit.timing.rr / size.frames,
-    subject=p.subject,
-    dataset=p.dataset,
-    slice_id=p.slice_id,
-    level=p.level,
   )
 
 

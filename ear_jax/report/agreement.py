@@ -14,6 +14,7 @@ from ear_jax.report.bland_altman import bland_altman_figure
 from ear_jax.scoring.agreement_summary import Rows, summarise
 from ear_jax.system.csv_files import write_csv
 from ear_jax.system.files import write_text
+from ear_jax.system.table import document
 
 FILES = (
   'agreement.json', 'agreement.csv', 'agreement_markers.csv', 'agreement.md', 'temporal.csv', 'repeatability.csv',
@@ -55,8 +56,7 @@ def write_agreement(output_dir: str | os.PathLike, rows: Rows, *, seed: int = 0)
     figures.save(bland_altman_figure(used, summary, 'velocity'), output / 'bland_altman.png')
     known = 'time' if summary['frame_interval'] else 'normalised_time'
     figures.save(bland_altman_figure(used, summary, known), output / 'bland_altman_time.png')
-  markdown = tables.as_markdown('Agreement of velocity curves', text_tables(summary), summary['notes'])
-  write_text(output / 'agreement.md', markdown)
+  write_text(output / 'agreement.md', document('Agreement of velocity curves', text_tables(summary), summary['notes']))
   write_text(output / 'agreement.json', content)
   return summary
 

@@ -12,22 +12,18 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from ear_jax.analysis.motion import COMPONENTS
+from ear_jax.report.agreement_tables import NAMES, UNITS
+from ear_jax.report.figures import INK, SMALL, TEXT, plain_axes
 from ear_jax.scoring.agreement_summary import marker_pairs
 
-PANELS = {
-  'longitudinal': ('PS', 'PD', 'PAS'),
-  'radial': ('PS', 'PD', 'PAS'),
-  'circumferential': ('PC1', 'PC2', 'PC3'),
-}
-_UNITS = {'velocity': ('peak velocity', 'cm/s'), 'time': ('time to peak', 'ms'),
-          'normalised_time': ('normalised time to peak', 'ms')}  # fmt: skip
+PANELS = {c: ('PC1', 'PC2', 'PC3') if c == 'circumferential' else ('PS', 'PD', 'PAS') for c in COMPONENTS}
 # Of Okabe and Ito's palette, told apart with every common kind of colour vision; lines differ in dash as well.
 _POINT, _BIAS, _LIMIT = '#0072B2', '#222222', '#D55E00'
-_TEXT, _SMALL, _INK = 9, 7.5, '#222222'
 
 
 def bland_altman_figure(markers: pd.DataFrame, summary: Mapping, quantity: str = 'velocity') -> Figure:
-  """Returns nine panels, components down and their peaks across: prediction less reference against their mean.
+  """Returns nine panels, components down and their peaks across: prediction minus reference against their mean.
 
   A point is the mean of a subject. Lines are the bias and the limits of agreement, bands their 95 % intervals. Below
   six subjects an interval of a limit reaches past the bias; it is not drawn then, and the panel says so.
@@ -37,25 +33,25 @@ def bland_altman_figure(markers: pd.DataFrame, summary: Mapping, quantity: str =
     summary: of `agreement_summary.summarise`, over the same cines.
     quantity: 'velocity', 'time' or 'normalised_time'.
   """
-  name, unit = _UNITS[quantity]
+  unit = UNITS[quantity].partition(' ')[0]
   figure = Figure(figsize=(9.0, 8.0), facecolor='white', layout='constrained')
   axes = figure.subplots(3, 3)
   for row, (component, chosen) in zip(axes, PANELS.items(), strict=True):
     for axis, marker in zip(row, chosen, strict=True):
       entry = summary['markers'][component].get(marker, {}).get(quantity)
-      axis.set_title(f'{component}, {marker}', fontsize=_TEXT, color=_INK)
+      axis.set_title(f'{component}, {marker}', fontsize=TEXT, color=INK)
       if entry is None:
-        axis.text(0.5, 0.5, 'no value', transform=axis.transAxes, ha='center', color=_INK, fontsize=_TEXT)
+        axis.text(0.5, 0.5, 'no value', transform=axis.transAxes, ha='center', color=INK, fontsize=TEXT)
         axis.set_axis_off()
         continue
       _draw(axis, marker_pairs(markers, component, marker, quantity), entry, unit)
   for axis in axes[-1]:
-    axis.set_xlabel(f'mean of both, {unit}', fontsize=_TEXT, color=_INK)
+    axis.set_xlabel(f'mean of both, {unit}', fontsize=TEXT, color=INK)
   for axis in axes[:, 0]:
-    axis.set_ylabel(f'prediction less reference, {unit}', fontsize=_TEXT, color=_INK)
+    axis.set_ylabel(f'prediction less reference, {unit}', fontsize=TEXT, color=INK)
   n = summary['n_subjects']
-  figure.suptitle(f'{name[0].upper()}{name[1:]}, {n} subject{"s" * (n != 1)}', fontsize=_TEXT + 2, color=_INK)
-  figure.legend(handles=_legend(), loc='outside lower center', ncols=5, frameon=False, fontsize=_SMALL)
+  figure.suptitle(f'{NAMES[quantity]}, {n} subject{"s" * (n != 1)}', fontsize=TEXT + 2, color=INK)
+  figure.legend(handles=_legend(), loc='outside lower center', ncols=5, frameon=False, fontsize=SMALL)
   return figure
 
 
@@ -67,7 +63,7 @@ def _draw(axis: Axes, pairs: pd.DataFrame, entry: Mapping, unit: str) -> None:
   for limit in limits:
     axis.axhline(limit, color=_LIMIT, lw=1.2, ls='--')
   axis.axhline(entry['bias'], color=_BIAS, lw=1.4)
-  axis.axhline(0, color=_INK, lw=0.6, ls=':')
+  axis.axhline(0, color=INK, lw=0.6, ls=':')
   axis.scatter(means, differences, s=26, color=_POINT, edgecolor='white', lw=0.6, zorder=3)
   shown = [0.0, *differences, *limits, *(edge for band in bands for edge in band[:2])]
   margin = 0.15 * np.ptp(shown) or 0.5
@@ -75,10 +71,9 @@ def _draw(axis: Axes, pairs: pd.DataFrame, entry: Mapping, unit: str) -> None:
   width = float(np.ptp(means)) or abs(float(means.iloc[0])) * 0.1 or 1.0
   axis.set_xlim(means.min() - 0.12 * width, means.max() + 0.12 * width)
   axis.xaxis.set_major_locator(MaxNLocator(5))
-  axis.tick_params(labelsize=_SMALL, colors=_INK)
-  axis.spines[['top', 'right']].set_visible(False)
-  axis.text(0.02, 0.98, _caption(entry, unit, len(bands)), transform=axis.transAxes, va='top', fontsize=_SMALL,
-            color=_INK, bbox={'facecolor': 'white', 'alpha': 0.75, 'lw': 0, 'pad': 1})  # fmt: skip
+  plain_axes(axis)
+  axis.text(0.02, 0.98, _caption(entry, unit, len(bands)), transform=axis.transAxes, va='top', fontsize=SMALL,
+            color=INK, bbox={'facecolor': 'white', 'alpha': 0.75, 'lw': 0, 'pad': 1})  # fmt: skip
 
 
 def _bands(entry: Mapping) -> list[tuple[float, float, str, float]]:

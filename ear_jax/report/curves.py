@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ear_jax.analysis.motion import COMPONENTS, SliceMotion
+from ear_jax.report.figures import INK, SMALL, TEXT, plain_axes
 
 COLOURS = {
   'prediction': '#0072B2',
@@ -18,7 +19,6 @@ COLOURS = {
 _DASHES = {'prediction': '-', 'reference': (0, (4, 2))}  # told apart in a print without colour, and where they coincide
 _SYMBOLS = {'prediction': 'o', 'reference': 'D'}
 _SIDES = {'PS': 1, 'PC2': 1, 'PC1': -1, 'PD': -1, 'PAS': -1}  # names stand above maxima and below minima
-_TEXT, _SMALL, _INK = 9, 7.5, '#222222'
 _WIDTH, _HEIGHT, _FAR = 2.5, 1.65, 9  # inches of a panel; points between a marker and its name
 _ROOM = 0.22  # of a curve's extent, above and below it: for the names
 
@@ -47,9 +47,9 @@ def figure(slices: Sequence[tuple[SliceMotion | None, SliceMotion | None]], *, t
   for axes, row in zip(panels, rows, strict=True):
     for component, axis in enumerate(axes):
       _draw(axis, row, component)
-    axes[0].set_ylabel(f'{_label(next(iter(row.values())))}\ncm/s', fontsize=_TEXT, color=_INK)
+    axes[0].set_ylabel(f'{_label(next(iter(row.values())))}\ncm/s', fontsize=TEXT, color=INK)
   for component, axis in enumerate(panels[0]):
-    axis.set_title(COMPONENTS[component], fontsize=_TEXT, color=_INK)
+    axis.set_title(COMPONENTS[component], fontsize=TEXT, color=INK)
     axis.set_ylim(_limits([m.curves['global'][0, :, component] for row in rows for m in row.values()]))
   _finish(drawn, rows, title)
   return drawn
@@ -63,8 +63,7 @@ def _draw(axis, row, component):
     _mark(axis, motion, component, name, named=order == 0)
   axis.axhline(0, color='#9a9a9a', lw=0.6, zorder=0)
   axis.set_xlim(0, _times(motion, len(curve) - 1))
-  axis.tick_params(labelsize=_SMALL, colors=_INK)
-  axis.spines[['top', 'right']].set_visible(False)
+  plain_axes(axis)
 
 
 def _mark(axis, motion, component, name, *, named):
@@ -81,7 +80,7 @@ def _mark(axis, motion, component, name, *, named):
     text = row.marker if end_systole else f'{row.marker} {row.velocity:.1f}'
     edge = row.frame < len(motion.mask) / 8  # near the axis: the name begins at the marker
     place = {'xytext': (-3 * edge, side * _FAR), 'textcoords': 'offset points', 'ha': ('center', 'left')[edge]}
-    axis.annotate(text, (time, row.velocity), fontsize=6.5, color=_INK, va='center', **place)
+    axis.annotate(text, (time, row.velocity), fontsize=6.5, color=INK, va='center', **place)
 
 
 def _times(motion: SliceMotion, frame):
@@ -104,9 +103,9 @@ def _limits(curves) -> tuple[float, float]:
 def _finish(drawn: Figure, rows, title: str) -> None:
   """Adds the title, the name of the time axis and the key."""
   unknown = any(math.isnan(m.frame_interval) for row in rows for m in row.values())
-  drawn.supxlabel('frame' if unknown else 'time (ms)', fontsize=_TEXT, color=_INK)
+  drawn.supxlabel('frame' if unknown else 'time (ms)', fontsize=TEXT, color=INK)
   if title:
-    drawn.suptitle(title, fontsize=_TEXT + 1, color=_INK)
+    drawn.suptitle(title, fontsize=TEXT + 1, color=INK)
   names = [name for name in COLOURS if any(name in row for row in rows)]
   handles = [Line2D([], [], color=COLOURS[n], ls=_DASHES[n], marker=_SYMBOLS[n], ms=4, label=n) for n in names]
-  drawn.legend(handles=handles, loc='outside upper right', ncols=2, frameon=False, fontsize=_SMALL)
+  drawn.legend(handles=handles, loc='outside upper right', ncols=2, frameon=False, fontsize=SMALL)

@@ -95,8 +95,8 @@ def write_report(
 def _find(cases: Iterable[Case], names: set[str]) -> dict[str, Case]:
   found = {}
   for case in cases:
-    if case.name in names:
-      found[case.name] = case
+    if case.cine.name in names:
+      found[case.cine.name] = case
       if len(found) == len(names):
         return found
   raise ValueError(f'no pictures for {", ".join(sorted(names - set(found)))}: pass the cines that were scored')

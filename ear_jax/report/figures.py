@@ -13,66 +13,29 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from ear_jax.cine import MAGNITUDE, Cine
 from ear_jax.report.overlay import LEGEND, grey, heart_window, overlay_image
 from ear_jax.scoring.aggregate import LEVELS
 from ear_jax.scoring.segmentation import distance_unit, frame_metrics
 from ear_jax.system.files import replacing
 
-_TEXT, _SMALL, _INK, _FAINT = 9, 7.5, '#222222', '#9a9a9a'
+TEXT, SMALL, INK, _FAINT = 9, 7.5, '#222222', '#9a9a9a'
 _TITLE, _GAP, _FOOT, _HEAD, _LEGEND_WIDTH = 0.22, 0.06, 0.38, 0.25, 6.0  # inches around the panels of a figure
+_WIDTH = 1.7  # inches of a panel
 _SCALE_BAR = 20  # mm
 
 
 class Case(NamedTuple):
-  """What a picture of one cine needs.
+  """A cine and its predicted mask, `[T, H, W]` in {0, 1}; None when the prediction failed."""
 
-  Attributes:
-    name: 'dataset/slice'.
-    magnitude: `[T, H, W]` float.
-    prediction: `[T, H, W]` in {0, 1}; None when the prediction failed.
-    reference: `[T, H, W]` in {0, 1}.
-    annotated: `[T]` bool.
-    spacing: mm along row and column; NaN twice when unknown.
-  """
-
-  name: str
-  magnitude: np.ndarray
+  cine: Cine
   prediction: np.ndarray | None
-  reference: np.ndarray
-  annotated: np.ndarray
-  spacing: tuple[float, float]
-
-
-def overlay(
-  magnitude: np.ndarray,
-  prediction: np.ndarray,
-  reference: np.ndarray,
-  *,
-  spacing: tuple[float, float] = (math.nan, math.nan),
-  title: str = '',
-) -> Figure:
-  """Returns one frame around the heart, plain on the left and with the agreement of the masks on the right.
-
-  Args:
-    magnitude: `[H, W]` float.
-    prediction, reference: `[H, W]` in {0, 1}.
-    spacing: mm along row and column, for proportions and a scale bar; NaN twice draws square pixels without bar.
-    title: text above the picture; Dice is added to it.
-  """
-  window = heart_window(np.stack([prediction, reference]))
-  image = grey(magnitude[window])
-  figure, axes = _panels(1, 2, _ratio(window, spacing), width=3.0, top=_HEAD)
-  _show(axes[0, 0], np.repeat(image[..., None], 3, axis=-1), spacing)
-  _show(axes[0, 1], overlay_image(image, prediction[window], reference[window]), spacing)
-  dice = _dice_text(prediction, reference)
-  _add_title(figure, f'{title}, {dice}' if title else dice)
-  _add_legend(figure)
-  return figure
 
 
 def cine_overview(case: Case, *, frames: int = 10, columns: int = 5, title: str = '') -> Figure:
@@ -84,11 +47,9 @@ def cine_overview(case: Case, *, frames: int = 10, columns: int = 5, title: str 
   chosen = _spread(case, frames)
   columns = min(columns, len(chosen))
   window = _window(case)
-  figure, axes = _panels(math.ceil(len(chosen) / columns), columns, _ratio(window, case.spacing), top=_HEAD)
-  for axis in axes.flat[len(chosen) :]:
-    axis.set_visible(False)
-  _show_frames(axes.flat, case, chosen, window)
-  _add_title(figure, title or case.name)
+  figure, axes = _panels(math.ceil(len(chosen) / columns), columns, _ratio(window, case.cine.spacing), top=_HEAD)
+  _show_frames(axes.ravel(), case, chosen, window)
+  _add_title(figure, title or case.cine.name)
   _add_legend(figure)
   return figure
 
@@ -107,13 +68,11 @@ def result_figure(cases: Mapping[str, Case], *, frames: int = 5) -> Figure:
     raise ValueError('no cine to draw')
   chosen = {label: _spread(case, frames) for label, case in cases.items()}
   windows = {label: _window(case) for label, case in cases.items()}
-  ratio = max(_ratio(windows[label], case.spacing) for label, case in cases.items())
+  ratio = max(_ratio(windows[label], case.cine.spacing) for label, case in cases.items())
   figure, axes = _panels(len(cases), max(map(len, chosen.values())), ratio, left=0.6)
   for row, (label, case) in zip(axes, cases.items(), strict=True):
-    for axis in row[len(chosen[label]) :]:
-      axis.set_visible(False)
     _show_frames(row, case, chosen[label], windows[label])
-    row[0].set_ylabel(label, fontsize=_SMALL, color=_INK)
+    row[0].set_ylabel(label, fontsize=SMALL, color=INK)
   _add_legend(figure)
   return figure
 
@@ -138,15 +97,15 @@ def dice_against_frame(rows: pd.DataFrame) -> Figure:
   axes = figure.subplots(1, len(found), sharex=True, sharey=True, squeeze=False)[0]
   for axis, level in zip(axes, found, strict=True):
     _draw_dice(axis, kept[kept['level'] == level])
-    axis.set_title(level or ('unknown level' if len(found) > 1 else 'all slices'), fontsize=_TEXT, color=_INK)
+    axis.set_title(level or ('unknown level' if len(found) > 1 else 'all slices'), fontsize=TEXT, color=INK)
   axes[0].xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6, min_n_ticks=1))
   axes[0].set_xlim(kept['frame'].min() - 0.5, kept['frame'].max() + 0.5)
   low = kept['dice'].min()
   axes[0].set_ylim(max(0.0, math.floor(low * 10 - 0.5) / 10), 1.0)
-  axes[0].set_ylabel('Dice', fontsize=_TEXT, color=_INK)
-  figure.supxlabel('frame', fontsize=_TEXT, color=_INK)
+  axes[0].set_ylabel('Dice', fontsize=TEXT, color=INK)
+  figure.supxlabel('frame', fontsize=TEXT, color=INK)
   handles, labels = axes[0].get_legend_handles_labels()
-  figure.legend(handles, labels, loc='outside upper center', ncols=3, frameon=False, fontsize=_SMALL)
+  figure.legend(handles, labels, loc='outside upper center', ncols=3, frameon=False, fontsize=SMALL)
   return figure
 
 
@@ -157,6 +116,15 @@ def save(figure: Figure, path: str | os.PathLike, *, dpi: int = 150) -> None:
     figure.savefig(temporary, format='png', dpi=dpi, metadata={'Software': None})
 
 
+def plain_axes(axis: Axes, *, grid: bool = False) -> None:
+  """Leaves a panel the axes of its numbers alone, in small type; `grid` adds faint horizontal lines."""
+  axis.tick_params(labelsize=SMALL, colors=INK)
+  axis.spines[['top', 'right']].set_visible(False)
+  if grid:
+    axis.grid(axis='y', color='#e4e4e4', lw=0.6)
+    axis.set_axisbelow(True)
+
+
 def _draw_dice(axis, rows: pd.DataFrame) -> None:
   for index, (_, cine) in enumerate(rows.sort_values('frame').groupby(['dataset', 'slice_id'])):
     axis.plot(cine['frame'], cine['dice'], color=_FAINT, lw=0.6, marker='.', ms=2, label='' if index else 'slice')
@@ -165,24 +133,19 @@ def _draw_dice(axis, rows: pd.DataFrame) -> None:
   mean, spread = per_subject.mean(axis=1), per_subject.std(axis=1, ddof=1).fillna(0)
   axis.fill_between(mean.index, mean - spread, mean + spread, color='#3d7fd9', alpha=0.25, lw=0, label='±1 SD')
   axis.plot(mean.index, mean, color='#1b4f9c', lw=1.8, marker='.', ms=4, label='mean over subjects')
-  axis.text(
-    0.97, 0.04, f'n = {per_subject.shape[1]}', transform=axis.transAxes, ha='right', fontsize=_SMALL, color=_INK
-  )
-  axis.tick_params(labelsize=_SMALL, colors=_INK)
-  axis.grid(axis='y', color='#e4e4e4', lw=0.6)
-  axis.set_axisbelow(True)
-  axis.spines[['top', 'right']].set_visible(False)
+  axis.text(0.97, 0.04, f'n = {per_subject.shape[1]}', transform=axis.transAxes, ha='right', fontsize=SMALL, color=INK)
+  plain_axes(axis, grid=True)
 
 
 def _spread(case: Case, count: int) -> Sequence[int]:
-  annotated = np.flatnonzero(case.annotated)
+  annotated = np.flatnonzero(case.cine.annotated)
   if not annotated.size:
-    raise ValueError(f'{case.name}: no frame is annotated, there is nothing to compare in a picture')
+    raise ValueError(f'{case.cine.name}: no frame is annotated, there is nothing to compare in a picture')
   return annotated[np.unique(np.linspace(0, annotated.size - 1, count).round().astype(int))]
 
 
 def _window(case: Case) -> tuple[slice, slice]:
-  masks = case.reference if case.prediction is None else np.concatenate([case.prediction, case.reference])
+  masks = case.cine.mask if case.prediction is None else np.concatenate([case.prediction, case.cine.mask])
   return heart_window(masks)
 
 
@@ -196,12 +159,12 @@ def _aspect(spacing: tuple[float, float]) -> float:
   return spacing[0] / spacing[1] if distance_unit(spacing) == 'mm' else 1.0
 
 
-def _panels(rows: int, columns: int, ratio: float, *, width: float = 1.7, left: float = 0.0, top: float = 0.0):
-  """Returns a figure and its axes `[rows, columns]`; all lengths in inches, `width` and `ratio` those of a panel.
+def _panels(rows: int, columns: int, ratio: float, *, left: float = 0.0, top: float = 0.0):
+  """Returns a figure and its axes `[rows, columns]`; all lengths in inches, `ratio` is height over width of a panel.
 
   Placed by arithmetic: matplotlib's automatic layouts draw every picture several times to arrive here.
   """
-  height = width * ratio
+  width, height = _WIDTH, _WIDTH * ratio
   content = left + columns * (width + _GAP) - _GAP
   full_width = max(content, _LEGEND_WIDTH)
   full_height = top + rows * (_TITLE + height) + _FOOT
@@ -216,14 +179,16 @@ def _panels(rows: int, columns: int, ratio: float, *, width: float = 1.7, left: 
 
 
 def _show_frames(axes, case: Case, frames: Sequence[int], window: tuple[slice, slice]) -> None:
-  images = grey(case.magnitude[(np.asarray(frames), *window)])  # [n, h, w]
+  for axis in axes[len(frames) :]:
+    axis.set_visible(False)
+  images = grey(case.cine.video[(np.asarray(frames), *window, MAGNITUDE)])  # [n, h, w]
   for index, (axis, frame) in enumerate(zip(axes, frames, strict=False)):
-    reference = case.reference[frame]
+    reference = case.cine.mask[frame]
     prediction = np.zeros_like(reference) if case.prediction is None else case.prediction[frame]
     picture = overlay_image(images[index], prediction[window], reference[window])
-    _show(axis, picture, case.spacing, bar=index == 0)
+    _show(axis, picture, case.cine.spacing, bar=index == 0)
     dice = 'failed' if case.prediction is None else _dice_text(prediction, reference)
-    axis.set_title(f'frame {frame}, {dice}', fontsize=_SMALL, color=_INK, pad=2)
+    axis.set_title(f'frame {frame}, {dice}', fontsize=SMALL, color=INK, pad=2)
 
 
 def _show(axis, image: np.ndarray, spacing: tuple[float, float], *, bar: bool = True) -> None:
@@ -244,9 +209,9 @@ def _dice_text(prediction: np.ndarray, reference: np.ndarray) -> str:
 
 
 def _add_title(figure: Figure, text: str) -> None:
-  figure.text(0.5, 1 - 0.06 / figure.get_figheight(), text, ha='center', va='top', fontsize=_TEXT + 1, color=_INK)
+  figure.text(0.5, 1 - 0.06 / figure.get_figheight(), text, ha='center', va='top', fontsize=TEXT + 1, color=INK)
 
 
 def _add_legend(figure: Figure) -> None:
-  handles = [Patch(facecolor=colour, edgecolor=_INK, lw=0.4, label=name) for name, colour in LEGEND.items()]
-  figure.legend(handles=handles, loc='lower center', ncols=3, frameon=False, fontsize=_SMALL, borderaxespad=0.3)
+  handles = [Patch(facecolor=colour, edgecolor=INK, lw=0.4, label=name) for name, colour in LEGEND.items()]
+  figure.legend(handles=handles, loc='lower center', ncols=3, frameon=False, fontsize=SMALL, borderaxespad=0.3)

@@ -175,8 +175,8 @@ def _slice_data(found: PageSlice, withheld: bool) -> dict:
   data = {
     'name': found.label,
     'frames': found.frames,
-    'interval': _finite(found.frame_interval),
-    'spacing': [_finite(s) for s in found.spacing],
+    'interval': page_numbers.plain(found.frame_interval),
+    'spacing': [page_numbers.plain(s) for s in found.spacing],
     'sheet': place,
     'views': views,
     'uncertainty': None if found.uncertainty is None else page_numbers.numbers(found.uncertainty),
@@ -227,10 +227,6 @@ def _number(value: float | None, digits: int = 2) -> str:
   if value is None or not math.isfinite(value):
     return '\N{EN DASH}'
   return str(decimal.Decimal(value).quantize(decimal.Decimal(1).scaleb(-digits), decimal.ROUND_HALF_UP))
-
-
-def _finite(value: float) -> float | None:
-  return float(value) if math.isfinite(value) else None
 
 
 def _colour_table() -> list[int]:

@@ -72,7 +72,7 @@ def markers(motion: SliceMotion) -> dict[str, list[list[dict]]]:
   for row in motion.markers.to_dict('records'):
     if (row['component'], row['marker']) not in order:
       continue
-    values = {key: _plain(row[key]) for key in ('frame', 'velocity', 'time', 'normalised_time')}
+    values = {key: plain(row[key]) for key in ('frame', 'velocity', 'time', 'normalised_time')}
     entry = {'component': row['component'], 'marker': row['marker'], **values}
     found[row['group']][int(row['region'])].append(entry)
   for regions in found.values():
@@ -117,7 +117,7 @@ def _round_up(value: float, steps: Sequence[float]) -> float:
   return float(f'{next(step * power for step in steps if step * power >= value * (1 - 1e-9)):.3g}')
 
 
-def _plain(value):
-  """A number of numpy or pandas as float, or None when it is missing."""
+def plain(value) -> float | None:
+  """Returns a number of numpy or pandas as float, None when it is missing."""
   value = float(value)
   return value if math.isfinite(value) else None

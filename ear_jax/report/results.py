@@ -31,6 +31,8 @@ from ear_jax.report import workbook
 from ear_jax.system.csv_files import write_csv
 from ear_jax.system.errors import UserError
 
+_TABLES = ('contours', 'curves', 'markers', 'motion', 'twist')
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SliceResult:
@@ -88,19 +90,19 @@ def write_results(
       f'several slices are called {repeated}: StrainMap could not tell them apart; use the ids of the slices'
     )
   paths = []
-  for name, table in _TABLES.items():
+  tables = {'contours': map(contours_table, slices)}
+  if curves:
+    tables |= {'curves': map(curves_table, slices), 'markers': map(markers_table, slices)}
+    tables |= {'motion': map(motion_table, slices)}
+    turning = twist_table(slices)
+    tables |= {} if turning is None else {'twist': [turning]}
+  for name in _TABLES:
     path = folder / f'{name}.csv'
-    if curves or table is contours_table:
-      write_csv(path, *map(table, slices))
+    if name in tables:
+      write_csv(path, *tables[name])
       paths.append(path)
     else:
       path.unlink(missing_ok=True)
-  turning = twist_table(slices) if curves else None
-  if turning is None:
-    (folder / 'twist.csv').unlink(missing_ok=True)
-  else:
-    write_csv(folder / 'twist.csv', turning)
-    paths.append(folder / 'twist.csv')
   for index, one in enumerate(slices):
     paths += _write_slice(folder, one, pseudonym, index)
     book = folder / f'{one.slice_id}_velocity.xlsx'
@@ -166,7 +168,7 @@ def motion_table(result: SliceResult) -> pd.DataFrame:
 
 
 def twist_table(results: Sequence[SliceResult]) -> pd.DataFrame | None:
-  """Returns one line a frame of the last apical slice: its rotation less that of the first basal one.
+  """Returns one line a frame of the last apical slice: its rotation minus that of the first basal one.
 
   Columns base, apex, frame, normalised_cycle (0 to 1), twist_deg, twist_rate_deg_s, and per cm of their distance, empty
   where it is unknown. None when the study has no basal or no apical slice.
@@ -182,9 +184,6 @@ def twist_table(results: Sequence[SliceResult]) -> pd.DataFrame | None:
   columns |= {'normalised_cycle': found.time, 'twist_deg': found.twist, 'twist_rate_deg_s': found.twist_rate}
   columns |= {'torsion_deg_cm': found.torsion, 'torsion_rate_deg_s_cm': found.torsion_rate}
   return pd.DataFrame(columns)
-
-
-_TABLES = {'contours': contours_table, 'curves': curves_table, 'markers': markers_table, 'motion': motion_table}
 
 
 def _write_slice(folder: pathlib.Path, result: SliceResult, pseudonym: str, index: int) -> list[pathlib.Path]:

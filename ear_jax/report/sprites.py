@@ -62,10 +62,10 @@ def sheets(cine: Cine, motion: SliceMotion | None, reference: SliceMotion | None
   step = math.ceil(max(rows.stop - rows.start, columns.stop - columns.start) / _LONGEST)
   rows, columns = (slice(s.start, s.stop - (s.stop - s.start) % step) for s in (rows, columns))
   video = cine.video[:, rows, columns]  # [T, h, w, C]
-  uris = {VIEWS[0]: _grey_uri(_eight_bits(grey(_mean_of_blocks(video[..., 0], step))))}
+  uris = {VIEWS[0]: _grey_uri(grey(_mean_of_blocks(video[..., 0], step)))}
   thin = (slice(None), slice(step // 2, None, step), slice(step // 2, None, step))
   for view, venc, channel in zip(VIEWS[1:], cine.venc or (), np.moveaxis(video[..., 1:], -1, 0), strict=False):
-    uris[view] = _grey_uri(_eight_bits(np.clip(channel[thin] / venc, -1, 1) / 2 + 0.5))
+    uris[view] = _grey_uri(np.clip(channel[thin] / venc, -1, 1) / 2 + 0.5)
   ranges = (1.0, 1.0, 1.0)
   if cine.venc is not None and motion is not None:
     codes, ranges = _codes(wall_velocity(*_window(cine, motion, rows, columns))[thin])
@@ -110,12 +110,8 @@ def _mean_of_blocks(image: np.ndarray, step: int) -> np.ndarray:
   return image.reshape(frames, height // step, step, width // step, step).mean((2, 4), dtype=float)
 
 
-def _eight_bits(image: np.ndarray) -> np.ndarray:
-  return np.rint(image * 255).astype(np.uint8)
-
-
 def _grey_uri(image: np.ndarray) -> str:
-  return _uri(_sheet(image), 'jpeg', quality=_QUALITY, optimize=True)
+  return _uri(_sheet(np.rint(image * 255).astype(np.uint8)), 'jpeg', quality=_QUALITY, optimize=True)
 
 
 def _sheet(frames: np.ndarray) -> np.ndarray:

@@ -7,31 +7,20 @@ CSV and a dash in print; NaN is never written.
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Mapping
 
 import pandas as pd
-from rich import box
 from rich.console import Group
-from rich.markup import escape
-from rich.table import Table
 
 from ear_jax.scoring.aggregate import hierarchy, metric_columns
-from ear_jax.scoring.segmentation import CASES, DISTANCES
+from ear_jax.scoring.segmentation import CASES, DISTANCES, NSD_TOLERANCE
+from ear_jax.system import table as forms
+from ear_jax.system.table import Table, number, span, spread
 
-_LABELS = {'dice': 'Dice', 'iou': 'IoU', 'ppv': 'PPV', 'closed_ring': 'closed ring'}
-_LABELS |= {'cine_dice': 'cine Dice', 'volume_dice': 'volume Dice'}
+LABELS = {'dice': 'Dice', 'iou': 'IoU', 'ppv': 'PPV', 'closed_ring': 'closed ring'}
+LABELS |= {'cine_dice': 'cine Dice', 'volume_dice': 'volume Dice'}
 _AT_LEVELS = ('dice', 'hd95', 'nsd', 'closed_ring')  # the others are in metrics.json
-_FEW_SUBJECTS = 50
-
-
-class TextTable(NamedTuple):
-  """A table of strings: its title, header and rows; the first column is text, the others numbers."""
-
-  title: str
-  header: list[str]
-  rows: list[list[str]]
+FEW_SUBJECTS = 50
 
 
 def strict_json(content: Mapping) -> str:
@@ -78,8 +67,7 @@ def notes(summary: Mapping) -> list[str]:
     f'Means are taken over frames, slices and datasets of a subject in turn, then over subjects (n = {n}); SD and '
     'intervals are over subjects.'
   ]
-  if n < _FEW_SUBJECTS:
-    found.append(f'With fewer than {_FEW_SUBJECTS} subjects 95 % intervals cover less than they promise.')
+  found += few_subjects(n)
   if frames['both_empty']:
     found.append(f'{frames["both_empty"]} frames with both masks empty are excluded.')
   lost = summary['counts']['subjects']['expected'] - n
@@ -98,85 +86,60 @@ def notes(summary: Mapping) -> list[str]:
   return found + sorted({entry['note'] for entry in summary['metrics'].values() if entry['note']})
 
 
-def text_tables(summary: Mapping) -> list[TextTable]:
+def label(metric: str, unit: str | None) -> str:
+  """Returns the name of a metric in a table; `unit` is that of distances, 'mm' or 'px'."""
+  if metric in DISTANCES:
+    return f'{metric.upper()} ({unit})'
+  return f'NSD at {NSD_TOLERANCE[unit]:g} {unit}' if metric == 'nsd' else LABELS.get(metric, metric)
+
+
+def digits(metric: str) -> int:
+  """Returns the decimals: a hundredth of a mm is finer than any of these distances is known, a ratio has a third."""
+  return 2 if metric in DISTANCES else 3
+
+
+def few_subjects(n: int) -> list[str]:
+  """Returns what a reader of intervals over `n` subjects must know, where these are few."""
+  if n >= FEW_SUBJECTS:
+    return []
+  return [f'With fewer than {FEW_SUBJECTS} subjects 95 % intervals cover less than they promise.']
+
+
+def text_tables(summary: Mapping) -> list[Table]:
   """Returns the summary of `aggregate.summarise` as tables of strings: metrics, slice levels, frames."""
   header = ['metric', 'mean', 'SD', '95 % t interval', '95 % BCa interval', 'median', 'measured']
   body = []
   for metric, entry in summary['metrics'].items():
-    keys = ('mean', 'sd', 't_interval', 'bca_interval', 'median')
-    values = [*(entry[key] for key in keys), entry['not_imputed']['mean']]
-    body.append([_label(metric, summary), *(_text(metric, value) for value in values)])
-  tables = [TextTable(f'Over {summary["n_subjects"]} subjects', header, body)]
+    many = digits(metric)
+    cells = [number(entry[key], many) for key in ('mean', 'sd')]
+    cells += [span(entry[key], many) for key in ('t_interval', 'bca_interval')]
+    cells += [number(value, many) for value in (entry['median'], entry['not_imputed']['mean'])]
+    body.append([label(metric, summary['distance_unit']), *cells])
+  tables = [Table(f'Over {summary["n_subjects"]} subjects', header, body)]
   if summary['by_level']:
     tables.append(_level_table(summary))
   counts = [[name.replace('_', ' '), str(count)] for name, count in summary['frames'].items()]
-  return [*tables, TextTable('Frames', ['case', 'frames'], counts)]
+  return [*tables, Table('Frames', ['case', 'frames'], counts)]
 
 
 def markdown(summary: Mapping) -> str:
   """Returns the tables and notes of a summary as Markdown."""
-  return as_markdown('Evaluation', text_tables(summary), notes(summary))
+  return forms.document('Evaluation', text_tables(summary), notes(summary))
 
 
 def terminal(summary: Mapping) -> Group:
   """Returns the tables and notes of a summary, to be printed by `rich`."""
-  return as_terminal(text_tables(summary), notes(summary))
+  return forms.terminal(text_tables(summary), notes(summary))
 
 
-def as_markdown(title: str, text: Iterable[TextTable], remarks: Iterable[str]) -> str:
-  """Returns any tables and remarks as a Markdown document."""
-  parts = [f'# {title}']
-  for table in text:
-    aligned = ['---', *['---:'] * (len(table.header) - 1)]
-    lines = ['| ' + ' | '.join(cells) + ' |' for cells in (table.header, aligned, *table.rows)]
-    parts += [f'## {table.title}', '\n'.join(lines)]
-  return '\n\n'.join([*parts, '\n'.join(f'- {remark}' for remark in remarks)]) + '\n'
-
-
-def as_terminal(text: Iterable[TextTable], remarks: Iterable[str]) -> Group:
-  """Returns any tables and remarks, to be printed by `rich`."""
-  parts = []
-  for table in text:
-    drawn = Table(title=table.title, box=box.SIMPLE_HEAD, title_justify='left', title_style='bold')
-    for index, name in enumerate(table.header):
-      drawn.add_column(name, justify='right' if index else 'left')
-    for cells in table.rows:
-      drawn.add_row(*map(escape, cells))
-    parts.append(drawn)
-  return Group(*parts, *(f'[dim]• {escape(remark)}[/dim]' for remark in remarks))
-
-
-def _level_table(summary: Mapping) -> TextTable:
+def _level_table(summary: Mapping) -> Table:
   metrics = [m for m in _AT_LEVELS if m in summary['metrics']]
   body = []
   for level, part in summary['by_level'].items():
-    cells = []
-    for metric in metrics:
-      entry = part['metrics'][metric]
-      spread = '' if entry['sd'] is None else f' ± {_text(metric, entry["sd"])}'
-      cells.append(_text(metric, entry['mean']) + spread)
+    cells = [spread(part['metrics'][metric], digits(metric)) for metric in metrics]
     body.append([level, str(part['n_subjects']), str(part['frames']['in_means']), *cells])
-  header = ['level', 'n', 'frames', *(_label(metric, summary) for metric in metrics)]
-  return TextTable('By slice level, mean ± SD over subjects', header, body)
-
-
-def _label(metric: str, summary: Mapping) -> str:
-  unit = summary['distance_unit']
-  if metric in DISTANCES:
-    return f'{metric.upper()} ({unit})'
-  if metric == 'nsd':
-    return f'NSD at {summary["nsd_tolerance"]:g} {unit}'
-  return _LABELS.get(metric, metric)
-
-
-def _text(metric: str, value: float | list[float] | None) -> str:
-  """A hundredth of a mm is finer than any of these distances is known; ratios get a third digit."""
-  if value is None:
-    return '–'  # noqa: RUF001, a dash stands for what is undefined
-  if isinstance(value, list):
-    return f'{_text(metric, value[0])} to {_text(metric, value[1])}'
-  assert math.isfinite(value), 'a summary holds None instead'
-  return f'{value:.{2 if metric in DISTANCES else 3}f}'
+  header = ['level', 'n', 'frames', *(label(metric, summary['distance_unit']) for metric in metrics)]
+  return Table('By slice level, mean ± SD over subjects', header, body)
 
 
 def _with_units(table: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:

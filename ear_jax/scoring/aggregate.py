@@ -107,10 +107,14 @@ def subject_mean_dice(rows: pd.DataFrame) -> float:
   Raises:
     ValueError: see `check_rows`; or no frame can be scored.
   """
-  subjects = hierarchy(rows).subjects
-  if subjects.empty:
+  return float(_scored(rows).subjects['dice'].mean())
+
+
+def _scored(rows: pd.DataFrame) -> Tables:
+  tables = hierarchy(rows)
+  if tables.subjects.empty:
     raise ValueError(f'none of {len(rows)} frames has a mask to score: check the split and its references')
-  return float(subjects['dice'].mean())
+  return tables
 
 
 def count_cases(rows: pd.DataFrame) -> dict[str, int]:
@@ -135,9 +139,7 @@ def summarise(rows: pd.DataFrame, *, seed: int = 0) -> dict:
   Raises:
     ValueError: see `check_rows`; or no frame can be scored.
   """
-  tables = hierarchy(rows)
-  if tables.subjects.empty:
-    raise ValueError(f'none of {len(rows)} frames has a mask to score: check the split and its references')
+  tables = _scored(rows)
   unit = rows['distance_unit'].iloc[0] if 'hd95' in rows.columns else None
   metrics = _describe_metrics(tables.subjects, seed)
   measured = rows[rows['case'] == 'scored']

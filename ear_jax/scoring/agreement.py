@@ -1,7 +1,7 @@
 """How far the velocity curves of predicted masks are from those of reference masks: one cine at a time.
 
 Both masks go through the same analysis on the same velocities with the same septum and settings, each about its own
-centre, so that what differs is the delineation. Errors are prediction less reference. `agreement_summary` takes the
+centre, so that what differs is the delineation. Errors are prediction minus reference. `agreement_summary` takes the
 rows to subjects.
 """
 
@@ -90,8 +90,8 @@ def compare_markers(predicted: SliceMotion, reference: SliceMotion) -> pd.DataFr
 def frame_counts(predicted: SliceMotion, reference: SliceMotion, annotated: np.ndarray) -> dict[str, int | str]:
   """Returns 'status' of a cine, and how many of its annotated frames failed and were flagged with either mask.
 
-  'failed': an annotated frame has no contours with one of the masks; 'flagged': all have, but some were mended or look
-  implausible; 'sound': neither.
+  'failed': an annotated frame has no contours with one of the masks; 'flagged': all have, but some were repaired or
+  look implausible; 'sound': neither.
 
   Args:
     annotated: `[T]` bool; frames without reference cannot fail.

@@ -92,7 +92,7 @@ def compare_temporal(prediction: dict[str, float], reference: dict[str, float], 
 
 
 def _step(values: np.ndarray) -> np.ndarray:
-  """Value of the next frame less that of each `[T, ...]`, around the cycle; a single frame has no next."""
+  """Value of the next frame minus that of each `[T, ...]`, around the cycle; a single frame has no next."""
   return np.roll(values, -1, axis=0) - values if len(values) > 1 else np.full_like(values, math.nan)
 
 

@@ -19,7 +19,6 @@ import jax
 import jax.numpy as jnp
 
 from ear_jax.config.fields import FIELDS
-from ear_jax.system.errors import UserError
 
 REDUCTIONS = FIELDS['loss.reduction'].choices
 CLASSES = FIELDS['loss.loss_classes'].choices
@@ -74,7 +73,7 @@ def segmentation_loss(
     loss_classes: 'both', or 'foreground' to leave out class 0 (region losses only).
     axis_name: device axis to sum over, or None.
 
-  Raises: ValueError if shapes do not match; UserError if a name is unknown.
+  Raises: ValueError if shapes do not match or a name is unknown.
   """
   if logits.shape[:-1] != mask.shape or mask.shape[:2] != annotated.shape:
     raise ValueError(f'logits {logits.shape}, mask {mask.shape} and annotated {annotated.shape} do not belong together')
@@ -124,11 +123,11 @@ def _psum(tree, axis_name):
 
 
 def check_loss(name: str, reduction: str, loss_classes: str) -> None:
-  """Raises UserError for a loss, a reduction or classes that there are not."""
+  """Raises ValueError for a loss, a reduction or classes that there are not."""
   unknown = [term for term in name.split('+') if term not in LOSSES]
   if unknown:
-    raise UserError(f'loss {unknown[0]!r} is not one of {LOSSES} or a sum of them')
+    raise ValueError(f'loss {unknown[0]!r} is not one of {LOSSES} or a sum of them')
   if reduction not in REDUCTIONS:
-    raise UserError(f'loss reduction {reduction!r} is not one of {REDUCTIONS}')
+    raise ValueError(f'loss reduction {reduction!r} is not one of {REDUCTIONS}')
   if loss_classes not in CLASSES:
-    raise UserError(f'loss classes {loss_classes!r} is not one of {CLASSES}')
+    raise ValueError(f'loss classes {loss_classes!r} is not one of {CLASSES}')

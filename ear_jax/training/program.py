@@ -14,6 +14,7 @@ from ear_jax.data.pipeline import batch_shapes
 from ear_jax.devices.memory import memory_limit
 from ear_jax.devices.placement import AXIS, Placement
 from ear_jax.models import build_model
+from ear_jax.system.errors import UserError
 from ear_jax.training.memory import QUICKLY, describe, refuse_too_much, step_bytes
 from ear_jax.training.optim import make_optimizer, make_schedule
 from ear_jax.training.state import TrainState, abstract_state, create_state
@@ -62,9 +63,11 @@ def make_program(config: ConfigDict, placement: Placement) -> Program:
   schedule = make_schedule(config.optimizer, config.steps)
   optimizer = make_optimizer(config.optimizer, schedule)
   model = build_model(config.model)
-  step = make_train_step(
-    model.clone(axis_name=AXIS), optimizer, config.loss, ema_decay=config.optimizer.ema_decay, axis_name=AXIS
-  )
+  parts = model.clone(axis_name=AXIS), optimizer, config.loss
+  try:
+    step = make_train_step(*parts, ema_decay=config.optimizer.ema_decay, axis_name=AXIS)
+  except ValueError as fault:  # a loss that there is not
+    raise UserError(str(fault)) from fault
   shapes = abstract_state(model, optimizer, **_inputs(config))
   return Program(config, placement, model, schedule, optimizer, shapes, placement.pmap_step(step))
 

@@ -31,7 +31,7 @@ def make_train_step(
   A batch holds `video` `[B, T, H, W, C]`, `mask` `[B, T, H, W]` and `annotated` `[B, T]`; metrics are the scalars
   `loss`, `dice` (hard, pooled over the global batch: a progress figure, not the evaluation) and `grad_norm`.
 
-  Raises: UserError for a loss that there is not.
+  Raises: ValueError for a loss that there is not.
   """
   options = {k: loss_config[k] for k in ('name', 'smooth', 'reduction', 'loss_classes')}
   check_loss(*(options[k] for k in ('name', 'reduction', 'loss_classes')))

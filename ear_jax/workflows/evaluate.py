@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.progress import track
 
 from ear_jax.analysis.motion import Settings
-from ear_jax.cine import MAGNITUDE
 from ear_jax.data.pipeline import DataSet, open_data_set
 from ear_jax.data.splits import Split, make_split
 from ear_jax.networks.inference import to_mask
@@ -121,4 +120,4 @@ def _cases(data: DataSet, records: list[int], masks: dict[str, np.ndarray], rows
     _, dataset, slice_id, _ = data.ids[record]
     if f'{dataset}/{slice_id}' in wanted:
       cine = data.cine(record)
-      yield Case(cine.name, cine.video[..., MAGNITUDE], masks[cine.name], cine.mask, cine.annotated, cine.spacing)
+      yield Case(cine, masks[cine.name])

@@ -11,9 +11,9 @@ from rich.progress import track
 from ear_jax.analysis.markers import CIRCUMFERENTIAL_PEAKS, PEAKS, find_markers
 from ear_jax.analysis.motion import COMPONENTS, Settings
 from ear_jax.analysis.slices import analyse
-from ear_jax.cine import Cine
 from ear_jax.phantom import study
 from ear_jax.scoring.intervals import t_interval
+from ear_jax.system.table import Table, markdown
 
 MATRIX = 192  # pixels; holds the heart with all that is near it, at a fifth of the work of 512
 MEASURED = [(c, m) for c in COMPONENTS for m in (CIRCUMFERENTIAL_PEAKS if c == 'circumferential' else PEAKS)]
@@ -60,43 +60,31 @@ def measure(subjects: int, *, cohort: int = 1, size: study.Size = study.PAPER) -
 
 def to_markdown(found: dict) -> str:
   """Returns the tables of `measure` for a document."""
-  lines = ['RMS difference from the analytic curves, exact velocities, cm/s: mean (largest) over subjects.', '']
-  lines += ['| level | ' + ' | '.join(COMPONENTS) + ' |', '|---|' + '---|' * len(COMPONENTS)]
-  for level, entry in found['exact_rms'].items():
-    cells = [f'{entry[c]["mean"]:.4f} ({entry[c]["largest"]:.4f})' for c in COMPONENTS]
-    lines.append(f'| {level} | ' + ' | '.join(cells) + ' |')
-  names = list(found['peak_errors'])
-  lines += [
-    '',
-    f'Peak errors of a noisy mid slice, cm/s: mean [95 % interval], SD over {found["subjects"]} subjects.',
-    '',
+  rows = [
+    [level, *(f'{entry[c]["mean"]:.4f} ({entry[c]["largest"]:.4f})' for c in COMPONENTS)]
+    for level, entry in found['exact_rms'].items()
   ]
-  lines += ['| peak | truth | ' + ' | '.join(names) + ' |', '|---|---|' + '---|' * len(names)]
+  text = 'RMS difference from the analytic curves, exact velocities, cm/s: mean (largest) over subjects.\n\n'
+  text += _lines(['level', *COMPONENTS], rows)
+  names, rows = list(found['peak_errors']), []
   for component, marker in MEASURED:
     key = f'{component} {marker}'
     entries = [found['peak_errors'][name][key] for name in names]
     cells = [f'{e["mean"]:+.2f} [{e["interval"][0]:+.2f}, {e["interval"][1]:+.2f}], {e["sd"]:.2f}' for e in entries]
-    lines.append(f'| {key} | {entries[0]["truth"]:+.1f} | ' + ' | '.join(cells) + ' |')
-  return '\n'.join(lines) + '\n'
+    rows.append([key, f'{entries[0]["truth"]:+.1f}', *cells])
+  text += f'\nPeak errors of a noisy mid slice, cm/s: mean [95 % interval], SD over {found["subjects"]} subjects.\n\n'
+  return text + _lines(['peak', 'truth', *names], rows)
+
+
+def _lines(header, rows):
+  return markdown(Table('', header, rows), rule='|' + '---|' * len(header)) + '\n'
 
 
 def _exact(plan, truth):
   """A cine of the exact velocity inside the wall, quantised as 12-bit phase, 0 outside."""
-  size = plan.size
-  step = np.array(size.venc) / 2048
+  step = np.array(plan.size.venc) / 2048
   video = np.concatenate([np.ones((*truth.mask.shape, 1)), np.rint(truth.velocity / step) * step], -1)
-  return Cine(
-    video=video.astype(np.float32),
-    mask=truth.mask,
-    annotated=np.ones(size.frames, bool),
-    venc=size.venc,
-    spacing=(size.spacing, size.spacing),
-    frame_interval=1000 * study.people(plan)[1].timing.rr / size.frames,
-    subject=plan.subject,
-    dataset=plan.dataset,
-    slice_id=plan.slice_id,
-    level=plan.level,
-  )
+  return study.cine(plan, video.astype(np.float32), truth.mask)
 
 
 def _true_curves(truth):
@@ -105,7 +93,7 @@ def _true_curves(truth):
 
 
 def _peak_errors(scan, truth, settings):
-  """`[2, peaks]`: measured less true velocity, and the true one, of the peaks in `MEASURED`."""
+  """`[2, peaks]`: measured minus true velocity, and the true one, of the peaks in `MEASURED`."""
   found = analyse(scan, truth.mask, septum=truth.septal_angle, settings=settings).markers
   expected = find_markers({'global': _true_curves(truth)[None]}, scan.frame_interval, settings.orientation)
   measured, true = (_velocities(table) for table in (found, expected))

@@ -1,8 +1,8 @@
-"""Which jobs a study has, and that their names say all that decides a result and nothing else."""
+"""Which jobs a grid has, and that their names say all that decides a result and nothing else."""
 
 import pytest
+from grids import make_grid, planned
 from ml_collections import ConfigDict
-from studies import planned, study
 
 from configs import ear3d, fine_tuning, recipe, sunnybrook, sunnybrook_folds
 from ear_jax.ablations.grid import axes, cells, jobs
@@ -12,7 +12,7 @@ from ear_jax.data.splits import make_split
 from ear_jax.system.errors import UserError
 
 
-def test_the_shipped_study_is_the_paper_grid():
+def test_the_shipped_grid_is_the_paper_s():
   chosen, found, work = planned(folds=5, seeds=(0,))
   assert [cell.name for cell in found] == [
     'unet3d-cross_entropy',
@@ -31,7 +31,7 @@ def test_the_shipped_study_is_the_paper_grid():
   assert work == jobs(chosen, ear3d.get_config()), 'names must be the same in the next command'
 
 
-def test_the_study_of_sunnybrook_scores_every_patient_by_two_networks_and_by_both_and_holds_none_out():
+def test_the_grid_of_sunnybrook_scores_every_patient_by_two_networks_and_by_both_and_holds_none_out():
   found = jobs(sunnybrook_folds.get_config(), sunnybrook.get_config())
   runs = [job for job in found if not job.members]
   assert [(job.seed, job.fold) for job in runs] == [(seed, fold) for seed in range(2) for fold in range(5)]
@@ -41,9 +41,9 @@ def test_the_study_of_sunnybrook_scores_every_patient_by_two_networks_and_by_bot
   assert {(job.checkpoint, job.config['split']['test_fraction']) for job in found} == {('latest', 0.0)}
 
 
-def test_the_study_of_recipes_changes_one_thing_at_a_time():
-  study_ = recipe.get_config()
-  runs = [job for job in jobs(study_, ear3d.get_config()) if not job.members and job.fold == 0]
+def test_the_grid_of_recipes_changes_one_thing_at_a_time():
+  chosen = recipe.get_config()
+  runs = [job for job in jobs(chosen, ear3d.get_config()) if not job.members and job.fold == 0]
   plain = flatten(runs[0].config)
   changed = {job.cell: {key for key, value in flatten(job.config).items() if value != plain[key]} for job in runs}
   assert changed.pop(runs[0].cell) == set()
@@ -58,7 +58,7 @@ def flatten(config, prefix=''):
   return found
 
 
-def test_the_study_of_fine_tuning_trains_on_five_people_from_both_starts():
+def test_the_grid_of_fine_tuning_trains_on_five_people_from_both_starts():
   runs = [job.config for job in jobs(fine_tuning.get_config(), ear3d.get_config()) if job.fold is not None]
   people = [f'person-{number}' for number in range(12)]  # as many as phantom_other has
   splits = [make_split(people, ConfigDict(run['split'])) for run in runs]
@@ -66,7 +66,7 @@ def test_the_study_of_fine_tuning_trains_on_five_people_from_both_starts():
   assert {(len(split.train), len(split.validation), len(split.test)) for split in splits} == {(5, 1, 6)}
 
 
-def test_runs_of_a_study_differ_in_their_axes_fold_and_seed_alone():
+def test_runs_of_a_grid_differ_in_their_axes_fold_and_seed_alone():
   _, found, work = planned(seeds=(3, 4))
   by_name = {cell.name: cell for cell in found}
   for job in work:
@@ -104,14 +104,14 @@ def test_a_name_holds_what_decides_the_result():
   def names(**changes):
     base = ear3d.get_config()
     base.update(changes)
-    return [job.name for job in jobs(study(), base)]
+    return [job.name for job in jobs(make_grid(), base)]
 
   same = names()
-  assert names(steps=421) == same, 'the study says how many steps: the base does not'
+  assert names(steps=421) == same, 'the grid says how many steps: the base does not'
   assert set(names(batch_size=4)).isdisjoint(same)
   assert set(names(optimizer={'learning_rate': 1e-4})).isdisjoint(same)
   assert names(data={'dir': '/elsewhere', 'threads': 7}, log_every=3, check_memory=False) == same
-  assert {job.name for job in jobs(study(checkpoint='best'), ear3d.get_config())}.isdisjoint(same)
+  assert {job.name for job in jobs(make_grid(checkpoint='best'), ear3d.get_config())}.isdisjoint(same)
 
 
 def test_a_larger_grid_keeps_the_names_of_the_smaller():
@@ -127,7 +127,7 @@ def test_other_test_data_are_another_ensemble_of_the_same_runs():
 
 
 def test_without_test_subjects_there_is_no_ensemble():
-  chosen = study(changes={'split': {'test_fraction': 0.0}})
+  chosen = make_grid(changes={'split': {'test_fraction': 0.0}})
   assert all(job.fold is not None for job in jobs(chosen, ear3d.get_config()))
 
 
@@ -137,22 +137,22 @@ def test_variants_are_sets_of_changes_compared_with_the_first():
     ('large steps', {'optimizer': {'learning_rate': 0.1}, 'steps': 7}),
     ('wide', {'model': {'filters': (2,)}}),
   )
-  work = jobs(study(grid={}, columns='', variants=variants), ear3d.get_config())
+  work = jobs(make_grid(grid={}, columns='', variants=variants), ear3d.get_config())
   by_cell = {job.cell: job.config for job in work}
   assert list(by_cell) == ['plain', 'large_steps', 'wide']
   assert by_cell['large_steps']['optimizer']['learning_rate'] == 0.1
   assert [by_cell[cell]['steps'] for cell in by_cell] == [240, 7, 240]
   assert by_cell['wide']['model']['filters'] == [2]
-  chosen = cells(study(grid={}, columns='', variants=variants))
+  chosen = cells(make_grid(grid={}, columns='', variants=variants))
   assert family(chosen) == [('large_steps', 'plain'), ('wide', 'plain')]
   assert [cell_label(cell) for cell in chosen] == ['plain', 'large steps', 'wide']
-  crossed = cells(study(grid={'loss': {'name': ('dice', 'dice_iou')}}, columns='', variants=variants))
+  crossed = cells(make_grid(grid={'loss': {'name': ('dice', 'dice_iou')}}, columns='', variants=variants))
   assert len(family(crossed)) == 3 + 2 * 2
 
 
 def test_seeds_may_be_scored_together_by_jobs_that_change_no_other():
   changed = {'grid': {'loss': {'name': ('dice', 'dice_iou')}}, 'columns': '', 'folds': 2, 'seeds': (0, 1)}
-  plain, both = (jobs(study(**changed, together=on), ear3d.get_config()) for on in (False, True))
+  plain, both = (jobs(make_grid(**changed, together=on), ear3d.get_config()) for on in (False, True))
   assert {job.name for job in plain} < {job.name for job in both}
   new = [job for job in both if job not in plain]
   assert [(job.cell, job.fold, len(job.members)) for job in new] == [
@@ -165,7 +165,7 @@ def test_seeds_may_be_scored_together_by_jobs_that_change_no_other():
     assert {member.cell for member in members} == {job.cell.removesuffix('-together')}
     assert {member.seed for member in members} == {0, 1}
     assert {member.fold for member in members} == ({0, 1} if job.fold is None else {job.fold})
-  chosen = cells(study(**changed, together=True))
+  chosen = cells(make_grid(**changed, together=True))
   assert len(family(chosen)) == 4
   assert cell_label(chosen[1]) == 'Dice, all seeds together'
 
@@ -191,11 +191,11 @@ def test_seeds_may_be_scored_together_by_jobs_that_change_no_other():
     ({'checkpoint': '7'}, 'config.checkpoint is .7.'),
   ],
 )
-def test_a_study_that_cannot_be_is_refused(changes, sentence):
-  chosen = study(**({'columns': ''} if 'grid' in changes else {}), **changes)
+def test_a_grid_that_cannot_be_is_refused(changes, sentence):
+  chosen = make_grid(**({'columns': ''} if 'grid' in changes else {}), **changes)
   with pytest.raises(UserError, match=sentence):
     jobs(chosen, ear3d.get_config())
 
 
 def test_the_axis_across_the_tables_is_the_last():
-  assert list(axes(study(columns='model.name'))) == ['loss.name', 'model.name']
+  assert list(axes(make_grid(columns='model.name'))) == ['loss.name', 'model.name']

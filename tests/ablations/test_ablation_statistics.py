@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-from studies import planned
+from grids import planned
 
 from ear_jax.ablations.statistics import comparisons, family, ranking
 from ear_jax.system.errors import UserError

@@ -1,18 +1,19 @@
-"""Tables of a made-up study against means worked out by hand, in all three forms."""
+"""Tables of a made-up grid against means worked out by hand, in all three forms."""
 
 import re
 
 import numpy as np
 import pandas as pd
 import pytest
-from studies import planned, result
+from grids import planned, result
 
-from ear_jax.ablations import gather, sheet, tables
+from ear_jax.ablations import gather, tables
 from ear_jax.ablations.report import write_report
 from ear_jax.system.errors import UserError
+from ear_jax.system.table import frame, latex, markdown
 
 GRID = {'model': {'name': ('unet3d', 'ear3d')}, 'loss': {'name': ('dice', 'dice_iou')}}
-STUDY, CELLS, JOBS = planned(grid=GRID, folds=2, seeds=(0, 1))
+CHOSEN, CELLS, JOBS = planned(grid=GRID, folds=2, seeds=(0, 1))
 
 # Dice by network and loss; each test subject's is moved by its own offset, and each seed's by 0.01 to either side.
 LEVEL = {'unet3d-dice': 0.70, 'unet3d-dice_iou': 0.74, 'ear3d-dice': 0.80, 'ear3d-dice_iou': 0.86}
@@ -30,14 +31,22 @@ def made_up():
   return {job.name: result(job, {s: metrics(job, s) for s in SUBJECTS[job.fold]}) for job in JOBS}
 
 
-def test_table_1_has_means_over_subjects_of_means_over_seeds():
+def part(name):
   table = gather.subject_table(made_up())
-  made = tables.paper_sheet('table1', 'Dice', table, 'test', CELLS, list(LEVEL), ['dice'])
-  assert list(made.cells.columns) == ['Dice', 'Dice-IoU']
-  assert list(made.cells.index) == ['UNet3D', '3D-EAR']
+  return table[table['part'] == name]
+
+
+def lines(table):
+  """Label to the cells of its line."""
+  return {label: cells for label, *cells in table.rows}
+
+
+def test_table_1_has_means_over_subjects_of_means_over_seeds():
+  made = tables.paper_table('Dice', part('test'), CELLS, list(LEVEL), ['dice'])
+  assert made.header == ['', 'Dice', 'Dice-IoU']
   # Seeds cancel. The subjects' are level - 0.02, level, level + 0.02: SD is 0.02.
-  assert made.cells.to_numpy().tolist() == [['0.70 ± 0.02', '0.74 ± 0.02'], ['0.80 ± 0.02', '0.86 ± 0.02']]
-  assert sheet.latex(made).split() == [
+  assert made.rows == [['UNet3D', '0.70 ± 0.02', '0.74 ± 0.02'], ['3D-EAR', '0.80 ± 0.02', '0.86 ± 0.02']]
+  assert latex(made).split() == [
     '\\begin{tabular}{lcc}', '\\toprule', '&', 'Dice', '&', 'Dice-IoU', '\\\\', '\\midrule',
     'UNet3D', '&', '0.70', '$\\pm$', '0.02', '&', '0.74', '$\\pm$', '0.02', '\\\\',
     '3D-EAR', '&', '0.80', '$\\pm$', '0.02', '&', '0.86', '$\\pm$', '0.02', '\\\\',
@@ -46,22 +55,21 @@ def test_table_1_has_means_over_subjects_of_means_over_seeds():
 
 
 def test_folds_stand_side_by_side():
-  table = gather.subject_table(made_up())
+  table = part('cross-validation')
   table.loc[(table['subject'] == 'b') & (table['cell'] == 'ear3d-dice'), 'dice'] += 0.04
-  made = tables.fold_sheet('folds', '', table, 'cross-validation', CELLS, 'dice')
-  assert list(made.cells.columns) == ['fold 0', 'fold 1']
+  made = tables.fold_table('', table, CELLS, 'dice')
+  assert made.header == ['', 'fold 0', 'fold 1']
   # 0.80 and 0.84 in fold 0: SD 0.04 / sqrt(2).
-  assert made.cells.loc['3D-EAR, Dice'].tolist() == ['0.820 ± 0.028', '0.800']
+  assert lines(made)['3D-EAR, Dice'] == ['0.820 ± 0.028', '0.800']
 
 
 def test_table_2_has_two_metrics_under_each_loss():
-  table = gather.subject_table(made_up())
-  made = tables.paper_sheet('table2', '', table, 'test', CELLS, list(LEVEL), ['sensitivity', 'ppv'])
-  assert made.cells.loc['3D-EAR'].tolist() == ['0.85 ± 0.02', '0.75 ± 0.02', '0.91 ± 0.02', '0.81 ± 0.02']
-  text = sheet.as_text(made)
-  assert text.header == ['', 'Dice Sensitivity', 'Dice PPV', 'Dice-IoU Sensitivity', 'Dice-IoU PPV']
-  assert r'\multicolumn{2}{c}{Dice} & \multicolumn{2}{c}{Dice-IoU}' in sheet.latex(made)
-  assert list(sheet.flat(made).columns) == text.header
+  made = tables.paper_table('', part('test'), CELLS, list(LEVEL), ['sensitivity', 'ppv'])
+  assert lines(made)['3D-EAR'] == ['0.85 ± 0.02', '0.75 ± 0.02', '0.91 ± 0.02', '0.81 ± 0.02']
+  columns = ['', 'Dice Sensitivity', 'Dice PPV', 'Dice-IoU Sensitivity', 'Dice-IoU PPV']
+  assert list(frame(made).columns) == columns
+  assert markdown(made).splitlines()[0] == f'| {" | ".join(columns)} |'
+  assert r'\multicolumn{2}{c}{Dice} & \multicolumn{2}{c}{Dice-IoU}' in latex(made)
 
 
 @pytest.mark.parametrize(
@@ -76,16 +84,11 @@ def test_values_have_names_that_a_reader_knows(axis, value, label):
   assert tables.value_label(axis, value) == label
 
 
-def test_names_that_latex_would_read_are_escaped():
-  made = sheet.Sheet('x', 'x', pd.DataFrame({'a_b': ['50 %']}, index=['c & d']))
-  assert r'a\_b' in sheet.latex(made)
-  assert r'c \& d & 50 \%' in sheet.latex(made)
-
-
 def test_a_value_without_all_subjects_says_how_many_it_has():
-  table = gather.subject_table(made_up())
-  made = tables.velocity_sheet('velocity', '', table, 'test', CELLS, made_up())
-  assert made.cells.loc['3D-EAR, Dice'].tolist() == ['0.25 ± 0.00 (n = 2)', '0.900 ± 0.000', '6 of 6']
+  counted = gather.part_of(made_up(), 'test')
+  made = tables.velocity_table('', part('test'), CELLS, counted)
+  assert made.header == ['', 'radial RMSE (cm/s)', 'radial r', 'cines compared']
+  assert lines(made)['3D-EAR, Dice'] == ['0.25 ± 0.00 (n = 2)', '0.900 ± 0.000', '6 of 6']
 
 
 def test_a_cell_with_a_missing_job_is_not_averaged():
@@ -97,27 +100,26 @@ def test_a_cell_with_a_missing_job_is_not_averaged():
 
 
 def test_the_spread_over_seeds_is_of_means_over_subjects():
-  table = gather.subject_table(made_up())
   # Means of the seeds lie 0.02 apart: SD 0.02 / sqrt(2).
-  assert gather.spread_over_seeds(table, 'test', 'dice', 'ear3d-dice') == pytest.approx(0.02 / np.sqrt(2))
+  assert gather.spread_over_seeds(part('test'), 'dice', 'ear3d-dice') == pytest.approx(0.02 / np.sqrt(2))
 
 
 def test_the_report_has_every_file_and_says_what_is_missing(tmp_path):
   results = made_up()
   lost = next(job for job in JOBS if (job.cell, job.fold) == ('ear3d-dice', 1))
   del results[lost.name]
-  write_report(tmp_path, STUDY, CELLS, JOBS, results)
+  write_report(tmp_path, CHOSEN, CELLS, JOBS, results)
   page = (tmp_path / 'ablation.md').read_text()
   assert f'1 of {len(JOBS)} jobs have no result yet: {lost.name}.' in page
   assert '`data.name` mvm_cmr/phantom_mini' in page
   assert 'With n = 3 (test) no test can give p below 0.25' in page
   for link in re.findall(r'\]\((.*?)\)', page):
     assert (tmp_path / link).stat().st_size > 5000
-  for part in ('test', 'cross-validation'):
-    folds = () if part == 'test' else ('folds',)
+  for which in ('test', 'cross-validation'):
+    folds = () if which == 'test' else ('folds',)
     for name in ('table1', 'table2', 'surface', 'velocity', 'intervals', *folds, 'comparisons', 'ranking'):
       for ending in ('md', 'csv', 'tex'):
-        assert (tmp_path / 'tables' / f'{part}_{name}.{ending}').stat().st_size > 50
+        assert (tmp_path / 'tables' / f'{which}_{name}.{ending}').stat().st_size > 50
   crossed = pd.read_csv(tmp_path / 'tables/cross-validation_table1.csv', index_col=0)
   assert crossed.loc['3D-EAR'].tolist() == ['–', '0.86 ± 0.00']  # noqa: RUF001
   numbers = pd.read_csv(tmp_path / 'tables/summary.csv').set_index(['part', 'cell', 'metric'])

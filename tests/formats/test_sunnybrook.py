@@ -43,7 +43,6 @@ def test_frames_gives_end_diastole_alone(frames_root):
   np.testing.assert_array_equal(cine.mask[0], _ring())
   assert cine.annotated.all()
   assert all(math.isnan(v) for v in (*cine.spacing, cine.frame_interval))
-  assert sunnybrook.unannotated(frames_root) == 1
 
 
 def test_cine_is_annotated_where_both_contours_exist(cine_root):

@@ -10,6 +10,7 @@ from matplotlib._pylab_helpers import Gcf
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
+from ear_jax.cine import Cine
 from ear_jax.report import figures, overlay
 from ear_jax.scoring.segmentation import cine_metrics
 
@@ -26,9 +27,12 @@ def masks(size=40):
 
 def case(frames=4, name='d/m', spacing=(1.0, 1.0), annotated=None):
   prediction, reference = (np.stack([m] * frames) for m in masks())
-  magnitude = np.random.default_rng(0).random((frames, 40, 40))
+  video = np.random.default_rng(0).random((frames, 40, 40, 1)).astype(np.float32)
   annotated = np.ones(frames, bool) if annotated is None else np.array(annotated)
-  return figures.Case(name, magnitude, prediction, reference, annotated, spacing)
+  mask = reference * annotated[:, None, None].astype(np.uint8)
+  dataset, slice_id = name.split('/')
+  cine = Cine(video, mask, annotated, None, spacing, math.nan, subject='s', dataset=dataset, slice_id=slice_id)
+  return figures.Case(cine, prediction)
 
 
 def pixels(figure):
@@ -92,9 +96,9 @@ def test_window_is_square_around_all_masks_and_inside_the_picture():
   assert overlay.heart_window(np.zeros((9, 8), bool)) == (slice(0, 9), slice(0, 8))
 
 
-def test_overlay_draws_all_three_colours_in_their_proportion():
+def test_overview_draws_all_three_colours_in_their_proportion():
   prediction, reference = masks()
-  image = pixels(figures.overlay(np.ones((40, 40)), prediction, reference, title='d/m'))
+  image = pixels(figures.cine_overview(case(1)))
   drawn = coloured(image).sum(axis=(1, 2))
   p, g = prediction.astype(bool), reference.astype(bool)
   expected = np.array([(p & g).sum(), (p & ~g).sum(), (g & ~p).sum()])
@@ -102,13 +106,12 @@ def test_overlay_draws_all_three_colours_in_their_proportion():
   np.testing.assert_allclose(drawn / drawn.sum(), expected / expected.sum(), atol=0.02)
 
 
-def test_right_panel_is_the_overlay_and_the_left_one_plain():
+def test_the_picture_is_the_overlay_within_the_window():
   prediction, reference = masks()
-  figure = figures.overlay(np.random.default_rng(0).random((40, 40)), prediction, reference)
-  plain, tinted = (np.asarray(axis.images[0].get_array()) for axis in figure.axes)
+  axis = figures.cine_overview(case(1)).axes[0]
   window = overlay.heart_window(np.stack([prediction, reference]))
-  assert not coloured(plain).any()
-  np.testing.assert_array_equal(coloured(tinted)[0], (prediction & reference)[window].astype(bool))
+  tinted = coloured(np.asarray(axis.images[0].get_array()))
+  np.testing.assert_array_equal(tinted[0], (prediction & reference)[window].astype(bool))
 
 
 def test_overview_takes_annotated_frames_over_the_whole_cycle():
@@ -127,7 +130,7 @@ def test_a_failed_prediction_is_all_red():
   blue, yellow, red = coloured(np.asarray(figure.axes[0].images[0].get_array()))
   assert not blue.any()
   assert not yellow.any()
-  assert red.sum() == failed.reference[0].sum()
+  assert red.sum() == failed.cine.mask[0].sum()
   assert figure.axes[0].get_title() == 'frame 0, failed'
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from ear_jax.cine import Cine
 from ear_jax.report.evaluation import extremes, write_report
 from ear_jax.report.figures import Case
 from ear_jax.scoring.aggregate import subject_mean_dice
@@ -25,8 +26,9 @@ def study(shifts):
     annotated = np.array([True, True])
     prediction = np.roll(reference, shift, axis=2)
     name = f's{index}-1'
-    cases.append(Case(f'{name}/mid', rng.random((2, 32, 32)), prediction, reference, annotated, (1.0, 1.0)))
     names = {'subject': f's{index}', 'dataset': name, 'slice_id': 'mid', 'level': 'mid'}
+    video = rng.random((2, 32, 32, 1)).astype(np.float32)
+    cases.append(Case(Cine(video, reference, annotated, None, (1.0, 1.0), np.nan, **names), prediction))
     parts.append(cine_metrics(prediction, reference, annotated, (1.0, 1.0), **names))
   return pd.concat(parts, ignore_index=True), cases
 

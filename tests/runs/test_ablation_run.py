@@ -1,4 +1,4 @@
-"""A study from its command line: killed in the middle and run again, and with jobs that fail."""
+"""A grid from its command line: killed in the middle and run again, and with jobs that fail."""
 
 import json
 import os
@@ -26,7 +26,7 @@ from ear_jax.training.log import read_metrics
 
 pytestmark = [pytest.mark.multiprocess, pytest.mark.slow]
 
-STUDY = """
+GRID = """
 from configs import ablation
 
 def get_config():
@@ -44,13 +44,13 @@ def get_config():
 
 
 @pytest.fixture
-def study(config_file, tmp_path, monkeypatch):
+def grid(config_file, tmp_path, monkeypatch):
   """Returns `make(**changes)`: the command's arguments for two seeds and two folds, and the working directory."""
   monkeypatch.setenv('JAX_DISABLE_MOST_OPTIMIZATIONS', '1')  # compiling takes nearly all the time of these tiny shapes
 
   def make(**changes):
-    path, workdir = tmp_path / 'study.py', tmp_path / 'workdir'
-    path.write_text(STUDY.format(base=str(config_file), changes={'model': {'name': 'unet3d'}} | changes))
+    path, workdir = tmp_path / 'grid.py', tmp_path / 'workdir'
+    path.write_text(GRID.format(base=str(config_file), changes={'model': {'name': 'unet3d'}} | changes))
     return ['--config', path, '--workdir', workdir], workdir
 
   return make
@@ -79,8 +79,8 @@ def _trained_not_scored(workdir):
   return [folder for folder in folders if not (folder / 'result.json').exists()]
 
 
-def test_a_study_killed_in_the_middle_is_completed_and_nothing_is_done_twice(study, tmp_path):
-  args, workdir = study()
+def test_a_grid_killed_in_the_middle_is_completed_and_nothing_is_done_twice(grid, tmp_path):
+  args, workdir = grid()
   # Its jobs outlive it and keep what it was given to write to: a pipe would never be closed.
   with (tmp_path / 'said').open('w') as said:
     command = [sys.executable, '-m', 'ear_jax.ablation', *map(str, args)]
@@ -162,8 +162,8 @@ def _check_ensemble(workdir, members, result, part):
   assert found == pytest.approx(expected.to_dict(), abs=2e-3)
 
 
-def test_a_failed_job_names_itself_and_its_log_and_stops_no_other(study):
-  args, workdir = study(steps=0)
+def test_a_failed_job_names_itself_and_its_log_and_stops_no_other(grid):
+  args, workdir = grid(steps=0)
   outcome = command_line.run('ear_jax.ablation', *args)
   assert outcome.status == 1
   lines = [line for line in outcome.stderr.splitlines() if line.startswith('failed:')]
@@ -174,8 +174,8 @@ def test_a_failed_job_names_itself_and_its_log_and_stops_no_other(study):
   assert outcome.sentence == 'error: 9 jobs have no result; the same command tries them again'
 
 
-def test_a_study_that_another_command_is_at_is_refused(study):
-  args, workdir = study()
+def test_a_grid_that_another_command_is_at_is_refused(grid):
+  args, workdir = grid()
   with only_writer(workdir):
     outcome = command_line.run('ear_jax.ablation', *args)
   assert 'is in use by process' in outcome.sentence

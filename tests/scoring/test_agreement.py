@@ -126,14 +126,14 @@ def test_status_counts_annotated_frames_only():
   flags = [''] * FRAMES
   flags[3] = flags[9] = 'ring closed'
   annotated = np.arange(FRAMES) != 9
-  sound, mended, failed = motion(beat()), motion(beat(), flags=flags), motion(beat(), failed=[9, 12])
+  sound, repaired, failed = motion(beat()), motion(beat(), flags=flags), motion(beat(), failed=[9, 12])
   assert frame_counts(sound, sound, annotated)['status'] == 'sound'
-  assert frame_counts(mended, sound, annotated) == {
+  assert frame_counts(repaired, sound, annotated) == {
     'status': 'flagged', 'frames': 49,
     'failed_predicted': 0, 'flagged_predicted': 1, 'failed_reference': 0, 'flagged_reference': 0,
   }  # fmt: skip
-  assert frame_counts(mended, failed, annotated)['failed_reference'] == 1
-  assert frame_counts(mended, failed, annotated)['status'] == 'failed'
+  assert frame_counts(repaired, failed, annotated)['failed_reference'] == 1
+  assert frame_counts(repaired, failed, annotated)['status'] == 'failed'
 
 
 def rows(cines):

@@ -1,4 +1,4 @@
-"""DICOM files as they lie about: found by content, read into plain values, dealt into studies.
+"""DICOM files as they lie about: found by content, read into plain values, grouped into studies.
 
 Names, birth dates and every other free text stay in the file. The person is kept as a hash, only to see whether one
 study mixes two people; values that cannot be understood are named by their tag, never quoted.
@@ -82,7 +82,7 @@ class Found:
 def find(paths: Iterable[pathlib.Path], root: pathlib.Path) -> Found:
   """Reads the headers of those of `paths` that are DICOM pictures; faults name files relative to `root`."""
   studies: dict[str, list[Instance]] = {}
-  found, homeless, others, no_pictures = [], [], 0, 0
+  found, without_study, others, no_pictures = [], [], 0, 0
   for path in sorted(paths):
     file = str(path.relative_to(root))
     try:
@@ -101,12 +101,14 @@ def find(paths: Iterable[pathlib.Path], root: pathlib.Path) -> Found:
     elif not instance.study and not instance.shape:
       found.append(Fault(file, '', 'not a readable DICOM file (empty header): export it again or remove it'))
     elif not instance.study:
-      homeless.append(file)
+      without_study.append(file)
     else:
       studies.setdefault(instance.study, []).append(instance)
-  if homeless:
-    rule = f'StudyInstanceUID is missing in {_count(len(homeless))}: nothing says which study the pictures belong to'
-    found.append(Fault(homeless[0], '', rule))
+  if without_study:
+    rule = (
+      f'StudyInstanceUID is missing in {_count(len(without_study))}: nothing says which study the pictures belong to'
+    )
+    found.append(Fault(without_study[0], '', rule))
   notes = [f'{_count(others - sum(f.rule.startswith("no DICOM") for f in found))} passed over: not DICOM']
   notes += [f'{_count(no_pictures)} passed over: DICOM, but no MR picture']
   return Found({uid: tuple(v) for uid, v in studies.items()}, tuple(n for n in notes if n[0] != '0'), tuple(found))

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from ear_jax.formats import checks
+from ear_jax.formats.checks import COUNTS
 from ear_jax.formats.dicom import geometry, instances
 from ear_jax.formats.dicom.instances import Instance
 from ear_jax.formats.faults import Fault, frames
-from ear_jax.formats.siemens.series import RR, Series, position
+from ear_jax.formats.siemens.series import RR, Series, fault, position
 
 FRAMES = 50  # of a series, by the layout
-COUNTS = 4096  # 12 bit
 ROLES = ('MagAvg', 'PhaseZ', 'PhaseX', 'PhaseY', 'RefMag')
 _PHASES = (False, True, True, True, False)
 _RR_RANGE = (200.0, 3000.0)  # ms
@@ -44,12 +44,12 @@ class Slice:
 def check(five: list[Series], root: pathlib.Path) -> tuple[Slice | None, list[Fault]]:
   """Returns the slice and no fault, or None and every fault of its headers; then of its pixels."""
   first = five[0][0]
-  found = [fault for role, one in zip(ROLES, five, strict=True) for fault in _series_faults(one, role, first, root)]
+  found = [broken for role, one in zip(ROLES, five, strict=True) for broken in _series_faults(one, role, first, root)]
   used = five[:4]
   counts = [len(one) for one in used]
   if len(set(counts)) > 1:
     stated = ', '.join(f'{role} {count}' for role, count in zip(ROLES, counts, strict=False))
-    found.append(_fault(five[0], root, f'unequal numbers of frames: {stated}; export the shorter series again'))
+    found.append(fault(five[0], root, f'unequal numbers of frames: {stated}; export the shorter series again'))
   if found:
     return None, found
   assert first.shape
@@ -57,10 +57,10 @@ def check(five: list[Series], root: pathlib.Path) -> tuple[Slice | None, list[Fa
   rr = [_rr(one[0]) for one in used]
   if max(rr) - min(rr) > _RR_AGREE * rr[0]:
     stated = ', '.join(f'{value:g}' for value in rr)
-    found.append(_fault(five[0], root, f'RR intervals of the four series differ ({stated} ms): series are mixed'))
+    found.append(fault(five[0], root, f'RR intervals of the four series differ ({stated} ms): series are mixed'))
   found += _time_faults(five[0], rr[0], root)
   if rule := checks.size_rule((len(used[0]), *first.shape, 4)):
-    found.append(_fault(five[0], root, f'the slice {rule}'))
+    found.append(fault(five[0], root, f'the slice {rule}'))
   found = found or _pixel_faults(five, root) or _pattern_faults(five, root)
   if found:
     return None, found
@@ -196,7 +196,7 @@ def _time_faults(one: Series, rr: float, root: pathlib.Path) -> list[Fault]:
   if abs(step - wanted) <= _TIME_AGREE * wanted:
     return []
   rule = f'trigger times step by {step:.1f} ms, but RR {rr:g} ms over {len(one)} frames is {wanted:.1f} ms'
-  return [_fault(one, root, f'{rule}: frames are missing, or RR belongs to another scan')]
+  return [fault(one, root, f'{rule}: frames are missing, or RR belongs to another scan')]
 
 
 def _pixel_faults(five: list[Series], root: pathlib.Path) -> list[Fault]:
@@ -204,19 +204,22 @@ def _pixel_faults(five: list[Series], root: pathlib.Path) -> list[Fault]:
   for role, one in zip(ROLES, five, strict=True):
     name = f'series {one[0].series_number} ({role})'
     for t, file in enumerate(one if role != 'RefMag' else one[:_LOOK]):
-      try:
-        stored, _ = instances.pixels(file.path)
-      except Exception as error:  # pydicom's decoders raise errors of many kinds, and all mean the same to the user
-        rule = f'pixels are not readable ({instances.reason(error)}): export the file again'
-        found.append(Fault(str(file.path.relative_to(root)), f'{name}, frame {t}', rule))
-        continue
-      if stored.shape != file.shape:
-        rule = f'pixels have shape {stored.shape}, the header says {file.shape}'
-        found.append(Fault(str(file.path.relative_to(root)), f'{name}, frame {t}', rule))
-      elif stored.min() < 0 or stored.max() >= COUNTS:
-        rule = f'stored values reach from {stored.min()} to {stored.max()}, expected 12 bits, 0 to 4095'
+      if rule := _pixel_rule(file):
         found.append(Fault(str(file.path.relative_to(root)), f'{name}, frame {t}', rule))
   return found
+
+
+def _pixel_rule(file: Instance) -> str:
+  """Returns what is wrong with the pixels of one file, or ''."""
+  try:
+    stored, _ = instances.pixels(file.path)
+  except Exception as error:  # pydicom's decoders raise errors of many kinds, and all mean the same to the user
+    return f'pixels are not readable ({instances.reason(error)}): export the file again'
+  if stored.shape != file.shape:
+    return f'pixels have shape {stored.shape}, the header says {file.shape}'
+  if stored.min() < 0 or stored.max() >= COUNTS:
+    return f'stored values reach from {stored.min()} to {stored.max()}, expected 12 bits, 0 to 4095'
+  return ''
 
 
 def _pattern_faults(five: list[Series], root: pathlib.Path) -> list[Fault]:
@@ -236,11 +239,11 @@ def _pattern_faults(five: list[Series], root: pathlib.Path) -> list[Fault]:
   wanted = ['phase' if is_phase else 'magnitude' for is_phase in _PHASES]
   if seen != wanted:
     rule = f'the pixels of the five series look like {", ".join(seen)}, expected {", ".join(wanted)}: the order of '
-    return [_fault(five[0], root, f'{rule}series is not MagAvg, PhaseZ, PhaseX, PhaseY, RefMag')]
+    return [fault(five[0], root, f'{rule}series is not MagAvg, PhaseZ, PhaseX, PhaseY, RefMag')]
   stated = _stated(five)
   if len(set(stated)) > 1 and stated != wanted:
     rule = f'ImageType says {", ".join(word or "nothing" for word in stated)}, expected {", ".join(wanted)}'
-    return [_fault(five[0], root, f'{rule}: the order of series is not MagAvg, PhaseZ, PhaseX, PhaseY, RefMag')]
+    return [fault(five[0], root, f'{rule}: the order of series is not MagAvg, PhaseZ, PhaseX, PhaseY, RefMag')]
   return []
 
 
@@ -258,7 +261,3 @@ def _notes(five: list[Series]) -> tuple[str, ...]:
   if len({file.protocol.words for one in five[1:4] for file in one if file.protocol}) > 1:
     notes.append('the protocol texts of the three phase series differ: each was used for its own series')
   return tuple(notes)
-
-
-def _fault(one: Series, root: pathlib.Path, rule: str) -> Fault:
-  return Fault(str(one[0].path.relative_to(root)), f'series {one[0].series_number}', rule)

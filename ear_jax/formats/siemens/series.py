@@ -47,7 +47,7 @@ def group(files: Sequence[Instance], root: pathlib.Path) -> tuple[list[list[Seri
       notes.append(f'series {one[0].series_number} passed over: another size or orientation')
     elif rule := _place_rule(one):
       if marked:
-        found.append(_fault(one, root, rule))
+        found.append(fault(one, root, rule))
       else:
         notes.append(f'series {one[0].series_number} passed over: no single slice')
     else:
@@ -63,7 +63,7 @@ def group(files: Sequence[Instance], root: pathlib.Path) -> tuple[list[list[Seri
       continue
     rule = f'{len(run)} consecutive series at one slice location ({_named(run)}), expected five: {_PATTERN}'
     advice = 'export the missing series' if len(run) < _FIVE else 'remove the ones that do not belong to the slice'
-    found.append(_fault(run[0], root, f'{rule}; {advice}'))
+    found.append(fault(run[0], root, f'{rule}; {advice}'))
   found += _repeated(groups, root)
   return sorted(groups, key=lambda five: _number(five[0])), notes, found
 
@@ -80,7 +80,7 @@ def _by_number(files: Sequence[Instance], root: pathlib.Path) -> tuple[list[Seri
   for one in series:
     count = len({file.series for file in one})
     if count > 1:
-      found.append(_fault(one, root, f'{count} different SeriesInstanceUID under one SeriesNumber: series are mixed'))
+      found.append(fault(one, root, f'{count} different SeriesInstanceUID under one SeriesNumber: series are mixed'))
   return series, found
 
 
@@ -146,7 +146,7 @@ def _trimmed(run: list[Series]) -> list[Series]:
 def _repeated(groups: list[list[Series]], root: pathlib.Path) -> list[Fault]:
   places = sorted((position(five[0][0]), five[0][0].series_number, five) for five in groups)
   return [
-    _fault(later[0], root, f'the slice at {there:.1f} mm was scanned twice (series {number} too): remove one of both')
+    fault(later[0], root, f'the slice at {there:.1f} mm was scanned twice (series {number} too): remove one of both')
     for (here, number, _), (there, _, later) in itertools.pairwise(places)
     if there - here <= _SAME_PLACE
   ]
@@ -157,5 +157,6 @@ def _named(run: list[Series]) -> str:
   return f'series {first}' if first == last else f'series {first} to {last}'
 
 
-def _fault(one: Series, root: pathlib.Path, rule: str) -> Fault:
+def fault(one: Series, root: pathlib.Path, rule: str) -> Fault:
+  """Returns the fault of a series that breaks a rule."""
   return Fault(str(one[0].path.relative_to(root)), f'series {one[0].series_number}', rule)

@@ -16,15 +16,15 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ear_jax.cine import Cine, as_venc
+from ear_jax.formats.checks import COUNTS, ZERO
 from ear_jax.formats.dicom import geometry, instances
 from ear_jax.formats.dicom.instances import Instance
 from ear_jax.formats.faults import Fault
 from ear_jax.formats.opened import Opened
-from ear_jax.formats.siemens.checks import COUNTS, FRAMES, Slice, check
-from ear_jax.formats.siemens.series import evident, group
+from ear_jax.formats.siemens.checks import FRAMES, Slice, check
+from ear_jax.formats.siemens.series import evident, fault, group
 from ear_jax.formats.source import Source
 
-ZERO = 2048  # stored value of zero velocity
 _PICTURES = {  # of v_col, v_row, v_long: (index among PhaseZ, PhaseX, PhaseY, sign)
   'COL': ((1, -1), (2, +1), (0, +1)),
   'ROW': ((2, +1), (1, -1), (0, -1)),
@@ -107,11 +107,7 @@ def _count_faults(slices: list[Slice], root: pathlib.Path) -> list[Fault]:
   counts = [len(one.series[0]) for one in slices]
   usual = max(set(counts), key=lambda count: (counts.count(count), count), default=0)
   return [
-    Fault(
-      str(one.series[0][0].path.relative_to(root)),
-      f'series {one.series[0][0].series_number}',
-      f'{count} frames, the other slices have {usual}: export the series of this slice again',
-    )
+    fault(one.series[0], root, f'{count} frames, the other slices have {usual}: export the series of this slice again')
     for one, count in zip(slices, counts, strict=True)
     if count != usual
   ]

@@ -16,10 +16,10 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from ear_jax.cine import MAGNITUDE, Cine, Study
+from ear_jax.formats.checks import COUNTS, ZERO
 from ear_jax.formats.dicom import geometry, siemens_protocol
 from ear_jax.system.files import replacing
 
-ZERO, COUNTS = 2048, 4096  # phase of zero velocity, and number of 12-bit values
 _FIRST_SERIES = 11
 _DATE, _TIME = '20200107', '142331.468000'
 

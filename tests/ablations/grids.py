@@ -1,11 +1,11 @@
-"""Studies for tests, made by hand."""
+"""Grids for tests, made by hand."""
 
 from configs import ablation, ear3d
 from ear_jax.ablations.grid import cells, jobs
 
 
-def study(**changes):
-  """The shipped study with other fields."""
+def make_grid(**changes):
+  """The shipped grid with other fields."""
   found = ablation.get_config()
   for name, value in changes.items():
     found[name] = value
@@ -13,8 +13,8 @@ def study(**changes):
 
 
 def planned(**changes):
-  """Study, its cells and its jobs on top of `ear3d.py`."""
-  chosen = study(**changes)
+  """A grid, its cells and its jobs on top of `ear3d.py`."""
+  chosen = make_grid(**changes)
   return chosen, cells(chosen), jobs(chosen, ear3d.get_config())
 
 

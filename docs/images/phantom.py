@@ -1,6 +1,6 @@
 """Draws a phantom slice as the paper's Figure 1 shows a scan: magnitude, three phases and mask over several frames.
 
-`python -m ear_jax.report.phantom_figure --output docs/images/phantom.png`
+`python docs/images/phantom.py --output docs/images/phantom.png`
 """
 
 from __future__ import annotations
