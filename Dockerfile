@@ -1,5 +1,6 @@
-# `docker build -t ear_jax .` for CPUs; `--build-arg EXTRAS=cuda12` or `cuda13` for NVIDIA GPUs; `EXTRAS=build,slurm` to build data
-# sets and run grids. `docker run --rm -v "$PWD:/work" ear_jax ear_jax.predict STUDY --checkpoint ear3d-phantom --output results`
+# `docker build -t ear_jax .` for CPUs. `--build-arg EXTRAS=cuda12` or `cuda13`: for NVIDIA GPUs; `build,slurm`: to build
+# data sets and to run grids.
+# `docker run --rm -v "$PWD:/here" ear_jax ear_jax.predict /here/STUDY --checkpoint ear3d-phantom --output /here/results`
 ARG PYTHON=3.13
 FROM python:${PYTHON}-slim
 ARG EXTRAS=""
