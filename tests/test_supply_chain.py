@@ -13,7 +13,8 @@ from packaging.markers import default_environment
 from packaging.requirements import Requirement
 
 ROOT = pathlib.Path(__file__).parent.parent
-PROJECT = tomllib.loads((ROOT / 'pyproject.toml').read_text())['project']
+PYPROJECT = tomllib.loads((ROOT / 'pyproject.toml').read_text())
+PROJECT = PYPROJECT['project']
 LOCKED = re.compile(r'^([A-Za-z0-9_.-]+==[^\\\n]+)', re.MULTILINE)
 PYTHONS = '3.11', '3.12', '3.13'
 # Imported where the extra of that name is needed, and only there.
@@ -109,6 +110,15 @@ def test_every_import_is_of_a_package_that_is_asked_for_by_name():
 def test_the_core_asks_for_nothing_that_only_building_data_needs():
   core, build = ({plain(one.name) for one in found} for found in (asked(), asked('build')))
   assert {'tensorflow-cpu', 'apache-beam', 'mlcroissant'} <= build - core
+
+
+def test_a_wheel_takes_every_file_of_the_package():
+  taken = PYPROJECT['tool']['setuptools']['package-data']
+  files = [path for path in (ROOT / 'ear_jax').rglob('*') if path.is_file() and '__pycache__' not in path.parts]
+  data = [path.relative_to(ROOT) for path in files if path.suffix != '.py']
+  assert len(data) >= 10
+  for path in data:
+    assert any(fnmatch.fnmatch(path.name, glob) for glob in taken.get('.'.join(path.parts[:-1]), [])), path
 
 
 def test_an_image_holds_what_it_copies_and_no_data():
