@@ -88,9 +88,9 @@ def test_packages_are_compared_with_their_ranges_and_extras_may_be_missing(monke
   python, packages, _ = software.check_software()
   assert (python.result, python.remedy) == ('fail', 'install a Python >=3.99')
   assert packages.result == 'fail'
-  texts = 'no_such_package is missing', f'numpy {np.__version__}, tried with ==1.0'
+  texts = f'numpy {np.__version__}, tried with ==1.0', 'no_such_package is missing'
   assert packages.found == '; '.join((*texts, f'scipy {scipy.__version__}, tried with <1'))
-  assert packages.remedy == 'pip install "no_such_package==1" "numpy==1.0" "scipy<1"'
+  assert packages.remedy == 'pip install "numpy==1.0" "no_such_package==1" "scipy<1"'
 
 
 def test_a_package_that_lies_in_a_folder_only_is_said_not_to_be_installed(monkeypatch):

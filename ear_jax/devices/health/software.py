@@ -39,22 +39,21 @@ def _check_python(tried: SpecifierSet) -> Finding:
 
 def _check_packages(required: list[Requirement]) -> Finding:
   """What the package needs must be there; what an extra needs (its marker says so) may be missing."""
-  missing, others, count = [], [], 0
+  faults, result, count = {}, 'warn', 0
   for one in required:
     needed = one.marker is None or one.marker.evaluate({'extra': ''})
     count += needed
     try:
       installed = importlib.metadata.version(one.name)
     except importlib.metadata.PackageNotFoundError:
-      missing += [one] if needed else []
+      if needed:
+        faults[f'"{one.name}{one.specifier}"'], result = f'{one.name} is missing', 'fail'
       continue
     if not one.specifier.contains(installed, prereleases=True):
-      others.append((one, f'{one.name} {installed}, tried with {one.specifier}'))
-  faults = [*(f'{one.name} is missing' for one in missing), *(text for _, text in others)]
+      faults[f'"{one.name}{one.specifier}"'] = f'{one.name} {installed}, tried with {one.specifier}'
   if not faults:
     return Finding('packages', 'pass', f'all {count} as tried')
-  asked = (f'"{one.name}{one.specifier}"' for one in dict.fromkeys([*missing, *(one for one, _ in others)]))
-  return Finding('packages', 'fail' if missing else 'warn', '; '.join(faults), f'pip install {" ".join(asked)}')
+  return Finding('packages', result, '; '.join(faults.values()), f'pip install {" ".join(faults)}')
 
 
 def check_cudnn(devices: Sequence[jax.Device]) -> Iterator[Finding]:
