@@ -1,9 +1,14 @@
-# `make quickstart` and `make test` do everything from a bare clone; they need Python 3.11, git and make.
+# `make quickstart` and `make test` do everything from a bare clone; they need git, make and a Python from 3.11 to 3.13.
 
-PYTHON ?= python3.11
+# The first that runs: a version manager may have names of versions that are not installed.
+PYTHON ?= $(shell for name in python3.11 python3.12 python3.13; do $$name -c '' 2>/dev/null && echo $$name && break; done)
 BIN := .venv/bin
+OTHER = .venv-$(notdir $(PYTHON))
+# What newer or older libraries can break, but for whole runs: three minutes on two cores.
+FAST := tests/test_*.py tests/analysis tests/data tests/devices tests/formats tests/models tests/networks tests/phantom \
+  tests/scoring tests/system tests/training
 
-.PHONY: quickstart test lint benchmark torture lock audit clean
+.PHONY: quickstart test test-fast test-oldest lint benchmark torture lock audit clean
 
 quickstart: .venv/product
 	ls data/mvm_cmr/phantom_mini/*/dataset_info.json >/dev/null 2>&1 || \
@@ -18,6 +23,14 @@ test: .venv/development
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=15
+
+# `make test-fast PYTHON=python3.13`: in an environment of its own, by hash too; `.venv` stays as it is.
+test-fast: $(OTHER)/complete
+	$(OTHER)/bin/python -m pytest -n 2 --dist loadfile -m 'not slow and not multiprocess' $(FAST)
+
+# The lower bounds of pyproject.toml: the oldest version that it admits of each package.
+test-oldest: .venv-oldest/complete
+	.venv-oldest/bin/python -m pytest -n 2 --dist loadfile -m 'not slow and not multiprocess' $(FAST)
 
 lint: .venv/development
 	$(BIN)/ruff check --fix .
@@ -44,11 +57,14 @@ benchmark: .venv-benchmark/complete
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	touch $@
 
-# After a change of requirements*.txt: every package with its version and hashes, and the list of their licences.
+# After a change of pyproject.toml or requirements*.txt: for each Python the newest versions of everything, their hashes,
+# and the list of licences. KEEP=1 leaves alone what need not change.
 lock: .venv-supply/complete
 	for name in requirements requirements-dev; do \
 	  .venv-supply/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	    --no-emit-index-url $$name.txt --output-file $$name.lock || exit 1; done
+	    --no-emit-index-url --no-emit-package ear-jax $(if $(KEEP),,--upgrade) \
+	    $$(test $$name = requirements || echo --constraint requirements.lock) \
+	    $$name.txt --output-file $$name.lock || exit 1; done
 	$(MAKE) .venv/development
 	$(BIN)/python .ci/licences.py
 
@@ -61,10 +77,22 @@ audit: .venv-supply/complete
 	.venv-supply/bin/pip install --quiet --disable-pip-version-check -r .ci/requirements.txt
 	touch $@
 
-.venv-benchmark/complete: requirements.txt benchmarks/requirements.txt pyproject.toml
+.venv-benchmark/complete: requirements.lock benchmarks/requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv-benchmark
-	.venv-benchmark/bin/pip install --quiet --disable-pip-version-check -r requirements.txt -r benchmarks/requirements.txt
+	.venv-benchmark/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	.venv-benchmark/bin/pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	touch $@
+
+$(OTHER)/complete: requirements-dev.lock pyproject.toml
+	$(PYTHON) -m venv $(OTHER)
+	$(OTHER)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(OTHER)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv-oldest/complete: .venv-supply/complete requirements-dev.txt pyproject.toml
+	$(PYTHON) -m venv .venv-oldest
+	.venv-supply/bin/uv pip install --quiet --python .venv-oldest --resolution lowest-direct -r requirements-dev.txt
 	touch $@
 
 clean:
-	rm -rf .venv .venv-benchmark .venv-supply data runs
+	rm -rf .venv .venv-* data runs

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pathlib
 
-import submitit
 from ml_collections import ConfigDict
 
-from ear_jax.ablations.work import Work
 from ear_jax.benchmarking.machine import cores
 from ear_jax.system.errors import UserError
+
+try:
+  import submitit
+except ImportError:  # it comes with an extra
+  submitit = None
 
 _YEAR = 525_600  # minutes; a process on this machine has all the time it wants
 
@@ -21,10 +24,12 @@ class Launcher:
     local: whether jobs are processes of this machine.
     at_once: how many may run at a time.
 
-  Raises: UserError for an unknown executor, or when SLURM is not here, or there are fewer GPUs than jobs at once.
+  Raises: UserError without submitit, for an unknown executor, without SLURM, or with fewer GPUs than jobs at once.
   """
 
   def __init__(self, config: ConfigDict, jobs: int):
+    if submitit is None:
+      raise UserError('a grid starts its jobs by submitit, which is not installed: pip install "ear_jax[slurm]"')
     if config.executor not in ('local', 'slurm'):
       raise UserError(f"config.launcher.executor is {config.executor!r}: choose 'local' or 'slurm'")
     if config.at_once < 0 or config.cpu_devices < 1:
@@ -43,6 +48,8 @@ class Launcher:
 
   def submit(self, folder: pathlib.Path) -> submitit.Job:
     """Starts the job in `folder`, its log in `folder/log`."""
+    from ear_jax.ablations.work import Work  # inherits from submitit's
+
     if self.local:
       executor, parameters = submitit.LocalExecutor(folder / 'log'), {'timeout_min': _YEAR}
     else:

@@ -6,6 +6,8 @@ import os
 import pathlib
 import platform
 
+import psutil
+
 _CPUINFO = pathlib.Path('/proc/cpuinfo')
 
 
@@ -29,7 +31,7 @@ def describe() -> dict:
   return {
     'processor': fields.get('model name', platform.processor() or 'unknown'),
     'cores': len(cores()),
-    'memory_gb': round(os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1e9, 1),
+    'memory_gb': round(psutil.virtual_memory().total / 1e9, 1),
     'vectors': [name for name in ('avx2', 'avx512f', 'amx_tile') if name in flags],
     'system': f'{platform.system()} {platform.machine()}, Python {platform.python_version()}',
   }

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pathlib
 import re
-import resource
 from collections.abc import Iterator, Sequence
 
 import jax
+import psutil
 
-_SYSTEM, _GROUPS = pathlib.Path('/proc/meminfo'), pathlib.Path('/sys/fs/cgroup')
-_OWN_GROUPS, _OWN_SIZE = pathlib.Path('/proc/self/cgroup'), pathlib.Path('/proc/self/statm')
+_GROUPS, _OWN_GROUPS = pathlib.Path('/sys/fs/cgroup'), pathlib.Path('/proc/self/cgroup')
 
 
 def memory_limit(devices: Sequence[jax.Device]) -> int | None:
@@ -20,21 +19,17 @@ def memory_limit(devices: Sequence[jax.Device]) -> int | None:
   """
   if devices[0].platform != 'cpu':
     return (devices[0].memory_stats() or {}).get('bytes_limit')
-  known = [free for free in (_system_free(), _group_free(), address_space_free()) if free is not None]
-  return min(known) // len(devices) if known else None
+  known = [free for free in (_group_free(), address_space_free()) if free is not None]
+  return min(psutil.virtual_memory().available, *known) // len(devices)
 
 
 def address_space_free() -> int | None:
   """Returns the bytes that `ulimit -v` leaves, which some schedulers set; None without a limit."""
-  limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-  if limit == resource.RLIM_INFINITY or not _OWN_SIZE.exists():
+  if not hasattr(psutil, 'RLIMIT_AS'):  # macOS and Windows
     return None
-  return max(0, limit - int(_OWN_SIZE.read_text().split()[0]) * resource.getpagesize())
-
-
-def _system_free():
-  found = re.search(r'MemAvailable:\s*(\d+) kB', _SYSTEM.read_text()) if _SYSTEM.exists() else None
-  return int(found[1]) * 1024 if found else None
+  own = psutil.Process()
+  limit, _ = own.rlimit(psutil.RLIMIT_AS)
+  return None if limit == psutil.RLIM_INFINITY else max(0, limit - own.memory_info().vms)
 
 
 def _group_free():

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import resource
 import sys
 import time
 from collections.abc import Iterator
+
+import psutil
+
+try:
+  import resource
+except ImportError:  # Windows
+  resource = None
 
 _RSS_UNIT = 1 if sys.platform == 'darwin' else 1024  # bytes
 
@@ -24,7 +30,7 @@ class Clock:
     start = time.perf_counter()
     yield
     self._seconds[part] = self._seconds.get(part, 0.0) + time.perf_counter() - start
-    self._peak[part] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT / 1e9
+    self._peak[part] = _peak_memory() / 1e9
 
   def table(self) -> dict[str, dict[str, float]]:
     """Returns for each part, in the order of first coming, `seconds` and `peak_memory_gb` of the process so far."""
@@ -32,3 +38,10 @@ class Clock:
       part: {'seconds': round(seconds, 2), 'peak_memory_gb': round(self._peak[part], 2)}
       for part, seconds in self._seconds.items()
     }
+
+
+def _peak_memory() -> int:
+  """The most bytes that this process has held so far."""
+  if resource is None:
+    return psutil.Process().memory_info().peak_wset
+  return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import pathlib
 import platform
 from collections.abc import Iterator
+from typing import IO
 
 from absl import logging
 
 from ear_jax.system.errors import UserError
 
+try:
+  import fcntl
+except ImportError:  # Windows
+  import msvcrt
+
+  fcntl = None
+
 _NAME = '.lock'
+_BEHIND_THE_TEXT = 2**30  # bytes; nobody can read what Windows locks, and the holder's name is to be read
 # File systems without locks: some network file systems, unless they are mounted for it.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
@@ -42,7 +50,7 @@ def only_writer(folder: pathlib.Path) -> Iterator[None]:
 
 def _lock(file, folder) -> None:
   try:
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    lock_file(file)
   except BlockingIOError:
     file.seek(0)
     holder = file.read().strip() or 'another process'
@@ -55,11 +63,28 @@ def _lock(file, folder) -> None:
     logging.warning('%s cannot be locked (%s): make sure that no other run uses it', folder, fault.strerror)
 
 
+def lock_file(file: IO, shared: bool = False) -> None:
+  """Locks an open file until it is closed, which the kernel does when the process dies.
+
+  Raises: BlockingIOError when another has it; OSError with the file system's reason where files cannot be locked.
+  """
+  # Not by a library: filelock empties the file, so that the holder's name is lost, and where a file system has no locks
+  # makes one that outlives its process; portalocker locks the text away on Windows.
+  if fcntl:
+    fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    return
+  os.lseek(file.fileno(), _BEHIND_THE_TEXT, os.SEEK_SET)
+  try:
+    msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # never shared
+  except PermissionError as fault:
+    raise BlockingIOError(*fault.args) from None
+
+
 def is_held(folder: pathlib.Path) -> bool:
   """Returns whether a process holds `folder`; it is looked for by taking the lock for a moment."""
   try:
     with (folder / _NAME).open() as file:
-      fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+      lock_file(file, shared=True)
   except BlockingIOError:
     return True
   except OSError as fault:

@@ -70,3 +70,53 @@ def test_a_held_folder_is_told_from_a_free_one(tmp_path):
   assert not is_held(tmp_path)
   with only_writer(tmp_path):  # looking must not keep it
     pass
+
+
+WINDOWS = """
+import fcntl, os, sys, types
+def locking(descriptor, mode, count):
+  start = os.lseek(descriptor, 0, os.SEEK_CUR)  # some bytes from where the file stands
+  for_writing = os.open(f'/proc/self/fd/{descriptor}', os.O_RDWR)  # which Windows does not ask for
+  try:
+    fcntl.lockf(for_writing, fcntl.LOCK_EX | fcntl.LOCK_NB, count, start)
+  except OSError:
+    raise PermissionError(13, 'Permission denied') from None
+sys.modules['msvcrt'] = types.SimpleNamespace(locking=locking, LK_NBLCK=2)
+sys.modules['fcntl'] = None
+"""
+
+
+@pytest.fixture
+def windows_holder(tmp_path):
+  command = [sys.executable, '-c', WINDOWS + HOLD, str(tmp_path / 'run')]
+  with subprocess.Popen(command, cwd=pathlib.Path(__file__).parents[2], stdout=subprocess.PIPE, text=True) as process:
+    assert process.stdout.readline() == 'holding\n'
+    yield process
+    process.kill()
+
+
+def test_the_locks_of_windows_keep_the_same_promises(windows_holder, tmp_path):
+  look = """
+import pathlib
+from ear_jax.system.errors import UserError
+from ear_jax.system.lock import is_held, only_writer
+folder = pathlib.Path(sys.argv[1])
+print(is_held(folder))
+try:
+  with only_writer(folder):
+    print('taken')
+except UserError as fault:
+  print(fault)
+"""
+
+  def looked():
+    command = [sys.executable, '-c', WINDOWS + look, str(tmp_path / 'run')]
+    done = subprocess.run(command, cwd=pathlib.Path(__file__).parents[2], capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+  held, said = looked()
+  assert held == 'True'
+  assert f'run is in use by process {windows_holder.pid} on' in said
+  windows_holder.kill()
+  windows_holder.wait()
+  assert looked() == ['False', 'taken']

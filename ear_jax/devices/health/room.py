@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pathlib
 import shutil
@@ -14,6 +13,7 @@ import matplotlib
 
 from ear_jax.devices.health.finding import Finding
 from ear_jax.devices.memory import memory_limit
+from ear_jax.system.lock import lock_file
 
 _MEMORY = {'fail': 1e9, 'warn': 4e9}  # quickstart.py needs 1 GB, ear3d.py 3 GB
 _DISK = {'fail': 0.5e9, 'warn': 5e9}  # a run keeps three checkpoints of up to 0.4 GB, a data set may be as large
@@ -27,8 +27,7 @@ def check_devices(devices: Sequence[jax.Device]) -> Iterator[Finding]:
     found = f'{len(alike)} x {kind}' + ('' if limit is None else f', {limit / 1e9:.3g} GB free')
     yield _judge(f'memory, {alike[0].platform}', limit, _MEMORY, found, 'a smaller --config.data.crop or batch_size')
   if all(device.platform == 'cpu' for device in devices) and pathlib.Path('/dev/nvidia0').exists():
-    install = 'pip install "jax[cuda12]==0.10.2" "nvidia-cudnn-cu12>=9.15"'
-    yield Finding('GPU', 'warn', 'there is one, and jax does not see it', install)
+    yield Finding('GPU', 'warn', 'there is one, and jax does not see it', 'pip install "ear_jax[cuda12]", or [cuda13]')
 
 
 def check_room(folder: pathlib.Path) -> Iterator[Finding]:
@@ -51,7 +50,7 @@ def check_writable(what: str, folder: pathlib.Path) -> Finding:
       file.write(b'x' * 4096)
       file.flush()
       try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock_file(file)
       except OSError as fault:
         remedy = 'mount it with locks, or see to it that two runs never share a --workdir'
         return Finding(what, 'warn', f'{folder} cannot lock files ({fault.strerror})', remedy)

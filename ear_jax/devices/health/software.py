@@ -1,53 +1,59 @@
-"""Versions: Python, the pinned packages, and cuDNN where there is a GPU."""
+"""Versions: Python and the packages against the ranges of pyproject.toml, and cuDNN where there is a GPU."""
 
 from __future__ import annotations
 
 import ctypes
 import importlib.metadata
 import platform
-import sys
 from collections.abc import Iterator, Sequence
 
 import jax
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from ear_jax.devices.health.finding import Finding
 
 # bfloat16 3-D convolutions: pytorch #163539, #166122, #166643.
 _BAD_CUDNN = ((9, 8), (9, 15))  # from, to and without
-_INSTALL = 'pip install -r requirements.txt'
+_INSTALL_CUDNN = 'pip install "nvidia-cudnn-cu12>=9.15", with CUDA 13 "nvidia-cudnn-cu13>=9.15"'
 
 
 def check_software() -> Iterator[Finding]:
-  """Yields findings about Python and the packages that this project pins."""
-  python = platform.python_version()
-  if sys.version_info[:2] == (3, 11):
-    yield Finding('Python', 'pass', python)
+  """Yields findings about Python, the packages that this one needs, and jax."""
+  try:
+    about = importlib.metadata.metadata('ear_jax')
+  except importlib.metadata.PackageNotFoundError:
+    yield Finding('packages', 'warn', 'ear_jax is not installed: its ranges are not known', 'pip install -e .')
   else:
-    yield Finding('Python', 'fail', python, 'install Python 3.11')
-  yield _check_packages()
+    yield _check_python(SpecifierSet(about['Requires-Python']))
+    yield _check_packages([Requirement(text) for text in about.get_all('Requires-Dist', [])])
   yield Finding('jax', 'pass', f'{jax.__version__}, jaxlib {importlib.metadata.version("jaxlib")}')
 
 
-def _check_packages() -> Finding:
-  try:
-    pins = importlib.metadata.requires('ear_jax') or ()
-  except importlib.metadata.PackageNotFoundError:
-    found = 'ear_jax is not installed, so that what it needs is not known here'
-    return Finding('packages', 'warn', found, f'{_INSTALL}; pip install --no-deps --editable .')
-  missing, others, count = [], [], 0
-  for text in pins:
-    requirement, count = Requirement(text), count + 1
+def _check_python(tried: SpecifierSet) -> Finding:
+  python = platform.python_version()
+  if tried.contains(python, prereleases=True):
+    return Finding('Python', 'pass', python)
+  return Finding('Python', 'fail', python, f'install a Python {tried}')
+
+
+def _check_packages(required: list[Requirement]) -> Finding:
+  """What the package needs must be there; what an extra needs (its marker says so) may be missing."""
+  faults, result, count = {}, 'warn', 0
+  for one in required:
+    needed = one.marker is None or one.marker.evaluate({'extra': ''})
+    count += needed
     try:
-      installed = importlib.metadata.version(requirement.name)
+      installed = importlib.metadata.version(one.name)
     except importlib.metadata.PackageNotFoundError:
-      missing.append(requirement.name)
+      if needed:
+        faults[f'"{one.name}{one.specifier}"'], result = f'{one.name} is missing', 'fail'
       continue
-    if not requirement.specifier.contains(installed, prereleases=True):
-      others.append(f'{requirement.name} {installed}, tested with {requirement.specifier}')
-  result = 'fail' if missing else 'warn' if others else 'pass'
-  found = '; '.join([*(f'{name} is missing' for name in missing), *others]) or f'all {count} as pinned'
-  return Finding('packages', result, found, '' if result == 'pass' else _INSTALL)
+    if not one.specifier.contains(installed, prereleases=True):
+      faults[f'"{one.name}{one.specifier}"'] = f'{one.name} {installed}, tried with {one.specifier}'
+  if not faults:
+    return Finding('packages', 'pass', f'all {count} as tried')
+  return Finding('packages', result, '; '.join(faults.values()), f'pip install {" ".join(faults)}')
 
 
 def check_cudnn(devices: Sequence[jax.Device]) -> Iterator[Finding]:
@@ -57,7 +63,7 @@ def check_cudnn(devices: Sequence[jax.Device]) -> Iterator[Finding]:
   try:
     yield judge_cudnn(ctypes.CDLL('libcudnn.so.9').cudnnGetVersion())
   except (OSError, AttributeError) as fault:
-    yield Finding('cuDNN', 'warn', f'its version cannot be read ({fault})', 'pip install "nvidia-cudnn-cu12>=9.15"')
+    yield Finding('cuDNN', 'warn', f'its version cannot be read ({fault})', _INSTALL_CUDNN)
 
 
 def judge_cudnn(number: int) -> Finding:
@@ -70,8 +76,8 @@ def judge_cudnn(number: int) -> Finding:
       'cuDNN',
       'fail',
       f'{text}: bfloat16 3-D convolutions are reported wrong in 9.8 to 9.14',
-      'pip install "nvidia-cudnn-cu12>=9.15", or train with --config.model.dtype=float32',
+      f'{_INSTALL_CUDNN}, or train with --config.model.dtype=float32',
     )
   if version[:2] < low:
-    return Finding('cuDNN', 'warn', f'{text}: jax wants 9.8 or newer', 'pip install "nvidia-cudnn-cu12>=9.15"')
+    return Finding('cuDNN', 'warn', f'{text}: jax wants 9.8 or newer', _INSTALL_CUDNN)
   return Finding('cuDNN', 'pass', text)
