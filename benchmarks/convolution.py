@@ -2,12 +2,14 @@
 
 The older revision is taken from git's history into a temporary folder and imported beside the working tree, so that
 both, and XLA's own convolution, are timed in one process, in turn: on a machine that does other work too, only ratios
-mean something. `--parts=step` leaves the single layers out.
+mean something. `--parts=step` leaves the single layers out. `--parts=checkpoint` compares with norms and activations
+done where they stand, and `jax.checkpoint` told to keep the convolutions' results of each block.
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import io
 import subprocess
 import sys
@@ -16,10 +18,12 @@ import tempfile
 import time
 from types import SimpleNamespace
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 from absl import flags
+from jax.ad_checkpoint import checkpoint_name
 
 from ear_jax.system import cli
 from ear_jax.system.errors import UserError
@@ -31,7 +35,8 @@ LAYERS = (
   *((32, 128, 128, 1), (32, 256, 64, 3), (16, 128, 256, 3), (16, 512, 128, 3)),
 )
 STEPS = {'quickstart': (80, (8, 16, 32)), 'default filters': (128, (16, 32, 64, 128))}  # size and filters
-NEEDED = ('models.conv', 'models', 'training.optim', 'training.parallel', 'training.state', 'training.steps')
+NEEDED = ('models', 'models.attention', 'models.blocks', 'models.conv', 'models.unet3d')
+NEEDED += ('training.optim', 'training.state', 'training.steps')
 
 
 def load(folder: str) -> SimpleNamespace:
@@ -40,6 +45,8 @@ def load(folder: str) -> SimpleNamespace:
   sys.path.insert(0, folder)
   try:
     parts = {name.split('.')[-1]: importlib.import_module(f'ear_jax.{name}') for name in NEEDED}
+    moved = importlib.util.find_spec('ear_jax.devices') is not None
+    parts['placement'] = importlib.import_module(f'ear_jax.{"devices.placement" if moved else "training.parallel"}')
     return SimpleNamespace(**parts, config=importlib.import_module('configs.ear3d').get_config)
   finally:
     sys.path.remove(folder)
@@ -55,6 +62,17 @@ def revision(name: str, folder: str) -> None:
     raise UserError(f'--against {name}: {outcome.stderr.decode().strip()}')
   with tarfile.open(fileobj=io.BytesIO(outcome.stdout)) as archive:
     archive.extractall(folder, filter='data')
+
+
+def with_checkpoint(code: SimpleNamespace) -> SimpleNamespace:
+  """Returns the code with norm and activation done at once, and again for the gradient by `jax.checkpoint`."""
+  convolve = code.conv.conv3d
+  code.conv.conv3d = lambda *args: checkpoint_name(convolve(*args), 'convolution')
+  at_once = lambda function, *videos, constants=(): function(*map(jnp.asarray, videos), *constants)  # noqa: E731
+  code.blocks.pixelwise = code.attention.pixelwise = at_once
+  policy = jax.checkpoint_policies.save_only_these_names('convolution')
+  code.unet3d.ConvBlock = nn.remat(code.blocks.ConvBlock, policy=policy)
+  return code
 
 
 def in_turn(functions: dict, rounds: int) -> dict[str, float]:
@@ -109,12 +127,12 @@ def make_step(code: SimpleNamespace, size: int, filters: tuple[int, ...]):
   """Returns a function that does one training step of two cines on two devices, and its peak temporary bytes."""
   config = code.config()
   config.data.crop, config.model.filters = size, filters
-  model = code.models.build_model(config.model, code.parallel.AXIS)
+  model = code.models.build_model(config.model, code.placement.AXIS)
   optimizer = code.optim.make_optimizer(config.optimizer, config.steps)
-  placement = code.parallel.Placement(jax.local_devices()[:2])
+  placement = code.placement.Placement(jax.local_devices()[:2])
   step = placement.pmap_step(
     code.steps.make_train_step(
-      model, optimizer, config.loss, ema_decay=config.optimizer.ema_decay, axis_name=code.parallel.AXIS
+      model, optimizer, config.loss, ema_decay=config.optimizer.ema_decay, axis_name=code.placement.AXIS
     )
   )
   rng = np.random.default_rng(0)
@@ -131,9 +149,9 @@ def make_step(code: SimpleNamespace, size: int, filters: tuple[int, ...]):
   return run, memory
 
 
-def time_steps(new: SimpleNamespace, old: SimpleNamespace, rounds: int) -> None:
+def time_steps(new: SimpleNamespace, old: SimpleNamespace, rounds: int, title: str = 'old') -> None:
   """Prints a table of whole training steps."""
-  print('\n| training step, batch 2, 2 devices | old, s | new, s | old / new | old, MB | new, MB |')
+  print(f'\n| training step, batch 2, 2 devices | {title}, s | new, s | {title} / new | {title}, MB | new, MB |')
   print('|---' * 6 + '|')
   for name, (size, filters) in STEPS.items():
     steps = {key: make_step(code, size, filters) for key, code in (('old', old), ('new', new))}
@@ -151,7 +169,7 @@ def main() -> None:
   cli.run(
     _time,
     flags.DEFINE_string('against', 'e57cb38', 'Revision to compare with; the default has XLA derive gradients.'),
-    flags.DEFINE_list('parts', ['layers', 'step'], 'What to time.'),
+    flags.DEFINE_list('parts', ['layers', 'step'], 'What to time: layers, step, checkpoint.'),
     flags.DEFINE_integer('rounds', 5, 'Times each variant is run, in turn.'),
   )
 
@@ -166,6 +184,8 @@ def _time(given: SimpleNamespace) -> None:
       time_layers(new, old, given.rounds)
     if 'step' in given.parts:
       time_steps(new, old, given.rounds)
+  if 'checkpoint' in given.parts:
+    time_steps(new, with_checkpoint(load('')), given.rounds, 'checkpoint')
 
 
 if __name__ == '__main__':

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from ear_jax.models.conv import Conv3D
-from ear_jax.models.cpu.pending import Pending, pending
+from ear_jax.models.video import Video, pixelwise
 
 QUERY_CHUNK = 512  # positions whose scores are held at once
 
@@ -27,11 +27,11 @@ class ChannelAttention(nn.Module):
   dtype: Any = jnp.float32
 
   @nn.compact
-  def __call__(self, features: jax.Array | Pending) -> Pending:
+  def __call__(self, features: Video) -> Video:
     conv = Conv3D(features.shape[-1], (1, 3, 3), dtype=self.dtype, name='conv')
     key = conv(features)
-    scores = conv(pending(key).then(jnp.square))
-    return Pending((key, scores), function=_weighted)
+    scores = conv(pixelwise(jnp.square, key))
+    return pixelwise(_weighted, key, scores)
 
 
 def _weighted(key, scores):
@@ -47,8 +47,8 @@ class SpatialAttention(nn.Module):
   dtype: Any = jnp.float32
 
   @nn.compact
-  def __call__(self, features: jax.Array | Pending) -> jax.Array:
-    features = pending(features).value()
+  def __call__(self, features: Video) -> jax.Array:
+    features = jnp.asarray(features)
     b, t, h, w, c = features.shape
     keys = Conv3D(c, (1, 3, 3), dtype=self.dtype, name='conv')(features)
     out = attend(features.astype(self.dtype).reshape(b * t, h * w, c), keys.reshape(b * t, h * w, c))

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from ear_jax.config.fields import FIELDS
 from ear_jax.models.conv import Conv3D
-from ear_jax.models.cpu.pending import Pending, normed, pending
+from ear_jax.models.video import Video, pixelwise
 
 NORMS = FIELDS['model.norm'].choices
 ACTIVATES = FIELDS['model.activate'].choices
@@ -29,8 +29,6 @@ ACTIVATIONS = {
 class GroupNorm(nn.Module):
   """Normalises groups of channels over frame, row and column together, in one pass with float32 sums.
 
-  Returns the video with this line for each channel still to be applied.
-
   Attributes:
     groups: number of groups; must divide the number of channels.
     epsilon: added to the variance.
@@ -40,7 +38,7 @@ class GroupNorm(nn.Module):
   epsilon: float = 1e-5
 
   @nn.compact
-  def __call__(self, x: jax.Array) -> Pending:
+  def __call__(self, x: jax.Array) -> Video:
     c = x.shape[-1]
     scale = self.param('scale', nn.initializers.ones, (c,))
     bias = self.param('bias', nn.initializers.zeros, (c,))
@@ -53,11 +51,17 @@ class GroupNorm(nn.Module):
     mean = per_group(x32.mean(axis=(1, 2, 3)))
     variance = jnp.maximum(per_group(jnp.square(x32).mean(axis=(1, 2, 3))) - jnp.square(mean), 0.0)
     gain = scale[None] * jax.lax.rsqrt(variance + self.epsilon)  # [B, C]
-    return normed(x, gain, bias[None] - gain * mean)
+    return pixelwise(_line, x, constants=(gain, bias[None] - gain * mean))
+
+
+def _line(x, gain, offset):
+  """`gain * x + offset` of each channel, in float32."""
+  each = (slice(None), None, None, None, slice(None))
+  return (x.astype(jnp.float32) * gain[each] + offset[each]).astype(x.dtype)
 
 
 class Norm(nn.Module):
-  """The normalisation layer of a block; the norm of a group or instance is left to whatever reads the result.
+  """The normalisation layer of a block.
 
   Attributes:
     kind: 'group' (up to 8 groups), 'instance' (a group per channel) or 'batch' (statistics over the global batch;
@@ -71,12 +75,12 @@ class Norm(nn.Module):
   train: bool
 
   @nn.compact
-  def __call__(self, x: jax.Array) -> Pending:
+  def __call__(self, x: jax.Array) -> Video:
     if self.kind == 'batch':
       norm = nn.BatchNorm(
         use_running_average=not self.train, momentum=0.99, epsilon=1e-3, axis_name=self.axis_name, dtype=x.dtype
       )
-      return pending(norm(x))
+      return norm(x)
     if self.kind not in NORMS:
       raise ValueError(f'norm {self.kind!r} is not one of {NORMS}')
     channels = x.shape[-1]
@@ -106,7 +110,7 @@ class ConvBlock(nn.Module):
   between: nn.Module | None = None
 
   @nn.compact
-  def __call__(self, x: jax.Array | Pending, low: jax.Array | Pending | None = None) -> Pending:
+  def __call__(self, x: Video, low: Video | None = None) -> Video:
     if self.activate not in ACTIVATES:
       raise ValueError(f'activate {self.activate!r} is not one of {ACTIVATES}')
     for i, features in enumerate(self.features):
@@ -115,14 +119,15 @@ class ConvBlock(nn.Module):
       y = conv(x, low if i == 0 else None)
       x = Norm(self.norm, self.axis_name, self.train, name=f'norm{i + 1}')(y)
       if i == 1 or self.activate == 'both':
-        x = x.then(ACTIVATIONS[self.activation])
+        x = pixelwise(ACTIVATIONS[self.activation], x)
       if i == 0 and self.between is not None:
-        x = self.between(x.value())
+        x = self.between(x)
     return x
 
 
-def max_pool(x: jax.Array) -> jax.Array:
+def max_pool(x: Video) -> jax.Array:
   """Returns `[B, T, H/2, W/2, C]`, the maximum over 2 x 2 pixels; H and W are even."""
+  x = jnp.asarray(x)
   even, odd = x[:, :, 0::2], x[:, :, 1::2]
   rows = jnp.maximum(even, odd)
   return jnp.maximum(rows[:, :, :, 0::2], rows[:, :, :, 1::2])

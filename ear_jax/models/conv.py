@@ -14,9 +14,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from ear_jax.models.cpu.frames import pad_time
-from ear_jax.models.cpu.pending import Pending, pending
-from ear_jax.models.cpu.taps import taps_conv3d, taps_conv3d_of_skip
+from ear_jax.models.cpu.taps import taps_conv3d
+from ear_jax.models.video import Video, pad_time, pending
 
 
 def native_conv3d(x: jax.Array, kernel: jax.Array, time_padding: str) -> jax.Array:
@@ -56,60 +55,31 @@ def conv2d_in_scan(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 
 def conv3d(
-  x: jax.Array | Pending, kernel: jax.Array, time_padding: str = 'zero', bias: jax.Array | None = None
+  x: Video, kernel: jax.Array, time_padding: str = 'zero', bias: jax.Array | None = None, low: Video | None = None
 ) -> jax.Array:
-  """Returns the same-size, stride-1 convolution of a video.
+  """Returns the same-size, stride-1 convolution of a video, or of a skip joined with the level below, up-sampled.
 
   Args:
-    x: `[B, T, H, W, C]`.
-    kernel: `[kt, kh, kw, C, F]` with odd extents.
+    x: `[B, T, H, W, C1]`.
+    kernel: `[kt, kh, kw, C1 + C2, F]` with odd extents.
     time_padding: 'zero' or 'cyclic'; rows and columns are padded with zeros.
     bias: `[F]`, or None.
+    low: `[B, T, H / 2, W / 2, C2]`, or None; kh and kw are 3 then.
 
   Returns: `[B, T, H, W, F]`. For the gradient only the arguments are kept.
   """
 
-  def taps(x, kernel, bias):
-    return taps_conv3d(x, kernel, bias, time_padding)
+  def taps(inputs, kernel, bias):
+    return taps_conv3d(inputs, kernel, bias, time_padding)
 
-  def native(x, kernel, bias):
-    y = native_conv3d(x.value(), kernel, time_padding)
+  def native(inputs, kernel, bias):
+    x, *low = map(jnp.asarray, inputs)
+    y = native_conv3d(jnp.concatenate([x, *map(upsample, low)], axis=-1), kernel, time_padding)
     return y + bias.reshape(1, 1, 1, 1, -1)
 
-  return _per_platform(taps, native)(pending(x), kernel, _bias(bias, kernel))
-
-
-def conv3d_of_skip(
-  skip: jax.Array | Pending,
-  low: jax.Array | Pending,
-  kernel: jax.Array,
-  time_padding: str = 'zero',
-  bias: jax.Array | None = None,
-) -> jax.Array:
-  """Returns the convolution of a skip joined with the level below, up-sampled.
-
-  Args:
-    skip: `[B, T, H, W, C1]`.
-    low: `[B, T, H / 2, W / 2, C2]`.
-    kernel: `[kt, 3, 3, C1 + C2, F]`.
-    time_padding, bias: see `conv3d`.
-
-  Returns: `[B, T, H, W, F]`.
-  """
-
-  def taps(skip, low, kernel, bias):
-    return taps_conv3d_of_skip(skip, low, kernel, bias, time_padding)
-
-  def native(skip, low, kernel, bias):
-    x = jnp.concatenate([skip.value(), upsample(low.value())], axis=-1)
-    y = native_conv3d(x, kernel, time_padding)
-    return y + bias.reshape(1, 1, 1, 1, -1)
-
-  return _per_platform(taps, native)(pending(skip), pending(low), kernel, _bias(bias, kernel))
-
-
-def _bias(bias, kernel):
-  return jnp.zeros(kernel.shape[-1:], kernel.dtype) if bias is None else bias
+  inputs = tuple(pending(part) for part in (x, low) if part is not None)
+  bias = jnp.zeros(kernel.shape[-1:], kernel.dtype) if bias is None else bias
+  return _per_platform(taps, native)(inputs, kernel, bias)
 
 
 def upsample(x: jax.Array) -> jax.Array:
@@ -160,11 +130,10 @@ class Conv3D(nn.Module):
   dtype: Any = jnp.float32
 
   @nn.compact
-  def __call__(self, x: jax.Array | Pending, low: jax.Array | Pending | None = None) -> jax.Array:
-    inputs = [pending(x).astype(self.dtype)] + ([] if low is None else [pending(low).astype(self.dtype)])
-    shape = (*self.kernel_size, sum(part.shape[-1] for part in inputs), self.features)
+  def __call__(self, x: Video, low: Video | None = None) -> jax.Array:
+    channels = x.shape[-1] + (0 if low is None else low.shape[-1])
+    shape = (*self.kernel_size, channels, self.features)
     kernel = self.param('kernel', nn.initializers.glorot_uniform(), shape)
     bias = self.param('bias', nn.initializers.zeros, (self.features,)) if self.use_bias else None
-    bias = None if bias is None else bias.astype(self.dtype)
-    convolve = conv3d if low is None else conv3d_of_skip
-    return convolve(*inputs, kernel.astype(self.dtype), self.time_padding, bias)
+    x, low, bias, kernel = (a if a is None else a.astype(self.dtype) for a in (x, low, bias, kernel))
+    return conv3d(x, kernel, self.time_padding, bias, low)

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from ear_jax.models.conv import Conv3D, conv2d_in_scan
+from ear_jax.models.video import Video
 
 
 class ConvLSTM(nn.Module):
@@ -86,7 +87,8 @@ class TemporalBlock(nn.Module):
   dtype: Any = jnp.float32
 
   @nn.compact
-  def __call__(self, x: jax.Array) -> jax.Array:
+  def __call__(self, x: Video) -> jax.Array:
+    x = jnp.asarray(x)
     channels = x.shape[-1]
     if not self.bidirectional:
       return x + ConvLSTM(channels, cyclic=self.cyclic, dtype=self.dtype, name='forward')(x)
@@ -106,7 +108,7 @@ class DenseLSTM(nn.Module):
   max_units: int = 256
 
   @nn.compact
-  def __call__(self, x: jax.Array) -> jax.Array:
+  def __call__(self, x: Video) -> jax.Array:
     b, t, h, w, c = x.shape
     units = h * w
     if units > self.max_units:
@@ -114,7 +116,7 @@ class DenseLSTM(nn.Module):
         f'dense_lstm at {h} x {w} positions would hold {4 * units * (units * c + units + 1) / 1e6:.0f} M weights; '
         "use a smaller crop, or model.temporal='convlstm'"
       )
-    gates = nn.Dense(4 * units, use_bias=False, dtype=self.dtype, name='input')(x.reshape(b, t, units * c))
+    gates = nn.Dense(4 * units, use_bias=False, dtype=self.dtype, name='input')(jnp.asarray(x).reshape(b, t, units * c))
     scan = nn.scan(_DenseStep, variable_broadcast='params', split_rngs={'params': False}, in_axes=1, out_axes=1)
     zeros = jnp.zeros((b, units), jnp.float32)
     _, hidden = scan(units, self.dtype, name='hidden')((zeros, zeros), gates)

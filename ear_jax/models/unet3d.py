@@ -16,7 +16,6 @@ from ear_jax.config.fields import check_choice
 from ear_jax.models.attention import ChannelAttention, SpatialAttention
 from ear_jax.models.blocks import ConvBlock, max_pool
 from ear_jax.models.conv import Conv3D
-from ear_jax.models.cpu.pending import pending
 from ear_jax.models.recurrence import DenseLSTM, TemporalBlock
 from ear_jax.system.errors import UserError
 
@@ -77,7 +76,7 @@ class UNet3D(nn.Module):
       if level == deepest:
         x = self._recur('encoder', x)
       skips.append(x)
-      x = max_pool(pending(x).value())
+      x = max_pool(x)
     x = Conv3D(2 * self.filters[-1], (1, 1, 1), dtype=self.dtype, name='bottleneck')(x)
     x = self._recur('bottleneck', x)
     for level in range(deepest, 0, -1):
@@ -115,7 +114,7 @@ class UNet3D(nn.Module):
     return (SpatialAttention if spatial else ChannelAttention)(dtype=self.dtype, name=f'attention{level}')(skip)
 
   def _recur(self, site, x):
-    return self._temporal(site)(pending(x).value()) if self.temporal != 'none' and site in self.temporal_sites else x
+    return self._temporal(site)(x) if self.temporal != 'none' and site in self.temporal_sites else x
 
   def _temporal(self, site):
     if self.temporal == 'dense_lstm':

@@ -13,7 +13,7 @@ from jax import lax
 
 from ear_jax.models import conv
 from ear_jax.models.cpu import frames, taps, taps_gradient
-from ear_jax.models.cpu.pending import normed, pending
+from ear_jax.models.video import pad_time, pending, pixelwise
 
 SHAPES = {  # video [B, T, H, W, C], kernel [kt, kh, kw, C, F]; odd and unequal sizes throughout
   '3x3x3': ((2, 4, 5, 7, 2), (3, 3, 3, 2, 3)),
@@ -54,7 +54,7 @@ def set_group_bytes(monkeypatch, group_bytes):
 
 
 def taps_form(x, kernel, time_padding):
-  return taps.taps_conv3d(pending(x), kernel, jnp.zeros(kernel.shape[-1:], x.dtype), time_padding)
+  return taps.taps_conv3d((pending(x),), kernel, jnp.zeros(kernel.shape[-1:], x.dtype), time_padding)
 
 
 def value_and_gradients(function, x, kernel, cotangent):
@@ -90,7 +90,7 @@ def test_the_kernel_gradient_does_not_depend_on_the_blocks(monkeypatch, block_by
   x, kernel, cotangent = draw((2, 3, 7, 5, 3), (3, 3, 3, 3, 4), (2, 3, 7, 5, 4))
   expected = value_and_gradients(lambda x, k: reference(x, k, 'cyclic'), x, kernel, cotangent)[2]
   monkeypatch.setattr(taps_gradient, 'BLOCK_BYTES', block_bytes)
-  windows = [frames.pad_time(video, 1, 1, 'cyclic') for video in (x, cotangent)]
+  windows = [pad_time(video, 1, 1, 'cyclic') for video in (x, cotangent)]
   products = taps_gradient.kernel_products(*windows, kernel.shape)
   assert products.shape == taps_gradient.products_shape(2, kernel.shape)
   assert_same([taps_gradient.kernel_gradient(products, kernel.shape)], [expected])
@@ -160,7 +160,7 @@ def test_convolution_of_a_skip_equals_that_of_the_joined_and_repeated_pictures(
     y, pull = jax.vjp(function, *inputs)
     return y, *pull(cotangent)
 
-  split = lambda *inputs: conv.conv3d_of_skip(*inputs, time_padding)  # noqa: E731
+  split = lambda skip, low, kernel: conv.conv3d(skip, kernel, time_padding, low=low)  # noqa: E731
   assert_same(run(split, cotangent, *inputs), run(joined, cotangent, *inputs))
 
 
@@ -171,13 +171,14 @@ def test_a_pending_norm_and_activation_is_done_and_differentiated(group_bytes, m
     (2, 4, 5, 3, 2), (3, 3, 3, 2, 4), (2, 2), (2, 2), (4,), (2, 4, 5, 3, 4)
   )
 
+  per_channel = lambda a: a.reshape(-1, 1, 1, 1, a.shape[-1])  # noqa: E731
+  line = lambda x, gain, offset: x * per_channel(gain) + per_channel(offset)  # noqa: E731
+
   def waiting(x, kernel, gain, offset, bias):
-    return conv.conv3d(normed(x, gain, offset).then(nn.silu), kernel, 'zero', bias)
+    return conv.conv3d(pixelwise(nn.silu, pixelwise(line, x, constants=(gain, offset))), kernel, 'zero', bias)
 
   def done(x, kernel, gain, offset, bias):
-    per_channel = lambda a: a.reshape(-1, 1, 1, 1, a.shape[-1])  # noqa: E731
-    x = nn.silu(x * per_channel(gain) + per_channel(offset))
-    return reference(x, kernel, 'zero') + per_channel(bias)
+    return reference(nn.silu(line(x, gain, offset)), kernel, 'zero') + per_channel(bias)
 
   @functools.partial(jax.jit, static_argnums=0)
   def run(function, *inputs):

@@ -6,34 +6,20 @@ computed again inside one is not kept from the first time.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
 
-TIME_PADDINGS = ('zero', 'cyclic')
+from ear_jax.models.video import Pending, pad_time
+
 FORWARD_BYTES = 2**22  # of the float32 copies of one group, in the forward pass
 BACKWARD_BYTES = 2**21  # and in the backward pass, where a step's memory has its peak, and larger groups are no faster
 
 State = TypeVar('State')
 Windows = TypeVar('Windows')
-
-
-def pad_time(x: jax.Array, before: int, after: int, time_padding: str) -> jax.Array:
-  """Returns `[B, before + T + after, H, W, C]`, padded with zeros or with the other end of the cycle.
-
-  Raises: ValueError for another `time_padding`, or for more frames of cyclic padding than the cycle has.
-  """
-  if time_padding not in TIME_PADDINGS:
-    raise ValueError(f'time padding {time_padding!r} is not one of {TIME_PADDINGS}')
-  if time_padding == 'zero':
-    return jnp.pad(x, ((0, 0), (before, after), (0, 0), (0, 0), (0, 0)))
-  # Not by jnp.pad, which cannot wrap a number of frames that is a symbol, as in an exported network.
-  t = x.shape[1]
-  if isinstance(t, int) and max(before, after) > t:
-    raise ValueError(f'{t} frames cannot be padded cyclically with {before} before and {after} after')
-  return jnp.concatenate([x[:, t - before :], x, x[:, :after]], axis=1)
 
 
 def count_groups(frames: int, frame_bytes: int, reach: int, group_bytes: int) -> int:
@@ -63,6 +49,11 @@ def group_of(video: jax.Array, group: jax.Array, groups: int) -> jax.Array:
   return jax.lax.dynamic_slice_in_dim(video, group * length, length, axis=1, allow_negative_indices=False)
 
 
+def part_of(x: Pending, group: jax.Array, groups: int) -> Pending:
+  """Returns one of the groups of a video that is still to be computed."""
+  return dataclasses.replace(x, videos=tuple(group_of(video, group, groups) for video in x.videos))
+
+
 def zeros_beside(x: jax.Array, shape: tuple[int, ...]) -> jax.Array:
   """Returns zeros of the dtype of `x`, to be filled by a loop.
 
@@ -72,8 +63,19 @@ def zeros_beside(x: jax.Array, shape: tuple[int, ...]) -> jax.Array:
   return jnp.broadcast_to(jnp.minimum(jnp.abs(x[(0,) * x.ndim]), 0), shape)
 
 
-def put_group(video: jax.Array, part: jax.Array, group: jax.Array) -> jax.Array:
-  """Returns the video `[B, T, H, W, C]` with one of its groups, `part`, replaced."""
+def no_gradient(x: Pending, beside: jax.Array) -> Pending:
+  """Returns gradients of zero by what a video is computed from, for `add_gradient` in a loop; see `zeros_beside`."""
+  return jax.tree.map(lambda leaf: zeros_beside(beside, leaf.shape).astype(leaf.dtype), x)
+
+
+def add_gradient(x: Pending, found: Pending, gradient: jax.Array, group: jax.Array, groups: int) -> Pending:
+  """Returns `found` with one group's part of the gradients, from that by the group's value `[B, n, H, W, C]`."""
+  of = jax.vjp(jnp.asarray, part_of(x, group, groups))[1](gradient)[0]
+  videos = tuple(_put_group(video, part, group) for video, part in zip(found.videos, of.videos, strict=True))
+  return dataclasses.replace(found, videos=videos, constants=jax.tree.map(jnp.add, found.constants, of.constants))
+
+
+def _put_group(video, part, group):
   start = group * part.shape[1]
   return jax.lax.dynamic_update_slice_in_dim(video, part, start, axis=1, allow_negative_indices=False)
 

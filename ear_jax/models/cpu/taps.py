@@ -16,42 +16,34 @@ import jax.numpy as jnp
 
 from ear_jax.models.cpu import frames
 from ear_jax.models.cpu.frames import (
-  TIME_PADDINGS,
   add_frames,
+  add_gradient,
   count_groups,
   group_of,
+  no_gradient,
   over_windows,
+  part_of,
   zeros_beside,
 )
-from ear_jax.models.cpu.pending import Pending
 from ear_jax.models.cpu.taps_gradient import kernel_gradient, kernel_products, products_shape
 from ear_jax.models.cpu.two_frames import convolve_window, copied_channels
+from ear_jax.models.video import TIME_PADDINGS, Pending
 
 BELOW = (False, True)  # whether an input is the level below, of half as many rows and columns
 
 
-def taps_conv3d(x: Pending, kernel: jax.Array, bias: jax.Array, time_padding: str) -> jax.Array:
-  """Returns the convolution of a video; see `conv.conv3d`.
-
-  Args:
-    x: `[B, T, H, W, C]`.
-    kernel: `[kt, kh, kw, C, F]` with odd extents.
-    bias: `[F]`.
-    time_padding: 'zero' or 'cyclic'.
-  """
-  return _convolve((x,), _reachable(x, kernel, time_padding), bias, time_padding)
-
-
-def taps_conv3d_of_skip(
-  skip: Pending, low: Pending, kernel: jax.Array, bias: jax.Array, time_padding: str
-) -> jax.Array:
-  """Returns the convolution of a skip joined with the level below, without joining or up-sampling; see `conv`.
+def taps_conv3d(inputs: tuple[Pending, ...], kernel: jax.Array, bias: jax.Array, time_padding: str) -> jax.Array:
+  """Returns the convolution of a video, or of a skip and the level below without joining or up-sampling them.
 
   A 3 x 3 window over pixels that were each repeated 2 x 2 times sees only 2 x 2 different ones, which ones depends on
   whether its centre is an even or an odd row and column: four kernels of 2 x 2, sums of the kernel's own weights, do
   4 / 9 of the work.
+
+  Args:
+    inputs: `[B, T, H, W, C1]` and perhaps `[B, T, H / 2, W / 2, C2]`.
+    kernel, bias, time_padding: see `conv.conv3d`; the bias is there.
   """
-  return _convolve((skip, low), _reachable(skip, kernel, time_padding), bias, time_padding)
+  return _convolve(inputs, _reachable(inputs[0], kernel, time_padding), bias, time_padding)
 
 
 def _reachable(x, kernel, time_padding):
@@ -124,13 +116,13 @@ def _backward(time_padding, kept, dy):
       window = _gather(windows[1]) if below else windows[1]
       turned = kernel[::-1, ::-1, ::-1].swapaxes(3, 4)
       padding = tuple(k - 1 - k // 2 for k in kernel.shape[1:3])
-      dinput = x.add_gradient(dinput, convolve_window(window, turned, padding), group, groups)
+      dinput = add_gradient(x, dinput, convolve_window(window, turned, padding), group, groups)
       found.append((dinput, total + kernel_products(value, window, kernel.shape)))
     dbias += jnp.sum(group_of(dy, group, groups), axis=(1, 2, 3), dtype=jnp.float32)
     return *zip(*found, strict=True), dbias
 
   b = dy.shape[0]
-  dinputs = tuple(x.no_gradient(dy) for x in inputs)
+  dinputs = tuple(no_gradient(x, dy) for x in inputs)
   dy32 = dy.astype(jnp.float32)
   products = tuple(zeros_beside(dy32, products_shape(b, kernel.shape)) for kernel in kernels)
   start = (dinputs, products, zeros_beside(dy32, (b, dy.shape[-1])))
@@ -143,7 +135,7 @@ _convolve.defvjp(_forward, _backward)
 
 
 def _values(inputs, group, groups):
-  return tuple(x.group(group, groups).value() for x in inputs)
+  return tuple(jnp.asarray(part_of(x, group, groups)) for x in inputs)
 
 
 def _groups(inputs, kernels, group_bytes):
