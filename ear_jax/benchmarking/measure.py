@@ -24,7 +24,7 @@ def measure(cases: Sequence[Case], *, on: Sequence[str], rounds: int, config: Co
     rounds: how often each is timed, in turn.
     config: whole training configuration whose batches are timed; None: none are.
   """
-  result = {'machine': machine.describe() | {'load': warn_if_busy()}, 'cases': []}
+  result: dict = {'machine': machine.describe() | {'load': warn_if_busy()}, 'cases': []}
   if config is not None:
     logging.info('training batches of %s', config.data.name)
     result['loading'] = {'data': config.data.name} | loading.cines_per_second(config, devices=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import time
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,7 +15,6 @@ from ear_jax.benchmarking import worker
 from ear_jax.benchmarking.cases import CHANNELS, Case
 from ear_jax.devices.placement import AXIS, Placement
 from ear_jax.models import build_model
-from ear_jax.models.unet3d import UNet3D
 from ear_jax.system import cli
 from ear_jax.training.optim import make_optimizer, make_schedule
 from ear_jax.training.state import count_parameters, create_state
@@ -36,7 +36,7 @@ _LOSS = ConfigDict(
 )
 
 
-def network(case: Case) -> UNet3D:
+def network(case: Case) -> nn.Module:
   """Returns the network of a case; what the case does not say is as in `UNet3D`'s defaults."""
   fields = {'filters': case.filters, 'attention': 'channel', 'temporal': 'convlstm', 'dtype': 'float32'}
   return build_model(ConfigDict({'name': case.network, **fields}), AXIS)

@@ -90,7 +90,7 @@ def write_results(
       f'several slices are called {repeated}: StrainMap could not tell them apart; use the ids of the slices'
     )
   paths = []
-  tables = {'contours': map(contours_table, slices)}
+  tables: dict[str, Iterable[pd.DataFrame]] = {'contours': map(contours_table, slices)}
   if curves:
     tables |= {'curves': map(curves_table, slices), 'markers': map(markers_table, slices)}
     tables |= {'motion': map(motion_table, slices)}

@@ -86,7 +86,7 @@ def notes(summary: Mapping) -> list[str]:
   return found + sorted({entry['note'] for entry in summary['metrics'].values() if entry['note']})
 
 
-def label(metric: str, unit: str | None) -> str:
+def label(metric: str, unit: str) -> str:
   """Returns the name of a metric in a table; `unit` is that of distances, 'mm' or 'px'."""
   if metric in DISTANCES:
     return f'{metric.upper()} ({unit})'

@@ -73,7 +73,7 @@ def marker_table(motion: SliceMotion, group: str) -> pd.DataFrame:
   columns = pd.MultiIndex.from_product([SHORT.values(), MARKERS], names=['comp', 'marker'])
   index = pd.MultiIndex.from_product([QUANTITIES, range(GROUPS[group])])
   table = table.reindex(index=index, columns=columns)
-  names = region_names(group, motion.settings.orientation)
+  names = list(region_names(group, motion.settings.orientation))
   if group in ('angular24', 'layers'):
     names = [f'{SHEETS[group]} - {k}' for k in range(GROUPS[group])]
   elif group == 'global':
