@@ -5,8 +5,6 @@ test subjects, and writes Tables 1 and 2 of the paper, and more, into the workin
 does only what is missing. Exit status 1 when a job failed.
 """
 
-from __future__ import annotations
-
 import pathlib
 import sys
 from types import SimpleNamespace

@@ -5,8 +5,6 @@ compile time, peak memory, and the share of the arithmetic that a large matrix p
 `--data_config configs/x.py` also how fast its training batches come. Against PyTorch and Keras: `make benchmark`.
 """
 
-from __future__ import annotations
-
 import json
 import pathlib
 from types import SimpleNamespace

@@ -4,8 +4,6 @@ One table: versions, devices, cuDNN, a convolution in float32 and bfloat16 on ea
 with pass, warn or fail and what to do. Exit status 1 where something fails.
 """
 
-from __future__ import annotations
-
 import pathlib
 from types import SimpleNamespace
 

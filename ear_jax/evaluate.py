@@ -5,8 +5,6 @@ Restores a checkpoint, segments every cine of the split and writes numbers, tabl
 network or one that ships with the package takes the place of a run: `--checkpoint ear3d-phantom --output FOLDER`.
 """
 
-from __future__ import annotations
-
 import pathlib
 from types import SimpleNamespace
 

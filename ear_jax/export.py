@@ -5,8 +5,6 @@ our code (`docs/export.md`), and `ear_jax.predict` takes it in place of the run.
 Runs that differ in their seed, `--checkpoint runs/seed0,runs/seed1`, become one network that answers with their mean.
 """
 
-from __future__ import annotations
-
 import pathlib
 from types import SimpleNamespace
 

@@ -4,8 +4,6 @@ The files are what a scanner would send (`formats/siemens/study.py` has the layo
 same seed, size and subject give the same files. `--exact` leaves noise, blur and background phase out, for tests.
 """
 
-from __future__ import annotations
-
 import pathlib
 from types import SimpleNamespace
 

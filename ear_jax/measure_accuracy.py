@@ -8,8 +8,6 @@ and with those that know the scanner (half an acquired pixel of border, and its 
 without ghosts, which no setting undoes. Writes FILE.json, and FILE.md with the same as tables.
 """
 
-from __future__ import annotations
-
 import json
 import pathlib
 import time

@@ -5,8 +5,6 @@ prints the compiler's peak. Needs jax's CUDA plugin and no GPU. Nothing is run: 
 itself comes on top.
 """
 
-from __future__ import annotations
-
 import pathlib
 from types import SimpleNamespace
 

@@ -4,8 +4,6 @@ The working directory receives `config.json`, `split.json`, `manifest.json`, `me
 checkpoints. The same command again resumes where the last checkpoint stands, bit for bit.
 """
 
-from __future__ import annotations
-
 import pathlib
 from types import SimpleNamespace
 

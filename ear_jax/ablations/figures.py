@@ -1,7 +1,5 @@
 """Figures of a grid: a metric of every subject by cell, and how firm the order of the cells is."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure

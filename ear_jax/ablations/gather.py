@@ -1,7 +1,5 @@
 """From the results of the jobs to two tables: a line a subject, and a line a run."""
 
-from __future__ import annotations
-
 import json
 import pathlib
 from collections.abc import Iterable, Mapping

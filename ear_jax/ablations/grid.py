@@ -6,8 +6,6 @@ axis of *variants*: sets of changes with a name, the first of which the others a
 seeds may score their networks together as well, as one: each cell then has a twin.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import itertools

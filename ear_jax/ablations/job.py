@@ -5,8 +5,6 @@ Everything lies in the folder of the job: `job.json` says what to do, `run/` is 
 job is done.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 import pathlib

@@ -1,7 +1,5 @@
 """Starting jobs through submitit: as processes on this machine, or on a SLURM cluster."""
 
-from __future__ import annotations
-
 import pathlib
 
 from ml_collections import ConfigDict

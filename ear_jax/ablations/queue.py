@@ -4,8 +4,6 @@ The truth is in the jobs' folders: `result.json` means done, a held lock means t
 an earlier command started and that still runs is waited for; nothing is ever started twice at a time.
 """
 
-from __future__ import annotations
-
 import collections
 import dataclasses
 import json

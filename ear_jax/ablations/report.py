@@ -1,7 +1,5 @@
 """What a grid leaves behind: tables in three forms, numbers, figures, and one page of Markdown with all of it."""
 
-from __future__ import annotations
-
 import pathlib
 from collections.abc import Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """Does the jobs of a grid that have no result yet, and writes what came out of all."""
 
-from __future__ import annotations
-
 import os
 import pathlib
 import runpy

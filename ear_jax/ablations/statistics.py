@@ -4,8 +4,6 @@ The family of comparisons follows from the grid alone, before any result is seen
 axis; variants are compared with the first of them alone. Its p values are corrected together.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Tables 1 and 2 in the shape of the paper, and what the paper lacks: from means of subjects to tables of strings."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

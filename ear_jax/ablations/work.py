@@ -1,7 +1,5 @@
 """What submitit starts in the process of a job."""
 
-from __future__ import annotations
-
 import pathlib
 
 import submitit

@@ -4,8 +4,6 @@ A study that fails any check keeps its masks and contours, but its curves are wi
 limits are ours, listed in `docs/predict.md` with their reasons; they are meant to catch what is broken, not to grade.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import math
 from collections.abc import Sequence

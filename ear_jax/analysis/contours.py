@@ -5,8 +5,6 @@ angles. Then the frames are looked at together: a single failed frame between tw
 so, an implausible jump of the area is flagged and left as it is, and smoothing over the cycle is a choice.
 """
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

@@ -4,8 +4,6 @@ Frame windows are those of a cycle of 50 frames, both ends included, counted fro
 frames. A window is searched as it is: it does not go over the end of the cycle.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

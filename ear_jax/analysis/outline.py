@@ -1,7 +1,5 @@
 """Contours without velocities: what is left of the analysis for a magnitude-only cine, or where curves are withheld."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any
 

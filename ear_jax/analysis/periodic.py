@@ -1,7 +1,5 @@
 """Curves over a cycle that closes, some frames unknown: gaps bridged, integrals, view sharing undone."""
 
-from __future__ import annotations
-
 import numpy as np
 
 MOST_SHARING = 0.2  # beyond it noise between neighbouring frames is amplified more than five times

@@ -4,8 +4,6 @@ Angles are alpha = atan2(column, row): 0 is down, pi/2 right, growing counter-cl
 column) in pixels; whole numbers are pixel centres.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import ndimage
 

@@ -1,7 +1,5 @@
 """What a check of the quality gate says; the checks themselves are in `checks_of_study`."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterable
 

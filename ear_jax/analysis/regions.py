@@ -1,7 +1,5 @@
 """Where the wall's regions lie: centre and septum of every frame, and angular sectors."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

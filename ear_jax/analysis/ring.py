@@ -4,8 +4,6 @@ Segmentations have islands, pinholes and gaps. The rules here are few, each leav
 cover fails with its reason rather than with a guess.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

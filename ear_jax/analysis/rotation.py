@@ -5,8 +5,6 @@ weighted by the distance to either: exactly the forward integral less a straight
 began. A curve without its mean over the cycle needs no such line.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

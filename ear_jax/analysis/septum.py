@@ -5,8 +5,6 @@ StrainMap file, or else from how the slice lies in the patient: the right ventri
 the left one.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import math
 from collections.abc import Sequence

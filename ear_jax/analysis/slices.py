@@ -4,8 +4,6 @@ Everything is done in the window that holds the wall, on the list of its pixels 
 50 frames of 512 x 512 pixels takes a fraction of a second. The definitions are in `docs/analysis.md`.
 """
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

@@ -6,8 +6,6 @@ wall of the whole cycle is unwrapped at once as a three-dimensional phase, time 
 method of Abdul-Rahman et al. (Applied Optics 2007) in scikit-image.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import ndimage
 from skimage.restoration import unwrap_phase

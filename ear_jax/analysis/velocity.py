@@ -5,8 +5,6 @@ over the wall, radial (inward) = -(dc v_col + dr v_row) / r and circumferential 
 stored) = (dr v_col - dc v_row) / r; longitudinal is the velocity through the plane, towards the apex.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 

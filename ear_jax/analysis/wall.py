@@ -1,7 +1,5 @@
 """The pixels of the wall, of all frames in one list: where they are, how they move, and which of them count."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What is timed: a network, the size of its cines, and the numbers put into it."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The measuring process: starts contestants, lets each run while the others wait, and gathers the figures."""
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import json

@@ -1,7 +1,5 @@
 """The arithmetic of a network, counted from its convolutions: what a second of it is measured against."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 

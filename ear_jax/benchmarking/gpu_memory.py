@@ -1,7 +1,5 @@
 """What a training step needs on GPUs that are not here, as configured and with the switches that change it."""
 
-from __future__ import annotations
-
 from absl import logging
 from ml_collections import ConfigDict
 from rich.table import Table

@@ -3,8 +3,6 @@
 The figures are those of NVIDIA's data sheets and of its table of compute capabilities.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import os
 

@@ -1,7 +1,5 @@
 """How fast training batches come, with no network behind them to wait for."""
 
-from __future__ import annotations
-
 import time
 
 from ml_collections import ConfigDict

@@ -1,7 +1,5 @@
 """What the figures were measured on, without saying whose machine it is."""
 
-from __future__ import annotations
-
 import os
 import pathlib
 import platform

@@ -1,7 +1,5 @@
 """Our network timed by itself: on one core, on all cores as one device, on a device a core; and what surrounds it."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Memory of this process: what it holds now, and the most that it held since a mark."""
 
-from __future__ import annotations
-
 import ctypes
 import gc
 import pathlib

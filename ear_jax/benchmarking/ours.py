@@ -1,7 +1,5 @@
 """Our network as a contestant: the product's own model, training step and placement. A process: see `worker`."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import time
 

@@ -1,7 +1,5 @@
 """Figures of a benchmark as Markdown tables. Times are seconds for one cine: a batch's time over its cines."""
 
-from __future__ import annotations
-
 import statistics
 
 from ear_jax.benchmarking.worker import PASSES

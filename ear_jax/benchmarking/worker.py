@@ -4,8 +4,6 @@
 `save_weights` and `ceiling`.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys

@@ -5,8 +5,6 @@ line: `--config.batch_size=4`, `--config.model.filters=8,16,32`. The names of ne
 the registries `models.NETWORKS` and `training.losses` have them.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import math

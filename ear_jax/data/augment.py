@@ -1,7 +1,5 @@
 """Random transforms of a training cine. The plane's transforms turn the in-plane velocity vector with the picture."""
 
-from __future__ import annotations
-
 import numpy as np
 from ml_collections import ConfigDict
 from scipy import ndimage

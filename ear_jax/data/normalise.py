@@ -1,7 +1,5 @@
 """The network's input from physical values: one piece of code for training, evaluation and prediction."""
 
-from __future__ import annotations
-
 import numpy as np
 from ml_collections import ConfigDict
 

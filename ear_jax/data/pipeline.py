@@ -4,8 +4,6 @@ Shuffling and augmentation are functions of (seed, epoch, position), so the iter
 resumed run draws the very batches that an unbroken one would.
 """
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import hashlib

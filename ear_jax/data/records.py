@@ -5,8 +5,6 @@ prediction read them back with `decode_cine`. Pixels are int16 with one scale pe
 back exactly, and a 50 x 512 x 512 x 4 cine takes 105 MB before compression instead of 210 MB.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The square window at the centre of the picture that the network sees, and the way back to the whole slice."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """How much memory there is: a GPU's own, or what the system has to spare for the devices on its CPU."""
 
-from __future__ import annotations
-
 import pathlib
 import re
 from collections.abc import Iterator, Sequence

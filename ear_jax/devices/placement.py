@@ -5,8 +5,6 @@ device. With several processes each holds the replicas and slices of its own D d
 from pmap to `jit` with shardings would touch this file alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -4,8 +4,6 @@ Each machine runs the same command. Under SLURM's `srun` the processes find each
 `--num_processes` and `--process_id` say it. `docs/cluster.md` has the rules and an example.
 """
 
-from __future__ import annotations
-
 import atexit
 import contextlib
 import os

@@ -4,8 +4,6 @@ jax aborts a process that lost the others from a thread of C++: no Python of tha
 them the two are one: signals go down, the exit status comes up, and none outlives the other.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

@@ -1,7 +1,5 @@
 """What the processes of a run agree on; with one process all of it is free."""
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 

@@ -3,8 +3,6 @@
 `file` is the path as the user knows it, `within` the place in the file ('slice MID', '' for the whole file).
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import math

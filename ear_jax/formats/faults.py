@@ -4,8 +4,6 @@ Every reader looks over all its files before it yields the first cine, and colle
 a user mends a folder in one go and no half of a data set is ever written.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import pathlib
 from collections.abc import Iterable

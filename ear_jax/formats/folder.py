@@ -5,8 +5,6 @@ An optional `subjects.csv` in the folder, with the header `dataset,subject`, say
 person: splits group by subject, so without it a person scanned twice could be trained on and tested on.
 """
 
-from __future__ import annotations
-
 import csv
 import pathlib
 from collections import Counter

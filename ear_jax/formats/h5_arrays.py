@@ -4,8 +4,6 @@ An HDF5 file may declare petabytes in a kilobyte, and name other files, whose by
 external storage and virtual data sets are refused rather than followed.
 """
 
-from __future__ import annotations
-
 import math
 
 import h5py

@@ -14,8 +14,6 @@ reference if its label is not empty. `<slice>/trigger_time` (T) in ms must incre
 Source of the layout: MRIUtils (github.com/kuangmeng/MRIUtils, MIT), `mriutils/datasets/lvmvm.py`.
 """
 
-from __future__ import annotations
-
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 

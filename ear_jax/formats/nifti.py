@@ -12,8 +12,6 @@ file says that the spacing is, because a NIfTI header cannot. Without `annotated
 reference if its mask is not empty. venc without a JSON file is 20, 20, 30 cm/s.
 """
 
-from __future__ import annotations
-
 import gzip
 import json
 import math

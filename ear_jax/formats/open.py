@@ -4,8 +4,6 @@ DICOM files are found by their content, under any name and in any depth, and gro
 DICOM study is called by a hash of that. Other formats are called by the stem of their file.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import pathlib

@@ -1,7 +1,5 @@
 """A study that was found and looked over, and can be read one slice at a time."""
 
-from __future__ import annotations
-
 import dataclasses
 import pathlib
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Where a cine came from: what its writers need to know beyond the `Cine` itself, and no name of a person."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 import pathlib

@@ -12,8 +12,6 @@ text that StrainMap keeps in the root is never read. Masks, velocities and marke
 own from the contours, and a half of them would stop it from doing so.
 """
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import os

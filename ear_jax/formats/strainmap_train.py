@@ -11,8 +11,6 @@ The file name begins with the patient's name, which must not pass: the dataset i
 names among the exports of one folder from 1, and the slice is `cine-<n>`. Adding a patient to a folder renumbers it.
 """
 
-from __future__ import annotations
-
 import pathlib
 from collections.abc import Iterator, Mapping
 

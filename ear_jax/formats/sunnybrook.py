@@ -10,8 +10,6 @@ Source: Radau et al., "Evaluation framework for algorithms segmenting short axis
 hdl:10380/3070. Licence of the data: CC0 1.0. The DICOM layout is in `sunnybrook_cine`.
 """
 
-from __future__ import annotations
-
 import pathlib
 import re
 from collections.abc import Iterator

@@ -11,8 +11,6 @@ The polygon is filled by the rule "centre inside". The PNG masks of the layout `
 vertices rounded down and with the pixels of the boundary: that moves them by a quarter of a pixel towards the origin.
 """
 
-from __future__ import annotations
-
 import pathlib
 import re
 from collections.abc import Iterator

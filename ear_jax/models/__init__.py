@@ -6,8 +6,6 @@ attribute `axis_name` is the device axis of batch statistics, None outside pmap;
 quarter as 'level3' and so on.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 

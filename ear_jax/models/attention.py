@@ -4,8 +4,6 @@ Both take the skip features F of one level, `[B, T, H, W, C]`, and give the same
 operators, not two implementations of one: say which was used.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import flax.linen as nn

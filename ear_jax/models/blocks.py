@@ -4,8 +4,6 @@ Each is written in the form whose gradient is cheap on every platform: pooling a
 norm in one pass over the data.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import flax.linen as nn

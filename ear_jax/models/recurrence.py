@@ -4,8 +4,6 @@ The paper's Eq. 2 is `out = reshape(LSTM(reshape(in)))`. Flattened, such an LSTM
 ConvLSTM (Shi et al., NeurIPS 2015, arXiv 1506.04214) computes its gates by convolutions and fits any picture size.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import flax.linen as nn

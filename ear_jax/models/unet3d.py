@@ -4,8 +4,6 @@ Time is never pooled: kernels of extent 3 mix neighbouring frames, the recurrenc
 and twice that many channels after its two convolutions, as in the released code.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import flax.linen as nn

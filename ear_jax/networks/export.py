@@ -1,7 +1,5 @@
 """Writes the best checkpoint of a run, or of runs that differ in their seed, as one exported file (`exported`)."""
 
-from __future__ import annotations
-
 import os
 import pathlib
 import statistics

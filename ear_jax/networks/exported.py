@@ -5,8 +5,6 @@ The file is a zip of three parts: `network.jaxexport`, the function of weights a
 from. `docs/export.md` shows a reader that needs jax and numpy.
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 import json

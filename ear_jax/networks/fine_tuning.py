@@ -1,7 +1,5 @@
 """Where `config.init_from` leads: a run that begins with the weights of a trained network."""
 
-from __future__ import annotations
-
 import jax
 from absl import logging
 from ml_collections import ConfigDict

@@ -5,8 +5,6 @@ wall; weighted with the magnitude, the random phase of air and lung does not cou
 about the place found, and moves it to what it delineated.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

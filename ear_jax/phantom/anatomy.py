@@ -4,8 +4,6 @@ Ranges follow the published and the generic values listed in `docs/phantom.md`. 
 cm/s, times s, magnitudes relative to a full scale of 1. Angles grow clockwise on screen from +column.
 """
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The still part of the picture: trunk, fat, muscle, ribs, lung, liver, stomach, spine and aorta as magnitudes."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ear_jax.phantom.anatomy import Chest, Contrast, Subject

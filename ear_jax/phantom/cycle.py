@@ -4,8 +4,6 @@ The displacement is the exact integral of that sum, so it starts at zero, comes 
 velocity by formula. Time is a fraction of the RR interval, from the R wave; `motion` gives it units.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import math
 

@@ -1,7 +1,5 @@
 """Blood in the ventricles: fast through the plane, swirling in it, speckled; it may wrap."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ear_jax.phantom.cycle import Timing

@@ -13,8 +13,6 @@ Every map has an inverse and a time derivative in closed form. Plane coordinates
 along increasing row, mm from the image centre; z is towards the apex. Angles grow from +x to +y, clockwise on screen.
 """
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

@@ -6,8 +6,6 @@ complex Gaussian noise inside that disc, and are reconstructed on the finer grid
 phase are taken: the magnitude is then Rician, and the phase of air is uniform.
 """
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

@@ -4,8 +4,6 @@
 every time, on any machine that has the same numpy, in any order.
 """
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Random fields and soft shapes: the brush strokes of `chest` and `ventricles`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -4,8 +4,6 @@ Layers are painted over one another as complex numbers, so that a pixel on a bor
 in a scan. Only the wall of the left ventricle has an exact truth; all else moves plausibly with it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What an evaluation says of velocity curves: files, tables in words and figures, from compared cines in one call."""
 
-from __future__ import annotations
-
 import os
 import pathlib
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """The agreement of velocity curves in words: tables of strings, and what a reader must know before using them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 from rich.console import Group

@@ -1,7 +1,5 @@
 """Bland-Altman plots of the peaks of velocity curves: difference against mean, a panel a peak, a point a subject."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

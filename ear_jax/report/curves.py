@@ -1,7 +1,5 @@
 """The figure of velocity curves for a paper: one row a slice, one column a component, as in Figure 4 of 3D-EAR."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """The folder an evaluation leaves behind: numbers, tables and pictures, from scored frames in one call."""
 
-from __future__ import annotations
-
 import os
 import pathlib
 from collections.abc import Iterable, Mapping

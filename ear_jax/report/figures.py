@@ -4,8 +4,6 @@ Each function returns a matplotlib `Figure` that belongs to the caller: no pyplo
 `save` writes it, the same bytes for the same figure.
 """
 
-from __future__ import annotations
-
 import math
 import os
 from collections.abc import Mapping, Sequence

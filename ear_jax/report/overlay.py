@@ -5,8 +5,6 @@ where both agree, yellow where only the prediction has muscle, red where only th
 chosen so that the luminance falls from yellow over blue to red, and a print without colour still tells them apart.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 TRUE_POSITIVE, FALSE_POSITIVE, FALSE_NEGATIVE = (0.25, 0.56, 1.0), (1.0, 0.92, 0.20), (0.85, 0.05, 0.10)

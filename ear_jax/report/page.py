@@ -5,8 +5,6 @@ layout is `page.html.jinja`, the style `page.css`, the behaviour the four `page*
 content security policy lets the browser run only the script written here and fetch nothing at all.
 """
 
-from __future__ import annotations
-
 import base64
 import dataclasses
 import decimal

@@ -1,7 +1,5 @@
 """What a page writes of a slice's motion as numbers: contours, curves, markers, axes. Plain types, ready for JSON."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 

@@ -10,8 +10,6 @@
 `docs/results_files.md` describes them for users. Nothing here knows a name or a date; the caller gives a pseudonym.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import pathlib
 import re

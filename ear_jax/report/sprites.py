@@ -5,8 +5,6 @@ the wall along the heart's own axes is a lossless PNG with one component a colou
 read numbers back and colour them itself. Frames are padded to JPEG's blocks, so that none leaks into its neighbour.
 """
 
-from __future__ import annotations
-
 import base64
 import dataclasses
 import io

@@ -4,8 +4,6 @@ Every writer replaces its file whole (`files.replacing`). A value that is undefi
 CSV and a dash in print; NaN is never written.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 

@@ -6,8 +6,6 @@ or misleading, a last sheet of ours, `Notes`, speaks. One workbook a slice, as i
 reads these; name, birth date and date of scan are a pseudonym and empty.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import math
 import os

@@ -6,8 +6,6 @@ frames. Excluded frames are counted; NaN neither enters nor leaves a mean. Rows 
 `segmentation.cine_metrics`, intervals from `intervals`; files are written in `report`.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

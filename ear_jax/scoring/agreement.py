@@ -5,8 +5,6 @@ centre, so that what differs is the delineation. Errors are prediction minus ref
 rows to subjects.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

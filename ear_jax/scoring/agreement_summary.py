@@ -5,8 +5,6 @@ spread is over subjects. Cines with a failed frame are in no mean; they are coun
 `agreement` and `temporal`; files are written in `report`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -4,8 +4,6 @@ One pair of values a subject: slices and visits have been averaged before they c
 another and would make every interval too narrow. Bland and Altman, Lancet 1986;1:307.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

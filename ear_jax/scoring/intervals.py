@@ -4,8 +4,6 @@ Whatever is undefined is None, never NaN, and a short text says why. The interva
 of retraining; below about 50 subjects their coverage is poor (arXiv 2601.17103), whichever method is used.
 """
 
-from __future__ import annotations
-
 import math
 import warnings
 

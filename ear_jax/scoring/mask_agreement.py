@@ -1,7 +1,5 @@
 """One cine with a predicted mask to the rows of its agreement: which cines are compared, and how."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

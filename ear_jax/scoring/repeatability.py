@@ -5,8 +5,6 @@ position, the noise) and what the delineation adds; with manual and automatic ma
 differs, and the ratio of the two spreads is the result.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

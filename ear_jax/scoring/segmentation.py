@@ -5,8 +5,6 @@ frames can be pooled later without the masks. What an empty mask or a failed pre
 nowhere else; how rows become means is in `aggregate`. Definitions: docs/evaluation.md.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

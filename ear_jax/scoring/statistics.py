@@ -4,8 +4,6 @@ The family of comparisons is declared before the results are seen; `holm` takes 
 cannot reach p = 0.05 whatever the data: the smallest two-sided p is 2 / 2^n.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

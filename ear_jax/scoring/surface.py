@@ -5,8 +5,6 @@ between contour lines, so values of two tools differ by a fraction of a pixel an
 imports nothing of ours; `segmentation` decides what an empty mask scores.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy import ndimage
 

@@ -5,8 +5,6 @@ step that would cross one. A ratio of prediction to reference near 1 is ideal; w
 too much, which Dice does not see.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -4,8 +4,6 @@ A command makes its flags inside `main()` and imports its work when that is call
 one can follow another in one process, and wrong flags are told at once.
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging as python_logging
 import os

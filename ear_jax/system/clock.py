@@ -1,7 +1,5 @@
 """Time and memory of the parts of a long piece of work."""
 
-from __future__ import annotations
-
 import contextlib
 import sys
 import time

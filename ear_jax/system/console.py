@@ -1,7 +1,5 @@
 """The command `ear-jax`: `ear-jax predict STUDY ...` is `python -m ear_jax.predict STUDY ...`."""
 
-from __future__ import annotations
-
 import runpy
 import sys
 

@@ -1,7 +1,5 @@
 """Tables as CSV files: whole or not at all, and with nothing in them that a spreadsheet would run."""
 
-from __future__ import annotations
-
 import os
 import re
 

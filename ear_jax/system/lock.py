@@ -1,7 +1,5 @@
 """One writer a folder: two runs into one working directory would destroy each other's files."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import os

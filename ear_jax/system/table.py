@@ -1,7 +1,5 @@
 """A table of strings: how numbers are written in one, and its forms for Markdown, the terminal, csv and LaTeX."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple

@@ -5,8 +5,6 @@ hand. A checkpoint becomes visible when it is whole and gets its list a moment l
 version, or of a run killed in that moment) counts as sound.
 """
 
-from __future__ import annotations
-
 import hashlib
 import pathlib
 

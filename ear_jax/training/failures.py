@@ -1,7 +1,5 @@
 """What fails outside our code while a run goes on, as a sentence that says what to change: memory, disk."""
 
-from __future__ import annotations
-
 import contextlib
 import pathlib
 from collections.abc import Iterator

@@ -10,8 +10,6 @@ cines of the global batch; `'batch'` first sums I, P, Y over the global batch, a
 devices the loss, and after `pmean` the gradient, of one device. Frames without annotation do not count.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """What a run was made of, saved beside it: versions, devices, and hashes of configuration, data and split."""
 
-from __future__ import annotations
-
 import hashlib
 import importlib.metadata
 import json

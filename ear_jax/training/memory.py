@@ -4,8 +4,6 @@ The numbers are the compiler's own, not a formula's: every switch that the sente
 flags and devices; `device_memory.memory_limit` knows what there is.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 import flax.linen as nn

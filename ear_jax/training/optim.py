@@ -1,7 +1,5 @@
 """The optimiser: Adam or AdamW, its learning-rate schedule, clipping and accumulation, from `config.optimizer`."""
 
-from __future__ import annotations
-
 import jax
 import optax
 from ml_collections import ConfigDict

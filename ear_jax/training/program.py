@@ -1,7 +1,5 @@
 """What a configuration becomes on some devices: network, optimiser, state and step, built once and handed on."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable
 

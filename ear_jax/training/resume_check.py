@@ -3,8 +3,6 @@
 A checkpoint of one configuration trained on by another, or on other data, is a result of neither.
 """
 
-from __future__ import annotations
-
 import json
 import pathlib
 from typing import Any

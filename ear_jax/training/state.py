@@ -1,7 +1,5 @@
 """The training state: everything that a step reads and writes, as one pytree without a device axis."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import flax.linen as nn

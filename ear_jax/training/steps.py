@@ -1,7 +1,5 @@
 """The training step as a pure function of state and batch; `parallel.Placement.pmap_step` puts it on devices."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import flax.linen as nn

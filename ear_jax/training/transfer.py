@@ -1,7 +1,5 @@
 """Starting from a trained network: which weights a new one takes over, and which are made anew. Pure."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Scores a trained network on a part of a data set: a checkpoint and a split to numbers, tables and pictures."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 import pathlib

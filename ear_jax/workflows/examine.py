@@ -3,8 +3,6 @@
 What comes back holds no video, so that a study of any number of slices takes the memory of one.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping, Sequence
 

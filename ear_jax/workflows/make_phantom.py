@@ -1,7 +1,5 @@
 """Writes a digital phantom's study as velocity-mapping DICOM; the same seed, size and subject give the same files."""
 
-from __future__ import annotations
-
 import os
 import pathlib
 import tempfile

@@ -1,7 +1,5 @@
 """How exact the velocity analysis is: curves and peaks of phantoms with the true mask, against their analytic truth."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

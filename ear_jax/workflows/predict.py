@@ -1,7 +1,5 @@
 """Analyses one study: its slices one after another, and the folder of results that it leaves."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import math

@@ -1,7 +1,5 @@
 """A whole training run: data, state, the loop with its validations and checkpoints, and the files that it leaves."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import pathlib

@@ -1,7 +1,5 @@
 """How good a network is while it trains: its score on the validation fold, by the evaluation's own code."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pandas as pd

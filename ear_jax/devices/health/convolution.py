@@ -1,7 +1,5 @@
 """Whether a device computes convolutions right: ours, forward and backward, against NumPy in float64."""
 
-from __future__ import annotations
-
 import itertools
 
 import jax

@@ -1,7 +1,5 @@
 """All findings about a machine, one after another, and the table that shows them."""
 
-from __future__ import annotations
-
 import pathlib
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """One line of the doctor's table."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Literal
 

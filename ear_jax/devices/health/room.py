@@ -1,7 +1,5 @@
 """Room and leave to write: memory, disk, the folder of a run, and the caches of libraries."""
 
-from __future__ import annotations
-
 import os
 import pathlib
 import shutil

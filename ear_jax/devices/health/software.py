@@ -1,7 +1,5 @@
 """Versions: Python and the packages against the ranges of pyproject.toml, and cuDNN where there is a GPU."""
 
-from __future__ import annotations
-
 import ctypes
 import importlib.metadata
 import platform

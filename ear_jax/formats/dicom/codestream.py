@@ -6,8 +6,6 @@ the two disagree, so they are compared before it is asked.
 Sources: ITU-T T.81 B.2.2 (frame header), T.87 C.2.2 (the same for JPEG-LS), T.800 A.5.1 (image and tile size).
 """
 
-from __future__ import annotations
-
 import dataclasses
 
 _START, _JPEG_2000 = b'\xff\xd8', b'\xff\x4f\xff\x51'

@@ -3,8 +3,6 @@
 Directions are DICOM's patient axes: +x to the patient's left, +y to the back, +z to the head.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

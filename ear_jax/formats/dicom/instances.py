@@ -4,8 +4,6 @@ Names, birth dates and every other free text stay in the file. The person is kep
 study mixes two people; values that cannot be understood are named by their tag, never quoted.
 """
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import hashlib

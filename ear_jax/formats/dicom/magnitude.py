@@ -5,8 +5,6 @@ trigger time, or by instance number where trigger times are missing. Ids come fr
 and dates of a patient are never read. Velocity series need their vendor's conventions and are read elsewhere.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 import math

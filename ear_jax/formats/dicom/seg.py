@@ -9,8 +9,6 @@ the pseudonym or empty. The UIDs of study, series, instance and frame of referen
 reference; those of some makers contain the time of the scan and the serial number of the scanner.
 """
 
-from __future__ import annotations
-
 import os
 import pathlib
 from collections.abc import Sequence

@@ -9,8 +9,6 @@ Newer files keep it as bytes in (0021,1019) of the block `SIEMENS MR SDS 01`, ol
 Element 0 is the venc through the plane, elements 1 and 2 are those in the plane, all in cm/s.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import math
 import re

@@ -6,8 +6,6 @@ time in every frame, instance numbers order and the frame interval is unknown; w
 without that either, each series is a slice, in the order of series numbers.
 """
 
-from __future__ import annotations
-
 import math
 import pathlib
 from collections import Counter, defaultdict

@@ -1,7 +1,5 @@
 """The rules that the five series of one velocity-mapping slice must keep; a broken one is a fault, never a guess."""
 
-from __future__ import annotations
-
 import dataclasses
 import pathlib
 from collections.abc import Callable, Iterator

@@ -4,8 +4,6 @@ What is not part of such a five is passed over with a note if nothing marks it a
 something does: a slice that lost a series must not vanish.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 import pathlib

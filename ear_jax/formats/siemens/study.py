@@ -8,8 +8,6 @@ takes part in recognising a slice and is not read otherwise. Series are grouped 
 nothing: `siemens_series` does that, `siemens_checks` has the rules that a slice must keep.
 """
 
-from __future__ import annotations
-
 import pathlib
 from collections.abc import Iterator, Sequence
 

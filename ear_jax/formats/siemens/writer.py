@@ -4,8 +4,6 @@ Five series a slice (MagAvg, PhaseZ, PhaseX, PhaseY, RefMag), one 12-bit MR Imag
 fields as StrainMap expects. `siemens` reads it and says what each tag means.
 """
 
-from __future__ import annotations
-
 import hashlib
 import math
 import pathlib

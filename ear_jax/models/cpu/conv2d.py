@@ -5,8 +5,6 @@ are other ones at each call, and with few channels it is up to three times slowe
 `docs/performance.md`).
 """
 
-from __future__ import annotations
-
 import jax
 import jax.numpy as jnp
 

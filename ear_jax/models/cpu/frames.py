@@ -4,8 +4,6 @@ A loop also is the one border that XLA's CPU compiler neither fuses across nor m
 computed again inside one is not kept from the first time.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable
 from typing import TypeVar

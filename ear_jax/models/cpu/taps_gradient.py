@@ -4,8 +4,6 @@ XLA derives it as a convolution that has a picture for its kernel, which is slow
 over blocks of rows that stay in cache.
 """
 
-from __future__ import annotations
-
 import functools
 
 import jax

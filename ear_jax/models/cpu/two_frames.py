@@ -11,8 +11,6 @@ taps g0 to g2 of the kernel:
 Rounding grows by about a factor of two, far from what the transforms of larger tiles lose.
 """
 
-from __future__ import annotations
-
 import jax
 import jax.numpy as jnp
 

@@ -1,7 +1,5 @@
 """Networks that ship with the package: `<name>.zip`, which `ear_jax.export` wrote, and its model card `<name>.md`."""
 
-from __future__ import annotations
-
 import json
 import pathlib
 import zipfile
