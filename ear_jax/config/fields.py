@@ -133,9 +133,12 @@ def default_config() -> ConfigDict:
 
 
 def check_config(config: ConfigDict) -> None:
-  """Raises UserError where a number of the whole configuration is outside its range, or a word is no choice."""
+  """Raises UserError where a field is missing, a number is outside its range, or a word is no choice."""
   for name, field in FIELDS.items():
-    value = functools.reduce(ConfigDict.__getitem__, name.split('.'), config)
+    try:
+      value = functools.reduce(ConfigDict.__getitem__, name.split('.'), config)
+    except KeyError:
+      raise UserError(f'config.{name} is missing: begin with default_config() and change fields of it') from None
     if field.smallest is not None and not field.smallest <= value < field.below:  # NaN is in no range
       most = '' if field.below == math.inf else f', and less than {field.below}'
       raise UserError(f'config.{name} is {value}: it must be {field.smallest} or more{most}')

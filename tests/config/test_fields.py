@@ -38,6 +38,16 @@ def test_the_defaults_are_within_and_no_number_or_word_is_without_bounds():
   assert all(field.reason for field in FIELDS.values())
 
 
+@pytest.mark.parametrize('name', ['log_every', 'data.crop', 'model'])
+def test_a_field_that_is_missing_is_a_sentence(name):
+  config = default_config()
+  with config.unlocked():
+    *sections, last = name.split('.')
+    del (config[sections[0]] if sections else config)[last]
+  with pytest.raises(UserError, match=rf'config\.{name}\S* is missing'):
+    check_config(config)
+
+
 def test_each_configuration_is_the_callers_own():
   default_config().data.crop = 3
   assert default_config().data.crop == FIELDS['data.crop'].default
