@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from rich.console import Console
 
 from ear_jax.system import cli
+from ear_jax.system.terminal import progress_console
 
 
 def main() -> None:
@@ -21,7 +22,7 @@ def _look(given: SimpleNamespace) -> int:
   from ear_jax.devices.health.examination import examine, table
 
   console = Console()
-  with Console(stderr=True).status('looking at the machine'):
+  with progress_console().status('looking at the machine'):
     findings = list(examine(pathlib.Path(given.workdir or '.').expanduser()))
   console.print(table(findings))
   return 1 if any(one.result == 'fail' for one in findings) else 0

@@ -18,6 +18,7 @@ from rich.console import Console
 
 from ear_jax.system import cli
 from ear_jax.system.errors import UserError
+from ear_jax.system.terminal import progress_console
 
 if TYPE_CHECKING:
   from ear_jax.formats.opened import Opened
@@ -68,7 +69,7 @@ def _predict(given: SimpleNamespace) -> int:
   networks = [load_network(name) for name in given.checkpoint.split(',')] if given.checkpoint else []
   for network in networks:
     network.picture()  # one that is too old to say is refused before the work
-  console, status = Console(stderr=True), 0
+  console, status = progress_console(), 0
   for opened in studies:
     try:
       folder = output / (given.pseudonym or opened.dataset)

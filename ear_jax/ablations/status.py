@@ -7,13 +7,14 @@ import pathlib
 import statistics
 
 from absl import logging
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
 from ear_jax.ablations.grid import Job
 from ear_jax.ablations.queue import BLOCKED, DONE, ELSEWHERE, FAILED, RUNNING, WAITING, Queue
 from ear_jax.system.table import Table, drawn
+from ear_jax.system.terminal import progress_console
 from ear_jax.training.log import read_metrics
 
 _STYLES = {WAITING: 'dim', RUNNING: 'cyan', ELSEWHERE: 'cyan', DONE: 'green', FAILED: 'bold red', BLOCKED: 'red'}
@@ -28,7 +29,7 @@ class Status:
   """
 
   def __init__(self, metric: str, at_once: int):
-    console = Console(stderr=True)
+    console = progress_console()
     self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
     self._metric, self._at_once = metric, at_once
     self._before: dict[str, str] = {}

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 from absl import logging
-from rich.console import Console
 from rich.progress import track
 
 from ear_jax.analysis.motion import Settings
@@ -23,6 +22,7 @@ from ear_jax.scoring.agreement_summary import concatenate
 from ear_jax.scoring.mask_agreement import compare_masks
 from ear_jax.scoring.segmentation import score
 from ear_jax.system.errors import UserError
+from ear_jax.system.terminal import progress_console
 
 
 def evaluate(
@@ -77,7 +77,7 @@ def evaluate(
   scores, curves, masks, settings = [], [], {}, Settings()
   cines = (data.cine(record) for record in records)
   results = trained.predict(cines)
-  for cine, probability in track(results, f'scoring {part}', len(records), console=Console(stderr=True)):
+  for cine, probability in track(results, f'scoring {part}', len(records), console=progress_console()):
     masks[cine.name] = to_mask(probability)
     scores.append(score(cine, masks[cine.name], surface=True))
     curves.append(compare_masks(cine, masks[cine.name], settings=settings))

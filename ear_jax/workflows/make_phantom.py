@@ -4,13 +4,13 @@ import os
 import pathlib
 import tempfile
 
-from rich.console import Console
 from rich.progress import Progress
 
 from ear_jax.cine import Study
 from ear_jax.formats.siemens import writer as siemens_writer
 from ear_jax.phantom import study
 from ear_jax.system.errors import UserError
+from ear_jax.system.terminal import progress_console
 
 _SERIES = 5  # of a slice
 
@@ -46,7 +46,7 @@ def make_phantom(
   if subject > size.subjects:
     raise UserError(f'{size.name} has {size.subjects} subjects: --subject is 1 to {size.subjects}, not {subject}')
   visits = study.first_visit(size, seed=seed, subject=subject)
-  with Progress(console=Console(stderr=True)) as progress:
+  with Progress(console=progress_console()) as progress:
     making = progress.add_task('making slices', total=len(visits))
     cines = []
     for p in visits:

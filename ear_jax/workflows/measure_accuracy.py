@@ -3,7 +3,6 @@
 import dataclasses
 
 import numpy as np
-from rich.console import Console
 from rich.progress import track
 
 from ear_jax.analysis.markers import CIRCUMFERENTIAL_PEAKS, PEAKS, find_markers
@@ -12,6 +11,7 @@ from ear_jax.analysis.slices import analyse
 from ear_jax.phantom import study
 from ear_jax.scoring.intervals import t_interval
 from ear_jax.system.table import Table, markdown
+from ear_jax.system.terminal import progress_console
 
 MATRIX = 192  # pixels; holds the heart with all that is near it, at a fifth of the work of 512
 MEASURED = [(c, m) for c in COMPONENTS for m in (CIRCUMFERENTIAL_PEAKS if c == 'circumferential' else PEAKS)]
@@ -38,7 +38,7 @@ def measure(subjects: int, *, cohort: int = 1, size: study.Size = study.PAPER) -
   }
   exact, errors = {}, {name: [] for name in variants}
   slices = study.plan(size, cohort)
-  for plan in track(slices, 'measuring', console=Console(stderr=True)):
+  for plan in track(slices, 'measuring', console=progress_console()):
     truth = study.truth(plan)
     curves = analyse(_exact(plan, truth), truth.mask, septum=truth.septal_angle).curves['global'][0]
     exact.setdefault(plan.level, []).append(np.sqrt(np.mean((curves - _true_curves(truth)) ** 2, 0)))

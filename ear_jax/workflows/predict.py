@@ -24,6 +24,7 @@ from ear_jax.report.page import write_page
 from ear_jax.report.results import write_results
 from ear_jax.system.clock import Clock
 from ear_jax.system.files import write_text
+from ear_jax.system.terminal import progress_console
 from ear_jax.workflows.examine import Examined, Options, examine
 
 
@@ -59,7 +60,7 @@ def predict(
   clock, slices, notes = Clock(), [], list(opened.notes)
   name = pseudonym or opened.dataset
   cines = opened.read()
-  with Progress(console=console or Console(stderr=True), transient=True) as progress:
+  with Progress(console=console or progress_console(), transient=True) as progress:
     for slice_id in progress.track(opened.slices, description=f'{name}: slices'):
       with clock.measure('read'):
         cine, source = next(cines)
