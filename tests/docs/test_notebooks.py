@@ -1,4 +1,4 @@
-"""The notebooks of the documents, run as a reader runs them in an empty folder; what they find is held against truth."""
+"""The notebooks of the documents, run as a reader runs them in an empty folder, and held against what is true."""
 
 import pathlib
 

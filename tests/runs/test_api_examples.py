@@ -53,3 +53,18 @@ def test_the_five_lines_of_a_notebook(folder, monkeypatch):
   frame = result.to_frame()
   lines = frame[(frame.component == 'radial') & (frame.group == 'global')]
   assert lines.velocity_cm_s.tolist() == radial.values.tolist()
+
+
+def test_the_page_of_the_api_names_everything_and_its_lines_run(folder, monkeypatch):
+  page = (pathlib.Path(__file__).parents[2] / 'docs/api.md').read_text()
+  table = page[: page.index('## What the objects hold')]
+  assert [name for name in ear_jax.__all__ if f'`{name}' not in table and name != '__version__'] == []
+  lines = page.partition('```python\n')[2].partition('```')[0].splitlines()
+  assert (
+    lines.pop() == "state, summary = ear_jax.train(ear_jax.default_config(), 'runs/mine')"
+  )  # `train` has its example
+  monkeypatch.chdir(folder)
+  monkeypatch.setattr(ear_jax, 'load_network', LOAD)
+  said = {}
+  exec('\n'.join(lines), said)
+  assert said['result'].to_xarray().curves.sizes['frame'] == 16
