@@ -20,7 +20,8 @@ def read_results(jobs: Iterable[Job], folder: pathlib.Path) -> dict[str, dict]:
 
   Raises: UserError when runs were trained, or ensembles scored, on different data.
   """
-  found, seen = {}, {}
+  found: dict[str, dict] = {}
+  seen: dict[bool, dict] = {}
   for job in jobs:
     path = folder / job.name / 'result.json'
     if path.exists():

@@ -129,7 +129,7 @@ def jobs(grid: ConfigDict, base: ConfigDict) -> list[Job]:
   twins = {cell.name: twin.name for cell, twin in _twins(cells(grid))}
   single = [cell for cell in cells(grid) if cell.name not in twins.values()]
   runs = [_run(grid, base, cell, seed, fold) for seed in grid.seeds for fold in range(grid.folds) for cell in single]
-  groups = [
+  groups: list[tuple[str, int | None, list[Job]]] = [
     (twin, fold, [run for run in runs if (run.cell, run.fold) == (name, fold)])
     for fold in range(grid.folds)
     for name, twin in twins.items()
@@ -199,7 +199,7 @@ def _check(grid: ConfigDict) -> None:
 
 def leaves(config: ConfigDict, prefix: str = '') -> list[tuple[str, Any]]:
   """Returns dotted field and value of everything in a configuration."""
-  found = []
+  found: list[tuple[str, Any]] = []
   for key, value in config.items():
     nested = isinstance(value, ConfigDict)
     found += leaves(value, f'{prefix}{key}.') if nested else [(prefix + key, value)]

@@ -165,7 +165,7 @@ def _pace(workdir: pathlib.Path, config: ConfigDict) -> dict:
 def _cost(clock: Clock) -> dict:
   """Minutes and memory of this process; `gpu_memory_gb` is the largest of a device, None without one."""
   table = clock.table()
-  peaks = [(device.memory_stats() or {}).get('peak_bytes_in_use') for device in jax.local_devices()]
+  peaks = [(device.memory_stats() or {}).get('peak_bytes_in_use') or 0 for device in jax.local_devices()]
   return {
     'minutes': table['job']['seconds'] / 60,
     'peak_memory_gb': table.get('training', table['job'])['peak_memory_gb'],

@@ -10,6 +10,7 @@ import json
 import pathlib
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from ear_jax.ablations.grid import Job
 from ear_jax.ablations.launcher import Launcher
@@ -34,7 +35,7 @@ class Queue:
     self.jobs = {job.name: job for job in jobs}
     self.folder = folder
     self._launcher = launcher
-    self._started = {}
+    self._started: dict[str, Any] = {}
     self.states = {name: self._found(name) for name in self.jobs}
 
   def count(self, *states: str) -> int:

@@ -63,7 +63,7 @@ class Status:
     places = list(dict.fromkeys(job.fold for job in jobs))
     header = ['cell', *(['seed'] if several else []), *('test' if p is None else f'fold {p}' for p in places)]
     by_place = {(job.seed, job.cell, job.fold): job for job in jobs}
-    rows = []
+    rows: list[list[str | Text]] = []
     for seed, cell in dict.fromkeys((job.seed, job.cell) for job in jobs):
       entries = [self._entry(queue, by_place[seed, cell, fold]) for fold in places]
       rows.append([cell, *([str(seed)] if several else []), *entries])

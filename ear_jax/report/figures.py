@@ -47,7 +47,8 @@ def cine_overview(case: Case, *, frames: int = 10, columns: int = 5, title: str 
   window = _window(case)
   figure, axes = _panels(math.ceil(len(chosen) / columns), columns, _ratio(window, case.cine.spacing), top=_HEAD)
   _show_frames(axes.ravel(), case, chosen, window)
-  _add_title(figure, title or case.cine.name)
+  head = 1 - 0.06 / figure.get_figheight()
+  figure.text(0.5, head, title or case.cine.name, ha='center', va='top', fontsize=TEXT + 1, color=INK)
   _add_legend(figure)
   return figure
 
@@ -204,10 +205,6 @@ def _show(axis, image: np.ndarray, spacing: tuple[float, float], *, bar: bool = 
 def _dice_text(prediction: np.ndarray, reference: np.ndarray) -> str:
   score = frame_metrics(prediction.astype(bool), reference.astype(bool), (1.0, 1.0), surface=False)
   return 'both empty' if score['case'] == 'both_empty' else f'Dice {score["dice"]:.2f}'
-
-
-def _add_title(figure: Figure, text: str) -> None:
-  figure.text(0.5, 1 - 0.06 / figure.get_figheight(), text, ha='center', va='top', fontsize=TEXT + 1, color=INK)
 
 
 def _add_legend(figure: Figure) -> None:

@@ -18,8 +18,8 @@ import jinja2
 import matplotlib
 import numpy as np
 
+from ear_jax.analysis.checks_of_study import STATUSES, Check, worst
 from ear_jax.analysis.motion import COMPONENTS, SliceMotion, region_names
-from ear_jax.analysis.quality import STATUSES, Check, worst
 from ear_jax.cine import Cine
 from ear_jax.report import page_numbers, sprites
 from ear_jax.system.files import write_text

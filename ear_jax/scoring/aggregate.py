@@ -6,7 +6,7 @@ frames. Excluded frames are counted; NaN neither enters nor leaves a mean. Rows 
 `segmentation.cine_metrics`, intervals from `intervals`; files are written in `report`.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -121,7 +121,7 @@ def count_cases(rows: pd.DataFrame) -> dict[str, int]:
   return {'expected': len(rows), **cases, 'in_means': len(rows) - cases['both_empty']}
 
 
-def summarise(rows: pd.DataFrame, *, seed: int = 0) -> dict:
+def summarise(rows: pd.DataFrame, *, seed: int = 0) -> dict[str, Any]:
   """Returns the summary over subjects, ready for strict JSON: plain types, and None where a value is undefined.
 
   Args:
@@ -150,13 +150,13 @@ def summarise(rows: pd.DataFrame, *, seed: int = 0) -> dict:
     'counts': _count_groups(rows, tables),
     'frames': count_cases(rows),
     'distance_unit': unit,
-    'nsd_tolerance': NSD_TOLERANCE.get(unit),
+    'nsd_tolerance': NSD_TOLERANCE[unit] if unit else None,
     'metrics': metrics,
     'by_level': _by_level(rows, seed),
   }
 
 
-def _describe_metrics(subjects: pd.DataFrame, seed: int) -> dict[str, dict]:
+def _describe_metrics(subjects: pd.DataFrame, seed: int) -> dict[str, dict[str, Any]]:
   return {m: describe(subjects[m].to_numpy(), seed=seed) for m in subjects.columns if m != 'subject'}
 
 
@@ -168,7 +168,7 @@ def _count_groups(rows: pd.DataFrame, tables: Tables) -> dict[str, dict[str, int
   }
 
 
-def _by_level(rows: pd.DataFrame, seed: int) -> dict[str, dict]:
+def _by_level(rows: pd.DataFrame, seed: int) -> dict[str, dict[str, Any]]:
   """Returns the summary per slice level, base to apex; empty when no slice has a level."""
   found = [level for level in rows['level'].unique() if level]
   if not found:

@@ -6,6 +6,7 @@ differs, and the ratio of the two spreads is the result.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -15,7 +16,7 @@ from ear_jax.scoring.bland_altman import bland_altman
 _COEFFICIENT = 2.77  # 1.96 sqrt(2): two measurements of one subject differ by less in 95 % of cases
 
 
-def repeatability(first: np.ndarray, second: np.ndarray, *, seed: int = 0) -> dict:
+def repeatability(first: np.ndarray, second: np.ndarray, *, seed: int = 0) -> dict[str, Any]:
   """Returns within-subject SD, repeatability coefficient, CoV, ICC(A,1) and Bland-Altman of two visits.
 
   s_w = sqrt(sum(d^2) / (2 n)) with d = second - first, which counts a shift between visits as a lack of
