@@ -23,7 +23,8 @@ class Launcher:
     local: whether jobs are processes of this machine.
     at_once: how many may run at a time.
 
-  Raises: UserError without submitit, for an unknown executor, without SLURM, or with fewer GPUs than jobs at once.
+  Raises:
+    UserError: submitit or SLURM is missing, the executor is unknown, or there are fewer GPUs than jobs at once.
   """
 
   def __init__(self, config: ConfigDict, jobs: int):

@@ -9,7 +9,7 @@ from rich.console import Group
 
 from ear_jax.ablations import figures, gather, tables
 from ear_jax.ablations.gather import TEST, VALIDATION, part_of
-from ear_jax.ablations.grid import Cell, Job, changes, leaves
+from ear_jax.ablations.grid import Cell, Job, leaves
 from ear_jax.ablations.statistics import RESAMPLES, comparisons, family, lower_is_better, ranking
 from ear_jax.report.figures import save
 from ear_jax.report.tables import FEW_SUBJECTS, digits, few_subjects, label
@@ -38,7 +38,8 @@ def write_report(
     cells, jobs: of the grid.
     results: of `gather.read_results`, by the name of the job.
 
-  Raises: UserError when cells were scored on different subjects.
+  Raises:
+    UserError: cells were scored on different subjects.
   """
   subjects, runs = gather.subject_table(results), gather.run_table(results)
   numbers, main, sections = [], [], []
@@ -75,7 +76,8 @@ def notes(grid: ConfigDict, jobs: Sequence[Job], results: Mapping[str, dict]) ->
     'frames; values of a subject are averaged over seeds first.',
   ]
   if grid.variants:
-    found.append('Variants: ' + '; '.join(f'{name}: {_told(settings)}' for name, settings in grid.variants) + '.')
+    variants = (f'{name}: {_told(settings) or "no change"}' for name, settings in grid.variants)
+    found.append(f'Variants: {"; ".join(variants)}.')
   missing = [job.name for job in jobs if job.name not in results]
   if missing:
     found.append(f'{len(missing)} of {len(jobs)} jobs have no result yet: {", ".join(missing)}.')
@@ -101,11 +103,11 @@ def notes(grid: ConfigDict, jobs: Sequence[Job], results: Mapping[str, dict]) ->
 
 
 def _told(settings: Mapping) -> str:
-  return ', '.join(f'`{name}` {value}' for name, value in leaves(ConfigDict(settings))) or 'no change'
+  return ', '.join(f'`{name}` {value}' for name, value in leaves(ConfigDict(settings)).items())
 
 
 def _what_was_run(grid: ConfigDict) -> str:
-  changed = ', '.join(f'`{name}` {value}' for name, value in changes(grid).items())
+  changed = _told(grid.changes)
   seeds = ', '.join(map(str, grid.seeds))
   tested = f'all of {grid.test_data}' if grid.test_data else 'those of the split'
   return (

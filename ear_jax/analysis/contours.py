@@ -1,8 +1,7 @@
 """Masks to endocardial and epicardial contours and back.
 
 Each frame's ring (`ring.find_ring`) becomes two radius functions about the frame's centre, sub-pixel, at the same 360
-angles. Then the frames are looked at together: a single failed frame between two good ones is interpolated and says
-so, an implausible jump of the area is flagged and left as it is, and smoothing over the cycle is a choice.
+angles. Then the frames are compared with each other (`over_the_cycle`).
 """
 
 import dataclasses
@@ -92,6 +91,11 @@ def layer_masks(contours: Contours, shape: tuple[int, int], layers: int) -> np.n
   """Returns `[layers, T, H, W]` uint8, the wall cut into equal parts from endo- to epicardium at every angle.
 
   Layer k lies between endo + (epi - endo) k / n and endo + (epi - endo) (k + 1) / n, taken point by point.
+
+  Args:
+    contours: of the wall.
+    shape: (H, W).
+    layers: n, their number.
   """
   depth = np.arange(layers + 1)[:, None, None, None] / layers
   borders = contours.endo + depth * (contours.epi - contours.endo)  # [layers + 1, T, 360, 2]

@@ -23,8 +23,9 @@ _SYSTOLE, _CYCLE = 350.0, 1000.0  # ms, normalised
 
 
 def find_markers(curves: dict[str, np.ndarray], frame_interval: float, orientation: str) -> pd.DataFrame:
-  """Returns one row a marker: PS, PD, PAS and ES of the longitudinal and radial, PC1 to PC3 and ES of the
-  circumferential curves of every region.
+  """Returns one row a marker of the curves of every region.
+
+  PS, PD, PAS and ES are of the longitudinal and radial, PC1 to PC3 and ES of the circumferential curves.
 
   Args:
     curves: for each group `[regions, T, 3]` cm/s, components as in `motion.COMPONENTS`; NaN where unknown.

@@ -56,7 +56,7 @@ def septal_points(
     septum: as in `analyse`; of a direction, the point at the mean distance of the contours from the centre is taken.
     contours, centre: of the slice.
     spacing: mm.
-    name: of the slice, for the fault.
+    name: of the slice, for the error.
 
   Raises:
     ValueError: `septum` is neither an angle, nor a point, nor a point for every frame.

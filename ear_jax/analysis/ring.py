@@ -53,8 +53,7 @@ def find_ring(mask: np.ndarray) -> Ring:
   for k in np.argsort(-areas, kind='stable'):
     if areas[k] < _ISLAND * areas.max():
       break
-    component = labels == k + 1
-    filled, cavity, holes = _open_up(component)
+    filled, cavity, holes = _open_up(labels == k + 1)
     if cavity.sum() >= MIN_CAVITY * filled.sum():
       return Ring(filled, cavity, _said(areas.sum() - areas[k], _APART) + _said(holes, 'of holes in the wall filled'))
   return _bridge(labels, areas)

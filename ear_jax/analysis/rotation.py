@@ -1,9 +1,4 @@
-"""What follows from the curves by integration: rotation, twist between two slices, displacement.
-
-Displacement is the mean of the integral run forwards from frame 0 and the one run backwards from the end of the cycle,
-weighted by the distance to either: exactly the forward integral less a straight line that brings it back to where it
-began. A curve without its mean over the cycle needs no such line.
-"""
+"""What follows from the curves by integration: rotation, twist between two slices, displacement."""
 
 import math
 
@@ -22,9 +17,14 @@ def rotation_rate(circumferential: np.ndarray, mean_radius: np.ndarray) -> np.nd
 
 
 def displacement(velocity: np.ndarray, frame_interval: float) -> np.ndarray:
-  """Returns `[T, ...]` mm: the forward and backward integral of velocities `[T, ...]` cm/s, joined.
+  """Returns `[T, ...]` mm, the integral of velocities `[T, ...]` cm/s.
 
-  d = (1 - w) d_forward - w d_backward with w = frame / T; d is 0 at frame 0 and at the end of the cycle.
+  The integrals forwards from frame 0 and backwards from the end of the cycle, weighted by the distance to either:
+  d = (1 - w) d_forward - w d_backward with w = frame / T; d is 0 at both ends of the cycle.
+
+  Args:
+    velocity: `[T, ...]` cm/s.
+    frame_interval: ms.
   """
   forward = integrate(velocity, frame_interval)
   # Forward and backward sums differ by the sum over the whole cycle.

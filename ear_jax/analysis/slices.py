@@ -68,7 +68,15 @@ def analyse_with_contours(
   septum: Septum | float | np.ndarray | None = None,
   settings: Settings | None = None,
 ) -> SliceMotion:
-  """Returns the motion of a slice from given contours, which are used as they are; else as `analyse`."""
+  """Returns the motion of a slice from given contours.
+
+  Args:
+    cine, septum, settings: as for `analyse`.
+    contours: of all frames of the cine, used as they are.
+
+  Raises:
+    ValueError: the contours are of another number of frames, septum or a setting is out of shape or range.
+  """
   settings = settings or Settings()
   if len(contours.failed) != len(cine.video):
     raise ValueError(f'{cine.name}: contours of {len(contours.failed)} frames, the cine has {len(cine.video)}')

@@ -167,9 +167,7 @@ def _slice_data(found: PageSlice, withheld: bool) -> dict:
   """Everything the script needs of one slice."""
   sheets = found.sheets
   views = {view: uri for view, uri in sheets.uris.items() if not (withheld and view == sprites.WALL)}
-  place = {
-    k: getattr(sheets, k) for k in ('top', 'left', 'step', 'height', 'width', 'cell', 'columns', 'ranges', 'venc')
-  }
+  place = {name: value for name, value in vars(sheets).items() if name != 'uris'}
   data = {
     'name': found.label,
     'frames': found.frames,

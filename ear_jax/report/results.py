@@ -71,18 +71,16 @@ def write_results(
     slices: from base to apex.
     curves: False writes masks and contours alone, and removes what an earlier analysis wrote of velocities.
 
-  Raises: UserError for a pseudonym that is not fit for a file name, when several slices have one name in StrainMap
-    or would be written under one.
+  Raises:
+    UserError: the pseudonym is not fit for a file name, or several slices have one name in StrainMap or as a file.
   """
   folder = pathlib.Path(folder)
   check_pseudonym(pseudonym)
-  repeated = _repeated(one.slice_id for one in slices)
-  if repeated:
+  if repeated := _repeated(one.slice_id for one in slices):
     raise UserError(
       f'several slices would be written as {repeated}: rename them, with letters, digits, "-", "_" and "."'
     )
-  repeated = _repeated(one.cine_name for one in slices)
-  if repeated:
+  if repeated := _repeated(one.cine_name for one in slices):
     raise UserError(
       f'several slices are called {repeated}: StrainMap could not tell them apart; use the ids of the slices'
     )
@@ -111,7 +109,11 @@ def write_results(
 
 
 def check_pseudonym(pseudonym: str) -> None:
-  """Raises UserError for a pseudonym that is not fit for a file name."""
+  """Checks that a pseudonym is fit for a file name.
+
+  Raises:
+    UserError: it is not.
+  """
   if not re.fullmatch(r'[\w-][\w.-]{0,63}', pseudonym, re.ASCII):
     raise UserError(f'pseudonym {pseudonym!r}: use letters, digits, "-", "_" and ".", 64 at most')
 
@@ -119,15 +121,12 @@ def check_pseudonym(pseudonym: str) -> None:
 def contours_table(result: SliceResult) -> pd.DataFrame:
   """Returns one line a point: slice, frame, side, point (of 360, from 0), row, column (pixels), flag (of the frame)."""
   contours = result.motion.contours
-  tables = []
-  for side in ('endo', 'epi'):
-    points = getattr(contours, side)  # [T, P, 2]
-    frame, point = (axis.ravel() for axis in np.indices(points.shape[:2]))
-    table = pd.DataFrame({'slice': result.slice_id, 'frame': frame, 'side': side, 'point': point})
-    table[['row', 'column']] = points.reshape(-1, 2)
-    table['flag'] = np.array(contours.flags, object)[frame]
-    tables.append(table)
-  return pd.concat(tables, ignore_index=True).sort_values(['frame', 'side', 'point'], ignore_index=True)
+  points = np.stack([contours.endo, contours.epi], axis=1)  # [T, 2, P, 2]
+  frame, side, point = (axis.ravel() for axis in np.indices(points.shape[:3]))
+  sides = np.array(['endo', 'epi'], object)[side]
+  table = pd.DataFrame({'slice': result.slice_id, 'frame': frame, 'side': sides, 'point': point})
+  table[['row', 'column']] = points.reshape(-1, 2)
+  return table.assign(flag=np.array(contours.flags, object)[frame])
 
 
 def curves_table(result: SliceResult) -> pd.DataFrame:

@@ -78,9 +78,7 @@ def wall_velocity(cine: Cine, motion: SliceMotion, window: tuple[slice, slice] |
 
   What was taken from the curve over the cycle is taken from every pixel.
   """
-  maps = velocity_maps(cine, motion, window)
-  maps -= motion.offset['global'].reshape(3).astype(np.float32)
-  return maps
+  return velocity_maps(cine, motion, window) - motion.offset['global'].reshape(3).astype(np.float32)
 
 
 def _codes(velocity: np.ndarray):

@@ -2,8 +2,7 @@
 
 Frames of a slice, slices of a visit and visits of a person resemble one another, so they are averaged level by level:
 frame -> slice -> dataset -> subject, a plain mean each time. Spread and intervals are over subjects, never over
-frames. Excluded frames are counted; NaN neither enters nor leaves a mean. Rows come from
-`segmentation.cine_metrics`, intervals from `intervals`; files are written in `report`.
+frames. Excluded frames are counted; NaN neither enters nor leaves a mean.
 """
 
 from typing import Any, NamedTuple
@@ -36,11 +35,12 @@ def metric_columns(rows: pd.DataFrame) -> list[str]:
 
 
 def check_rows(rows: pd.DataFrame) -> None:
-  """Raises ValueError if rows cannot be averaged together.
+  """Checks that rows can be averaged together.
 
-  The reasons: a subject, dataset or slice id is missing; a dataset belongs to two subjects; a frame occurs twice;
-  distances in mm and in pixels are mixed (overlap has no unit, so without distances they may be); a metric of a frame
-  that is not 'both_empty' is not finite.
+  Raises:
+    ValueError: a subject, dataset or slice id is missing; a dataset belongs to two subjects; a frame occurs twice;
+      distances in mm and in pixels are mixed (overlap has no unit, so without distances they may be); a metric of a
+      frame that is not 'both_empty' is not finite.
   """
   ids = rows[SLICE]
   if ids.isna().any(axis=None) or (ids[['subject', 'dataset', 'slice_id']] == '').any(axis=None):
@@ -48,9 +48,8 @@ def check_rows(rows: pd.DataFrame) -> None:
   owners = rows.groupby('dataset')['subject'].nunique()
   if (owners > 1).any():
     raise ValueError(f'dataset {owners.idxmax()} belongs to {owners.max()} subjects, expected one')
-  if rows.duplicated(['dataset', 'slice_id', 'frame']).any():
-    twice = rows[rows.duplicated(['dataset', 'slice_id', 'frame'])].iloc[0]
-    raise ValueError(f'{twice["dataset"]}/{twice["slice_id"]}: frame {twice["frame"]} is scored twice')
+  for twice in rows[rows.duplicated(['dataset', 'slice_id', 'frame'])].itertuples():
+    raise ValueError(f'{twice.dataset}/{twice.slice_id}: frame {twice.frame} is scored twice')
   if 'hd95' in rows.columns and rows['distance_unit'].nunique() > 1:
     named = rows.groupby('distance_unit')['dataset'].first()
     raise ValueError(

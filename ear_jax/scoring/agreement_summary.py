@@ -1,8 +1,7 @@
 """From one cine's errors to one value a subject, and from subjects to bias, limits and repeatability.
 
-Slices of a visit and visits of a person resemble one another: values are averaged cine -> dataset -> subject, and all
-spread is over subjects. Cines with a failed frame are in no mean; they are counted and named. Rows come from
-`agreement` and `temporal`; files are written in `report`.
+Values are averaged cine -> dataset -> subject, and all spread is over subjects (`aggregate` says why). Cines with a
+failed frame are in no mean; they are counted and named.
 """
 
 from collections.abc import Sequence
@@ -41,15 +40,16 @@ class Rows(NamedTuple):
 
 def concatenate(parts: Sequence[Rows]) -> Rows:
   """Returns the rows of all parts; parts may be empty."""
-  joined = []
-  for tables in zip(*parts, strict=True):
-    filled = [table for table in tables if len(table)]
-    joined.append(pd.concat(filled, ignore_index=True) if filled else tables[0])
-  return Rows(*joined)
+  together = zip(*parts, strict=True)
+  return Rows(*(pd.concat([t for t in tables if len(t)] or tables[:1], ignore_index=True) for tables in together))
 
 
 def summarise(rows: Rows, *, seed: int = 0) -> dict[str, Any]:
   """Returns agreement, temporal consistency and repeatability over subjects, ready for strict JSON.
+
+  Args:
+    rows: of all cines.
+    seed: of the bootstrap.
 
   Returns:
     'n_subjects' in the means; 'cines': how many were compared ('expected'), are 'in_means', and have each status;
@@ -110,16 +110,15 @@ def summarise_temporal(temporal: pd.DataFrame, *, seed: int = 0) -> dict[str, An
   found = {}
   for metric in METRICS:
     lines = temporal[temporal['metric'] == metric]
-    if lines['unit'].nunique() > 1:
-      raise ValueError(
-        f'{metric} in {" and ".join(sorted(set(lines["unit"])))} cannot be averaged: evaluate separately'
-      )
+    units = sorted(set(lines['unit']))
+    if len(units) > 1:
+      raise ValueError(f'{metric} in {" and ".join(units)} cannot be averaged: evaluate separately')
     subjects = subject_means(lines, ['prediction', 'reference'])
     if subjects.empty:
       continue
     positive = bool((subjects['reference'] > 0).all())
     found[metric] = {
-      'unit': lines['unit'].iloc[0],
+      'unit': units[0],
       'prediction': float(subjects['prediction'].mean()),
       'reference': float(subjects['reference'].mean()),
       'ratio': describe((subjects['prediction'] / subjects['reference']).to_numpy(), seed=seed) if positive else None,

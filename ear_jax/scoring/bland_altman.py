@@ -1,7 +1,7 @@
 """Agreement of two measurements of the same subjects: bias, limits of agreement and how far they can be trusted.
 
-One pair of values a subject: slices and visits have been averaged before they come here, since they resemble one
-another and would make every interval too narrow. Bland and Altman, Lancet 1986;1:307.
+One pair of values a subject: slices and visits have been averaged (`aggregate` says why). Bland and Altman, Lancet
+1986;1:307.
 """
 
 import math

@@ -43,8 +43,7 @@ def compare_masks(cine: Cine, mask: np.ndarray, *, settings: Settings | None = N
     ValueError: the mask has another shape than the cine.
   """
   ids = pd.DataFrame([{key: getattr(cine, key) for key in IDS}])
-  reason = reason_to_skip(cine)
-  if reason:
+  if reason := reason_to_skip(cine):
     nothing = pd.DataFrame()
     return Rows(nothing, nothing, nothing, ids.assign(reason=reason))
   mask = np.where(cine.annotated[:, None, None], mask, 0)

@@ -37,7 +37,7 @@ def repeatability(first: np.ndarray, second: np.ndarray, *, seed: int = 0) -> di
   """
   agreement = bland_altman(second, first, seed=seed)
   both = np.stack([first, second], axis=1).astype(float)  # [n, 2]
-  n, s_w = len(both), within_subject_sd(both[:, 1] - both[:, 0])
+  n, s_w = len(both), float(np.sqrt((np.diff(both) ** 2).mean() / 2))
   one_sign = bool((both > 0).all() or (both < 0).all())
   icc, interval = icc_agreement(both)
   return {
@@ -51,12 +51,6 @@ def repeatability(first: np.ndarray, second: np.ndarray, *, seed: int = 0) -> di
     'icc_interval': interval,
     'bland_altman': agreement,
   }
-
-
-def within_subject_sd(differences: np.ndarray) -> float:
-  """Returns s_w = sqrt(sum(d^2) / (2 n)) of the differences `[n]` between two visits."""
-  differences = np.asarray(differences, float)
-  return float(np.sqrt((differences**2).mean() / 2))
 
 
 def sd_ratio(automatic: np.ndarray, manual: np.ndarray) -> tuple[float | None, list[float] | None]:
