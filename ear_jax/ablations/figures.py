@@ -54,12 +54,12 @@ def ranking_figure(shares: pd.DataFrame, title: str) -> Figure:
     shares: `[cells, ranks]`, labelled, in the order in which they are to be drawn.
     title: above the figure.
   """
-  rows, columns = shares.shape
+  numbers, (rows, columns) = shares.to_numpy(), shares.shape
   figure = Figure(figsize=(0.5 * columns + 3.2, 0.34 * rows + 1.2), facecolor='white', layout='constrained')
   axis = figure.subplots()
   axis.imshow(shares, cmap='Blues', vmin=0, vmax=1, aspect='auto')
   for row, column in np.ndindex(rows, columns):
-    share = shares.iat[row, column]
+    share = numbers[row, column]
     if share >= 0.005:
       colour = 'white' if share > 0.6 else INK
       axis.text(column, row, f'{100 * share:.0f}', ha='center', va='center', fontsize=SMALL, color=colour)

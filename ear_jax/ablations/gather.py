@@ -18,9 +18,11 @@ _COSTS = ('minutes', 'peak_memory_gb', 'gpu_memory_gb')
 def read_results(jobs: Iterable[Job], folder: pathlib.Path) -> dict[str, dict]:
   """Returns the results that are there, by the name of the job.
 
-  Raises: UserError when runs were trained, or ensembles scored, on different data.
+  Raises:
+    UserError: runs were trained, or ensembles scored, on different data.
   """
-  found, seen = {}, {}
+  found: dict[str, dict] = {}
+  seen: dict[bool, dict] = {}
   for job in jobs:
     path = folder / job.name / 'result.json'
     if path.exists():
@@ -38,8 +40,7 @@ def subject_table(results: Mapping[str, dict]) -> pd.DataFrame:
   """Returns one line a subject and network: part, cell, seed, fold, subject, then its means of all metrics.
 
   Part 'cross-validation': each subject outside the test set, by the network that was not trained on it, or by those of
-  all seeds together.
-  Part 'test': each test subject, by the mean of the networks of all folds; its fold is -1.
+  all seeds together. Part 'test': each test subject, by the mean of the networks of all folds; its fold is -1.
   """
   lines = []
   for result in results.values():

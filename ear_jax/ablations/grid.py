@@ -64,17 +64,13 @@ class Job:
   test_data: str = ''
 
 
-def changes(grid: ConfigDict) -> dict[str, Any]:
-  """Returns what a grid changes of its experiment for all runs, dotted field to value."""
-  return dict(leaves(grid.changes))
-
-
 def axes(grid: ConfigDict) -> dict[str, tuple]:
   """Returns the axes of a grid, dotted field to its values; the axis across the tables is the last.
 
-  Raises: UserError when there is none, one has no or repeated values, or one is a field that the grid itself sets.
+  Raises:
+    UserError: there is none, one has no or repeated values, or one is a field that the grid itself sets.
   """
-  found = dict(leaves(grid.grid))
+  found = leaves(grid.grid)
   if grid.variants:
     found[VARIANT] = tuple(name for name, _ in grid.variants)
   for name, values in found.items():
@@ -86,7 +82,7 @@ def axes(grid: ConfigDict) -> dict[str, tuple]:
       raise UserError(f'config.grid.{name} names a value twice: {values}')
     _check_differs_by(f'grid.{name}', name)
   for variant, settings in grid.variants:
-    for name, _ in leaves(ConfigDict(settings)):
+    for name in leaves(ConfigDict(settings)):
       _check_differs_by(f'variants.{variant}.{name}', name)
   if not found:
     raise UserError('config.grid is empty, and so is config.variants: give at least one axis')
@@ -109,8 +105,7 @@ def cells(grid: ConfigDict) -> list[Cell]:
   found = []
   for chosen in itertools.product(*values):
     pairs = tuple(zip(names, chosen, strict=True))
-    across = bool(grid.columns)
-    row, column = (pairs[:-1], chosen[-1]) if across else (pairs, '')
+    row, column = (pairs[:-1], chosen[-1]) if grid.columns else (pairs, '')
     name = '-'.join(_word(*pair) for pair in pairs if pair != (NETWORKS, SINGLE))
     found.append(Cell(name, row, column, pairs))
   return found
@@ -123,13 +118,14 @@ def jobs(grid: ConfigDict, base: ConfigDict) -> list[Job]:
     grid: as `configs/ablation.py` returns it.
     base: the experiment that it names.
 
-  Raises: UserError for a field that the experiment lacks, a value of a wrong type, or counts that cannot be.
+  Raises:
+    UserError: the experiment lacks a field, a value has a wrong type, or a count cannot be.
   """
   _check(grid)
   twins = {cell.name: twin.name for cell, twin in _twins(cells(grid))}
   single = [cell for cell in cells(grid) if cell.name not in twins.values()]
   runs = [_run(grid, base, cell, seed, fold) for seed in grid.seeds for fold in range(grid.folds) for cell in single]
-  groups = [
+  groups: list[tuple[str, int | None, list[Job]]] = [
     (twin, fold, [run for run in runs if (run.cell, run.fold) == (name, fold)])
     for fold in range(grid.folds)
     for name, twin in twins.items()
@@ -148,11 +144,11 @@ def experiment(grid: ConfigDict, base: ConfigDict, cell: Cell) -> ConfigDict:
   """Returns the configuration that the runs of a cell share."""
   config = base.copy_and_resolve_references()
   config.lock()
-  chosen = changes(grid)
+  chosen = leaves(grid.changes)
   for name, value in cell.values:
     if name == NETWORKS:
       continue
-    chosen |= dict(leaves(ConfigDict(dict(grid.variants)[value]))) if name == VARIANT else {name: value}
+    chosen |= leaves(ConfigDict(dict(grid.variants)[value])) if name == VARIANT else {name: value}
   for name, value in chosen.items():
     _set(config, name, value)
   config.cpu_devices = grid.launcher.cpu_devices
@@ -197,12 +193,11 @@ def _check(grid: ConfigDict) -> None:
     raise UserError(f"config.checkpoint is {grid.checkpoint!r}: choose 'latest' or 'best'")
 
 
-def leaves(config: ConfigDict, prefix: str = '') -> list[tuple[str, Any]]:
-  """Returns dotted field and value of everything in a configuration."""
-  found = []
+def leaves(config: ConfigDict, prefix: str = '') -> dict[str, Any]:
+  """Returns everything in a configuration, dotted field to value."""
+  found: dict[str, Any] = {}
   for key, value in config.items():
-    nested = isinstance(value, ConfigDict)
-    found += leaves(value, f'{prefix}{key}.') if nested else [(prefix + key, value)]
+    found |= leaves(value, f'{prefix}{key}.') if isinstance(value, ConfigDict) else {prefix + key: value}
   return found
 
 

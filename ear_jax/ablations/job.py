@@ -46,7 +46,8 @@ _CURVES = ('rmse', 'r')
 def run(folder: pathlib.Path) -> None:
   """Does the job in `folder` unless it is done; a training run that was cut off goes on from its checkpoint.
 
-  Raises: UserError when another process is at it, or what `train_and_evaluate` raises.
+  Raises:
+    UserError: another process is at it; or as `train_and_evaluate`.
   """
   logging.use_absl_handler()  # what absl's own start does for a command
   cli.set_up_logging()
@@ -71,13 +72,17 @@ def _train(job: Job, config: ConfigDict, folder: pathlib.Path, clock: Clock) -> 
   found = _score(data, split.validation, config, [_restore(workdir, job)], folder)
   manifest = json.loads((workdir / 'manifest.json').read_text())
   kept = ('parameters', 'data_hash', 'split_hash', 'devices', 'ear_jax')
-  return found | _pace(workdir, config) | {key: manifest[key] for key in kept}
+  # Of all steps, validations not counted; also of a run that was cut off and resumed.
+  pace = statistics.median(line['seconds_per_step'] for line in read_metrics(workdir) if 'seconds_per_step' in line)
+  found |= {'seconds_per_step': pace, 'training_minutes': pace * config.steps / 60}
+  return found | {key: manifest[key] for key in kept}
 
 
 def _together(job: Job, config: ConfigDict, folder: pathlib.Path) -> dict:
   """Scores the mean probability of some networks on the test subjects, or on the fold that none of them has seen.
 
-  Raises: UserError when one of them was trained on a subject that is to be scored.
+  Raises:
+    UserError: one of them was trained on a subject that is to be scored.
   """
   workdirs = [folder.parent / member / 'run' for member in job.members]
   splits = [load_run(workdir)[1] for workdir in workdirs]
@@ -155,17 +160,10 @@ def _by_subject(frames: pd.DataFrame, agreement: Rows) -> dict:
   }
 
 
-def _pace(workdir: pathlib.Path, config: ConfigDict) -> dict:
-  """Seconds a step, and minutes of all steps, validations not counted; also of a run that was cut off and resumed."""
-  paces = [line['seconds_per_step'] for line in read_metrics(workdir) if 'seconds_per_step' in line]
-  pace = statistics.median(paces)
-  return {'seconds_per_step': pace, 'training_minutes': pace * config.steps / 60}
-
-
 def _cost(clock: Clock) -> dict:
   """Minutes and memory of this process; `gpu_memory_gb` is the largest of a device, None without one."""
   table = clock.table()
-  peaks = [(device.memory_stats() or {}).get('peak_bytes_in_use') for device in jax.local_devices()]
+  peaks = [(device.memory_stats() or {}).get('peak_bytes_in_use') or 0 for device in jax.local_devices()]
   return {
     'minutes': table['job']['seconds'] / 60,
     'peak_memory_gb': table.get('training', table['job'])['peak_memory_gb'],

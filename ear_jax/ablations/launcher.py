@@ -1,6 +1,7 @@
 """Starting jobs through submitit: as processes on this machine, or on a SLURM cluster."""
 
 import pathlib
+from typing import Any
 
 from ml_collections import ConfigDict
 
@@ -10,7 +11,7 @@ from ear_jax.system.errors import UserError
 try:
   import submitit
 except ImportError:  # it comes with an extra
-  submitit = None
+  submitit = None  # type: ignore[assignment]  # asked for by __init__
 
 _YEAR = 525_600  # minutes; a process on this machine has all the time it wants
 
@@ -22,7 +23,8 @@ class Launcher:
     local: whether jobs are processes of this machine.
     at_once: how many may run at a time.
 
-  Raises: UserError without submitit, for an unknown executor, without SLURM, or with fewer GPUs than jobs at once.
+  Raises:
+    UserError: submitit or SLURM is missing, the executor is unknown, or there are fewer GPUs than jobs at once.
   """
 
   def __init__(self, config: ConfigDict, jobs: int):
@@ -44,12 +46,13 @@ class Launcher:
     self._slurm = dict(config.slurm)
     self._gpus = dict.fromkeys(config.gpus) if self.local else {}  # number to the job that has it
 
-  def submit(self, folder: pathlib.Path) -> submitit.Job:
+  def submit(self, folder: pathlib.Path) -> 'submitit.Job':
     """Starts the job in `folder`, its log in `folder/log`."""
     from ear_jax.ablations.work import Work  # inherits from submitit's
 
+    executor: submitit.Executor
     if self.local:
-      executor, parameters = submitit.LocalExecutor(folder / 'log'), {'timeout_min': _YEAR}
+      executor, parameters = submitit.LocalExecutor(folder / 'log'), dict[str, Any](timeout_min=_YEAR)
     else:
       executor, parameters = submitit.AutoExecutor(folder / 'log', cluster='slurm'), self._slurm | {'name': 'ear_jax'}
     if self._gpus:

@@ -4,12 +4,12 @@ The truth is in the jobs' folders: `result.json` means done, a held lock means t
 an earlier command started and that still runs is waited for; nothing is ever started twice at a time.
 """
 
-import collections
 import dataclasses
 import json
 import pathlib
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from ear_jax.ablations.grid import Job
 from ear_jax.ablations.launcher import Launcher
@@ -34,13 +34,12 @@ class Queue:
     self.jobs = {job.name: job for job in jobs}
     self.folder = folder
     self._launcher = launcher
-    self._started = {}
+    self._started: dict[str, Any] = {}
     self.states = {name: self._found(name) for name in self.jobs}
 
   def count(self, *states: str) -> int:
     """Returns how many jobs are in one of some states."""
-    counts = collections.Counter(self.states.values())
-    return sum(counts[state] for state in states)
+    return sum(state in states for state in self.states.values())
 
   def advance(self) -> bool:
     """Looks after all jobs, starts what can start, and returns whether anything is left to wait for."""
@@ -70,8 +69,8 @@ class Queue:
 
   def log(self, name: str) -> pathlib.Path | None:
     """Returns the log of the last start of a job."""
-    logs = sorted((self.folder / name / 'log').glob('*_log.out'), key=lambda path: path.stat().st_mtime)
-    return logs[-1] if logs else None
+    logs = (self.folder / name / 'log').glob('*_log.out')
+    return max(logs, key=lambda path: path.stat().st_mtime, default=None)
 
   def _found(self, name: str) -> str:
     folder = self.folder / name

@@ -7,20 +7,12 @@ import pandas as pd
 from ml_collections import ConfigDict
 from rich.console import Group
 
-from ear_jax.ablations import figures, tables
-from ear_jax.ablations.gather import (
-  TEST,
-  VALIDATION,
-  complete_cells,
-  over_seeds,
-  part_of,
-  run_table,
-  subject_table,
-)
-from ear_jax.ablations.grid import Cell, Job, changes, leaves
+from ear_jax.ablations import figures, gather, tables
+from ear_jax.ablations.gather import TEST, VALIDATION, part_of
+from ear_jax.ablations.grid import Cell, Job, leaves
 from ear_jax.ablations.statistics import RESAMPLES, comparisons, family, lower_is_better, ranking
 from ear_jax.report.figures import save
-from ear_jax.report.tables import FEW_SUBJECTS, few_subjects
+from ear_jax.report.tables import FEW_SUBJECTS, digits, few_subjects, label
 from ear_jax.scoring.segmentation import METRICS
 from ear_jax.system.csv_files import write_csv
 from ear_jax.system.files import write_text
@@ -46,12 +38,13 @@ def write_report(
     cells, jobs: of the grid.
     results: of `gather.read_results`, by the name of the job.
 
-  Raises: UserError when cells were scored on different subjects.
+  Raises:
+    UserError: cells were scored on different subjects.
   """
-  subjects, runs = subject_table(results), run_table(results)
+  subjects, runs = gather.subject_table(results), gather.run_table(results)
   numbers, main, sections = [], [], []
   for part, heading in _PARTS.items():
-    complete = complete_cells(jobs, results, part)
+    complete = gather.complete_cells(jobs, results, part)
     if complete:
       found, described, pictures = _part(output, grid, cells, complete, subjects, part, results)
       numbers += described
@@ -83,7 +76,8 @@ def notes(grid: ConfigDict, jobs: Sequence[Job], results: Mapping[str, dict]) ->
     'frames; values of a subject are averaged over seeds first.',
   ]
   if grid.variants:
-    found.append('Variants: ' + '; '.join(f'{name}: {_told(settings)}' for name, settings in grid.variants) + '.')
+    variants = (f'{name}: {_told(settings) or "no change"}' for name, settings in grid.variants)
+    found.append(f'Variants: {"; ".join(variants)}.')
   missing = [job.name for job in jobs if job.name not in results]
   if missing:
     found.append(f'{len(missing)} of {len(jobs)} jobs have no result yet: {", ".join(missing)}.')
@@ -109,11 +103,11 @@ def notes(grid: ConfigDict, jobs: Sequence[Job], results: Mapping[str, dict]) ->
 
 
 def _told(settings: Mapping) -> str:
-  return ', '.join(f'`{name}` {value}' for name, value in leaves(ConfigDict(settings))) or 'no change'
+  return ', '.join(f'`{name}` {value}' for name, value in leaves(ConfigDict(settings)).items())
 
 
 def _what_was_run(grid: ConfigDict) -> str:
-  changed = ', '.join(f'`{name}` {value}' for name, value in changes(grid).items())
+  changed = _told(grid.changes)
   seeds = ', '.join(map(str, grid.seeds))
   tested = f'all of {grid.test_data}' if grid.test_data else 'those of the split'
   return (
@@ -125,19 +119,21 @@ def _what_was_run(grid: ConfigDict) -> str:
 def _part(output, grid, cells, complete, subjects, part, results) -> tuple[dict[str, Table], list[dict], list[str]]:
   """Tables by the name of their files, numbers, and pictures of one part."""
   ready = [cell for cell in cells if cell.name in complete]
-  label = tables.METRIC_LABELS[grid.metric]
+  named = tables.METRIC_LABELS[grid.metric]
   own = subjects[subjects['part'] == part]
   known = [name for name in own.columns if name in METRICS or name.startswith(('cine_', 'volume_', 'rmse_', 'r_'))]
   numbers = tables.interval_numbers(own, ready, known)
-  values = over_seeds(own, grid.metric, complete)
+  values = gather.over_seeds(own, grid.metric, complete)
   compared = comparisons(values, family(ready))
-  shares = ranking(values, lower=lower_is_better(grid.metric))
+  labels = {cell.name: tables.cell_label(cell) for cell in cells}
+  shares = ranking(values, lower=lower_is_better(grid.metric)).rename(index=labels)
   order = 'Rank by mean, share of resampled cohorts'
   chosen = [line for line in numbers if line['metric'] == grid.metric]
-  surface = tables.surface_metrics(next(iter(results.values()))['distance_unit'])
+  unit = next(iter(results.values()))['distance_unit']
+  surface = {metric: (label(metric, unit), digits(metric)) for metric in tables.SURFACE}
   curves = f'Global velocity curves against the reference ({part})'
-  paired = f'Paired differences of {label} ({part})'
-  folds = {} if part == TEST else {'folds': tables.fold_table(f'{label} fold by fold', own, ready, grid.metric)}
+  paired = f'Paired differences of {named} ({part})'
+  folds = {} if part == TEST else {'folds': tables.fold_table(f'{named} fold by fold', own, ready, grid.metric)}
   found = {
     'table1': tables.paper_table(f'Table 1 ({part}): Dice', own, cells, complete, ['dice']),
     'table2': tables.paper_table(
@@ -145,15 +141,14 @@ def _part(output, grid, cells, complete, subjects, part, results) -> tuple[dict[
     ),
     'surface': tables.metric_table(f'Surface and overlap ({part})', own, ready, surface),
     'velocity': tables.velocity_table(curves, own, ready, part_of(results, part)),
-    'intervals': tables.interval_table(f'{label} with intervals ({part})', chosen, cells),
+    'intervals': tables.interval_table(f'{named} with intervals ({part})', chosen, labels),
     **folds,
-    'comparisons': tables.comparison_table(paired, compared, cells),
-    'ranking': tables.ranking_table(f'{order} ({part}, {RESAMPLES:,d})', shares, cells),
+    'comparisons': tables.comparison_table(paired, compared, labels),
+    'ranking': tables.ranking_table(f'{order} ({part}, {RESAMPLES:,d})', shares),
   }
-  labels = {cell.name: tables.cell_label(cell) for cell in cells}
   pictures = {
-    f'figures/{part}_{grid.metric}.png': figures.box_plots(values.rename(columns=labels), label, part),
-    f'figures/{part}_ranking.png': figures.ranking_figure(shares.rename(index=labels), f'{order} (%), {part}'),
+    f'figures/{part}_{grid.metric}.png': figures.box_plots(values.rename(columns=labels), named, part),
+    f'figures/{part}_ranking.png': figures.ranking_figure(shares, f'{order} (%), {part}'),
   }
   for path, figure in pictures.items():
     save(figure, output / path)

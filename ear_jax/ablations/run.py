@@ -26,9 +26,13 @@ _POLL = {True: 0.5, False: 10.0}  # seconds between looks, jobs local or on a cl
 def run(grid: ConfigDict, workdir: pathlib.Path, output: pathlib.Path | None = None) -> int:
   """Does all jobs of a grid that have no result yet, and writes the report; returns how many failed or were blocked.
 
-  The page of the report and its figures are also put into `output`.
+  Args:
+    grid: its configuration.
+    workdir: of the grid; is made if needed.
+    output: where the page of the report and its figures are put as well.
 
-  Raises: UserError for a grid that cannot be, or when another command is at work in `workdir`.
+  Raises:
+    UserError: the grid cannot be, or another command is at work in `workdir`.
   """
   planned = jobs(grid, _base(grid.base))
   launcher = Launcher(grid.launcher, len(planned))

@@ -1,7 +1,6 @@
 """Which cells differ, and whether their order would be the same on other subjects: over subjects, never frames.
 
-The family of comparisons follows from the grid alone, before any result is seen: all pairs of cells that differ in one
-axis; variants are compared with the first of them alone. Its p values are corrected together.
+The family of comparisons follows from the grid alone, before any result is seen. Its p values are corrected together.
 """
 
 import itertools
@@ -24,7 +23,7 @@ def lower_is_better(metric: str) -> bool:
 
 
 def family(cells: Sequence[Cell]) -> list[tuple[str, str]]:
-  """Returns the pairs of cells that differ in exactly one axis, the later one first: it minus the earlier."""
+  """Returns the pairs of cells that differ in exactly one axis, the later first; of variants those with the first."""
   reference = {value for axis, value in cells[0].values if axis == VARIANT} if cells else set()
   found = []
   for first, second in itertools.combinations(cells, 2):
@@ -41,7 +40,8 @@ def comparisons(values: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> list[
     values: `[subjects, cells]`; pairs with a cell that is not there are left out.
     pairs: as `family` returns them.
 
-  Raises: UserError when two cells were scored on different subjects.
+  Raises:
+    UserError: two cells were scored on different subjects.
   """
   there = [pair for pair in pairs if set(pair) <= set(values.columns)]
   found = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pathlib
 import statistics
 
 from absl import logging
@@ -64,7 +63,7 @@ class Status:
     places = list(dict.fromkeys(job.fold for job in jobs))
     header = ['cell', *(['seed'] if several else []), *('test' if p is None else f'fold {p}' for p in places)]
     by_place = {(job.seed, job.cell, job.fold): job for job in jobs}
-    rows = []
+    rows: list[list[str | Text]] = []
     for seed, cell in dict.fromkeys((job.seed, job.cell) for job in jobs):
       entries = [self._entry(queue, by_place[seed, cell, fold]) for fold in places]
       rows.append([cell, *([str(seed)] if several else []), *entries])
@@ -76,7 +75,8 @@ class Status:
     if state == DONE:
       text = f'{_mean(self._results[job.name], self._metric):.3f}'
     elif state in (RUNNING, ELSEWHERE) and not job.members:
-      text = f'{100 * _last_step(queue.folder / job.name / "run") / job.config["steps"]:.0f} %'
+      logged = read_metrics(queue.folder / job.name / 'run')
+      text = f'{100 * logged[-1]["step"] / job.config["steps"]:.0f} %' if logged else '0 %'
     return Text(text, style=_STYLES[state])
 
   def _summary(self, queue: Queue) -> str:
@@ -119,8 +119,3 @@ def _complaints(queue: Queue, names=None) -> list[str]:
 
 def _mean(result: dict, metric: str) -> float:
   return statistics.mean(line[metric] for line in result['subjects'])
-
-
-def _last_step(workdir: pathlib.Path) -> int:
-  lines = read_metrics(workdir)
-  return lines[-1]['step'] if lines else 0

@@ -9,7 +9,7 @@ import pandas as pd
 from ear_jax.ablations.gather import over_seeds, spread_over_seeds
 from ear_jax.ablations.grid import NETWORKS, SINGLE, VARIANT, Cell
 from ear_jax.analysis.motion import COMPONENTS
-from ear_jax.report.tables import LABELS, digits, label
+from ear_jax.report.tables import LABELS
 from ear_jax.scoring.intervals import describe
 from ear_jax.system.table import DASH, Table, number, span, spread
 
@@ -22,7 +22,7 @@ _NAMES = {
   'dice_iou': 'Dice-IoU',
 }
 METRIC_LABELS = LABELS | {'sensitivity': 'Sensitivity', 'hd95': 'HD95', 'assd': 'ASSD', 'nsd': 'NSD'}
-_SURFACE = ('iou', 'cine_dice', 'volume_dice', 'hd95', 'assd', 'nsd', 'closed_ring')  # beside Tables 1 and 2
+SURFACE = ('iou', 'cine_dice', 'volume_dice', 'hd95', 'assd', 'nsd', 'closed_ring')  # beside Tables 1 and 2
 
 
 def value_label(axis: str, value: Any) -> str:
@@ -60,7 +60,7 @@ def paper_table(
     metrics: one (Table 1), or several side by side under each loss (Table 2).
   """
   columns = dict.fromkeys(map(_column_label, cells))
-  heads = [(column, METRIC_LABELS[metric]) for column in columns for metric in metrics]
+  heads: list[Any] = [(column, METRIC_LABELS[metric]) for column in columns for metric in metrics]
   lines = {row_label(cell): dict.fromkeys(heads, DASH) for cell in cells}
   for cell in cells:
     if cell.name in complete:
@@ -103,11 +103,6 @@ def fold_table(title: str, subjects: pd.DataFrame, cells: Sequence[Cell], metric
   return Table(title, ['', *(f'fold {fold}' for fold in folds)], rows)
 
 
-def surface_metrics(unit: str) -> dict[str, tuple[str, int]]:
-  """Returns what stands beside Tables 1 and 2 of masks, for `metric_table`; `unit` is 'mm' or 'px'."""
-  return {metric: (label(metric, unit), digits(metric)) for metric in _SURFACE}
-
-
 def velocity_table(title: str, subjects: pd.DataFrame, cells: Sequence[Cell], results: Sequence[Mapping]) -> Table:
   """Returns the errors of the global velocity curves, and how many cines had contours in all frames and are in them.
 
@@ -120,11 +115,12 @@ def velocity_table(title: str, subjects: pd.DataFrame, cells: Sequence[Cell], re
   shown = {f'rmse_{component}': (f'{component} RMSE (cm/s)', 2) for component in COMPONENTS}
   shown |= {f'r_{component}': (f'{component} r', 3) for component in COMPONENTS}
   table = metric_table(title, subjects, cells, shown)
-  for cell, row in zip(cells, table.rows, strict=False):
+  rows = []
+  for cell, row in zip(cells, table.rows, strict=False):  # without a metric there is no row
     counts = [result['curves'] for result in results if result['cell'] == cell.name]
     expected, failed = (sum(count[key] for count in counts) for key in ('expected', 'failed'))
-    row.append(f'{expected - failed} of {expected}')
-  return table._replace(header=[*table.header, 'cines compared'])
+    rows.append([*row, f'{expected - failed} of {expected}'])
+  return Table(title, [*table.header, 'cines compared'], rows)
 
 
 def interval_numbers(subjects: pd.DataFrame, cells: Sequence[Cell], metrics: Sequence[str]) -> list[dict]:
@@ -140,9 +136,8 @@ def interval_numbers(subjects: pd.DataFrame, cells: Sequence[Cell], metrics: Seq
   return lines
 
 
-def interval_table(title: str, numbers: Sequence[Mapping], cells: Sequence[Cell]) -> Table:
-  """Returns one metric of `interval_numbers` with its intervals, a line a cell."""
-  labels = {cell.name: cell_label(cell) for cell in cells}
+def interval_table(title: str, numbers: Sequence[Mapping], labels: Mapping[str, str]) -> Table:
+  """Returns one metric of `interval_numbers` with its intervals, a line a cell; `labels` by the name of the cell."""
   header = ['', 'n', 'mean', 'SD', '95 % t interval', '95 % BCa interval', 'SD over seeds']
   rows = []
   for line in numbers:
@@ -151,9 +146,8 @@ def interval_table(title: str, numbers: Sequence[Mapping], cells: Sequence[Cell]
   return Table(title, header, rows)
 
 
-def comparison_table(title: str, found: Sequence[Mapping], cells: Sequence[Cell]) -> Table:
-  """Returns the paired differences of `statistics.comparisons`, a line a pair."""
-  labels = {cell.name: cell_label(cell) for cell in cells}
+def comparison_table(title: str, found: Sequence[Mapping], labels: Mapping[str, str]) -> Table:
+  """Returns the paired differences of `statistics.comparisons`, a line a pair; `labels` by the name of the cell."""
   header = ['', 'n', 'difference', '95 % t interval', '95 % BCa interval', 'p', 'p (Holm)']
   rows = []
   for line in found:
@@ -163,10 +157,9 @@ def comparison_table(title: str, found: Sequence[Mapping], cells: Sequence[Cell]
   return Table(title, header, rows)
 
 
-def ranking_table(title: str, shares: pd.DataFrame, cells: Sequence[Cell]) -> Table:
-  """Returns the shares of `statistics.ranking` in per cent."""
-  labels = {cell.name: cell_label(cell) for cell in cells}
-  rows = [[labels[name], *(f'{100 * share:.0f} %' for share in line)] for name, line in shares.iterrows()]
+def ranking_table(title: str, shares: pd.DataFrame) -> Table:
+  """Returns the shares of `statistics.ranking`, its cells labelled, in per cent."""
+  rows = [[str(name), *(f'{100 * share:.0f} %' for share in line)] for name, line in shares.iterrows()]
   return Table(title, ['', *(f'rank {rank}' for rank in shares.columns)], rows)
 
 

@@ -1,1 +1,1 @@
-"""From masks to numbers: segmentation metrics, contours, velocities, statistics. No files, no flags, no clock."""
+"""From masks to contours, velocity curves and their markers; the quality gate. No files, no flags, no clock."""

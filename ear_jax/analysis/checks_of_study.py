@@ -6,100 +6,109 @@ limits are ours, listed in `docs/predict.md` with their reasons; they are meant 
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ear_jax.analysis.contours import INTERPOLATED
+from ear_jax.analysis.contours import INTERPOLATED, bounding_box
 from ear_jax.analysis.motion import COMPONENTS, SliceMotion
-from ear_jax.analysis.quality import Check
-from ear_jax.cine import Cine
+from ear_jax.cine import Cine, Venc
 
+STATUSES = ('pass', 'warn', 'fail')  # from good to bad
+LIMITS = {  # beyond the first number a check warns, beyond the second it fails
+  'contours': (0.0, 0.2),  # share of frames without contours
+  'mended rings': (0.3, 1.0),  # share of frames whose ring was closed or interpolated; never fails
+  'steady area': (0.0, 0.2),  # share of frames whose area is 30 % off that of both neighbours
+  'network certainty': (0.25, 0.45),  # mean expected 1 - Dice
+  'phase wraps': (0.001, 0.05),  # share of the wall's samples that had wrapped
+  'noise': (0.08, 0.25),  # of venc; a uniformly random phase has 0.58
+  'background': (0.15, 0.5),  # mean over the cycle, of venc
+}
+_AREA_JUMP = 0.3
+_THICKNESS = (3.0, 18.0)  # mm, mean over the wall and the cycle
+_RADIUS = (10.0, 50.0)  # mm, mean epicardial
 _MAD = 1.4826  # standard deviation of a normal law per median absolute deviation
 
 
 @dataclasses.dataclass(frozen=True)
-class Limits:
-  """Beyond the first number a check warns, beyond the second it fails."""
+class Check:
+  """The outcome of one check.
 
-  failed_frames: tuple[float, float] = (0.0, 0.2)  # share of frames without contours
-  mended_frames: tuple[float, float] = (0.3, 1.0)  # share of frames whose ring was closed or interpolated; never fails
-  area_jumps: tuple[float, float] = (0.0, 0.2)  # share of frames whose area is 30 % off that of both neighbours
-  uncertainty: tuple[float, float] = (0.25, 0.45)  # mean expected 1 - Dice
-  wraps: tuple[float, float] = (0.001, 0.05)  # share of the wall's samples that had wrapped
-  noise: tuple[float, float] = (0.08, 0.25)  # of venc; a uniformly random phase has 0.58
-  background: tuple[float, float] = (0.15, 0.5)  # mean over the cycle, of venc
+  Attributes:
+    name: what was looked at, in words.
+    slice_id: the slice, or '' for the study as a whole.
+    status: 'pass', 'warn' or 'fail'.
+    reason: the value found and the value expected, in a sentence.
+  """
+
+  name: str
+  slice_id: str
+  status: str
+  reason: str
+
+  def __post_init__(self) -> None:
+    if self.status not in STATUSES:
+      raise ValueError(f'check {self.name!r} has status {self.status!r}, expected one of {", ".join(STATUSES)}')
 
 
-LIMITS = Limits()
-_AREA_JUMP = 0.3
-_THICKNESS = (3.0, 18.0)  # mm, mean over the wall and the cycle
-_RADIUS = (10.0, 50.0)  # mm, mean epicardial
+def worst(checks: Iterable[Check]) -> str:
+  """Returns the worst status among `checks`; 'pass' when there are none."""
+  return max((check.status for check in checks), key=STATUSES.index, default='pass')
 
 
-def check_slice(
-  cine: Cine, motion: SliceMotion | None, uncertainty: np.ndarray | None = None, limits: Limits = LIMITS
-) -> list[Check]:
+def check_slice(cine: Cine, motion: SliceMotion, uncertainty: np.ndarray | None = None) -> list[Check]:
   """Returns the checks of one slice.
 
   Args:
     cine: with velocities, or magnitude only.
-    motion: its analysis; None when there is none.
+    motion: its analysis.
     uncertainty: `[T]` expected 1 - Dice by the network; None when contours were given.
-    limits: when to warn and to fail.
   """
-
-  def check(name, status, reason):
-    found.append(Check(name, cine.slice_id, status, reason))
-
-  def grade(name, value, limit, text):
-    low, high = limit
-    status = 'fail' if not value <= high else 'warn' if value > low else 'pass'
-    check(name, status, f'{text} (warns above {low:g}, fails above {high:g})')
-
-  found: list[Check] = []
+  found = []
   if math.isnan(cine.frame_interval):
-    check('frame interval', 'warn', 'the time between frames is unknown: curves are by frame, without ms')
+    found.append(('frame interval', 'warn', 'the time between frames is unknown: curves are by frame, without ms'))
   if any(math.isnan(s) for s in cine.spacing):
-    check('pixel spacing', 'warn', 'unknown: contours are in pixels, rotation and areas are not in mm')
+    found.append(('pixel spacing', 'warn', 'unknown: contours are in pixels, rotation and areas are not in mm'))
   if uncertainty is not None:
     value = float(np.mean(uncertainty))
-    grade('network certainty', value, limits.uncertainty, f'expected error of Dice {value:.2f} by its own probability')
-  if motion is None:
-    check('contours', 'fail', 'there are none')
-    return found
-  _check_contours(motion, limits, check, grade)
+    found.append(_grade('network certainty', value, f'expected error of Dice {value:.2f} by its own probability'))
+  found += _of_contours(motion)
   if cine.venc is None:
-    check('velocities', 'warn', 'magnitude only: there is no velocity to analyse')
+    found.append(('velocities', 'warn', 'magnitude only: there is no velocity to analyse'))
   else:
-    _check_velocity(cine, motion, limits, grade)
-  return found
+    found += _of_velocity(cine, cine.venc, motion)
+  return [Check(name, cine.slice_id, status, reason) for name, status, reason in found]
 
 
-def _check_contours(motion, limits, check, grade):
-  frames = len(motion.mask)
-  failed = np.count_nonzero(motion.contours.failed)
-  grade('contours', failed / frames, limits.failed_frames, f'{failed} of {frames} frames without contours')
+def _grade(name: str, value: float, text: str) -> tuple[str, str, str]:
+  """A check's name, its status by `LIMITS`, and its reason."""
+  low, high = LIMITS[name]
+  status = 'fail' if not value <= high else 'warn' if value > low else 'pass'
+  return name, status, f'{text} (warns above {low:g}, fails above {high:g})'
+
+
+def _of_contours(motion: SliceMotion) -> list[tuple[str, str, str]]:
+  frames, good = len(motion.mask), ~motion.contours.failed
+  failed = frames - np.count_nonzero(good)
   mended = sum('ring closed' in flag or INTERPOLATED in flag for flag in motion.contours.flags)
-  grade('mended rings', mended / frames, limits.mended_frames, f'{mended} of {frames} rings closed or interpolated')
-  area = motion.mask.sum(axis=(1, 2), dtype=float)
-  jumps = area_jumps(np.where(motion.contours.failed, np.nan, area))
-  grade('steady area', jumps / frames, limits.area_jumps, f'{jumps} of {frames} frames with a leap of the wall area')
-  if failed == frames or any(math.isnan(s) for s in motion.spacing):
-    return
-  size = np.asarray(motion.spacing)
-  good = ~motion.contours.failed
+  jumps = area_jumps(np.where(good, motion.mask.sum(axis=(1, 2), dtype=float), np.nan))
+  found = [
+    _grade('contours', failed / frames, f'{failed} of {frames} frames without contours'),
+    _grade('mended rings', mended / frames, f'{mended} of {frames} rings closed or interpolated'),
+    _grade('steady area', jumps / frames, f'{jumps} of {frames} frames with a leap of the wall area'),
+  ]
+  if not good.any() or any(math.isnan(s) for s in motion.spacing):
+    return found
   inner, outer = (
-    float(np.hypot(*np.moveaxis((side[good] - motion.centre[good][:, None]) * size, -1, 0)).mean())
+    float(np.hypot(*np.moveaxis((side[good] - motion.centre[good][:, None]) * motion.spacing, -1, 0)).mean())
     for side in (motion.contours.endo, motion.contours.epi)
   )
   sound = _THICKNESS[0] <= outer - inner <= _THICKNESS[1] and _RADIUS[0] <= outer <= _RADIUS[1]
-  check(
-    'size of the heart',
-    'pass' if sound else 'fail',
+  reason = (
     f'mean wall {outer - inner:.1f} mm (expected {_THICKNESS[0]:g} to {_THICKNESS[1]:g}), mean outer radius '
-    f'{outer:.1f} mm (expected {_RADIUS[0]:g} to {_RADIUS[1]:g})',
+    f'{outer:.1f} mm (expected {_RADIUS[0]:g} to {_RADIUS[1]:g})'
   )
+  return [*found, ('size of the heart', 'pass' if sound else 'fail', reason)]
 
 
 def area_jumps(area: np.ndarray) -> int:
@@ -111,19 +120,19 @@ def area_jumps(area: np.ndarray) -> int:
   return int(np.count_nonzero(larger | smaller))
 
 
-def _check_velocity(cine, motion, limits, grade):
+def _of_velocity(cine: Cine, venc: Venc, motion: SliceMotion) -> list[tuple[str, str, str]]:
   wall = motion.mask.astype(bool)
   samples = max(int(wall.sum()), 1)
-  share = motion.wraps / samples
-  grade('phase wraps', share, limits.wraps, f'{motion.wraps} of {samples} samples in the wall had wrapped')
-  noise = velocity_noise(cine, wall)
-  level = max(n / v for n, v in zip(noise, cine.venc, strict=True))
-  text = ', '.join(f'{n:.2f}' for n in noise)
-  grade('noise', level, limits.noise, f'{text} cm/s along column, row and through the plane; {level:.3f} of venc')
-  offset = motion.offset['global'][0]
-  size = float(np.abs(offset).max() / min(cine.venc)) if np.isfinite(offset).all() else math.nan
-  text = ', '.join(f'{name} {o:+.2f}' for name, o in zip(COMPONENTS, offset, strict=True))
-  grade('background', size, limits.background, f'mean over the cycle {text} cm/s; {size:.2f} of the lowest venc')
+  noise, offset = velocity_noise(cine, wall), motion.offset['global'][0]
+  level = max(n / v for n, v in zip(noise, venc, strict=True))
+  by_axis = ', '.join(f'{n:.2f}' for n in noise)
+  size = float(np.abs(offset).max() / min(venc)) if np.isfinite(offset).all() else math.nan
+  means = ', '.join(f'{name} {o:+.2f}' for name, o in zip(COMPONENTS, offset, strict=True))
+  return [
+    _grade('phase wraps', motion.wraps / samples, f'{motion.wraps} of {samples} samples in the wall had wrapped'),
+    _grade('noise', level, f'{by_axis} cm/s along column, row and through the plane; {level:.3f} of venc'),
+    _grade('background', size, f'mean over the cycle {means} cm/s; {size:.2f} of the lowest venc'),
+  ]
 
 
 def velocity_noise(cine: Cine, wall: np.ndarray) -> np.ndarray:
@@ -137,8 +146,7 @@ def velocity_noise(cine: Cine, wall: np.ndarray) -> np.ndarray:
   if len(wall) < 4 or not inside.any():
     return np.full(3, np.inf)
   venc = np.asarray(cine.venc, np.float32)
-  rows, columns = (np.flatnonzero(inside.any(axis=axes)) for axes in ((0, 2), (0, 1)))
-  box = (slice(None), slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+  box = bounding_box(inside, 0)
   v = cine.video[box][..., 1:]
   bend = np.roll(v, 1, 0) - 2 * v + np.roll(v, -1, 0)
   bend = (bend + venc) % (2 * venc) - venc  # a wrap is no noise

@@ -1,18 +1,18 @@
 """Masks to endocardial and epicardial contours and back.
 
 Each frame's ring (`ring.find_ring`) becomes two radius functions about the frame's centre, sub-pixel, at the same 360
-angles. Then the frames are looked at together: a single failed frame between two good ones is interpolated and says
-so, an implausible jump of the area is flagged and left as it is, and smoothing over the cycle is a choice.
+angles. Then the frames are compared with each other (`over_the_cycle`).
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import ndimage
 
 from ear_jax.analysis.motion import Contours
 from ear_jax.analysis.polar import RAYS, fill_polygons, last_crossing, sample_rays
-from ear_jax.analysis.ring import find_ring
+from ear_jax.analysis.ring import Ring, find_ring
 
 MAX_JUMP = {'cavity': 0.25, 'heart': 0.12}  # of the area against the mean of both neighbours in time
 INTERPOLATED = 'interpolated from neighbours'
@@ -44,11 +44,13 @@ def from_mask(mask: np.ndarray, *, smooth: float = 0.0) -> Contours:
   corner = np.array([box[1].start, box[2].start]) - _MARGIN
   failed = np.array([bool(ring.failure) for ring in rings]) | np.isnan(endo).any((1, 2)) | np.isnan(epi).any((1, 2))
   endo[failed], epi[failed] = np.nan, np.nan
-  notes = [list(r.notes) if not r.failure else [r.failure] for r in rings]
+  notes = [r.notes if not r.failure else [r.failure] for r in rings]
   return over_the_cycle(endo + corner, epi + corner, notes, failed, smooth=smooth)
 
 
-def over_the_cycle(endo, epi, notes: list[list[str]], failed: np.ndarray, *, smooth: float = 0.0) -> Contours:
+def over_the_cycle(
+  endo: np.ndarray, epi: np.ndarray, notes: Sequence[Sequence[str]], failed: np.ndarray, *, smooth: float
+) -> Contours:
   """Returns contours whose frames have been compared with each other.
 
   A failed frame between two good ones gets the mean of their points and the note `INTERPOLATED`; two failed frames in
@@ -60,24 +62,24 @@ def over_the_cycle(endo, epi, notes: list[list[str]], failed: np.ndarray, *, smo
     failed: `[T]` bool.
     smooth: standard deviation in frames of a Gaussian over the cycle; 0 for none.
   """
-  endo, epi, failed, notes = endo.copy(), epi.copy(), failed.copy(), [list(n) for n in notes]
+  endo, epi, said = endo.copy(), epi.copy(), [list(n) for n in notes]
   before, after = np.roll(np.arange(len(endo)), 1), np.roll(np.arange(len(endo)), -1)
   lonely = failed & ~failed[before] & ~failed[after] & (len(failed) > 4)
   for t in np.flatnonzero(lonely):
     for line in (endo, epi):
       line[t] = (line[before[t]] + line[after[t]]) / 2
-    notes[t].append(INTERPOLATED)
-  failed &= ~lonely
+    said[t].append(INTERPOLATED)
+  failed = failed & ~lonely
   if len(failed) > 7:  # with fewer frames the heart itself jumps
     for name, line in (('cavity', endo), ('heart', epi)):
       area = polygon_area(line)
       expected = (area[before] + area[after]) / 2
       with np.errstate(invalid='ignore'):
         for t in np.flatnonzero(abs(area - expected) > MAX_JUMP[name] * expected):
-          notes[t].append(f'area of the {name} jumps by {100 * (area[t] / expected[t] - 1):+.0f} %')
+          said[t].append(f'area of the {name} jumps by {100 * (area[t] / expected[t] - 1):+.0f} %')
   if smooth:
     endo, epi = _smooth_cyclic(endo, smooth), _smooth_cyclic(epi, smooth)
-  return Contours(endo, epi, tuple('; '.join(n) for n in notes), failed)
+  return Contours(endo, epi, tuple('; '.join(n) for n in said), failed)
 
 
 def to_mask(contours: Contours, shape: tuple[int, int]) -> np.ndarray:
@@ -89,6 +91,11 @@ def layer_masks(contours: Contours, shape: tuple[int, int], layers: int) -> np.n
   """Returns `[layers, T, H, W]` uint8, the wall cut into equal parts from endo- to epicardium at every angle.
 
   Layer k lies between endo + (epi - endo) k / n and endo + (epi - endo) (k + 1) / n, taken point by point.
+
+  Args:
+    contours: of the wall.
+    shape: (H, W).
+    layers: n, their number.
   """
   depth = np.arange(layers + 1)[:, None, None, None] / layers
   borders = contours.endo + depth * (contours.epi - contours.endo)  # [layers + 1, T, 360, 2]
@@ -125,16 +132,14 @@ def polygon_area(points: np.ndarray) -> np.ndarray:
 
 def bounding_box(wall: np.ndarray, margin: int) -> tuple[slice, slice, slice]:
   """Returns the smallest window of `[T, H, W]` that holds all True pixels of all frames, widened by `margin`."""
-  shade = wall.any(0)
-  window = []
-  for axis in (1, 0):
-    line = np.flatnonzero(shade.any(axis))
-    low, high = (line[0], line[-1] + 1) if line.size else (0, 1)
-    window.append(slice(max(int(low) - margin, 0), min(int(high) + margin, shade.shape[1 - axis])))
-  return slice(None), *window
+  found = ndimage.find_objects(wall.any(0).astype(np.uint8), 1)[0] or (slice(0, 1), slice(0, 1))
+  rows, columns = (
+    slice(max(s.start - margin, 0), min(s.stop + margin, size)) for s, size in zip(found, wall.shape[1:], strict=True)
+  )
+  return slice(None), rows, columns
 
 
-def _radii(rings, soft):
+def _radii(rings: Sequence[Ring], soft: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
   """Endo- and epicardial points `[T, 360, 2]` in the window; NaN where a ring is missing or not star-shaped."""
   filled, cavity = np.array([r.filled for r in rings]), np.array([r.cavity for r in rings])
   centres = _centres(filled, cavity)
@@ -144,36 +149,30 @@ def _radii(rings, soft):
     outside = np.where(whole & _edge(filled), soft, outside)
     inside = np.where(whole & _edge(cavity), 1 - soft, inside)
   reach = int(np.ceil(np.hypot(*filled.shape[1:])))
-  lines = []
-  for picture in (inside, outside):
-    blurred = ndimage.gaussian_filter(picture, (0, _BLUR, _BLUR))
-    lines.append(last_crossing(sample_rays(blurred, centres, reach)))
-  endo, epi = lines
+  blurred = (ndimage.gaussian_filter(picture, (0, _BLUR, _BLUR)) for picture in (inside, outside))
+  endo, epi = (last_crossing(sample_rays(picture, centres, reach)) for picture in blurred)
   with np.errstate(invalid='ignore'):
     epi = np.maximum(epi, endo + _MIN_WALL)
-  return tuple(centres[:, None] + radius[..., None] * RAYS for radius in (endo, epi))
+  return centres[:, None] + endo[..., None] * RAYS, centres[:, None] + epi[..., None] * RAYS
 
 
-def _edge(region):
+def _edge(region: np.ndarray) -> np.ndarray:
   """Pixels on either side of a region's border."""
   around = np.ones((1, 3, 3), bool)
   return ndimage.binary_dilation(region, around) & ~ndimage.binary_erosion(region, around)
 
 
-def _centres(filled, cavity):
+def _centres(filled: np.ndarray, cavity: np.ndarray) -> np.ndarray:
   """`[T, 2]`: centre of mass within the epicardium; of the cavity, where the first is not in the cavity."""
-  centres = []
-  for region, hole in zip(filled, cavity, strict=True):
-    if not hole.any():
-      centres.append((0.0, 0.0))
-      continue
-    centre = np.argwhere(region).mean(0)
+  centres = np.zeros((len(cavity), 2))
+  for t in np.flatnonzero(cavity.any((1, 2))):
+    centre = np.argwhere(filled[t]).mean(0)
     row, column = np.rint(centre).astype(int)
-    centres.append(centre if hole[row, column] else np.argwhere(hole).mean(0))
-  return np.array(centres)
+    centres[t] = centre if cavity[t, row, column] else np.argwhere(cavity[t]).mean(0)
+  return centres
 
 
-def _smooth_cyclic(points, sigma):
+def _smooth_cyclic(points: np.ndarray, sigma: float) -> np.ndarray:
   """A Gaussian over the cycle that leaves failed frames out and leaves them failed."""
   good = np.isfinite(points)
   total = ndimage.gaussian_filter1d(np.where(good, points, 0.0), sigma, axis=0, mode='wrap')

@@ -5,6 +5,7 @@ frames. A window is searched as it is: it does not go over the end of the cycle.
 """
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -22,8 +23,9 @@ _SYSTOLE, _CYCLE = 350.0, 1000.0  # ms, normalised
 
 
 def find_markers(curves: dict[str, np.ndarray], frame_interval: float, orientation: str) -> pd.DataFrame:
-  """Returns one row a marker: PS, PD, PAS and ES of the longitudinal and radial, PC1 to PC3 and ES of the
-  circumferential curves of every region.
+  """Returns one row a marker of the curves of every region.
+
+  PS, PD, PAS and ES are of the longitudinal and radial, PC1 to PC3 and ES of the circumferential curves.
 
   Args:
     curves: for each group `[regions, T, 3]` cm/s, components as in `motion.COMPONENTS`; NaN where unknown.
@@ -57,10 +59,11 @@ def find_end_systole(radial: np.ndarray) -> float:
   -2.5 cm/s, the frame where its size is smallest. Without a known frame there, the whole cycle is searched.
   """
   frames = len(radial)
-  peak = find_peak(radial, *_scaled(PEAKS['PD'][:2], frames), -1)[0]
+  earliest, latest, sign = PEAKS['PD']
+  peak = find_peak(radial, _scaled(earliest, frames), _scaled(latest, frames), sign)[0]
   if math.isnan(peak):
     return math.nan
-  first, last = (min(edge, int(peak)) for edge in _scaled(_ES, frames))
+  first, last = (min(_scaled(edge, frames), int(peak)) for edge in _ES)
   window = np.arange(first, last + 1)
   window = window[np.isfinite(radial[window])]
   if not window.size:
@@ -92,26 +95,26 @@ def normalise_time(frame: np.ndarray | float, end_systole: float, frames: int) -
   return np.where(frame > end_systole, diastole, _SYSTOLE * frame / max(end_systole, 1.0))
 
 
-def _of_curve(curve, component, end_systole):
+def _of_curve(curve: np.ndarray, component: str, end_systole: float) -> Iterator[tuple[str, float, float]]:
   """Yields name, frame and velocity of the markers of one curve `[T]`."""
   circumferential = component == 'circumferential'
   for name, (first, last, sign) in (CIRCUMFERENTIAL_PEAKS if circumferential else PEAKS).items():
-    yield name, *find_peak(curve, *_scaled((first, last), len(curve)), sign)
+    yield name, *find_peak(curve, _scaled(first, len(curve)), _scaled(last, len(curve)), sign)
   known = not math.isnan(end_systole) and np.isfinite(curve[int(end_systole)])
   yield 'ES', *((end_systole, curve[int(end_systole)]) if known else (math.nan, math.nan))
   if circumferential:
     yield 'PC3', *_third_peak(curve, end_systole)
 
 
-def _third_peak(curve, end_systole):
+def _third_peak(curve: np.ndarray, end_systole: float) -> tuple[float, float]:
   if math.isnan(end_systole):
     return math.nan, math.nan
-  window = int(end_systole), int(end_systole) + _scaled((_PC3_LENGTH,), len(curve))[0]
+  window = int(end_systole), int(end_systole) + _scaled(_PC3_LENGTH, len(curve))
   highest, lowest = find_peak(curve, *window, 1), find_peak(curve, *window, -1)
   frame, velocity = highest if highest[1] > abs(lowest[1]) else lowest
   return frame, velocity if abs(velocity) >= _PC3_LEAST else math.nan
 
 
-def _scaled(edges, frames):
-  """Frames of a 50-frame cycle in a cycle of `frames`."""
-  return tuple(min(math.floor(edge * frames / _FRAMES + 0.5), frames - 1) for edge in edges)
+def _scaled(edge: int, frames: int) -> int:
+  """A frame of a 50-frame cycle in a cycle of `frames`."""
+  return min(math.floor(edge * frames / _FRAMES + 0.5), frames - 1)

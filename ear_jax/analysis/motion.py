@@ -189,8 +189,8 @@ class SliceMotion:
       said,
     ).set_coords(['time', 'group'])
     markers = self.markers.drop(columns=['group', 'region']).rename(columns={'region_name': 'region'})
-    markers = markers.set_index(['marker', 'component', 'region']).add_prefix('marker_').to_xarray()
-    data = data.merge(markers, join='left')
+    markers = markers.set_index(['marker', 'component', 'region']).add_prefix('marker_')
+    data = data.merge(markers.to_xarray(), join='left')
     for name, units in (('velocity', 'cm/s'), ('time', 'ms'), ('normalised_time', 'ms'), ('frame', '1')):
       data[f'marker_{name}'].attrs['units'] = units
     return data

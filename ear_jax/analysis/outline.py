@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ear_jax.analysis import contours as contours_lib
+from ear_jax.analysis.contours import to_mask
 from ear_jax.analysis.markers import find_markers
 from ear_jax.analysis.motion import GROUPS, Contours, Settings, SliceMotion
 from ear_jax.analysis.regions import find_centre, septal_points
@@ -21,7 +21,7 @@ def outline(cine: Cine, contours: Contours, *, septum: Septum, settings: Setting
     level=cine.level,
     spacing=cine.spacing,
     frame_interval=cine.frame_interval,
-    mask=contours_lib.to_mask(contours, cine.video.shape[1:3]),
+    mask=to_mask(contours, cine.video.shape[1:3]),
     contours=contours,
     centre=centre,
     septum=septal_points(septum.where, contours, centre, cine.spacing, cine.name),

@@ -16,6 +16,15 @@ def bridge_gaps(curves: np.ndarray) -> np.ndarray:
   return flat.reshape(curves.shape)
 
 
+def longest_run(flags: np.ndarray) -> int:
+  """Returns the length of the longest run of True in `[N]` bool, around the circle."""
+  if flags.all():
+    return flags.size
+  turned = np.roll(flags, -int(np.argmin(flags)))  # begins with False: no run crosses the end
+  edges = np.flatnonzero(np.diff(turned.astype(int), append=0))
+  return int((edges[1::2] - edges[::2]).max(initial=0))
+
+
 def integrate(rate: np.ndarray, frame_interval: float) -> np.ndarray:
   """Returns the integral `[T, ...]` over time of a periodic rate `[T, ...]` per second, 0 at frame 0.
 

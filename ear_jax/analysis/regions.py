@@ -42,13 +42,13 @@ def find_centre(contours: Contours) -> np.ndarray:
   reach = round(_CENTRE_REACH * frames / 50)
   means = np.where(contours.failed[:, None], 0.0, contours.epi.mean(1))
   shifts = range(-reach, reach + 1)
-  total = sum(np.roll(means, k, 0) for k in shifts)
-  count = sum(np.roll(~contours.failed, k) for k in shifts)
+  total = np.sum([np.roll(means, k, 0) for k in shifts], 0)
+  count = np.sum([np.roll(~contours.failed, k) for k in shifts], 0)
   return np.where(count[:, None] > 0, total / np.maximum(count, 1)[:, None], np.nan)
 
 
 def septal_points(
-  septum, contours: Contours, centre: np.ndarray, spacing: tuple[float, float], name: str
+  septum: float | np.ndarray, contours: Contours, centre: np.ndarray, spacing: tuple[float, float], name: str
 ) -> np.ndarray:
   """Returns the mid-septal point `[T, 2]` (row, column).
 
@@ -56,7 +56,7 @@ def septal_points(
     septum: as in `analyse`; of a direction, the point at the mean distance of the contours from the centre is taken.
     contours, centre: of the slice.
     spacing: mm.
-    name: of the slice, for the fault.
+    name: of the slice, for the error.
 
   Raises:
     ValueError: `septum` is neither an angle, nor a point, nor a point for every frame.

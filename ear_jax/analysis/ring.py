@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
+from ear_jax.analysis.periodic import longest_run
 from ear_jax.analysis.polar import RAYS, fill_polygons, last_crossing, sample_rays
 
 MIN_CAVITY = 0.02  # of the area within the epicardium; a smaller hole is a pinhole
@@ -16,6 +17,7 @@ MAX_GAP = 60  # degrees of wall that may be bridged in one piece
 MAX_GAPS = 90  # and in all
 _RAGGED = 4  # degrees on either side of a gap that are not trusted
 _ISLAND = 0.1  # a component below this part of the largest is never the wall
+_APART = 'apart from the wall removed'
 _EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
 
 
@@ -51,14 +53,13 @@ def find_ring(mask: np.ndarray) -> Ring:
   for k in np.argsort(-areas, kind='stable'):
     if areas[k] < _ISLAND * areas.max():
       break
-    component = labels == k + 1
-    filled, cavity, holes = _open_up(component)
+    filled, cavity, holes = _open_up(labels == k + 1)
     if cavity.sum() >= MIN_CAVITY * filled.sum():
-      return Ring(filled, cavity, (*_removed(areas.sum() - areas[k], count > 1), *_holes(holes)))
+      return Ring(filled, cavity, _said(areas.sum() - areas[k], _APART) + _said(holes, 'of holes in the wall filled'))
   return _bridge(labels, areas)
 
 
-def _open_up(component):
+def _open_up(component: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
   """The filled component, its largest hole, and the pixels of its other holes."""
   filled = ndimage.binary_fill_holes(component)
   holes, count = ndimage.label(filled & ~component)
@@ -68,7 +69,7 @@ def _open_up(component):
   return filled, holes == 1 + np.argmax(sizes), int(sizes.sum() - sizes.max())
 
 
-def _bridge(labels, areas):
+def _bridge(labels: np.ndarray, areas: np.ndarray) -> Ring:
   """Joins what lies on one circle, straight in polar coordinates, where the wall is missing."""
   largest = labels == 1 + np.argmax(areas)
   fit = _fit_circle(largest)
@@ -83,8 +84,7 @@ def _bridge(labels, areas):
   profile = sample_rays(wall[None], centre[None], reach)[0]
   outer, inner = last_crossing(profile), reach - 1 - last_crossing(profile[:, ::-1])
   missing = np.isnan(outer)
-  longest = _longest_run(missing)
-  if longest > MAX_GAP or missing.sum() > MAX_GAPS:
+  if longest_run(missing) > MAX_GAP or missing.sum() > MAX_GAPS:
     return _failed(wall, f'ring open over {int(missing.sum())} degrees')
   # A ray that grazes the ragged end of the wall meets it too late or leaves it too early.
   degrees = np.flatnonzero(~ndimage.binary_dilation(np.tile(missing, 3), iterations=_RAGGED)[360:720])
@@ -92,11 +92,11 @@ def _bridge(labels, areas):
   filled, cavity = fill_polygons(centre + RAYS * np.stack([outer, inner])[..., None], labels.shape)
   if (inner <= 0).any() or cavity.sum() < MIN_CAVITY * filled.sum():
     return _failed(wall, 'no cavity')
-  notes = (*_removed((labels > 0).sum() - wall.sum()), f'ring closed over {int(missing.sum())} degrees')
+  notes = (*_said((labels > 0).sum() - wall.sum(), _APART), f'ring closed over {int(missing.sum())} degrees')
   return Ring(filled, cavity & filled, notes, bridged=True)
 
 
-def _fit_circle(component):
+def _fit_circle(component: np.ndarray) -> tuple[np.ndarray, float] | None:
   """Centre `[2]` and radius of the least-squares circle (Kasa) through the pixels; unlike their mean, an open ring
   leaves it in place."""
   points = np.argwhere(component).astype(float)
@@ -108,23 +108,10 @@ def _fit_circle(component):
   return solution[:2], float(np.sqrt(square))
 
 
-def _longest_run(flags):
-  """The longest run of True around the circle."""
-  if flags.all():
-    return flags.size
-  turned = np.roll(flags, -int(np.argmin(flags)))  # begins with False
-  edges = np.flatnonzero(np.diff(np.concatenate([turned, [False]]).astype(int)))
-  return int((edges[1::2] - edges[::2]).max(initial=0))
+def _said(pixels: int, what: str) -> tuple[str, ...]:
+  return (f'{pixels} pixels {what}',) if pixels else ()
 
 
-def _removed(pixels, any_removed=True):
-  return (f'{int(pixels)} pixels apart from the wall removed',) if any_removed and pixels else ()
-
-
-def _holes(pixels):
-  return (f'{pixels} pixels of holes in the wall filled',) if pixels else ()
-
-
-def _failed(mask, reason):
+def _failed(mask: np.ndarray, reason: str) -> Ring:
   nothing = np.zeros(mask.shape, bool)
   return Ring(nothing, nothing, failure=reason)

@@ -1,34 +1,14 @@
-"""What follows from the curves by integration: rotation, twist between two slices, displacement.
+"""What follows from the curves by integration: rotation, twist between two slices, displacement."""
 
-Displacement is the mean of the integral run forwards from frame 0 and the one run backwards from the end of the cycle,
-weighted by the distance to either: exactly the forward integral less a straight line that brings it back to where it
-began. A curve without its mean over the cycle needs no such line.
-"""
-
-from typing import NamedTuple
+import math
 
 import numpy as np
+import pandas as pd
 
 from ear_jax.analysis.motion import SliceMotion
 from ear_jax.analysis.periodic import bridge_gaps, integrate
 
 _MM_PER_CM = 10.0
-
-
-class Twist(NamedTuple):
-  """How the apical slice turns against the basal one; signs as in `Settings.circumferential_sign`.
-
-  Attributes:
-    time: `[T]` in cycles, from 0.
-    twist: `[T]` deg, apical less basal rotation.   twist_rate: `[T]` deg/s.
-    torsion: `[T]` deg/cm and torsion_rate: `[T]` deg/s/cm; None when the distance is unknown.
-  """
-
-  time: np.ndarray
-  twist: np.ndarray
-  twist_rate: np.ndarray
-  torsion: np.ndarray | None
-  torsion_rate: np.ndarray | None
 
 
 def rotation_rate(circumferential: np.ndarray, mean_radius: np.ndarray) -> np.ndarray:
@@ -37,9 +17,14 @@ def rotation_rate(circumferential: np.ndarray, mean_radius: np.ndarray) -> np.nd
 
 
 def displacement(velocity: np.ndarray, frame_interval: float) -> np.ndarray:
-  """Returns `[T, ...]` mm: the forward and backward integral of velocities `[T, ...]` cm/s, joined.
+  """Returns `[T, ...]` mm, the integral of velocities `[T, ...]` cm/s.
 
-  d = (1 - w) d_forward - w d_backward with w = frame / T; d is 0 at frame 0 and at the end of the cycle.
+  The integrals forwards from frame 0 and backwards from the end of the cycle, weighted by the distance to either:
+  d = (1 - w) d_forward - w d_backward with w = frame / T; d is 0 at both ends of the cycle.
+
+  Args:
+    velocity: `[T, ...]` cm/s.
+    frame_interval: ms.
   """
   forward = integrate(velocity, frame_interval)
   # Forward and backward sums differ by the sum over the whole cycle.
@@ -48,33 +33,36 @@ def displacement(velocity: np.ndarray, frame_interval: float) -> np.ndarray:
   return (forward - weight * whole) * _MM_PER_CM
 
 
-def twist(base: SliceMotion, apex: SliceMotion, distance: float | None = None) -> Twist:
-  """Returns the twist between two slices.
+def twist(base: SliceMotion, apex: SliceMotion, distance: float = math.nan) -> pd.DataFrame:
+  """Returns how the apical slice turns against the basal one, one line a frame of the apical slice.
 
   Slices scanned in different heartbeats are compared at the same fraction of the cycle, the basal one resampled to the
   frames of the apical one if their numbers differ.
 
   Args:
     base, apex: the two slices.
-    distance: mm between them; None when unknown.
+    distance: mm between them; NaN when unknown.
+
+  Returns:
+    Columns normalised_cycle (from 0), twist_deg (apical less basal rotation), twist_rate_deg_s, and torsion_deg_cm and
+    torsion_rate_deg_s_cm, NaN when the distance is unknown; signs as in `Settings.circumferential_sign`.
 
   Raises:
     ValueError: the two were analysed with different settings, or the distance is not positive.
   """
   if base.settings.circumferential_sign != apex.settings.circumferential_sign:
     raise ValueError(f'{base.name} and {apex.name} count rotation in opposite directions')
-  if distance is not None and not distance > 0:
+  if distance <= 0:
     raise ValueError(f'{base.name} and {apex.name} are {distance} mm apart, expected a positive distance')
   time = np.arange(len(apex.rotation)) / len(apex.rotation)
   angle = apex.rotation - _at(base.rotation, time)
   rate = np.rad2deg(apex.rotation_rate - _at(base.rotation_rate, time))
-  if distance is None:
-    return Twist(time, angle, rate, None, None)
   length = distance / _MM_PER_CM
-  return Twist(time, angle, rate, angle / length, rate / length)
+  columns = {'normalised_cycle': time, 'twist_deg': angle, 'twist_rate_deg_s': rate}
+  return pd.DataFrame(columns | {'torsion_deg_cm': angle / length, 'torsion_rate_deg_s_cm': rate / length})
 
 
-def _at(curve, time):
+def _at(curve: np.ndarray, time: np.ndarray) -> np.ndarray:
   """A periodic curve at times in cycles."""
   if len(curve) == len(time):
     return curve

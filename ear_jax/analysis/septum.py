@@ -57,7 +57,6 @@ def find(stated: float | None, points: np.ndarray | None, orientation: Sequence[
     column, row = axes @ RIGHTWARD
     if math.hypot(column, row) >= _CLEAR:
       angle = math.atan2(column, row)
-      return Septum(
-        angle, f'estimated from how the slice lies in the patient: {math.degrees(angle):.0f} deg', certain=False
-      )
+      origin = f'estimated from how the slice lies in the patient: {math.degrees(angle):.0f} deg'
+      return Septum(angle, origin, certain=False)
   return Septum(math.pi / 2, 'unknown: taken to be on the right of the picture (90 deg)', certain=False)

@@ -17,7 +17,7 @@ from ear_jax.analysis.periodic import integrate, undo_view_sharing
 from ear_jax.analysis.regions import lengths, screen_angle, sector_numbers
 from ear_jax.analysis.rotation import displacement, rotation_rate
 from ear_jax.analysis.septum import Septum, given
-from ear_jax.analysis.velocity import means_over, region_curves, remove_cycle_mean
+from ear_jax.analysis.velocity import means_over, remove_cycle_mean
 from ear_jax.analysis.wall import Wall, collect_wall
 from ear_jax.cine import Cine
 
@@ -68,7 +68,15 @@ def analyse_with_contours(
   septum: Septum | float | np.ndarray | None = None,
   settings: Settings | None = None,
 ) -> SliceMotion:
-  """Returns the motion of a slice from given contours, which are used as they are; else as `analyse`."""
+  """Returns the motion of a slice from given contours.
+
+  Args:
+    cine, septum, settings: as for `analyse`.
+    contours: of all frames of the cine, used as they are.
+
+  Raises:
+    ValueError: the contours are of another number of frames, septum or a setting is out of shape or range.
+  """
   settings = settings or Settings()
   if len(contours.failed) != len(cine.video):
     raise ValueError(f'{cine.name}: contours of {len(contours.failed)} frames, the cine has {len(cine.video)}')
@@ -91,8 +99,8 @@ def analyse_with_contours(
   )
 
 
-def velocity_maps(cine: Cine, motion: SliceMotion) -> np.ndarray:
-  """Returns `[T, H, W, 3]` float32 cm/s, longitudinal, radial and circumferential velocity of every pixel of the wall.
+def velocity_maps(cine: Cine, motion: SliceMotion, window: tuple[slice, slice] | None = None) -> np.ndarray:
+  """Returns `[T, h, w, 3]` float32 cm/s, longitudinal, radial and circumferential velocity of every pixel of the wall.
 
   As in the curves, bulk motion is removed and wraps are undone; the mean over the cycle is still in them, and view
   sharing is not undone. NaN outside the wall.
@@ -100,16 +108,20 @@ def velocity_maps(cine: Cine, motion: SliceMotion) -> np.ndarray:
   Args:
     cine: the one that `motion` was made from.
     motion: its analysis.
+    window: rows and columns `[h, w]` that hold the wall; None: the whole picture, which may take 150 MB.
   """
+  rows, columns = window or (slice(0, motion.mask.shape[1]), slice(0, motion.mask.shape[2]))
   wall = collect_wall(cine, motion.contours, motion.mask, motion.centre, motion.settings)
-  maps = np.full((*motion.mask.shape, len(COMPONENTS)), np.nan, np.float32)
-  maps[wall.frame, wall.row, wall.column] = wall.velocity
+  maps = np.full((*motion.mask[:, rows, columns].shape, len(COMPONENTS)), np.nan, np.float32)
+  maps[wall.frame, wall.row - rows.start, wall.column - columns.start] = wall.velocity
   return maps
 
 
-def _curves(wall: Wall, to_septum: np.ndarray, settings: Settings):
+def _curves(
+  wall: Wall, to_septum: np.ndarray, settings: Settings
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
   """Curves and means over the cycle of all groups of regions; `to_septum` `[T, 2]` in mm from the centre."""
-  frame, core = wall.frame[wall.core], wall.core
+  frame, core, frames = wall.frame[wall.core], wall.core, len(to_septum)
   alpha, septum = screen_angle(wall.offset[core]), screen_angle(to_septum)[frame]
   numbers = {
     'global': np.zeros_like(frame),
@@ -119,13 +131,13 @@ def _curves(wall: Wall, to_septum: np.ndarray, settings: Settings):
   }
   curves, offset = {}, {}
   for group, count in GROUPS.items():
-    measured = region_curves(wall.velocity[core], frame, numbers[group], (count, len(to_septum)))
-    sharp = np.moveaxis(undo_view_sharing(np.moveaxis(measured, 1, 0), settings.view_sharing), 0, 1)
+    measured = means_over(wall.velocity[core], numbers[group] * frames + frame, count * frames)
+    sharp = undo_view_sharing(measured.reshape(count, frames, 3).swapaxes(0, 1), settings.view_sharing).swapaxes(0, 1)
     curves[group], offset[group] = remove_cycle_mean(sharp, settings.remove_mean)
   return curves, offset
 
 
-def _mean_radius(wall, cine):
+def _mean_radius(wall: Wall, cine: Cine) -> np.ndarray:
   """`[T]` mm; NaN where the spacing is unknown."""
   radius = np.hypot(*wall.offset[wall.core].T)[:, None]
   known = np.nan if np.isnan(cine.spacing).any() else 1.0

@@ -41,7 +41,7 @@ def unwrap(velocity: np.ndarray, wall: np.ndarray, venc: tuple[float, float, flo
   return result, int(changed.sum())
 
 
-def _count_jumps(values, wall, limit):
+def _count_jumps(values: np.ndarray, wall: np.ndarray, limit: float) -> int:
   """How many pairs of neighbours in the wall, in space and around the cycle, differ by more than `limit`."""
   jumps = 0
   for axis in range(3):
@@ -53,7 +53,7 @@ def _count_jumps(values, wall, limit):
   return jumps
 
 
-def _turns(values, wall, limit):
+def _turns(values: np.ndarray, wall: np.ndarray, limit: float) -> np.ndarray:
   """`[T, H, W]` int, the multiple of 2 venc to add to each pixel; 0 outside the wall."""
   phase = np.ma.array(values.astype(np.float64) * (np.pi / limit), mask=~wall)
   if len(values) > 1:
@@ -66,27 +66,19 @@ def _turns(values, wall, limit):
     turns += stray
     if not stray.any():
       break
-  parts, count = ndimage.label(wall, np.ones((3, 3, 3)))
-  for first, last in zip(*np.nonzero(_touching(parts, count)), strict=True):  # over the end of the cycle
-    parts[parts == last] = first
+  parts, _ = ndimage.label(wall, np.ones((3, 3, 3)))
+  meeting = np.unique(np.stack([parts[-1], parts[0]])[:, wall[-1] & wall[0]], axis=1)
+  for last, first in meeting.T:  # the last frame is followed by the first
+    parts[parts == first] = last
   for part in np.unique(parts[wall]):
     members = parts == part
     turns[members] -= int(np.median(turns[members]))
   return turns
 
 
-def _stray_turns(values, wall, limit):
+def _stray_turns(values: np.ndarray, wall: np.ndarray, limit: float) -> np.ndarray:
   """Turns of pixels that were led astray by noise: what brings them next to the mean of the wall around them."""
   size = (1, _AROUND, _AROUND)
   share = ndimage.uniform_filter(wall.astype(float), size)
   around = ndimage.uniform_filter(np.where(wall, values, 0.0), size) / np.where(wall, share, 1)
   return np.where(wall, np.rint((around - values) / (2 * limit)), 0).astype(int)
-
-
-def _touching(parts, count):
-  """Which parts meet where the last frame is followed by the first."""
-  pairs = np.zeros((count + 1, count + 1), bool)
-  pairs[parts[-1], parts[0]] = True
-  pairs[0] = pairs[:, 0] = False
-  np.fill_diagonal(pairs, False)
-  return pairs

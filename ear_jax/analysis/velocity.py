@@ -38,16 +38,11 @@ def means_over(values: np.ndarray, group: np.ndarray, count: int) -> np.ndarray:
   return np.where(size[:, None] > 0, total / np.maximum(size, 1)[:, None], np.nan)
 
 
-def region_curves(cylindrical: np.ndarray, frame: np.ndarray, region: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-  """Returns `[regions, T, 3]` cm/s, the mean over each region in each frame; NaN where it has no pixel.
-
-  Args:
-    cylindrical: `[N, 3]` cm/s, from `project`.
-    frame, region: `[N]` int.
-    shape: (regions, T).
-  """
-  regions, frames = shape
-  return means_over(cylindrical, region * frames + frame, regions * frames).reshape(regions, frames, -1)
+def known_mean(values: np.ndarray, axis: int) -> np.ndarray:
+  """Returns the mean along an axis over what is not NaN; NaN where nothing is known."""
+  known = np.isfinite(values)
+  count = known.sum(axis)
+  return np.where(count > 0, np.where(known, values, 0.0).sum(axis) / np.maximum(count, 1), np.nan)
 
 
 def remove_cycle_mean(curves: np.ndarray, remove: bool = True) -> tuple[np.ndarray, np.ndarray]:
@@ -58,8 +53,5 @@ def remove_cycle_mean(curves: np.ndarray, remove: bool = True) -> tuple[np.ndarr
   """
   if not remove:
     return curves, np.zeros((len(curves), curves.shape[-1]))
-  known = np.isfinite(curves)
-  count = known.sum(1)
-  mean = np.where(known, curves, 0).sum(1) / np.maximum(count, 1)
-  mean = np.where(count > 0, mean, np.nan)
+  mean = known_mean(curves, 1)
   return curves - mean[:, None], mean

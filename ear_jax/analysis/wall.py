@@ -52,25 +52,20 @@ def collect_wall(cine: Cine, contours: Contours, mask: np.ndarray, centre: np.nd
   inside, size = inside[box], lengths(cine.spacing)
   # [T, h, w, 3]; a change of sign keeps every bit of the value.
   measured = cine.video[box][..., 1:] * np.asarray(settings.signs, cine.video.dtype)
-  measured, wraps = unwrap(measured, inside, cine.venc) if settings.unwrap else (measured, 0)
+  measured, wraps = unwrap(measured, inside, cine.venc) if settings.unwrap and cine.venc else (measured, 0)
   frame, row, column = np.nonzero(inside)
   row, column = row + box[1].start, column + box[2].start
   offset = (np.stack([row, column], -1) - centre[frame]) * size
   core = np.ones(frame.size, bool)
   if settings.border:
     core = to_mask(shave(contours, settings.border, size), mask.shape[1:])[frame, row, column].astype(bool)
-  velocity = _remove_bulk_motion(measured[inside].astype(np.float64), frame, core, len(mask))
+  velocity = measured[inside].astype(np.float64)  # [N, 3]
+  velocity[:, :2] -= means_over(velocity[core, :2], frame[core], len(mask))[frame]  # bulk motion, of the frame's wall
   velocity = project(velocity, offset, settings.circumferential_sign)
   return Wall(frame, row, column, _layers(contours, mask, box), core, offset, velocity, wraps)
 
 
-def _remove_bulk_motion(velocity, frame, core, frames):
-  """`[N, 3]` without the mean in-plane velocity of the frame's wall."""
-  bulk = means_over(velocity[core, :2], frame[core], frames)
-  return np.concatenate([velocity[:, :2] - bulk[frame], velocity[:, 2:]], -1)
-
-
-def _layers(contours, mask, box):
+def _layers(contours: Contours, mask: np.ndarray, box: tuple[slice, slice, slice]) -> np.ndarray:
   """`[N]` int; a pixel between contours that cross counts for the outermost layer that holds it."""
   number = np.zeros(mask[box].shape, int)
   for k, layer in enumerate(layer_masks(contours, mask.shape[1:], GROUPS['layers'])):

@@ -1,6 +1,6 @@
 """The agreement of velocity curves in words: tables of strings, and what a reader must know before using them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Group
 
@@ -82,10 +82,7 @@ def _marker_table(summary: Mapping, quantity: str) -> Table:
     limits, intervals = entry['limits'] or [None, None], entry['limit_intervals'] or [None, None]
     cells = [number(entry[key], digits) for key in ('mean_reference', 'bias', 'sd')]
     cells.append(span(entry['bias_t_interval'], digits))
-    cells += [
-      number(limit, digits) + (f' ({span(interval, digits)})' if interval else '')
-      for limit, interval in zip(limits, intervals, strict=True)
-    ]
+    cells += [_with_interval(*pair, digits) for pair in zip(limits, intervals, strict=True)]
     body.append([name, str(entry['n']), *cells, number(entry['slope_p'], 3)])
   return Table(f'{NAMES[quantity]} ({unit}): prediction less reference, limits of agreement', header, body)
 
@@ -131,13 +128,16 @@ def _repeatability_table(summary: Mapping) -> Table:
     digits = 2 if quantity == 'velocity' else 1
     for name, _, entry in entries(summary['repeatability'] or {}, quantity):
       sides = [entry[side] for side in _SIDES]
-      ratio = number(entry['ratio'], 2)
-      ratio += f' ({span(entry["ratio_interval"], 2)})' if entry['ratio_interval'] else ''
-      cells = [*(number(side['s_w'], digits) for side in sides), ratio]
+      cells = [*(number(side['s_w'], digits) for side in sides)]
+      cells += [_with_interval(entry['ratio'], entry['ratio_interval'], 2)]
       cells += [number(side['repeatability_coefficient'], digits) for side in sides]
       cells += [number(side['icc'], 2) for side in sides]
       body.append([f'{name}, {NAMES[quantity].lower()} ({UNITS[quantity]})', str(sides[0]['n']), *cells])
   return Table('Repeatability over two visits', ['peak', 'n', *s_w, 'ratio', *rc, *icc], body)
+
+
+def _with_interval(value: float | None, interval: Sequence[float] | None, digits: int) -> str:
+  return number(value, digits) + (f' ({span(interval, digits)})' if interval else '')
 
 
 def entries(nested: Mapping, quantity: str) -> Iterator[tuple[str, tuple[str, str], Mapping]]:

@@ -10,10 +10,8 @@ from matplotlib.lines import Line2D
 from ear_jax.analysis.motion import COMPONENTS, SliceMotion
 from ear_jax.report.figures import INK, SMALL, TEXT, plain_axes
 
-COLOURS = {
-  'prediction': '#0072B2',
-  'reference': '#D55E00',
-}  # blue and orange as in the paper, in Okabe and Ito's shades
+# Blue and orange as in the paper, in Okabe and Ito's shades.
+COLOURS = {'prediction': '#0072B2', 'reference': '#D55E00'}
 _DASHES = {'prediction': '-', 'reference': (0, (4, 2))}  # told apart in a print without colour, and where they coincide
 _SYMBOLS = {'prediction': 'o', 'reference': 'D'}
 _SIDES = {'PS': 1, 'PC2': 1, 'PC1': -1, 'PD': -1, 'PAS': -1}  # names stand above maxima and below minima

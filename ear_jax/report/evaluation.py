@@ -13,6 +13,7 @@ from ear_jax.scoring.aggregate import hierarchy, summarise
 from ear_jax.scoring.agreement_summary import Rows
 from ear_jax.system.csv_files import write_csv
 from ear_jax.system.files import write_text
+from ear_jax.system.table import document
 
 
 def extremes(rows: pd.DataFrame) -> dict[str, tuple[str, float]]:
@@ -82,7 +83,7 @@ def write_report(
   (output / 'metrics.json').unlink(missing_ok=True)
   write_csv(output / 'per_frame.csv', tables.per_frame_table(rows))
   write_csv(output / 'per_subject.csv', tables.per_subject_table(rows))
-  write_text(output / 'summary.md', tables.markdown(summary))
+  write_text(output / 'summary.md', document('Evaluation', tables.text_tables(summary), content['notes']))
   _write_pictures(output, rows, roles, found)
   if curves is not None:
     content['agreement'] = brief(write_agreement(output, curves, seed=seed))

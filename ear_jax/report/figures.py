@@ -36,18 +36,24 @@ class Case(NamedTuple):
   prediction: np.ndarray | None
 
 
-def cine_overview(case: Case, *, frames: int = 10, columns: int = 5, title: str = '') -> Figure:
-  """Returns `frames` annotated frames of a cine, spread evenly over the cycle, each with its Dice.
+def cine_overview(case: Case, *, frames: int = 10, title: str = '') -> Figure:
+  """Returns annotated frames of a cine, spread evenly over the cycle, each with its Dice.
+
+  Args:
+    case: the cine and its prediction.
+    frames: how many.
+    title: above them; '' for the name of the cine.
 
   Raises:
     ValueError: no frame is annotated.
   """
   chosen = _spread(case, frames)
-  columns = min(columns, len(chosen))
+  columns = min(5, len(chosen))
   window = _window(case)
   figure, axes = _panels(math.ceil(len(chosen) / columns), columns, _ratio(window, case.cine.spacing), top=_HEAD)
   _show_frames(axes.ravel(), case, chosen, window)
-  _add_title(figure, title or case.cine.name)
+  head = 1 - 0.06 / figure.get_figheight()
+  figure.text(0.5, head, title or case.cine.name, ha='center', va='top', fontsize=TEXT + 1, color=INK)
   _add_legend(figure)
   return figure
 
@@ -182,14 +188,16 @@ def _show_frames(axes, case: Case, frames: Sequence[int], window: tuple[slice, s
   images = grey(case.cine.video[(np.asarray(frames), *window, MAGNITUDE)])  # [n, h, w]
   for index, (axis, frame) in enumerate(zip(axes, frames, strict=False)):
     reference = case.cine.mask[frame]
-    prediction = np.zeros_like(reference) if case.prediction is None else case.prediction[frame]
-    picture = overlay_image(images[index], prediction[window], reference[window])
+    prediction = None if case.prediction is None else case.prediction[frame]
+    shown = np.zeros_like(reference) if prediction is None else prediction
+    picture = overlay_image(images[index], shown[window], reference[window])
     _show(axis, picture, case.cine.spacing, bar=index == 0)
-    dice = 'failed' if case.prediction is None else _dice_text(prediction, reference)
-    axis.set_title(f'frame {frame}, {dice}', fontsize=SMALL, color=INK, pad=2)
+    score = frame_metrics(prediction, reference, (1.0, 1.0), surface=False)
+    said = {'failed': 'failed', 'both_empty': 'both empty'}.get(score['case'], f'Dice {score["dice"]:.2f}')
+    axis.set_title(f'frame {frame}, {said}', fontsize=SMALL, color=INK, pad=2)
 
 
-def _show(axis, image: np.ndarray, spacing: tuple[float, float], *, bar: bool = True) -> None:
+def _show(axis, image: np.ndarray, spacing: tuple[float, float], *, bar: bool) -> None:
   axis.imshow(image, interpolation='nearest', aspect=_aspect(spacing), vmin=0, vmax=1)
   axis.set_xticks([])
   axis.set_yticks([])
@@ -199,15 +207,6 @@ def _show(axis, image: np.ndarray, spacing: tuple[float, float], *, bar: bool = 
     length = _SCALE_BAR / spacing[1]
     axis.plot([0.05 * width, 0.05 * width + length], [0.93 * height] * 2, color='white', lw=2, solid_capstyle='butt')
     axis.text(0.05 * width, 0.90 * height, f'{_SCALE_BAR} mm', color='white', fontsize=6, va='bottom')
-
-
-def _dice_text(prediction: np.ndarray, reference: np.ndarray) -> str:
-  score = frame_metrics(prediction.astype(bool), reference.astype(bool), (1.0, 1.0), surface=False)
-  return 'both empty' if score['case'] == 'both_empty' else f'Dice {score["dice"]:.2f}'
-
-
-def _add_title(figure: Figure, text: str) -> None:
-  figure.text(0.5, 1 - 0.06 / figure.get_figheight(), text, ha='center', va='top', fontsize=TEXT + 1, color=INK)
 
 
 def _add_legend(figure: Figure) -> None:

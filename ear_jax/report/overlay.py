@@ -6,6 +6,7 @@ chosen so that the luminance falls from yellow over blue to red, and a print wit
 """
 
 import numpy as np
+from scipy import ndimage
 
 TRUE_POSITIVE, FALSE_POSITIVE, FALSE_NEGATIVE = (0.25, 0.56, 1.0), (1.0, 0.92, 0.20), (0.85, 0.05, 0.10)
 TEXTURE = 0.35  # share of a tinted pixel that follows the magnitude
@@ -72,16 +73,14 @@ def heart_window(masks: np.ndarray, margin: float = 0.35) -> tuple[slice, slice]
     Slices of row and column; the whole picture when every mask is empty.
   """
   height, width = masks.shape[-2:]
-  every = np.asarray(masks, bool).reshape(-1, height, width)
-  rows, columns = np.flatnonzero(every.any(axis=(0, 2))), np.flatnonzero(every.any(axis=(0, 1)))
-  if not rows.size:
+  shade = np.asarray(masks, bool).reshape(-1, height, width).any(0)
+  found = ndimage.find_objects(shade.astype(np.uint8), 1)[0]
+  if not found:
     return slice(0, height), slice(0, width)
-  extent = max(np.ptp(rows), np.ptp(columns)) + 1
-  side = int(np.ceil(extent * (1 + 2 * margin)))
-
-  def interval(found, length):
-    size = min(side, length)
-    start = int(np.clip((found[0] + found[-1] + 1 - size) // 2, 0, length - size))
-    return slice(start, start + size)
-
-  return interval(rows, height), interval(columns, width)
+  side = int(np.ceil(max(s.stop - s.start for s in found) * (1 + 2 * margin)))
+  sizes = min(side, height), min(side, width)
+  top, left = (
+    int(np.clip((s.start + s.stop - size) // 2, 0, length - size))
+    for s, size, length in zip(found, sizes, shade.shape, strict=True)
+  )
+  return slice(top, top + sizes[0]), slice(left, left + sizes[1])

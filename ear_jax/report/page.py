@@ -18,8 +18,8 @@ import jinja2
 import matplotlib
 import numpy as np
 
+from ear_jax.analysis.checks_of_study import STATUSES, Check, worst
 from ear_jax.analysis.motion import COMPONENTS, SliceMotion, region_names
-from ear_jax.analysis.quality import STATUSES, Check, worst
 from ear_jax.cine import Cine
 from ear_jax.report import page_numbers, sprites
 from ear_jax.system.files import write_text
@@ -167,9 +167,7 @@ def _slice_data(found: PageSlice, withheld: bool) -> dict:
   """Everything the script needs of one slice."""
   sheets = found.sheets
   views = {view: uri for view, uri in sheets.uris.items() if not (withheld and view == sprites.WALL)}
-  place = {
-    k: getattr(sheets, k) for k in ('top', 'left', 'step', 'height', 'width', 'cell', 'columns', 'ranges', 'venc')
-  }
+  place = {name: value for name, value in vars(sheets).items() if name != 'uris'}
   data = {
     'name': found.label,
     'frames': found.frames,

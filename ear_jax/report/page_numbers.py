@@ -1,7 +1,7 @@
 """What a page writes of a slice's motion as numbers: contours, curves, markers, axes. Plain types, ready for JSON."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -52,7 +52,7 @@ def points(path: np.ndarray, top: int, left: int) -> list[list[float] | None]:
 
 def curves(motion: SliceMotion) -> dict[str, list]:
   """Returns for each group `[regions][component][frame]` in cm/s, None where there is no value."""
-  return {group: numbers(np.moveaxis(motion.curves[group], -1, 1)) for group in GROUPS if group in motion.curves}
+  return {group: numbers(np.moveaxis(motion.curves[group], -1, 1)) for group in GROUPS}
 
 
 def numbers(values: np.ndarray) -> list:
@@ -68,8 +68,6 @@ def markers(motion: SliceMotion) -> dict[str, list[list[dict]]]:
   found: dict[str, list[list[dict]]] = {group: [[] for _ in range(count)] for group, count in GROUPS.items()}
   order = {(c, m): rank for rank, (c, m) in enumerate((c, m) for c in COMPONENTS for m in MARKERS[c])}
   for row in motion.markers.to_dict('records'):
-    if (row['component'], row['marker']) not in order:
-      continue
     values = {key: plain(row[key]) for key in ('frame', 'velocity', 'time', 'normalised_time')}
     entry = {'component': row['component'], 'marker': row['marker'], **values}
     found[row['group']][int(row['region'])].append(entry)
@@ -79,9 +77,8 @@ def markers(motion: SliceMotion) -> dict[str, list[list[dict]]]:
   return found
 
 
-def axes(motions: Iterable[SliceMotion]) -> dict[str, list[list[float]]]:
+def axes(motions: Sequence[SliceMotion]) -> dict[str, list[list[float]]]:
   """Returns for each group and component lower limit, upper limit and tick in cm/s: one axis for all slices."""
-  motions = list(motions)
   return {group: [_limits(motions, group, c) for c in range(len(COMPONENTS))] for group in GROUPS}
 
 
@@ -92,15 +89,15 @@ def colour_ranges(motions: Sequence[SliceMotion]) -> list[float]:
   """
   found = []
   for component in range(len(COMPONENTS)):
-    parts = [np.abs(m.curves['angular24'][..., component]).ravel() for m in motions if 'angular24' in m.curves]
+    parts = [np.abs(m.curves['angular24'][..., component]).ravel() for m in motions]
     speeds = np.concatenate([*parts, [np.nan]])
     speeds = speeds[np.isfinite(speeds)]
     found.append(_round_up(float(np.percentile(speeds, 99)) if speeds.size else 1.0, _LIMITS))
   return found
 
 
-def _limits(motions, group, component):
-  values = np.concatenate([[0.0]] + [m.curves[group][..., component].ravel() for m in motions if group in m.curves])
+def _limits(motions: Sequence[SliceMotion], group: str, component: int) -> list[float]:
+  values = np.concatenate([[0.0]] + [m.curves[group][..., component].ravel() for m in motions])
   low, high = float(np.nanmin(values)), float(np.nanmax(values))
   room = _ROOM * (high - low)
   step = _round_up((high - low) / 4 or 0.5, _TICKS)

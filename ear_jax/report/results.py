@@ -11,6 +11,7 @@
 """
 
 import dataclasses
+import math
 import pathlib
 import re
 from collections import Counter
@@ -29,8 +30,6 @@ from ear_jax.report import workbook
 from ear_jax.system.csv_files import write_csv
 from ear_jax.system.errors import UserError
 
-_TABLES = ('contours', 'curves', 'markers', 'motion', 'twist')
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SliceResult:
@@ -44,7 +43,7 @@ class SliceResult:
   """
 
   motion: SliceMotion
-  source: Source | None = None
+  source: Source = dataclasses.field(default_factory=Source)
   strainmap_name: str = ''
 
   @property
@@ -72,32 +71,27 @@ def write_results(
     slices: from base to apex.
     curves: False writes masks and contours alone, and removes what an earlier analysis wrote of velocities.
 
-  Raises: UserError for a pseudonym that is not fit for a file name, when several slices have one name in StrainMap
-    or would be written under one.
+  Raises:
+    UserError: the pseudonym is not fit for a file name, or several slices have one name in StrainMap or as a file.
   """
   folder = pathlib.Path(folder)
   check_pseudonym(pseudonym)
-  repeated = _repeated(one.slice_id for one in slices)
-  if repeated:
+  if repeated := _repeated(one.slice_id for one in slices):
     raise UserError(
       f'several slices would be written as {repeated}: rename them, with letters, digits, "-", "_" and "."'
     )
-  repeated = _repeated(one.cine_name for one in slices)
-  if repeated:
+  if repeated := _repeated(one.cine_name for one in slices):
     raise UserError(
       f'several slices are called {repeated}: StrainMap could not tell them apart; use the ids of the slices'
     )
   paths = []
-  tables: dict[str, Iterable[pd.DataFrame]] = {'contours': map(contours_table, slices)}
-  if curves:
-    tables |= {'curves': map(curves_table, slices), 'markers': map(markers_table, slices)}
-    tables |= {'motion': map(motion_table, slices)}
-    turning = twist_table(slices)
-    tables |= {} if turning is None else {'twist': [turning]}
-  for name in _TABLES:
+  moving = slices if curves else ()
+  tables: dict[str, Iterable[pd.DataFrame]] = {'contours': map(contours_table, slices), 'twist': twist_table(moving)}
+  tables |= {'curves': map(curves_table, moving), 'markers': map(markers_table, moving)}
+  for name, lazy in (tables | {'motion': map(motion_table, moving)}).items():
     path = folder / f'{name}.csv'
-    if name in tables:
-      write_csv(path, *tables[name])
+    if parts := list(lazy):
+      write_csv(path, *parts)
       paths.append(path)
     else:
       path.unlink(missing_ok=True)
@@ -105,8 +99,7 @@ def write_results(
     paths += _write_slice(folder, one, pseudonym, index)
     book = folder / f'{one.slice_id}_velocity.xlsx'
     if curves:
-      position = (one.source or Source()).position
-      workbook.write(book, one.motion, cine=one.cine_name, pseudonym=pseudonym, offset=position)
+      workbook.write(book, one.motion, cine=one.cine_name, pseudonym=pseudonym, offset=one.source.position)
       paths.append(book)
     else:
       book.unlink(missing_ok=True)
@@ -116,7 +109,11 @@ def write_results(
 
 
 def check_pseudonym(pseudonym: str) -> None:
-  """Raises UserError for a pseudonym that is not fit for a file name."""
+  """Checks that a pseudonym is fit for a file name.
+
+  Raises:
+    UserError: it is not.
+  """
   if not re.fullmatch(r'[\w-][\w.-]{0,63}', pseudonym, re.ASCII):
     raise UserError(f'pseudonym {pseudonym!r}: use letters, digits, "-", "_" and ".", 64 at most')
 
@@ -124,15 +121,12 @@ def check_pseudonym(pseudonym: str) -> None:
 def contours_table(result: SliceResult) -> pd.DataFrame:
   """Returns one line a point: slice, frame, side, point (of 360, from 0), row, column (pixels), flag (of the frame)."""
   contours = result.motion.contours
-  tables = []
-  for side in ('endo', 'epi'):
-    points = getattr(contours, side)  # [T, P, 2]
-    frame, point = (axis.ravel() for axis in np.indices(points.shape[:2]))
-    table = pd.DataFrame({'slice': result.slice_id, 'frame': frame, 'side': side, 'point': point})
-    table[['row', 'column']] = points.reshape(-1, 2)
-    table['flag'] = np.array(contours.flags, object)[frame]
-    tables.append(table)
-  return pd.concat(tables, ignore_index=True).sort_values(['frame', 'side', 'point'], ignore_index=True)
+  points = np.stack([contours.endo, contours.epi], axis=1)  # [T, 2, P, 2]
+  frame, side, point = (axis.ravel() for axis in np.indices(points.shape[:3]))
+  sides = np.array(['endo', 'epi'], object)[side]
+  table = pd.DataFrame({'slice': result.slice_id, 'frame': frame, 'side': sides, 'point': point})
+  table[['row', 'column']] = points.reshape(-1, 2)
+  return table.assign(flag=np.array(contours.flags, object)[frame])
 
 
 def curves_table(result: SliceResult) -> pd.DataFrame:
@@ -165,27 +159,22 @@ def motion_table(result: SliceResult) -> pd.DataFrame:
   return pd.DataFrame(columns | moved)
 
 
-def twist_table(results: Sequence[SliceResult]) -> pd.DataFrame | None:
-  """Returns one line a frame of the last apical slice: its rotation minus that of the first basal one.
+def twist_table(results: Sequence[SliceResult]) -> list[pd.DataFrame]:
+  """Returns `twist` of the last apical against the first basal slice, with base, apex and frame in front.
 
-  Columns base, apex, frame, normalised_cycle (0 to 1), twist_deg, twist_rate_deg_s, and per cm of their distance, empty
-  where it is unknown. None when the study has no basal or no apical slice.
+  Without a basal or an apical slice there is no table.
   """
   base = next((one for one in results if one.motion.level == 'base'), None)
   apex = next((one for one in reversed(results) if one.motion.level == 'apex'), None)
   if base is None or apex is None:
-    return None
-  places = [(one.source or Source()).position for one in (base, apex)]
-  distance = abs(places[1] - places[0])
-  found = twist(base.motion, apex.motion, distance if distance > 0 else None)
-  columns: dict[str, object] = {'base': base.slice_id, 'apex': apex.slice_id, 'frame': np.arange(len(found.time))}
-  columns |= {'normalised_cycle': found.time, 'twist_deg': found.twist, 'twist_rate_deg_s': found.twist_rate}
-  columns |= {'torsion_deg_cm': found.torsion, 'torsion_rate_deg_s_cm': found.torsion_rate}
-  return pd.DataFrame(columns)
+    return []
+  found = twist(base.motion, apex.motion, abs(apex.source.position - base.source.position) or math.nan)
+  ids = pd.DataFrame({'base': base.slice_id, 'apex': apex.slice_id, 'frame': found.index})
+  return [ids.join(found)]
 
 
 def _write_slice(folder: pathlib.Path, result: SliceResult, pseudonym: str, index: int) -> list[pathlib.Path]:
-  motion, source = result.motion, result.source or Source()
+  motion, source = result.motion, result.source
   mask = folder / f'{result.slice_id}_mask.nii.gz'
   nifti.write_mask(motion.mask, mask, spacing=motion.spacing, frame_interval=motion.frame_interval)
   segs = []

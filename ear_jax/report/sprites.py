@@ -66,32 +66,19 @@ def sheets(cine: Cine, motion: SliceMotion | None, reference: SliceMotion | None
     uris[view] = _grey_uri(np.clip(channel[thin] / venc, -1, 1) / 2 + 0.5)
   ranges = (1.0, 1.0, 1.0)
   if cine.venc is not None and motion is not None:
-    codes, ranges = _codes(wall_velocity(*_window(cine, motion, rows, columns))[thin])
+    codes, ranges = _codes(wall_velocity(cine, motion, (rows, columns))[thin])
     uris[WALL] = _uri(_sheet(codes), 'png', optimize=True)
   frames, height, width = video[thin].shape[:3]
   cell = (_padded(height), _padded(width))
   return Sheets(rows.start, columns.start, step, height, width, cell, _columns(frames), uris, ranges, cine.venc)
 
 
-def wall_velocity(cine: Cine, motion: SliceMotion) -> np.ndarray:
-  """Returns `[T, H, W, 3]` float32 in cm/s, longitudinal, radial and circumferential; NaN outside the wall.
+def wall_velocity(cine: Cine, motion: SliceMotion, window: tuple[slice, slice] | None = None) -> np.ndarray:
+  """Returns `velocity_maps` whose mean over the wall is the global curve, but for border pixels and view sharing.
 
-  Its mean over the wall is the global curve (border pixels counted and view sharing left in, see `velocity_maps`):
-  what was taken from the curve over the cycle is taken from every pixel.
+  What was taken from the curve over the cycle is taken from every pixel.
   """
-  maps = velocity_maps(cine, motion)
-  maps -= motion.offset['global'].reshape(3).astype(np.float32)
-  return maps
-
-
-def _window(cine: Cine, motion: SliceMotion, rows: slice, columns: slice) -> tuple[Cine, SliceMotion]:
-  """Cine and motion as if the window were the whole picture: maps of 512 x 512 pixels would take 150 MB."""
-  corner = np.array([rows.start, columns.start])
-  contours = motion.contours
-  contours = dataclasses.replace(contours, endo=contours.endo - corner, epi=contours.epi - corner)
-  small = {'mask': motion.mask[:, rows, columns], 'centre': motion.centre - corner, 'septum': motion.septum - corner}
-  cine = cine.replace(video=cine.video[:, rows, columns], mask=cine.mask[:, rows, columns])
-  return cine, dataclasses.replace(motion, contours=contours, **small)
+  return velocity_maps(cine, motion, window) - motion.offset['global'].reshape(3).astype(np.float32)
 
 
 def _codes(velocity: np.ndarray):

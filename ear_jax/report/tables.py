@@ -120,11 +120,6 @@ def text_tables(summary: Mapping) -> list[Table]:
   return [*tables, Table('Frames', ['case', 'frames'], counts)]
 
 
-def markdown(summary: Mapping) -> str:
-  """Returns the tables and notes of a summary as Markdown."""
-  return forms.document('Evaluation', text_tables(summary), notes(summary))
-
-
 def terminal(summary: Mapping) -> Group:
   """Returns the tables and notes of a summary, to be printed by `rich`."""
   return forms.terminal(text_tables(summary), notes(summary))

@@ -2,11 +2,10 @@
 
 Frames of a slice, slices of a visit and visits of a person resemble one another, so they are averaged level by level:
 frame -> slice -> dataset -> subject, a plain mean each time. Spread and intervals are over subjects, never over
-frames. Excluded frames are counted; NaN neither enters nor leaves a mean. Rows come from
-`segmentation.cine_metrics`, intervals from `intervals`; files are written in `report`.
+frames. Excluded frames are counted; NaN neither enters nor leaves a mean.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -36,11 +35,12 @@ def metric_columns(rows: pd.DataFrame) -> list[str]:
 
 
 def check_rows(rows: pd.DataFrame) -> None:
-  """Raises ValueError if rows cannot be averaged together.
+  """Checks that rows can be averaged together.
 
-  The reasons: a subject, dataset or slice id is missing; a dataset belongs to two subjects; a frame occurs twice;
-  distances in mm and in pixels are mixed (overlap has no unit, so without distances they may be); a metric of a frame
-  that is not 'both_empty' is not finite.
+  Raises:
+    ValueError: a subject, dataset or slice id is missing; a dataset belongs to two subjects; a frame occurs twice;
+      distances in mm and in pixels are mixed (overlap has no unit, so without distances they may be); a metric of a
+      frame that is not 'both_empty' is not finite.
   """
   ids = rows[SLICE]
   if ids.isna().any(axis=None) or (ids[['subject', 'dataset', 'slice_id']] == '').any(axis=None):
@@ -48,9 +48,8 @@ def check_rows(rows: pd.DataFrame) -> None:
   owners = rows.groupby('dataset')['subject'].nunique()
   if (owners > 1).any():
     raise ValueError(f'dataset {owners.idxmax()} belongs to {owners.max()} subjects, expected one')
-  if rows.duplicated(['dataset', 'slice_id', 'frame']).any():
-    twice = rows[rows.duplicated(['dataset', 'slice_id', 'frame'])].iloc[0]
-    raise ValueError(f'{twice["dataset"]}/{twice["slice_id"]}: frame {twice["frame"]} is scored twice')
+  for twice in rows[rows.duplicated(['dataset', 'slice_id', 'frame'])].itertuples():
+    raise ValueError(f'{twice.dataset}/{twice.slice_id}: frame {twice.frame} is scored twice')
   if 'hd95' in rows.columns and rows['distance_unit'].nunique() > 1:
     named = rows.groupby('distance_unit')['dataset'].first()
     raise ValueError(
@@ -121,7 +120,7 @@ def count_cases(rows: pd.DataFrame) -> dict[str, int]:
   return {'expected': len(rows), **cases, 'in_means': len(rows) - cases['both_empty']}
 
 
-def summarise(rows: pd.DataFrame, *, seed: int = 0) -> dict:
+def summarise(rows: pd.DataFrame, *, seed: int = 0) -> dict[str, Any]:
   """Returns the summary over subjects, ready for strict JSON: plain types, and None where a value is undefined.
 
   Args:
@@ -150,13 +149,13 @@ def summarise(rows: pd.DataFrame, *, seed: int = 0) -> dict:
     'counts': _count_groups(rows, tables),
     'frames': count_cases(rows),
     'distance_unit': unit,
-    'nsd_tolerance': NSD_TOLERANCE.get(unit),
+    'nsd_tolerance': NSD_TOLERANCE[unit] if unit else None,
     'metrics': metrics,
     'by_level': _by_level(rows, seed),
   }
 
 
-def _describe_metrics(subjects: pd.DataFrame, seed: int) -> dict[str, dict]:
+def _describe_metrics(subjects: pd.DataFrame, seed: int) -> dict[str, dict[str, Any]]:
   return {m: describe(subjects[m].to_numpy(), seed=seed) for m in subjects.columns if m != 'subject'}
 
 
@@ -168,7 +167,7 @@ def _count_groups(rows: pd.DataFrame, tables: Tables) -> dict[str, dict[str, int
   }
 
 
-def _by_level(rows: pd.DataFrame, seed: int) -> dict[str, dict]:
+def _by_level(rows: pd.DataFrame, seed: int) -> dict[str, dict[str, Any]]:
   """Returns the summary per slice level, base to apex; empty when no slice has a level."""
   found = [level for level in rows['level'].unique() if level]
   if not found:

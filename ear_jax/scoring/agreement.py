@@ -5,10 +5,13 @@ centre, so that what differs is the delineation. Errors are prediction minus ref
 rows to subjects.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from ear_jax.analysis.motion import COMPONENTS, GROUPS, SliceMotion
+from ear_jax.analysis.velocity import known_mean
 
 QUANTITIES = ('velocity', 'time', 'normalised_time')  # of a marker: cm/s, ms, ms of a cycle of 1000 ms
 MARKERS = ('PS', 'PD', 'PAS', 'PC1', 'PC2', 'PC3', 'ES')
@@ -52,14 +55,14 @@ def compare_curves(predicted: SliceMotion, reference: SliceMotion) -> pd.DataFra
   Columns: 'component'; 'rmse', 'r', 'max_difference' of the global curve (cm/s); 'rmse_<group>' and 'r_<group>', the
   mean over the regions of a group for which they are defined.
   """
-  table = {'component': list(COMPONENTS)}
+  table: dict[str, Sequence[str] | np.ndarray] = {'component': COMPONENTS}
   for group in GROUPS:
     curves = (np.moveaxis(motion.curves[group], 1, -1) for motion in (predicted, reference))  # [regions, 3, T]
     errors = curve_errors(*curves)
     if group == 'global':
       table |= {name: values[0] for name, values in errors.items()}
     else:
-      table |= {f'{name}_{group}': _mean_over_regions(errors[name]) for name in ('rmse', 'r')}
+      table |= {f'{name}_{group}': known_mean(errors[name], 0) for name in ('rmse', 'r')}
   return pd.DataFrame(table)
 
 
@@ -102,10 +105,3 @@ def frame_counts(predicted: SliceMotion, reference: SliceMotion, annotated: np.n
   failed = counts['failed_predicted'] + counts['failed_reference']
   flagged = counts['flagged_predicted'] + counts['flagged_reference']
   return {'status': 'failed' if failed else 'flagged' if flagged else 'sound'} | counts
-
-
-def _mean_over_regions(values: np.ndarray) -> np.ndarray:
-  """Mean `[3]` of `[regions, 3]` over what is defined."""
-  defined = np.isfinite(values)
-  total = np.where(defined, values, 0.0).sum(0)
-  return np.where(defined.any(0), total / np.maximum(defined.sum(0), 1), np.nan)

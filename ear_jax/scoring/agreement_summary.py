@@ -1,12 +1,11 @@
 """From one cine's errors to one value a subject, and from subjects to bias, limits and repeatability.
 
-Slices of a visit and visits of a person resemble one another: values are averaged cine -> dataset -> subject, and all
-spread is over subjects. Cines with a failed frame are in no mean; they are counted and named. Rows come from
-`agreement` and `temporal`; files are written in `report`.
+Values are averaged cine -> dataset -> subject, and all spread is over subjects (`aggregate` says why). Cines with a
+failed frame are in no mean; they are counted and named.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,6 +19,7 @@ from ear_jax.scoring.temporal import METRICS
 
 IDS = ['subject', 'dataset', 'slice_id', 'level']
 _SIDES = ('predicted', 'reference')
+_COUNTED = ['frames', 'failed_predicted', 'failed_reference']
 
 
 class Rows(NamedTuple):
@@ -40,15 +40,16 @@ class Rows(NamedTuple):
 
 def concatenate(parts: Sequence[Rows]) -> Rows:
   """Returns the rows of all parts; parts may be empty."""
-  joined = []
-  for tables in zip(*parts, strict=True):
-    filled = [table for table in tables if len(table)]
-    joined.append(pd.concat(filled, ignore_index=True) if filled else tables[0])
-  return Rows(*joined)
+  together = zip(*parts, strict=True)
+  return Rows(*(pd.concat([t for t in tables if len(t)] or tables[:1], ignore_index=True) for tables in together))
 
 
-def summarise(rows: Rows, *, seed: int = 0) -> dict:
+def summarise(rows: Rows, *, seed: int = 0) -> dict[str, Any]:
   """Returns agreement, temporal consistency and repeatability over subjects, ready for strict JSON.
+
+  Args:
+    rows: of all cines.
+    seed: of the bootstrap.
 
   Returns:
     'n_subjects' in the means; 'cines': how many were compared ('expected'), are 'in_means', and have each status;
@@ -60,9 +61,9 @@ def summarise(rows: Rows, *, seed: int = 0) -> dict:
   """
   skipped = {str(reason): int(count) for reason, count in rows.skipped['reason'].value_counts().items()}
   if rows.curves.empty:
-    summary = {'n_subjects': 0, 'cines': dict.fromkeys(('expected', 'in_means', *STATUS), 0), 'skipped': skipped}
-    nothing = {'failed': {}, 'curves': {}, 'markers': {}, 'temporal': {}, 'repeatability': None}
-    return summary | nothing | {'frame_interval': None}
+    counts = dict.fromkeys(('expected', 'in_means', *STATUS), 0)
+    found = {'n_subjects': 0, 'cines': counts, 'skipped': skipped, 'failed': {}, 'curves': {}, 'markers': {}}
+    return found | {'temporal': {}, 'repeatability': None, 'frame_interval': None}
   cines = rows.curves.drop_duplicates(['dataset', 'slice_id'])
   curves, markers = (table[table['status'] != 'failed'] for table in (rows.curves, rows.markers))
   failed = cines[cines['status'] == 'failed']
@@ -73,14 +74,7 @@ def summarise(rows: Rows, *, seed: int = 0) -> dict:
     'cines': {'expected': len(cines), 'in_means': len(cines) - len(failed), **counts},
     'skipped': skipped,
     'frame_interval': [float(intervals.min()), float(intervals.max())] if intervals.notna().any() else None,
-    'failed': {
-      f'{line.dataset}/{line.slice_id}': {
-        'frames': line.frames,
-        'failed_predicted': line.failed_predicted,
-        'failed_reference': line.failed_reference,
-      }
-      for line in failed.itertuples()
-    },
+    'failed': failed.set_index(failed['dataset'] + '/' + failed['slice_id'])[_COUNTED].to_dict('index'),
     'curves': {c: _curve_summary(curves[curves['component'] == c], seed) for c in COMPONENTS},
     'markers': {c: _marker_summary(markers[markers['component'] == c], seed) for c in COMPONENTS},
     'temporal': summarise_temporal(rows.temporal, seed=seed),
@@ -104,7 +98,7 @@ def marker_pairs(markers: pd.DataFrame, component: str, marker: str, quantity: s
   return subject_means(chosen, columns).set_axis(_SIDES, axis=1)
 
 
-def summarise_temporal(temporal: pd.DataFrame, *, seed: int = 0) -> dict:
+def summarise_temporal(temporal: pd.DataFrame, *, seed: int = 0) -> dict[str, Any]:
   """Returns per metric its 'unit', and over subjects 'prediction', 'reference' (means) and 'ratio' (`describe`).
 
   The ratio of a subject is the mean of its predictions over the mean of its references; without a reference above 0
@@ -116,16 +110,15 @@ def summarise_temporal(temporal: pd.DataFrame, *, seed: int = 0) -> dict:
   found = {}
   for metric in METRICS:
     lines = temporal[temporal['metric'] == metric]
-    if lines['unit'].nunique() > 1:
-      raise ValueError(
-        f'{metric} in {" and ".join(sorted(set(lines["unit"])))} cannot be averaged: evaluate separately'
-      )
+    units = sorted(set(lines['unit']))
+    if len(units) > 1:
+      raise ValueError(f'{metric} in {" and ".join(units)} cannot be averaged: evaluate separately')
     subjects = subject_means(lines, ['prediction', 'reference'])
     if subjects.empty:
       continue
     positive = bool((subjects['reference'] > 0).all())
     found[metric] = {
-      'unit': lines['unit'].iloc[0],
+      'unit': units[0],
       'prediction': float(subjects['prediction'].mean()),
       'reference': float(subjects['reference'].mean()),
       'ratio': describe((subjects['prediction'] / subjects['reference']).to_numpy(), seed=seed) if positive else None,
@@ -154,12 +147,12 @@ def visits(markers: pd.DataFrame, component: str, marker: str, quantity: str) ->
   return pd.DataFrame.from_dict(pairs, orient='index', columns=index)
 
 
-def summarise_repeatability(markers: pd.DataFrame, *, seed: int = 0) -> dict | None:
+def summarise_repeatability(markers: pd.DataFrame, *, seed: int = 0) -> dict[str, Any] | None:
   """Returns component, marker, quantity to 'manual', 'automatic' (`repeatability`), 'ratio' and 'ratio_interval'.
 
   None when no subject has two visits. The ratio is s_w of predicted over that of reference masks.
   """
-  found = {}
+  found: dict[str, dict[str, dict[str, Any]]] = {}
   for component, marker in markers[['component', 'marker']].drop_duplicates().itertuples(index=False):
     for quantity in QUANTITIES:
       pairs = visits(markers, component, marker, quantity)
@@ -176,7 +169,7 @@ def summarise_repeatability(markers: pd.DataFrame, *, seed: int = 0) -> dict | N
   return found or None
 
 
-def _curve_summary(rows: pd.DataFrame, seed: int) -> dict:
+def _curve_summary(rows: pd.DataFrame, seed: int) -> dict[str, Any]:
   found = {name: _describe(rows, name, seed) for name in ('rmse', 'r', 'max_difference')}
   brief = {}
   for group in REGIONS:
@@ -185,19 +178,19 @@ def _curve_summary(rows: pd.DataFrame, seed: int) -> dict:
   return found | {'regions': brief}
 
 
-def _describe(rows: pd.DataFrame, column: str, seed: int) -> dict | None:
+def _describe(rows: pd.DataFrame, column: str, seed: int) -> dict[str, Any] | None:
   values = subject_means(rows, [column])[column].to_numpy()
   return describe(values, seed=seed) if values.size else None
 
 
-def _marker_summary(markers: pd.DataFrame, seed: int) -> dict:
+def _marker_summary(markers: pd.DataFrame, seed: int) -> dict[str, Any]:
   found = {}
   for marker in markers['marker'].unique():
     entries = {}
     for quantity in QUANTITIES:
       pairs = marker_pairs(markers, markers['component'].iloc[0], marker, quantity)
       if len(pairs):
-        entries[quantity] = bland_altman(pairs['predicted'], pairs['reference'], seed=seed)
+        entries[quantity] = bland_altman(*pairs.to_numpy().T, seed=seed)
         chosen = markers.loc[markers['marker'] == marker, [f'{quantity}_{side}' for side in _SIDES]]
         entries[quantity]['cines'] = int(chosen.notna().all(axis=1).sum())
         entries[quantity]['missing'] = len(chosen) - entries[quantity]['cines']

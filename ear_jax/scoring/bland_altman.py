@@ -1,10 +1,11 @@
 """Agreement of two measurements of the same subjects: bias, limits of agreement and how far they can be trusted.
 
-One pair of values a subject: slices and visits have been averaged before they come here, since they resemble one
-another and would make every interval too narrow. Bland and Altman, Lancet 1986;1:307.
+One pair of values a subject: slices and visits have been averaged (`aggregate` says why). Bland and Altman, Lancet
+1986;1:307.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -15,7 +16,7 @@ _NORMAL = 1.96  # limits hold 95 % of differences, if these are normal
 _FEWEST_FOR_SLOPE = 3
 
 
-def bland_altman(measured: np.ndarray, reference: np.ndarray, *, seed: int = 0) -> dict:
+def bland_altman(measured: np.ndarray, reference: np.ndarray, *, seed: int = 0) -> dict[str, Any]:
   """Returns the bias of `measured` against `reference`, its limits of agreement and the 95 % interval of each.
 
   With d = measured - reference: bias = mean(d), limits = bias -+ 1.96 SD(d). The standard error of a limit is
@@ -54,7 +55,7 @@ def bland_altman(measured: np.ndarray, reference: np.ndarray, *, seed: int = 0) 
   return found | _slope(differences, (measured + reference) / 2) | {'note': spread['note']}
 
 
-def limits_of_agreement(n: int, bias: float, sd: float | None) -> dict:
+def limits_of_agreement(n: int, bias: float, sd: float | None) -> dict[str, Any]:
   """Returns 'limits', 'limit_se' and 'limit_intervals' of n differences with this mean and SD; None without an SD."""
   if sd is None:
     return {'limits': None, 'limit_se': None, 'limit_intervals': None}
@@ -64,7 +65,7 @@ def limits_of_agreement(n: int, bias: float, sd: float | None) -> dict:
   return {'limits': limits, 'limit_se': error, 'limit_intervals': [[x - half, x + half] for x in limits]}
 
 
-def _slope(differences: np.ndarray, means: np.ndarray) -> dict:
+def _slope(differences: np.ndarray, means: np.ndarray) -> dict[str, Any]:
   """Least squares of differences on means; the t test that its slope is 0."""
   undefined = {'slope': None, 'slope_interval': None, 'slope_p': None}
   rounding = 1e-12 * max(1.0, np.abs(means).max())

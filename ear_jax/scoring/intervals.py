@@ -6,6 +6,7 @@ of retraining; below about 50 subjects their coverage is poor (arXiv 2601.17103)
 
 import math
 import warnings
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -16,7 +17,7 @@ FEWEST_FOR_BOOTSTRAP = 4
 _CONFIDENCE = 0.95
 
 
-def describe(values: np.ndarray, *, seed: int = 0) -> dict:
+def describe(values: np.ndarray, *, seed: int = 0) -> dict[str, Any]:
   """Returns mean, SD, median, extremes and two 95 % intervals of the mean.
 
   Args:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from ear_jax.analysis.motion import Settings, SliceMotion
+from ear_jax.analysis.motion import Settings
 from ear_jax.analysis.slices import analyse
 from ear_jax.cine import Cine
 from ear_jax.scoring.agreement import compare_curves, compare_markers, frame_counts
@@ -43,26 +43,23 @@ def compare_masks(cine: Cine, mask: np.ndarray, *, settings: Settings | None = N
     ValueError: the mask has another shape than the cine.
   """
   ids = pd.DataFrame([{key: getattr(cine, key) for key in IDS}])
-  reason = reason_to_skip(cine)
-  if reason:
-    return Rows(*[pd.DataFrame()] * 3, ids.assign(reason=reason))
+  if reason := reason_to_skip(cine):
+    nothing = pd.DataFrame()
+    return Rows(nothing, nothing, nothing, ids.assign(reason=reason))
   mask = np.where(cine.annotated[:, None, None], mask, 0)
   reference = analyse(cine, cine.mask, septum=_DIRECTION, settings=settings)
   known = np.isfinite(reference.septum).all()
   predicted = analyse(cine, mask, septum=reference.septum if known else _DIRECTION, settings=settings)
   counts = frame_counts(predicted, reference, cine.annotated) | {'frame_interval': cine.frame_interval}
-  temporal = compare_temporal(
-    _temporal(cine, mask, predicted), _temporal(cine, cine.mask, reference), distance_unit(cine.spacing)
+  # The masks are measured as they are, only the wall's thickness needs the contours that were made of them.
+  ours, theirs = (
+    temporal_metrics(m, cine.spacing, use=cine.annotated, contours=motion.contours)
+    for m, motion in ((mask, predicted), (cine.mask, reference))
   )
+  temporal = compare_temporal(ours, theirs, distance_unit(cine.spacing))
   return Rows(
     curves=ids.assign(**counts).merge(compare_curves(predicted, reference), how='cross'),
     markers=ids.assign(status=counts['status']).merge(compare_markers(predicted, reference), how='cross'),
     temporal=ids.merge(temporal, how='cross'),
     skipped=pd.DataFrame(columns=[*IDS, 'reason']),
   )
-
-
-def _temporal(cine: Cine, mask: np.ndarray, motion: SliceMotion) -> dict[str, float]:
-  """The mask is measured as it is, only the wall's thickness needs the contours that were made of it."""
-  contours = motion.contours
-  return temporal_metrics(mask, cine.spacing, use=cine.annotated, endo=contours.endo, epi=contours.epi)

@@ -6,6 +6,7 @@ differs, and the ratio of the two spreads is the result.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -15,7 +16,7 @@ from ear_jax.scoring.bland_altman import bland_altman
 _COEFFICIENT = 2.77  # 1.96 sqrt(2): two measurements of one subject differ by less in 95 % of cases
 
 
-def repeatability(first: np.ndarray, second: np.ndarray, *, seed: int = 0) -> dict:
+def repeatability(first: np.ndarray, second: np.ndarray, *, seed: int = 0) -> dict[str, Any]:
   """Returns within-subject SD, repeatability coefficient, CoV, ICC(A,1) and Bland-Altman of two visits.
 
   s_w = sqrt(sum(d^2) / (2 n)) with d = second - first, which counts a shift between visits as a lack of
@@ -36,7 +37,7 @@ def repeatability(first: np.ndarray, second: np.ndarray, *, seed: int = 0) -> di
   """
   agreement = bland_altman(second, first, seed=seed)
   both = np.stack([first, second], axis=1).astype(float)  # [n, 2]
-  n, s_w = len(both), within_subject_sd(both[:, 1] - both[:, 0])
+  n, s_w = len(both), float(np.sqrt((np.diff(both) ** 2).mean() / 2))
   one_sign = bool((both > 0).all() or (both < 0).all())
   icc, interval = icc_agreement(both)
   return {
@@ -50,12 +51,6 @@ def repeatability(first: np.ndarray, second: np.ndarray, *, seed: int = 0) -> di
     'icc_interval': interval,
     'bland_altman': agreement,
   }
-
-
-def within_subject_sd(differences: np.ndarray) -> float:
-  """Returns s_w = sqrt(sum(d^2) / (2 n)) of the differences `[n]` between two visits."""
-  differences = np.asarray(differences, float)
-  return float(np.sqrt((differences**2).mean() / 2))
 
 
 def sd_ratio(automatic: np.ndarray, manual: np.ndarray) -> tuple[float | None, list[float] | None]:

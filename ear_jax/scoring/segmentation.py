@@ -6,6 +6,7 @@ nowhere else; how rows become means is in `aggregate`. Definitions: docs/evaluat
 """
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,8 @@ CASES = ('scored', 'both_empty', 'reference_empty', 'prediction_empty', 'failed'
 # One acquired pixel of the MVM protocol: 1.7 mm, which is two pixels of the 0.85 mm grid it is stored on. Where the
 # source lost its spacing, the two pixels are what remains of it.
 NSD_TOLERANCE = {'mm': 1.7, 'px': 2.0}
-
+# By whether prediction and reference have a pixel.
+_CASE = {(1, 1): 'scored', (0, 0): 'both_empty', (1, 0): 'reference_empty', (0, 1): 'prediction_empty'}
 _EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
 
 
@@ -58,7 +60,7 @@ def is_closed_ring(mask: np.ndarray) -> bool:
 
 def frame_metrics(
   prediction: np.ndarray | None, reference: np.ndarray, spacing: tuple[float, float], *, surface: bool = True
-) -> dict:
+) -> dict[str, Any]:
   """Returns the scores of one frame.
 
   With P and G the pixels of prediction and reference: Dice = 2|P∩G| / (|P| + |G|), IoU = |P∩G| / |P∪G|,
@@ -89,14 +91,18 @@ def frame_metrics(
   shape, lengths = reference.shape, spacing if unit == 'mm' else (1.0, 1.0)
   predicted, reference = surface_lib.crop_to_union(predicted, reference)
   both, p, g = (int(np.count_nonzero(m)) for m in (predicted & reference, predicted, reference))
-  case = 'failed' if prediction is None else _case(p, g)
-  score = {'case': case, 'intersection': both, 'prediction_pixels': p, 'reference_pixels': g}
+  case = 'failed' if prediction is None else _CASE[p > 0, g > 0]
+  score: dict[str, Any] = {'case': case, 'intersection': both, 'prediction_pixels': p, 'reference_pixels': g}
   if case == 'scored':
     score |= {'dice': 2 * both / (p + g), 'iou': both / (p + g - both), 'sensitivity': both / g, 'ppv': both / p}
     if surface:
       score |= surface_lib.surface_metrics(predicted, reference, lengths, NSD_TOLERANCE[unit])
-  else:
-    score |= _imputed(case, math.hypot(shape[0] * lengths[0], shape[1] * lengths[1]), surface)
+  else:  # docs/evaluation.md, "Missing values"
+    diagonal = math.hypot(shape[0] * lengths[0], shape[1] * lengths[1])
+    ratio, distance = (math.nan, math.nan) if case == 'both_empty' else (0.0, diagonal)
+    score |= dict.fromkeys(OVERLAP, ratio)
+    if surface:
+      score |= dict.fromkeys(DISTANCES, distance) | {'nsd': ratio}
   if surface:
     score['closed_ring'] = math.nan if case == 'both_empty' else float(is_closed_ring(predicted))
   return score | {'imputed': case not in ('scored', 'both_empty'), 'distance_unit': unit}
@@ -167,20 +173,3 @@ def _binary(mask: np.ndarray, name: str) -> np.ndarray:
   if mask.size and (mask.min() < 0 or mask.max() > 1):
     raise ValueError(f'{name} holds values from {mask.min()} to {mask.max()}, expected 0 and 1')
   return mask.astype(bool)
-
-
-def _case(prediction_pixels: int, reference_pixels: int) -> str:
-  if prediction_pixels and reference_pixels:
-    return 'scored'
-  if prediction_pixels:
-    return 'reference_empty'
-  return 'prediction_empty' if reference_pixels else 'both_empty'
-
-
-def _imputed(case: str, diagonal: float, surface: bool) -> dict[str, float]:
-  """Returns the metrics of a frame on which at least one mask is empty (docs/evaluation.md, "Missing values")."""
-  ratio, distance = (math.nan, math.nan) if case == 'both_empty' else (0.0, diagonal)
-  score = dict.fromkeys(OVERLAP, ratio)
-  if surface:
-    score |= dict.fromkeys(DISTANCES, distance) | {'nsd': ratio}
-  return score

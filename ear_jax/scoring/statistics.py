@@ -5,6 +5,7 @@ cannot reach p = 0.05 whatever the data: the smallest two-sided p is 2 / 2^n.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +43,7 @@ def sign_flip_p(differences: np.ndarray, *, seed: int = 0) -> float:
   return float((1 + (np.abs(signs @ differences) >= found).sum()) / (1 + _FLIPS))
 
 
-def compare(first: Mapping[str, float], second: Mapping[str, float], *, seed: int = 0) -> dict:
+def compare(first: Mapping[Any, float], second: Mapping[Any, float], *, seed: int = 0) -> dict[str, Any]:
   """Returns the difference of two models, first minus second, over the subjects both were scored on.
 
   Args:

@@ -39,11 +39,7 @@ def crop_to_union(prediction: np.ndarray, reference: np.ndarray) -> tuple[np.nda
   Returns:
     Two `[h, w]` bool views; `[0, 0]` when both masks are empty.
   """
-  union = prediction | reference
-  rows, columns = np.flatnonzero(union.any(axis=1)), np.flatnonzero(union.any(axis=0))
-  if not rows.size:
-    return prediction[:0, :0], reference[:0, :0]
-  window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+  window = ndimage.find_objects((prediction | reference).astype(np.uint8), 1)[0] or np.s_[:0, :0]
   return prediction[window], reference[window]
 
 

@@ -6,10 +6,13 @@ too much, which Dice does not see.
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 
+from ear_jax.analysis.motion import POINTS, Contours
+from ear_jax.analysis.periodic import longest_run
 from ear_jax.scoring.segmentation import distance_unit, is_closed_ring
 
 ANGLES = 24  # at which the wall's thickness is followed
@@ -32,8 +35,7 @@ def temporal_metrics(
   spacing: tuple[float, float],
   *,
   use: np.ndarray | None = None,
-  endo: np.ndarray | None = None,
-  epi: np.ndarray | None = None,
+  contours: Contours | None = None,
 ) -> dict[str, float]:
   """Returns how a mask changes from frame to frame; NaN where nothing can be measured.
 
@@ -47,8 +49,7 @@ def temporal_metrics(
     mask: `[T, H, W]` in {0, 1}.
     spacing: mm along row and column, or NaN twice: then lengths are in pixels.
     use: `[T]` bool, frames to measure; default all.
-    endo, epi: `[T, P, 2]` (row, column) in pixels, contours with equal angles at equal index, NaN where a frame has
-      none; without them 'wall_jump_p95' is NaN.
+    contours: of the mask; without them 'wall_jump_p95' is NaN.
 
   Raises:
     ValueError: shapes do not belong together, or the spacing is unsound.
@@ -63,15 +64,15 @@ def temporal_metrics(
   jumps = np.linalg.norm(_step(_centroid(mask, use, lengths)), axis=-1)
   overlap = _successive_dice(mask, use)
   return {
-    'area': _mean(area),
+    'area': _over(area),
     'area_roughness': _roughness(area),
-    'centroid_jump_mean': _mean(jumps),
+    'centroid_jump_mean': _over(jumps),
     'centroid_jump_max': _over(jumps, np.max),
-    'wall_jump_p95': _wall_jump(endo, epi, use, lengths),
-    'successive_dice_mean': _mean(overlap),
+    'wall_jump_p95': math.nan if contours is None else _wall_jump(contours, use, lengths),
+    'successive_dice_mean': _over(overlap),
     'successive_dice_min': _over(overlap, np.min),
     'closed_ring': float(closed[use].mean()) if use.any() else math.nan,
-    'longest_open_run': float(_longest_run(use & ~closed)),
+    'longest_open_run': float(longest_run(use & ~closed)),
   }
 
 
@@ -103,17 +104,15 @@ def _centroid(mask: np.ndarray, use: np.ndarray, lengths: np.ndarray) -> np.ndar
 
 
 def _roughness(area: np.ndarray) -> float:
-  mean = _mean(area)
+  mean = _over(area)
   if area.size < 3 or not mean > 0:
     return math.nan
-  return _mean(np.abs(np.roll(area, -1) - 2 * area + np.roll(area, 1))) / mean
+  return _over(np.abs(np.roll(area, -1) - 2 * area + np.roll(area, 1))) / mean
 
 
-def _wall_jump(endo, epi, use, lengths) -> float:
-  if endo is None or epi is None:
-    return math.nan
-  angles = np.arange(ANGLES) * (endo.shape[1] // ANGLES)
-  wall = np.linalg.norm((epi[:, angles] - endo[:, angles]) * lengths, axis=-1)  # [T, 24]
+def _wall_jump(contours: Contours, use: np.ndarray, lengths: np.ndarray) -> float:
+  across = (contours.epi - contours.endo)[:, :: POINTS // ANGLES]
+  wall = np.linalg.norm(across * lengths, axis=-1)  # [T, 24]
   wall[~use] = math.nan
   return _over(np.abs(_step(wall)), lambda x: np.percentile(x, 95))
 
@@ -126,22 +125,7 @@ def _successive_dice(mask: np.ndarray, use: np.ndarray) -> np.ndarray:
   return np.where(defined, 2 * (mask & after).sum((1, 2)) / np.maximum(pixels, 1), math.nan)
 
 
-def _longest_run(flagged: np.ndarray) -> int:
-  """Longest run of True around the cycle."""
-  if flagged.all():
-    return len(flagged)
-  start = int(np.argmin(flagged))  # turned to begin with a False, no run crosses the end
-  longest = run = 0
-  for value in np.roll(flagged, -start):
-    run = run + 1 if value else 0
-    longest = max(longest, run)
-  return longest
-
-
-def _mean(values: np.ndarray) -> float:
-  return _over(values, np.mean)
-
-
-def _over(values: np.ndarray, reduce) -> float:
+def _over(values: np.ndarray, reduce: Callable[[np.ndarray], float] = np.mean) -> float:
+  """What `reduce` makes of the finite values, NaN without any."""
   finite = values[np.isfinite(values)]
   return float(reduce(finite)) if finite.size else math.nan

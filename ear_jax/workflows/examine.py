@@ -6,10 +6,9 @@ What comes back holds no video, so that a study of any number of slices takes th
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from ear_jax.analysis import checks_of_study
 from ear_jax.analysis import septum as septum_lib
+from ear_jax.analysis.checks_of_study import Check, check_slice
 from ear_jax.analysis.motion import Settings
-from ear_jax.analysis.quality import Check
 from ear_jax.analysis.slices import analyse
 from ear_jax.cine import Cine
 from ear_jax.formats import strainmap
@@ -83,7 +82,7 @@ def examine(
   with clock.measure('analyse'):
     motion = analyse(cine, wall, septum=septum, settings=settings)
     other = None if beside is None else analyse(cine, beside, septum=septum, settings=settings)
-    checks = checks_of_study.check_slice(cine, motion, uncertainty)
+    checks = check_slice(cine, motion, uncertainty)
   if cine.venc is not None:
     checks.append(Check('septal reference', cine.slice_id, 'pass' if septum.certain else 'warn', septum.origin))
   with clock.measure('draw'):

@@ -13,9 +13,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 import ear_jax
-from ear_jax.analysis import checks_of_study
+from ear_jax.analysis.checks_of_study import Check, check_study, worst
 from ear_jax.analysis.outline import withhold
-from ear_jax.analysis.quality import Check, worst
 from ear_jax.formats.opened import Opened
 from ear_jax.networks.segment import Network
 from ear_jax.report import curves as curves_figure
@@ -71,7 +70,7 @@ def predict(
       notes += source.notes
       del cine
       logging.debug('%s: done', slice_id)
-  checks = checks_of_study.check_study([(s.page.label, s.page.frames, s.page.frame_interval) for s in slices], notes)
+  checks = check_study([(s.page.label, s.page.frames, s.page.frame_interval) for s in slices], notes)
   checks += [check for one in slices for check in one.checks]
   withheld = worst(checks) == 'fail' and not force
   moving = any(one.page.sheets.venc is not None for one in slices)

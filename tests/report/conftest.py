@@ -7,7 +7,7 @@ import browser
 import numpy as np
 import pytest
 
-from ear_jax.analysis.quality import Check
+from ear_jax.analysis.checks_of_study import Check
 from ear_jax.analysis.slices import analyse
 from ear_jax.phantom import study
 from ear_jax.report import page

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ear_jax.analysis.checks_of_study import Check, worst
 from ear_jax.analysis.motion import COMPONENTS, GROUPS
-from ear_jax.analysis.quality import Check, worst
 from ear_jax.report import page, page_numbers, sprites
 from ear_jax.report.overlay import grey
 

@@ -14,6 +14,12 @@ from ear_jax.scoring.aggregate import hierarchy, summarise
 from ear_jax.scoring.segmentation import cine_metrics
 from ear_jax.system.csv_files import write_csv
 from ear_jax.system.files import replacing
+from ear_jax.system.table import document
+
+
+def markdown(summary):
+  """The page of an evaluation, as `write_report` writes it."""
+  return document('Evaluation', tables.text_tables(summary), tables.notes(summary))
 
 
 def rows(subjects=3, spacing=(1.0, 1.0), level='mid', surface=True):
@@ -67,7 +73,7 @@ def test_rows_joined_with_repeated_index_are_counted_alike():
 def test_pixels_are_named_in_headers():
   scored = rows(spacing=(math.nan, math.nan))
   assert 'hd95_px' in tables.per_frame_table(scored).columns
-  text = tables.markdown(summarise(scored))
+  text = markdown(summarise(scored))
   assert '| HD95 (px) |' in text
   assert '| NSD at 2 px |' in text
   assert 'distances are in pixels' in text
@@ -98,7 +104,7 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path):
 
 def test_markdown_says_what_the_summary_holds():
   summary = summarise(rows(5))
-  text = tables.markdown(summary)
+  text = markdown(summary)
   dice, hd95 = summary['metrics']['dice'], summary['metrics']['hd95']
   assert f'| Dice | {dice["mean"]:.3f} | {dice["sd"]:.3f} |' in text
   assert f'| HD95 (mm) | {hd95["mean"]:.2f} |' in text
@@ -115,7 +121,7 @@ def test_markdown_says_what_the_summary_holds():
 
 
 def test_undefined_is_a_dash_with_its_reason():
-  text = tables.markdown(summarise(rows(1, level='')))
+  text = markdown(summarise(rows(1, level='')))
   dash = '\N{EN DASH}'
   assert f'| {dash} | {dash} | {dash} |' in text  # SD and both intervals
   assert '- one subject: no spread and no interval' in text
@@ -124,7 +130,7 @@ def test_undefined_is_a_dash_with_its_reason():
 
 
 def test_overlap_alone_has_no_surface_note():
-  text = tables.markdown(summarise(rows(surface=False)))
+  text = markdown(summarise(rows(surface=False)))
   assert 'HD95' not in text
   assert 'boundary' not in text
 

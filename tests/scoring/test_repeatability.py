@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from ear_jax.scoring.repeatability import icc_agreement, repeatability, sd_ratio, within_subject_sd
+from ear_jax.scoring.repeatability import icc_agreement, repeatability, sd_ratio
 
 # Six targets, four judges: Shrout and Fleiss, Psychol Bull 1979;86:420, Table 2. ICC(2,1) there is .29; the interval
 # 0.019 to 0.761 is what R's psych::ICC prints for these data.
@@ -58,7 +58,8 @@ def test_the_interval_of_s_w_at_8_subjects():
 
 
 def test_a_shift_between_visits_is_a_lack_of_repeatability():
-  assert within_subject_sd(np.array([2.0, 2.0, 2.0])) == pytest.approx(math.sqrt(2))
+  first = np.array([3.0, 5.0, 9.0])
+  assert repeatability(first, first + 2)['s_w'] == pytest.approx(math.sqrt(2))
 
 
 def test_cov_is_undefined_about_zero():

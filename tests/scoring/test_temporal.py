@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from ear_jax.analysis.motion import Contours
 from ear_jax.scoring.temporal import METRICS, compare_temporal, temporal_metrics
 
 UNKNOWN = (math.nan, math.nan)
@@ -63,20 +64,26 @@ def test_open_rings_are_counted_around_the_cycle():
   assert temporal_metrics(mask[[0, 2, 5]], UNKNOWN)['longest_open_run'] == 3
 
 
+def contours(endo, epi):
+  return Contours(endo, epi, ('',) * len(endo), np.zeros(len(endo), bool))
+
+
 def test_wall_thickness_at_24_angles():
   turn = np.deg2rad(np.arange(360.0))
   circle = np.stack([np.cos(turn), np.sin(turn)], -1)
   walls = np.array([4.0, 6.0, 5.0])  # pixels of 0.5 mm
   endo, epi = np.stack([10 * circle] * 3), np.stack([(10 + wall) * circle for wall in walls])
   mask = square((0, 0), (0, 0), (0, 0))
-  found = temporal_metrics(mask, (0.5, 0.5), endo=endo, epi=epi)
+  found = temporal_metrics(mask, (0.5, 0.5), contours=contours(endo, epi))
   # |steps| 1, 0.5 and 0.5 mm, 24 of each: of 72 ranked values the 95th percentile is a 1
   assert found['wall_jump_p95'] == pytest.approx(1.0)
   bulge = np.repeat(epi[:1], 3, axis=0)
   bulge[1, 7] *= 2  # between two of the angles
-  assert temporal_metrics(mask, (0.5, 0.5), endo=endo, epi=bulge)['wall_jump_p95'] == pytest.approx(0, abs=1e-9)
+  assert temporal_metrics(mask, (0.5, 0.5), contours=contours(endo, bulge))['wall_jump_p95'] == pytest.approx(
+    0, abs=1e-9
+  )
   epi[1] = np.nan  # one step is left, 0.5 mm
-  assert temporal_metrics(mask, (0.5, 0.5), endo=endo, epi=epi)['wall_jump_p95'] == pytest.approx(0.5)
+  assert temporal_metrics(mask, (0.5, 0.5), contours=contours(endo, epi))['wall_jump_p95'] == pytest.approx(0.5)
 
 
 def test_a_shift_of_the_cycle_changes_nothing():
