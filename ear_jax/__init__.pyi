@@ -5,6 +5,7 @@ from ear_jax.analysis.motion import SliceMotion as SliceMotion
 from ear_jax.analysis.slices import analyse as analyse
 from ear_jax.cine import Cine as Cine
 from ear_jax.cine import Study as Study
+from ear_jax.config.fields import default_config as default_config
 from ear_jax.formats.faults import MalformedStudy as MalformedStudy
 from ear_jax.formats.open import open_studies as open_studies
 from ear_jax.networks.export import export as export
