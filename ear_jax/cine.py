@@ -139,14 +139,19 @@ def rot90_video(video: np.ndarray, k: int) -> np.ndarray:
   turned = np.rot90(video, k, axes=(-3, -2))
   if video.shape[-1] == 1 or k % 4 == 0:
     return turned
-  turned = turned.copy()
-  along_column, along_row = turned[..., ALONG_COLUMN].copy(), turned[..., ALONG_ROW].copy()
-  # Screen axes: column to the right, row down. A quarter turn counter-clockwise takes +row to +column and
-  # +column to -row.
-  cos, sin = ((1, 0), (0, 1), (-1, 0), (0, -1))[k % 4]
-  turned[..., ALONG_COLUMN] = cos * along_column + sin * along_row
-  turned[..., ALONG_ROW] = -sin * along_column + cos * along_row
-  return turned
+  return turn_vectors(turned.copy(), *((1, 0), (0, 1), (-1, 0), (0, -1))[k % 4])
+
+
+def turn_vectors(video: np.ndarray, cos: float, sin: float) -> np.ndarray:
+  """Returns a video whose picture was turned counter-clockwise by an angle, with its velocity vectors turned in place.
+
+  Column points right and row down on screen: a quarter turn takes +row to +column and +column to -row.
+  """
+  if video.shape[-1] > 1:
+    along_column, along_row = video[..., ALONG_COLUMN].copy(), video[..., ALONG_ROW].copy()
+    video[..., ALONG_COLUMN] = cos * along_column + sin * along_row
+    video[..., ALONG_ROW] = -sin * along_column + cos * along_row
+  return video
 
 
 def flip_video(video: np.ndarray, axis: str) -> np.ndarray:
@@ -191,13 +196,6 @@ def crop(cine: Cine, top: int, left: int, height: int, width: int) -> Cine:
   """Returns a window of the cine; the part outside the picture has zero magnitude, velocity and mask."""
   window = (top, left, height, width)
   return cine.replace(video=crop_or_pad(cine.video, *window), mask=crop_or_pad(cine.mask, *window))
-
-
-def pad(cine: Cine, height: int, width: int) -> Cine:
-  """Returns the cine centred in a picture of at least height x width, padded with zeros."""
-  rows, columns = cine.video.shape[1:3]
-  height, width = max(height, rows), max(width, columns)
-  return crop(cine, -((height - rows) // 2), -((width - columns) // 2), height, width)
 
 
 def resample(cine: Cine, spacing: tuple[float, float]) -> Cine:

@@ -91,10 +91,11 @@ def _options(given: SimpleNamespace) -> Options:
 
   if sorted(set(given.signs) - {'1', '-1', '+1'}) or len(given.signs) != 3:
     raise UserError(f'--signs={",".join(given.signs)}: expected three of 1 or -1, such as 1,-1,1')
+  column, row, through = map(int, given.signs)
   settings = Settings(
     orientation='CCW' if given.orientation == 'auto' else given.orientation,
     circumferential_sign=1 if given.circumferential == 'ccw' else -1,
-    signs=tuple(int(sign) for sign in given.signs),
+    signs=(column, row, through),
     smooth_contours=given.smooth_contours,
     border=given.border,
     view_sharing=given.view_sharing,

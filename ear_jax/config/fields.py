@@ -48,9 +48,7 @@ FIELDS = {
   'steps': _count(1000, 'of training, in the whole run', decides='result'),
   'batch_size': _count(2, 'cines a step over all devices'),
   'num_devices': _number(0, '0: all, of all processes', decides='nothing'),
-  'cpu_devices': _number(
-    0, 'virtual ones without an accelerator; 0: one a core, if batch_size divides', decides='nothing'
-  ),
+  'cpu_devices': _number(0, 'virtual, without an accelerator; 0: one a core, if batch_size divides', decides='nothing'),
   'data.name': Field('mvm_cmr/phantom_mini', 'TFDS name/config'),
   'data.dir': Field('data', 'where `tfds build --data_dir` put it', decides='nothing'),
   'data.channels': _count(4, '4: magnitude and velocity; 1: magnitude only, also on 4-channel data', below=5),
@@ -59,9 +57,7 @@ FIELDS = {
   'data.normalise': Field(
     'robust', "per cine; 'window': by the crop; 'joint': released", choices=('robust', 'window', 'joint')
   ),
-  'data.spacing': _number(
-    0.0, 'pixels of pictures that do not say theirs, for prediction; 0: not known', 'mm', below=1000
-  ),
+  'data.spacing': _number(0.0, 'of pictures that do not say theirs, for prediction; 0: not known', 'mm', below=1000),
   'data.annotated_every': _count(1, 'learn from every n-th annotated frame alone: what do fewer contours cost?'),
   'data.cache_gb': _number(4.0, 'records are kept in memory where the training set fits', 'GB', decides='nothing'),
   'data.threads': _number(2, 'reading and augmenting', below=1000, decides='nothing'),
@@ -79,9 +75,7 @@ FIELDS = {
   'model.name': Field('ear3d', "'unet3d', 'unet3d_attention', 'ear3d': the ablation ladder; or another network"),
   'model.filters': Field((16, 32, 64, 128), 'channels of each level, top first; released: 32, 64, 128, 256'),
   'model.classes': Field(2, 'myocardium and the rest', smallest=2, below=256),
-  'model.attention': Field(
-    'channel', "on the skips (released); 'spatial': Eq. 1", choices=('none', 'channel', 'spatial')
-  ),
+  'model.attention': Field('channel', "on skips (released); 'spatial': Eq. 1", choices=('none', 'channel', 'spatial')),
   'model.attention_max_tokens': _number(16384, 'skips with more positions a frame use channel attention'),
   'model.temporal': Field('convlstm', "recurrence; 'dense_lstm': released", choices=('none', 'convlstm', 'dense_lstm')),
   'model.temporal_sites': Field(('bottleneck',), 'released: the others', choices=('bottleneck', 'encoder', 'decoder')),
@@ -97,9 +91,7 @@ FIELDS = {
   'model.dtype': Field('float32', 'of the computation', choices=('float32', 'bfloat16')),
   'loss.name': Field('dice_iou', "Eq. 5; 'cross_entropy', 'dice', 'dice_iou_product', or a sum with '+'"),
   'loss.smooth': _number(1.0, 'Laplace smoothing f', 'pixels'),
-  'loss.reduction': Field(
-    'cine', "'batch': pixels pooled (released)", choices=('cine', 'batch'), called='loss reduction'
-  ),
+  'loss.reduction': Field('cine', "'batch': pooled (released)", choices=('cine', 'batch'), called='loss reduction'),
   'loss.loss_classes': Field('both', 'or without the rest', choices=('both', 'foreground'), called='loss classes'),
   'optimizer.learning_rate': _number(1e-3, 'at its peak'),
   'optimizer.schedule': Field('cosine', 'how the rate falls after the warm-up', choices=('cosine', 'constant')),

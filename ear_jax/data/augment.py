@@ -4,7 +4,7 @@ import numpy as np
 from ml_collections import ConfigDict
 from scipy import ndimage
 
-from ear_jax.cine import ALONG_COLUMN, ALONG_ROW, flip_video, rot90_video
+from ear_jax.cine import flip_video, rot90_video, turn_vectors
 from ear_jax.data.window import central_window
 
 
@@ -33,7 +33,7 @@ def augment(
 
 
 def _window(video, mask, config, rng, size, shift):
-  """The central window, shifted, rotated, zoomed and deformed in one interpolation; none for whole pixels."""
+  """Returns the central window, shifted, rotated, zoomed and deformed in one interpolation; none for whole pixels."""
   offset = rng.integers(-shift, shift + 1, 2) if shift else np.zeros(2, int)
   centre = (np.array(mask.shape[1:]) - 1) / 2
   if not (config.rotate or config.scale or config.elastic):
@@ -46,11 +46,11 @@ def _window(video, mask, config, rng, size, shift):
   source = np.einsum('ij,jhw->ihw', rotation, grid) / zoom + (centre + offset)[:, None, None]
   if config.elastic:
     source = source + _smooth_field(rng, size, config.elastic)
-  return _turn(_sample(video, source, 1), cos, sin), _sample(mask[..., None], source, 0)[..., 0]
+  return turn_vectors(_sample(video, source, 1), cos, sin), _sample(mask[..., None], source, 0)[..., 0]
 
 
 def _sample(array, source, order):
-  """`[T, H, W, C]` interpolated at `source` `[2, h, w]`; beyond the edge, the edge for pictures and 0 for masks."""
+  """Returns `[T, h, w, C]`, interpolated at `source` `[2, h, w]`; beyond its edge, the edge of pictures, 0 in masks."""
   planes = np.moveaxis(array, -1, 1).reshape(-1, *array.shape[1:3])  # [T * C, H, W]
   mode = 'nearest' if order else 'constant'
   sampled = np.stack([ndimage.map_coordinates(p, source, order=order, mode=mode) for p in planes])
@@ -58,24 +58,14 @@ def _sample(array, source, order):
   return np.moveaxis(sampled, 1, -1).astype(array.dtype)
 
 
-def _turn(video, cos, sin):
-  """The velocity vector of a picture that was turned counter-clockwise; row points down, so +row goes to +column."""
-  if video.shape[-1] == 1:
-    return video
-  along_column, along_row = video[..., ALONG_COLUMN].copy(), video[..., ALONG_ROW].copy()
-  video[..., ALONG_COLUMN] = cos * along_column + sin * along_row
-  video[..., ALONG_ROW] = -sin * along_column + cos * along_row
-  return video
-
-
 def _smooth_field(rng, size, deviation):
-  """A smooth random displacement `[2, size, size]` with the given standard deviation in pixels."""
+  """Returns a smooth random displacement `[2, size, size]` with the given standard deviation in pixels."""
   coarse = rng.normal(0.0, deviation, (2, 5, 5))
   return np.stack([ndimage.zoom(c, size / 5, order=3, grid_mode=True, mode='nearest') for c in coarse])
 
 
 def _change_intensity(video, strength, rng):
-  """Random contrast, brightness, gamma and noise of the magnitude, in place; velocities are measurements and stay."""
+  """Changes contrast, brightness, gamma and noise of the magnitude, in place; velocities are measurements and stay."""
   magnitude = video[..., 0]
   magnitude *= 1 + strength * rng.uniform(-0.3, 0.3)
   magnitude += strength * rng.uniform(-0.3, 0.3)

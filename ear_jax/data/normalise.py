@@ -20,12 +20,9 @@ FORMULAS = {  # in words, for those who bring pictures to an exported network
 def normalise(video: np.ndarray, venc: Venc | None, method: str = 'robust', window: int = 0) -> np.ndarray:
   """Returns the network's input, float32 of the same shape.
 
-  'robust': the magnitude less its median, over half the distance between its 1st and 99th percentile, so that the bulk
-  lies in about [-1, 1] whatever a scanner's scaling; velocities as `v / venc`, in [-1, 1), where the two in-plane
-  components share the larger venc so that they remain a vector under rotation.
-  'window': the same with the median and percentiles of the central window alone: what lies beyond it, such as fat close
-  to the coil, does not count.
-  'joint': one mean and standard deviation over all pixels, frames and channels, as in the released code.
+  `FORMULAS` has the methods. By 'robust' the bulk of the magnitude lies in about [-1, 1] whatever a scanner's scaling,
+  and the two in-plane velocities share the larger venc, so that they remain a vector under rotation. By 'window' what
+  lies beyond it, such as fat close to the coil, does not count. 'joint' is the released code's.
 
   Args:
     video: `[T, H, W, C]`, magnitude and velocities in cm/s.

@@ -20,11 +20,10 @@ from ml_collections import ConfigDict
 from ear_jax.cine import Cine
 from ear_jax.data.augment import augment
 from ear_jax.data.normalise import check_channels, network_input
-from ear_jax.data.records import decode_cine, decode_text
+from ear_jax.data.records import IDS, decode_cine, decode_text
 from ear_jax.system.errors import UserError
 
 _EPOCHS = 10**6  # more than any run; grain's own endless repeat overflows when batched by 1
-_IDS = ('subject', 'dataset', 'slice_id', 'level')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,8 +124,8 @@ def open_data_set(config: ConfigDict, *, name: str | None = None, folder: str | 
 
 
 def _entry(example: dict) -> tuple:
-  """Ids, number of frames, spacing and a digest of pixels and mask as they are stored."""
-  ids = tuple(decode_text(example[key]) for key in _IDS)
+  """Returns ids, number of frames, spacing and a digest of pixels and mask as they are stored."""
+  ids = tuple(decode_text(example[key]) for key in IDS)
   content = hashlib.sha256()
   for stored in (example['video'], example['mask']):
     content.update(repr(list(stored['shape'])).encode())
@@ -197,7 +196,7 @@ def training_batches(
     .shuffle()
     .repeat(_EPOCHS)
     .random_map(lambda example, rng: _prepare(example, config, rng))
-    .batch(per_device, batch_fn=_stack)
+    .batch(per_device)
     .batch(devices)[process::processes]  # examples of the others are never made: what is not asked for is not read
   )
   options = grain.ReadOptions(num_threads=config.data.threads, prefetch_buffer_size=config.data.prefetch)
@@ -215,14 +214,10 @@ def batch_shapes(config: ConfigDict, frames: int, devices: int) -> dict[str, jax
 
 
 def _prepare(example: dict, config: ConfigDict, rng: np.random.Generator) -> dict:
-  """One training example: decoded, normalised, augmented, cut to the window."""
+  """Returns one training example: decoded, normalised, augmented, cut to the window."""
   cine = decode_cine(example)
   video = network_input(cine, config)
   video, mask = augment(video, cine.mask, config.augment, rng, size=config.data.crop, shift=config.data.shift)
   annotated = np.zeros_like(cine.annotated)
   annotated[np.flatnonzero(cine.annotated)[:: config.data.annotated_every]] = True
   return {'video': video, 'mask': mask, 'annotated': annotated}
-
-
-def _stack(examples: Sequence[dict]) -> dict:
-  return {key: np.stack([e[key] for e in examples]) for key in examples[0]}

@@ -13,7 +13,7 @@ import tensorflow_datasets as tfds
 from ear_jax.cine import Cine, Venc, as_spacing, as_venc
 
 _FULL_SCALE = 32767
-_IDS = ('subject', 'dataset', 'slice_id', 'level')
+IDS = ('subject', 'dataset', 'slice_id', 'level')
 
 
 def features(channels: int) -> tfds.features.FeaturesDict:
@@ -28,7 +28,7 @@ def features(channels: int) -> tfds.features.FeaturesDict:
       'venc': tensor(shape=(3,), dtype=np.float32),  # cm/s; NaN for magnitude only
       'spacing': tensor(shape=(2,), dtype=np.float32),  # mm; NaN when unknown
       'frame_interval': np.float32,  # ms; NaN when unknown
-      **{key: tfds.features.Text() for key in _IDS},
+      **{key: tfds.features.Text() for key in IDS},
     }
   )
 
@@ -49,7 +49,7 @@ def encode_cine(cine: Cine) -> dict:
     'venc': np.asarray(cine.venc or (math.nan,) * 3, np.float32),
     'spacing': np.asarray(cine.spacing, np.float32),
     'frame_interval': np.float32(cine.frame_interval),
-    **{key: getattr(cine, key) for key in _IDS},
+    **{key: getattr(cine, key) for key in IDS},
   }
 
 
@@ -57,19 +57,14 @@ def decode_cine(example: dict) -> Cine:
   """Returns the cine of an example; video in float32 and physical units."""
   venc = as_venc(example['venc'])
   return Cine(
-    video=decode_video(example['video'], example['scale']),
+    video=example['video'].astype(np.float32) * np.asarray(example['scale'], np.float32),
     mask=np.asarray(example['mask'], np.uint8),
     annotated=np.asarray(example['annotated'], bool),
     venc=None if math.isnan(venc[0]) else venc,
     spacing=as_spacing(example['spacing']),
     frame_interval=float(example['frame_interval']),
-    **{key: decode_text(example[key]) for key in _IDS},
+    **{key: decode_text(example[key]) for key in IDS},
   )
-
-
-def decode_video(counts: np.ndarray, scale: np.ndarray) -> np.ndarray:
-  """Returns float32 `[T, H, W, C]` in physical units from int16 counts and the value of one count per channel."""
-  return counts.astype(np.float32) * np.asarray(scale, np.float32)
 
 
 def decode_text(value: bytes | str) -> str:

@@ -31,13 +31,13 @@ def address_space_free() -> int | None:
 
 
 def _group_free():
-  """What the limits of a container or a scheduler leave; file cache, which can be given up, counts as free."""
+  """Returns what the limits of a container or scheduler leave; file cache, which can be given up, counts as free."""
   known = [_free_in(folder, *names) for folder, names in _groups()]
   return min((free for free in known if free is not None), default=None)
 
 
 def _groups() -> Iterator[tuple[pathlib.Path, tuple[str, str]]]:
-  """The control groups that hold this process and those above them, with the names of limit and use (version 2, 1)."""
+  """Yields the control groups of this process and those above them, with the names of limit and use (version 2, 1)."""
   for line in _OWN_GROUPS.read_text().splitlines() if _OWN_GROUPS.exists() else ():
     _, controllers, path = line.split(':', 2)
     if controllers and 'memory' not in controllers.split(','):

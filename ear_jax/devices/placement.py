@@ -84,11 +84,7 @@ class Placement:
     return jax.device_put(batch, self._sharded)
 
   def abstract(self, tree: Any) -> Any:
-    """Returns shapes and dtypes of a tree that will be replicated here."""
-    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=self.replicated), tree)
-
-  def abstract_saved(self, tree: Any) -> Any:
-    """Returns shapes and dtypes of a tree as `across` gives it, for restoring a checkpoint."""
+    """Returns shapes and dtypes of a replicated tree as `across` gives it, for restoring a checkpoint."""
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=self._global), tree)
 
   def across(self, tree: Any) -> Any:
@@ -113,7 +109,7 @@ class Placement:
 
 
 def _on(x: jax.Array, sharding: NamedSharding) -> jax.Array:
-  """The same replicas seen as an array of another set of processes; nothing is copied."""
+  """Returns the same replicas as an array of another set of processes; nothing is copied."""
   if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
     return jax.random.wrap_key_data(_on(jax.random.key_data(x), sharding), impl=jax.random.key_impl(x))
   replicas = [shard.data for shard in x.addressable_shards]

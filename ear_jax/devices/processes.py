@@ -34,7 +34,8 @@ def asked_for(coordinator: str | None, num_processes: int | None, process_id: in
   Raises: UserError when some of them are missing, or do not go together.
   """
   given = {'coordinator': coordinator, 'num_processes': num_processes, 'process_id': process_id}
-  if missing := [name for name, value in given.items() if value is None]:
+  if coordinator is None or num_processes is None or process_id is None:
+    missing = [name for name, value in given.items() if value is None]
     if len(missing) < len(given):
       raise UserError(f'several processes need --coordinator, --num_processes and --process_id: {missing} not given')
     # Of a step of srun alone: a shell inside an allocation has many tasks too, but is one process.
@@ -62,21 +63,19 @@ def joined(processes: int, coordinator: str | None, process_id: int | None) -> I
   if processes == 1:
     yield
     return
-  if process_id == 0:
+  if coordinator is not None and process_id == 0:
     _check_port(coordinator)
   supervisor.go_on_in_child(_aborted(process_id, processes))
   jax.config.update('jax_enable_preemption_service', False)  # it would take SIGTERM away from us
-  explicit = {}
-  if coordinator is not None:
-    explicit = {
-      'coordinator_address': coordinator,
-      'num_processes': processes,
-      'process_id': process_id,
-      'cluster_detection_method': 'deactivate',
-    }
+  found = coordinator is None  # by jax, from SLURM's environment
   try:
     jax.distributed.initialize(
-      **explicit, initialization_timeout=_JOIN_SECONDS, heartbeat_timeout_seconds=_SILENCE_SECONDS
+      coordinator_address=coordinator,
+      num_processes=None if found else processes,
+      process_id=process_id,
+      cluster_detection_method=None if found else 'deactivate',
+      initialization_timeout=_JOIN_SECONDS,
+      heartbeat_timeout_seconds=_SILENCE_SECONDS,
     )
   except (RuntimeError, ValueError) as fault:
     said = ' '.join(str(fault).split())[:200]
@@ -102,10 +101,9 @@ def _check_port(coordinator: str) -> None:
   """Raises UserError when jax could not listen there: it would end by a segmentation fault."""
   dual = socket.has_dualstack_ipv6()
   try:
-    with socket.create_server(
+    socket.create_server(
       ('', int(coordinator.rpartition(':')[2])), family=socket.AF_INET6 if dual else socket.AF_INET, dualstack_ipv6=dual
-    ):
-      pass
+    ).close()
   except (OSError, OverflowError) as fault:
     raise UserError(
       f'--coordinator={coordinator}: this machine cannot listen at that port ({fault}): give all processes another'

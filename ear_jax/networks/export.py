@@ -38,15 +38,16 @@ def export(runs: Sequence[str | os.PathLike], output: str | os.PathLike) -> dict
   >>> ear_jax.load_network('mine.zip').step == about['network']['step']
   True
   """
-  runs = [pathlib.Path(run) for run in runs]
-  networks = [load_network(run, devices=jax.local_devices()[:1]) for run in runs]
-  for run, network in zip(runs, networks, strict=True):
+  paths = [pathlib.Path(run) for run in runs]
+  networks = [load_network(run, devices=jax.local_devices()[:1]) for run in paths]
+  for run, network in zip(paths, networks, strict=True):
     if network.split is None:
       raise UserError(f'{run} is an exported network already: give the working directory of a run')
-    _check_alike(runs[0], networks[0], run, network)
+    _check_alike(paths[0], networks[0], run, network)
   first, config = networks[0], networks[0].config
-  dice = [_validation_dice(run, network.step) for run, network in zip(runs, networks, strict=True)]
-  description = describe(first, None if None in dice else statistics.mean(dice))
+  found = [_validation_dice(run, network.step) for run, network in zip(paths, networks, strict=True)]
+  dice = [one for one in found if one is not None]
+  description = describe(first, statistics.mean(dice) if len(dice) == len(found) else None)
   description['network']['networks'] = len(networks)
   members = [network.variables for network in networks]
   function = serialise(myocardium(build_model(config.model)), members, config.data.crop, config.data.channels)
@@ -106,7 +107,7 @@ def describe(trained: Network, validation_dice: float | None) -> dict:
 
 
 def _told(config: FrozenConfigDict) -> dict:
-  """The configuration without the places of files, which are somebody's."""
+  """Returns the configuration without the places of files, which are somebody's."""
   told = config.to_dict()
   told['data'].pop('dir', None)
   told.pop('init_from', None)

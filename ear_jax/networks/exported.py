@@ -10,7 +10,7 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -27,7 +27,7 @@ _LARGEST = {DESCRIPTION: 2**20, FUNCTION: 2**28, WEIGHTS: 2**30}  # bytes; a zip
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date of a zip: equal networks make equal files
 
 
-def serialise(apply: Callable, members: Sequence[dict], size: int, channels: int) -> bytes:
+def serialise(apply: Callable, members: Sequence[Mapping], size: int, channels: int) -> bytes:
   """Returns the mean of `apply(variables, [B, T, size, size, channels])` over some networks, for any B and T, as bytes.
 
   For CPU and CUDA, as a function of the flat weights, see `flat_weights`, and the video. Of the members' variables only
@@ -45,7 +45,7 @@ def serialise(apply: Callable, members: Sequence[dict], size: int, channels: int
     return bytes(jax.export.export(jax.jit(network), platforms=PLATFORMS)(weights, video).serialize())
 
 
-def flat_weights(members: Sequence[dict]) -> dict[str, jax.Array]:
+def flat_weights(members: Sequence[Mapping]) -> dict[str, jax.Array]:
   """Returns the arrays of some networks' variables by their path: 'params/head/kernel', or with 'network1/' before it.
 
   The prefix is there where there are several.
@@ -61,7 +61,7 @@ def members_of(weights: dict[str, jax.Array]) -> list[dict]:
   return [{'batch_stats': {}} | variables for variables in several]
 
 
-def write_network(path: str | os.PathLike, function: bytes, members: Sequence[dict], description: dict) -> None:
+def write_network(path: str | os.PathLike, function: bytes, members: Sequence[Mapping], description: dict) -> None:
   """Writes a serialised function, its networks' variables and its description; equal input gives equal bytes."""
   arrays = io.BytesIO()
   np.savez(arrays, allow_pickle=False, **{name: np.asarray(x) for name, x in flat_weights(members).items()})
@@ -104,7 +104,7 @@ def read_network(path: str | os.PathLike) -> tuple[Callable, dict[str, np.ndarra
 
 
 def _function(path, function, description):
-  """What `jax.export` makes of the bytes, or a sentence about why it cannot."""
+  """Returns what `jax.export` makes of the bytes, or raises UserError saying why it cannot."""
   versions = description.get('versions')
   writer = versions.get('jax', jax.__version__) if isinstance(versions, dict) else jax.__version__
   try:
@@ -143,7 +143,7 @@ def _part(archive: zipfile.ZipFile, name: str) -> bytes:
 
 @contextlib.contextmanager
 def _without_source_lines():
-  before = jax.config.jax_traceback_in_locations_limit
+  before = jax.config.jax_traceback_in_locations_limit  # type: ignore[attr-defined]  # made when jax is imported
   jax.config.update('jax_traceback_in_locations_limit', 0)
   try:
     yield

@@ -1,5 +1,8 @@
 """Where `config.init_from` leads: a run that begins with the weights of a trained network."""
 
+import json
+from typing import Any
+
 import jax
 from absl import logging
 from ml_collections import ConfigDict
@@ -44,5 +47,5 @@ def first_state(config: ConfigDict, fresh: TrainState, trained: Network | None) 
   return state, {'network': source, 'differences': notes} | hashes
 
 
-def _models(config, trained):
-  return {'there': trained.config.model.to_dict(), 'here': config.model.to_dict()}
+def _models(config: ConfigDict, trained: Network) -> dict[str, Any]:
+  return {'there': json.loads(trained.config.model.to_json()), 'here': json.loads(config.model.to_json())}

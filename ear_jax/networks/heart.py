@@ -50,14 +50,15 @@ def pulsation(video: np.ndarray, venc: tuple[float, float, float] | None) -> np.
 
 
 def _first_harmonic(signal):
-  """Amplitude `[H, W]` of the first harmonic of `[T, H, W]`."""
+  """Returns the amplitude `[H, W]` of the first harmonic of `[T, H, W]`."""
   turn = np.exp(-2j * np.pi * np.arange(len(signal)) / len(signal)).astype(np.complex64)
   return np.abs(np.tensordot(turn, signal, axes=(0, 0))) * (2 / len(signal))
 
 
 def _peaks(blurred, sigma):
-  """The highest places (row, column), each outside the reach of those before it."""
-  left, found = blurred.copy(), []
+  """Returns the highest places (row, column), each outside the reach of those before it."""
+  left = blurred.copy()
+  found: list[tuple[float, float]] = []
   rows, columns = np.indices(left.shape)
   highest = left.max()
   while len(found) < _PEAKS and left.max() > 0.3 * highest > 0:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -31,7 +31,8 @@ def myocardium(model: nn.Module) -> Callable[[dict, jax.Array], jax.Array]:
   """Returns `apply(variables, video)`: normalised `[B, T, S, S, C]` to the probability of myocardium `[B, T, S, S]`."""
 
   def apply(variables, video):
-    return jax.nn.softmax(model.apply(variables, video))[..., 1]
+    logits: Any = model.apply(variables, video)
+    return jax.nn.softmax(logits)[..., 1]
 
   return apply
 
@@ -70,7 +71,7 @@ def _predict(apply, config, placement, variables, cines, tta=None):
 
 
 def _average(run, batch):
-  """`[D, B, T, S, S]`, averaged over the eight symmetries of the square."""
+  """Returns `[D, B, T, S, S]`, averaged over the eight symmetries of the square."""
   total = 0.0
   for k, flipped in itertools.product(range(4), (False, True)):
     turned = rot90_video(flip_video(batch, 'column') if flipped else batch, k)

@@ -108,7 +108,7 @@ def restore_state(config: ConfigDict, workdir: pathlib.Path, which: str | int, p
   if not (workdir / 'checkpoints').is_dir():
     raise UserError(f'{workdir} holds no checkpoint yet: train until the first validation')
   with Checkpoints(workdir / 'checkpoints', read_only=True) as checkpoints:
-    step = {'best': checkpoints.best, 'latest': checkpoints.latest}.get(which, which)
+    step = {'best': checkpoints.best, 'latest': checkpoints.latest}.get(str(which), which)
     if step is None or not str(step).isdigit() or int(step) not in checkpoints.steps:
       raise UserError(
         f"checkpoint {which!r} is not in {workdir}: choose 'best', 'latest' or one of {checkpoints.steps}"

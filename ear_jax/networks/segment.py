@@ -108,7 +108,7 @@ class Delineation:
     return to_mask(self.probability)
 
   def __array__(self, dtype=None, copy=None) -> np.ndarray:
-    """The probability, so that a delineation stands wherever a mask may: in `analyse`, in numpy."""
+    """Returns the probability, so that a delineation stands wherever a mask may: in `analyse`, in numpy."""
     return np.array(self.probability, dtype, copy=copy)
 
 
@@ -169,13 +169,13 @@ def _check_channels(cine, network):
 
 
 def _find(cine, network, tta):
-  """The centre (row, column) of the window: where something beats, then moved to what the network finds there."""
+  """Returns the window's centre (row, column): where something beats, then moved to what the network finds there."""
   best, found = None, -1.0
   for centre in heart_centres(cine):
     centre, mass = _follow(cine, network, centre, tta)
     if mass > found:
       best, found = centre, mass
-    if mass > 0.5 * _typical_mass(network):
+    if mass > 0.005 * math.prod(network.picture().size):  # half of the pixels that a ventricle usually has
       break
   return best
 
@@ -187,21 +187,12 @@ def _follow(cine, network, centre, tta):
     mass = float(sure.sum()) / len(probability)
     if not mass:
       return centre, 0.0
-    middle = tuple(float((line * sure.sum(1 - axis)).sum() / sure.sum()) for axis, line in _lines(sure))
+    middle = tuple(float((np.arange(n) * sure.sum(1 - axis)).sum() / sure.sum()) for axis, n in enumerate(sure.shape))
     moved = math.dist(middle, centre)
     centre = middle
     if moved < _STILL * min(_extent(cine, network)):
       break
   return centre, mass * math.prod(_scale(cine, network))
-
-
-def _lines(picture):
-  return [(axis, np.arange(n)) for axis, n in enumerate(picture.shape)]
-
-
-def _typical_mass(network):
-  """Pixels of myocardium that make a search of other places needless: a hundredth of the training picture."""
-  return 0.01 * math.prod(network.picture().size)
 
 
 def _scale(cine, network):
@@ -224,7 +215,7 @@ def _extent(cine, network):
 
 
 def _segment(cine, network, centre, tta, cycles=None):
-  """The probability `[T, H, W]` by one network, its window about `centre`; the first `cycles` cycles only, or all.
+  """Returns the probability `[T, H, W]` by one network, its window about `centre`; of the first cycles only, or all.
 
   With fewer cycles the result has the frames of those.
   """
@@ -248,6 +239,6 @@ def _segment(cine, network, centre, tta, cycles=None):
 
 
 def _frames(cine, frames):
-  """The cine with only some of its frames, without reference."""
+  """Returns the cine with only some of its frames, without reference."""
   video = cine.video[frames]
   return cine.replace(video=video, mask=np.zeros(video.shape[:3], np.uint8), annotated=np.zeros(len(video), bool))

@@ -111,7 +111,7 @@ def request_cpu_devices(batch_size: int, requested: int) -> None:
   """
   import jax  # here: it takes a second, which a wrong flag need not wait for
 
-  cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
+  cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
   count = requested or max(n for n in range(1, cores + 1) if batch_size % n == 0)
   with contextlib.suppress(RuntimeError):  # a command before this one has used jax: its devices stay
     jax.config.update('jax_num_cpu_devices', count)

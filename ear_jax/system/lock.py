@@ -17,7 +17,7 @@ try:
 except ImportError:  # Windows
   import msvcrt
 
-  fcntl = None
+  fcntl = None  # type: ignore[assignment]  # a module elsewhere
 
 _NAME = '.lock'
 _BEHIND_THE_TEXT = 2**30  # bytes; nobody can read what Windows locks, and the holder's name is to be read
@@ -73,7 +73,7 @@ def lock_file(file: IO, shared: bool = False) -> None:
     return
   os.lseek(file.fileno(), _BEHIND_THE_TEXT, os.SEEK_SET)
   try:
-    msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # never shared
+    msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]  # of Windows alone; never shared
   except PermissionError as fault:
     raise BlockingIOError(*fault.args) from None
 

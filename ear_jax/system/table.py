@@ -35,7 +35,7 @@ class Table(NamedTuple):
 
 def markdown(table: Table, rule: str = '') -> str:
   """Returns the lines of a table without its title; `rule` is the line below the header, numbers right without it."""
-  lines = [f'| {" | ".join(cells)} |' for cells in (table.columns, *table.rows)]
+  lines = [f'| {" | ".join(map(str, cells))} |' for cells in (table.columns, *table.rows)]
   lines.insert(1, rule or '| --- |' + ' ---: |' * (len(table.header) - 1))
   return '\n'.join(lines)
 
@@ -68,7 +68,7 @@ def frame(table: Table) -> pd.DataFrame:
 
 def latex(table: Table) -> str:
   """Returns a table as a LaTeX `tabular` with the rules of booktabs; a shared name stands once over its columns."""
-  heads = pd.Index(table.header[1:])  # of two levels where it holds pairs
+  heads: pd.Index = pd.Index(list(table.header[1:]))  # of two levels where it holds pairs
   style = pd.DataFrame([cells[1:] for cells in table.rows], [cells[0] for cells in table.rows], heads).style
   style = style.format(escape='latex').format_index(escape='latex', axis=0).format_index(escape='latex', axis=1)
   text = style.to_latex(hrules=True, multicol_align='c', column_format='l' + 'c' * (len(table.header) - 1))

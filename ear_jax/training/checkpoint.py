@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import json
 import pathlib
 from typing import Any
 
@@ -47,7 +45,7 @@ class Checkpoints:
         logging.warning('%s', sentence)
     wait_for_all('checkpoints')
     try:
-      self._manager = ocp.CheckpointManager(self._folder, options=_options(read_only))
+      self._manager = ocp.CheckpointManager(self._folder, options=_options(read_only), item_handlers=_handlers())
     except ValueError as fault:  # it reads the Dice of each
       damaged = (self._damaged(s, found) for s in saved_steps(self._folder) if (found := find_damage(self._folder, s)))
       raise UserError(next(damaged, f'{self._folder} cannot be read: {fault}')) from fault
@@ -55,7 +53,7 @@ class Checkpoints:
   def __enter__(self) -> Checkpoints:
     return self
 
-  def __exit__(self, kind, *_) -> None:
+  def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
     # Where saving failed, closing fails for the same reason: the first says it best.
     with contextlib.suppress(Exception) if kind else contextlib.nullcontext():
       self._manager.close()
@@ -83,7 +81,7 @@ class Checkpoints:
     step = int(jax.device_get(state.step))
     if step in self._manager.all_steps():
       return
-    parts = ocp.args.Composite(state=ocp.args.StandardSave(state), data=_SaveBatches(iterator))
+    parts = ocp.args.Composite(state=ocp.args.StandardSave(state), data=ocp.args.JsonSave(iterator.get_state()))
     metrics = {} if validation_dice is None else {_METRIC: validation_dice}
     try:
       with patient_loops(), jax.transfer_guard('allow'):  # Orbax fetches what it writes in its own way
@@ -100,7 +98,7 @@ class Checkpoints:
 
     Args:
       step: a saved step.
-      abstract: shapes, dtypes and shardings of the state (`Placement.abstract_saved`), so that a run saved on two
+      abstract: shapes, dtypes and shardings of the state (`Placement.abstract`), so that a run saved on two
         devices resumes on one.
 
     Raises: UserError when the checkpoint does not fit the configuration.
@@ -111,13 +109,16 @@ class Checkpoints:
       raise UserError(self._refusal(step, misfit))
     parts = {'state': ocp.args.StandardRestore(abstract)}
     if iterator is not None:
-      parts['data'] = _RestoreBatches(iterator)
+      parts['data'] = ocp.args.JsonRestore()
     try:
-      return self._manager.restore(step, args=ocp.args.Composite(**parts))['state']
+      found = self._manager.restore(step, args=ocp.args.Composite(**parts))
+      if iterator is not None:
+        iterator.set_state(found['data'])
+      return found['state']
     except ValueError as fault:
       raise UserError(self._refusal(step, str(fault).splitlines()[0])) from fault
 
-  def _unwritten(self, step, fault):
+  def _unwritten(self, step: int, fault: Exception) -> str:
     before = [saved for saved in saved_steps(self._folder) if saved != step]
     there = f'checkpoint {before[-1]} is sound: the same command goes on from it' if before else 'there is none before'
     return (
@@ -125,13 +126,13 @@ class Checkpoints:
       'written and has room'
     )
 
-  def _damaged(self, step, damage):
+  def _damaged(self, step: int, damage: str) -> str:
     others = [saved for saved in saved_steps(self._folder) if not find_damage(self._folder, saved)]
     return f'checkpoint {step} in {self._folder} is damaged ({damage}): ' + (
       f'choose another ({", ".join(map(str, others))})' if others else 'train again, or bring it back from a copy'
     )
 
-  def _refusal(self, step, reason):
+  def _refusal(self, step: int, reason: str) -> str:
     return (
       f'checkpoint {step} in {self._folder} does not fit this configuration ({reason}): '
       'give another --workdir, or the configuration saved beside the checkpoint'
@@ -151,33 +152,12 @@ class Checkpoints:
     return None
 
 
-class _BatchesHandler(ocp.CheckpointHandler):
-  """Saves the state of an input iterator as grain's own handler does, but once for all processes."""
-
-  _NAME = 'process_0-of-1.json'
-
-  def save(self, directory, args: _SaveBatches) -> None:
-    if is_first():
-      (directory / self._NAME).write_text(json.dumps(args.item.get_state(), indent=4))
-
-  def restore(self, directory, args: _RestoreBatches) -> grain.DatasetIterator:
-    args.item.set_state(json.loads((directory / self._NAME).read_text()))
-    return args.item
+def _handlers() -> dict[str, ocp.CheckpointHandler]:
+  # The iterator's state lies where grain's own handler puts it, but is written once for all processes.
+  return {'state': ocp.StandardCheckpointHandler(), 'data': ocp.JsonCheckpointHandler('process_0-of-1.json')}
 
 
-@ocp.args.register_with_handler(_BatchesHandler, for_save=True)
-@dataclasses.dataclass
-class _SaveBatches(ocp.args.CheckpointArgs):
-  item: grain.DatasetIterator
-
-
-@ocp.args.register_with_handler(_BatchesHandler, for_restore=True)
-@dataclasses.dataclass
-class _RestoreBatches(ocp.args.CheckpointArgs):
-  item: grain.DatasetIterator
-
-
-def _options(read_only):
+def _options(read_only: bool) -> ocp.CheckpointManagerOptions:
   managers = ocp.checkpoint_managers
   score = lambda metrics: metrics.get(_METRIC, -1.0)  # noqa: E731
   # best_step() asks best_fn, what is kept is the policy's affair: both are needed.
@@ -193,12 +173,12 @@ def _options(read_only):
 
 
 def _reason(fault: Exception) -> str:
-  """What the system said; tensorstore says much more around it."""
+  """Returns what the system said; tensorstore says much more around it."""
   text = str(fault.strerror if isinstance(fault, OSError) and fault.strerror else fault)
   return ' '.join(text.split())[:200]
 
 
 def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
-  """Shape of each array by its path; of a random key, which is saved as the numbers in it, none."""
+  """Returns the shape of each array by its path; of a random key, which is saved as the numbers in it, none."""
   leaves = {keystr(path, simple=True, separator='/'): leaf for path, leaf in jax.tree.leaves_with_path(tree)}
   return {name: () if name == 'rng' else tuple(leaf.shape) for name, leaf in leaves.items()}

@@ -6,6 +6,7 @@ version, or of a run killed in that moment) counts as sound.
 """
 
 import hashlib
+import itertools
 import pathlib
 
 from ear_jax.system.errors import UserError
@@ -66,18 +67,14 @@ def set_damaged_aside(folder: pathlib.Path) -> list[str]:
   aside = folder.parent / _ASIDE
   aside.mkdir(exist_ok=True)
   for step in damage:
-    place = next(p for p in _places(aside, step) if not p.exists())
+    names = (f'{step}.{count}' if count > 1 else f'{step}' for count in itertools.count(1))
+    place = next(aside / name for name in names if not (aside / name).exists())
     (folder / str(step)).rename(place)
     (folder / f'{step}{_SUFFIX}').rename(place.with_name(f'{place.name}{_SUFFIX}'))
   return [
     f'checkpoint {step} is damaged ({found}) and was moved to {aside}; checkpoint {sound[-1]} is sound'
     for step, found in damage.items()
   ]
-
-
-def _places(aside, step):
-  yield aside / str(step)
-  yield from (aside / f'{step}.{count}' for count in range(2, 10**6))
 
 
 def _digest(path: pathlib.Path) -> str:

@@ -7,6 +7,7 @@ import json
 import pathlib
 import sys
 import time
+from typing import Any
 
 from absl import logging
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -29,7 +30,8 @@ class MetricWriter:
   def __init__(self, folder: pathlib.Path, step: int):
     self._events = _Events(folder / 'tensorboard', purge_step=step + 1 if step else None)
     self._path = folder / 'metrics.jsonl'
-    _drop_lines_after(self._path, step)
+    kept = [line for line in read_metrics(folder) if line['step'] <= step]
+    write_text(self._path, ''.join(json.dumps(line) + '\n' for line in kept))
     self._lines = self._path.open('a')
 
   def write(self, step: int, scalars: dict[str, float]) -> None:
@@ -37,12 +39,12 @@ class MetricWriter:
     self._lines.write(json.dumps({'step': step, **scalars}) + '\n')
     self._lines.flush()
     for name, value in scalars.items():
-      self._events.add(step, name, value)
+      self._events.write(step=step, summary=scalar(name, value))
 
   def __enter__(self) -> MetricWriter:
     return self
 
-  def __exit__(self, kind, *_) -> None:
+  def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
     for file in (self._lines, self._events):
       with contextlib.suppress(OSError) if kind else contextlib.nullcontext():  # what went wrong first says it best
         file.close()
@@ -58,26 +60,23 @@ class _Events:
     folder.mkdir(parents=True, exist_ok=True)
     self._records = RecordWriter(str(folder / f'events.{len(list(folder.iterdir())):05d}.out.tfevents'))
     self._flushed = time.monotonic()
-    self._write(file_version='brain.Event:2')
+    self.write(file_version='brain.Event:2')
     if purge_step is not None:
-      self._write(step=purge_step, session_log=SessionLog(status=SessionLog.START))
+      self.write(step=purge_step, session_log=SessionLog(status=SessionLog.START))
 
-  def add(self, step: int, name: str, value: float) -> None:
-    """Adds a scalar; on the disk within half a minute."""
-    self._write(step=step, summary=scalar(name, value))
+  def write(self, **fields: Any) -> None:
+    """Adds an event; on the disk within half a minute."""
+    self._records.write(Event(wall_time=time.time(), **fields).SerializeToString())
     if time.monotonic() - self._flushed > 30:
       self._records.flush()
       self._flushed = time.monotonic()
-
-  def _write(self, **fields):
-    self._records.write(Event(wall_time=time.time(), **fields).SerializeToString())
 
   def close(self) -> None:
     """Writes what is left."""
     self._records.close()
 
 
-def read_metrics(folder: pathlib.Path) -> list[dict]:
+def read_metrics(folder: pathlib.Path) -> list[dict[str, Any]]:
   """Returns the lines of `metrics.jsonl`, without a last one cut short by a kill.
 
   Raises: UserError when another line is damaged.
@@ -89,19 +88,14 @@ def read_metrics(folder: pathlib.Path) -> list[dict]:
   return [_figures(line, number, path) for number, line in enumerate(whole, start=1)]
 
 
-def _figures(line, number, path) -> dict:
+def _figures(line: str, number: int, path: pathlib.Path) -> dict[str, Any]:
   try:
-    figures = json.loads(line)
+    figures: dict[str, Any] = json.loads(line)
     if isinstance(figures['step'], int):
       return figures
   except (ValueError, KeyError, TypeError):
     pass
   raise UserError(f'line {number} of {path} is damaged: remove it, or bring the file back from a copy')
-
-
-def _drop_lines_after(path: pathlib.Path, step: int) -> None:
-  kept = [line for line in read_metrics(path.parent) if line['step'] <= step]
-  write_text(path, ''.join(json.dumps(line) + '\n' for line in kept))
 
 
 class ProgressLine:
@@ -120,7 +114,7 @@ class ProgressLine:
       self._bar.start()
     return self
 
-  def __exit__(self, *_) -> None:
+  def __exit__(self, *_: object) -> None:
     if self._bar:
       self._bar.stop()
 

@@ -12,6 +12,7 @@ devices the loss, and after `pmean` the gradient, of one device. Frames without 
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +21,7 @@ from ear_jax.config.fields import FIELDS
 
 REDUCTIONS = FIELDS['loss.reduction'].choices
 CLASSES = FIELDS['loss.loss_classes'].choices
+Loss = Callable[..., jax.Array]
 _TINY = 1e-12  # pixels; its square, in the gradient, is still a float32
 
 
@@ -79,32 +81,35 @@ def segmentation_loss(
   logits = logits.astype(jnp.float32)
   weight = annotated.astype(jnp.float32)[:, :, None, None]  # [B, T, 1, 1]
   target = jax.nn.one_hot(mask, logits.shape[-1], dtype=jnp.float32)
+  first = 1 if loss_classes == 'foreground' else 0
   total = jnp.zeros(())
   for term in name.split('+'):
     if term == 'cross_entropy':
       total += _cross_entropy(logits, target, weight, axis_name)
     else:
-      total += _region_loss(REGION_LOSSES[term], logits, target, weight, smooth, reduction, loss_classes, axis_name)
+      loss = functools.partial(REGION_LOSSES[term], smooth=smooth)
+      total += _region_loss(loss, logits, target, weight, reduction, first, axis_name)
   return total
 
 
-def _cross_entropy(logits, target, weight, axis_name):
-  """Eq. 3, as the mean over the annotated pixels of the global batch."""
+def _cross_entropy(logits: jax.Array, target: jax.Array, weight: jax.Array, axis_name: str | None) -> jax.Array:
+  """Returns Eq. 3 as the mean over the annotated pixels of the global batch."""
   per_pixel = -jnp.sum(target * jax.nn.log_softmax(logits), axis=-1)
   pixels = jnp.sum(jnp.broadcast_to(weight, per_pixel.shape))
   total, pixels = _psum((jnp.sum(per_pixel * weight), pixels), axis_name)
   return total / jnp.maximum(pixels, 1.0)
 
 
-def _region_loss(loss: Callable, logits, target, weight, smooth, reduction, loss_classes, axis_name):
+def _region_loss(
+  loss: Loss, logits: jax.Array, target: jax.Array, weight: jax.Array, reduction: str, first: int, axis_name: str | None
+) -> jax.Array:
   probability = jax.nn.softmax(logits) * weight[..., None]
   target = target * weight[..., None]
   counts = [jnp.sum(x, axis=(1, 2, 3)) for x in (probability * target, probability, target)]  # 3 of [B, K]
-  first = 1 if loss_classes == 'foreground' else 0
 
-  def mean_over_classes(i, p, y):
+  def mean_over_classes(i: jax.Array, p: jax.Array, y: jax.Array) -> jax.Array:
     p = p + _TINY * (p + y == 0)  # without smoothing, a class that is neither there nor predicted would be 0 / 0
-    return jnp.mean(loss(i, p, y, smooth), axis=-1)
+    return jnp.mean(loss(i, p, y), axis=-1)
 
   if reduction == 'batch':
     i, p, y = (_psum(jnp.sum(x, axis=0), axis_name)[first:] for x in counts)
@@ -116,7 +121,7 @@ def _region_loss(loss: Callable, logits, target, weight, smooth, reduction, loss
   return total / jnp.maximum(cines, 1.0)
 
 
-def _psum(tree, axis_name):
+def _psum(tree: Any, axis_name: str | None) -> Any:
   return tree if axis_name is None else jax.lax.psum(tree, axis_name)
 
 
@@ -125,7 +130,6 @@ def check_loss(name: str, reduction: str, loss_classes: str) -> None:
   unknown = [term for term in name.split('+') if term not in LOSSES]
   if unknown:
     raise ValueError(f'loss {unknown[0]!r} is not one of {LOSSES} or a sum of them')
-  if reduction not in REDUCTIONS:
-    raise ValueError(f'loss reduction {reduction!r} is not one of {REDUCTIONS}')
-  if loss_classes not in CLASSES:
-    raise ValueError(f'loss classes {loss_classes!r} is not one of {CLASSES}')
+  for what, value, known in (('reduction', reduction, REDUCTIONS), ('classes', loss_classes, CLASSES)):
+    if value not in known:
+      raise ValueError(f'loss {what} {value!r} is not one of {known}')

@@ -21,7 +21,7 @@ _PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'grain', 'ten
 
 
 def write_run(
-  config: ConfigDict, workdir: pathlib.Path, data: DataSet, split: Split, params: Any, origin: dict | None
+  config: ConfigDict, workdir: pathlib.Path, data: DataSet, split: Split, params: Any, origin: dict[str, Any] | None
 ) -> None:
   """Writes configuration, split and manifest of a run to its folder; `origin` says what its weights began from."""
   parameters = count_parameters(params)
@@ -40,13 +40,13 @@ def write_run(
   )
 
 
-def read_origin(workdir: pathlib.Path) -> dict | None:
+def read_origin(workdir: pathlib.Path) -> dict[str, Any] | None:
   """Returns what the manifest says of the network that a run began from; None where it began from scratch."""
   path = workdir / 'manifest.json'
   return json.loads(path.read_text()).get('init_from') if path.exists() else None
 
 
-def make_manifest(config: ConfigDict, data: DataSet, split: Split, parameters: int) -> dict:
+def make_manifest(config: ConfigDict, data: DataSet, split: Split, parameters: int) -> dict[str, Any]:
   """Returns the manifest as plain types; it names no host, user or path.
 
   `training_picture` is there for prediction, which brings other cines to these frames and spacing.
@@ -57,15 +57,10 @@ def make_manifest(config: ConfigDict, data: DataSet, split: Split, parameters: i
     'packages': {name: importlib.metadata.version(name) for name in _PACKAGES},
     'platform': f'{platform.system()} {platform.machine()}',
     'devices': [device.device_kind for device in jax.local_devices()],
-    'config_hash': hash_config(config),
+    'config_hash': hashlib.sha256(config.to_json(sort_keys=True).encode()).hexdigest()[:12],
     'data_hash': data.hash,
     'data_content': data.content,
     'split_hash': split.hash,
     'parameters': parameters,
     'training_picture': data.picture(split.train, config.data.spacing),
   }
-
-
-def hash_config(config: ConfigDict) -> str:
-  """Returns the first 12 hexadecimal digits of the SHA-256 of the configuration."""
-  return hashlib.sha256(config.to_json(sort_keys=True).encode()).hexdigest()[:12]

@@ -1,10 +1,11 @@
 """What a training step needs of a device's memory, known before it runs, and which switch to turn where it is too much.
 
 The numbers are the compiler's own, not a formula's: every switch that the sentence names was compiled. Pure of files,
-flags and devices; `device_memory.memory_limit` knows what there is.
+flags and devices; `devices.memory.memory_limit` knows what there is.
 """
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -27,8 +28,8 @@ def step_bytes(compiled: jax.stages.Compiled) -> int:
 
   Arguments that are donated are counted once. Scratch space that kernels take for themselves is not in it.
   """
-  stats = compiled.memory_analysis()
-  arguments_and_results = stats.argument_size_in_bytes + stats.output_size_in_bytes - stats.alias_size_in_bytes
+  stats: Any = compiled.memory_analysis()  # jax says 'or None'; of CPU and GPU XLA tells
+  arguments_and_results: int = stats.argument_size_in_bytes + stats.output_size_in_bytes - stats.alias_size_in_bytes
   return arguments_and_results + stats.temp_size_in_bytes
 
 
@@ -78,7 +79,9 @@ def describe(config: ConfigDict, frames: int, need: int, devices: int) -> str:
   )
 
 
-def _measured_switches(config, model: nn.Module, need, limit, devices, estimate) -> Iterator[tuple[str, int]]:
+def _measured_switches(
+  config: ConfigDict, model: nn.Module, need: int, limit: int, devices: int, estimate: Estimate
+) -> Iterator[tuple[str, int]]:
   """Yields each switch as text with its bytes."""
   crop = _crop_that_fits(config, need, limit, model.unit, estimate)
   if crop is not None:
@@ -88,7 +91,7 @@ def _measured_switches(config, model: nn.Module, need, limit, devices, estimate)
     yield _text(changes, found), found
 
 
-def _other_switches(config, model: nn.Module, devices) -> Iterator[dict]:
+def _other_switches(config: ConfigDict, model: nn.Module, devices: int) -> Iterator[dict[str, Any]]:
   """Yields changes that mean less memory; fields that the network does not have are left out."""
   if config.batch_size > devices:
     yield {'batch_size': devices}
@@ -100,8 +103,8 @@ def _other_switches(config, model: nn.Module, devices) -> Iterator[dict]:
     yield {'model.filters': tuple(max(1, f // 2) for f in config.model.filters)}
 
 
-def _crop_that_fits(config, need, limit, unit, estimate):
-  """The largest crop, in steps that the network takes, whose activations fit; they go with the square of the crop."""
+def _crop_that_fits(config: ConfigDict, need: int, limit: int, unit: int, estimate: Estimate) -> tuple[str, int] | None:
+  """Returns the largest crop, in steps that the network takes, that fits; activations go with its square."""
   crop = config.data.crop
   for _ in range(_TRIES):
     crop = min(crop - unit, int(crop * (_SPARE * limit / need) ** 0.5) // unit * unit)
@@ -113,14 +116,14 @@ def _crop_that_fits(config, need, limit, unit, estimate):
   return None
 
 
-def changed(config: ConfigDict, changes: dict) -> ConfigDict:
+def changed(config: ConfigDict, changes: dict[str, Any]) -> ConfigDict:
   """Returns a copy of a configuration with some fields, by dotted names, set to other values."""
   other = ConfigDict(config.to_dict())
   other.update_from_flattened_dict(changes)
   return other
 
 
-def _text(changes, found) -> str:
+def _text(changes: dict[str, Any], found: int) -> str:
   ((name, value),) = changes.items()
   value = ','.join(map(str, value)) if isinstance(value, tuple) else value
   return f'--config.{name}={value} (about {found / _GB:.3g} GB)'

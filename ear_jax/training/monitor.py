@@ -7,6 +7,7 @@ import math
 import pathlib
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import jax
 
@@ -38,12 +39,12 @@ class Monitor:
 
   def __enter__(self) -> Monitor:
     self._stack = contextlib.ExitStack()
-    if self._writer:
-      self._stack.enter_context(self._writer)
-      self._stack.enter_context(self._progress)
+    for part in (self._writer, self._progress):
+      if part:
+        self._stack.enter_context(part)
     return self
 
-  def __exit__(self, *details) -> None:
+  def __exit__(self, *details: Any) -> None:
     self._stack.__exit__(*details)
 
   @contextlib.contextmanager
@@ -82,10 +83,11 @@ class Monitor:
       self._shown['validation_dice'] = dice
       if self._writer:
         self._writer.write(step, {'validation_dice': dice})
+      if self._progress:
         self._progress.say(f'step {step}: validation Dice {dice:.4f}')
     self._restart()
 
-  def _restart(self):
+  def _restart(self) -> None:
     self._start, self._steps, self._waited = time.perf_counter(), 0, 0.0
 
 

@@ -1,10 +1,10 @@
 """The optimiser: Adam or AdamW, its learning-rate schedule, clipping and accumulation, from `config.optimizer`."""
 
+from typing import Any
+
 import jax
 import optax
 from ml_collections import ConfigDict
-
-from ear_jax.system.errors import UserError
 
 
 def make_schedule(config: ConfigDict, steps: int) -> optax.Schedule:
@@ -13,6 +13,8 @@ def make_schedule(config: ConfigDict, steps: int) -> optax.Schedule:
   Args:
     config: the `optimizer` section: `learning_rate`, `warmup_steps`, `schedule`.
     steps: training steps in the whole run.
+
+  Raises: ValueError for another schedule.
   """
   updates = -(-steps // config.accumulate)
   warmup = min(config.warmup_steps, max(updates - 1, 0))
@@ -23,7 +25,7 @@ def make_schedule(config: ConfigDict, steps: int) -> optax.Schedule:
   if config.schedule == 'constant':
     rise = optax.linear_schedule(0.0, config.learning_rate, max(warmup, 1))
     return optax.join_schedules([rise, optax.constant_schedule(config.learning_rate)], [warmup])
-  raise UserError(f"config.optimizer.schedule {config.schedule!r} is not 'cosine' or 'constant'")
+  raise ValueError(f"config.optimizer.schedule {config.schedule!r} is not 'cosine' or 'constant'")
 
 
 def make_optimizer(config: ConfigDict, schedule: optax.Schedule) -> optax.GradientTransformation:
@@ -46,6 +48,6 @@ def make_optimizer(config: ConfigDict, schedule: optax.Schedule) -> optax.Gradie
   return optimizer
 
 
-def _kernels(params):
-  """Weight decay is for kernels; biases and norm gains have one axis."""
+def _kernels(params: Any) -> Any:
+  """Returns what weight decay is for: kernels; biases and norm gains have one axis."""
   return jax.tree.map(lambda x: x.ndim > 1, params)

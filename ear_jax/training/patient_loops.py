@@ -21,7 +21,7 @@ class _PatientLoop(asyncio.SelectorEventLoop):
 
 @contextlib.contextmanager
 def patient_loops() -> Iterator[None]:
-  """Within it every new event loop of the process is a patient one."""
+  """Makes every new event loop of the process within the block a patient one."""
   # Not by a policy of loops, which Python 3.14 deprecates; Orbax takes no loop.
   before, asyncio.new_event_loop = asyncio.new_event_loop, _PatientLoop
   try:

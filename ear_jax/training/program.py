@@ -1,9 +1,12 @@
 """What a configuration becomes on some devices: network, optimiser, state and step, built once and handed on."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
+from typing import Any
 
 import flax.linen as nn
+import jax
 import optax
 from absl import logging
 from ml_collections import ConfigDict
@@ -15,7 +18,7 @@ from ear_jax.models import build_model
 from ear_jax.system.errors import UserError
 from ear_jax.training.memory import QUICKLY, describe, refuse_too_much, step_bytes
 from ear_jax.training.optim import make_optimizer, make_schedule
-from ear_jax.training.state import TrainState, abstract_state, create_state
+from ear_jax.training.state import TrainState, create_state, make_state
 from ear_jax.training.steps import make_train_step
 
 
@@ -26,8 +29,8 @@ class Program:
   Attributes:
     config: the whole configuration.   placement: the devices; to be measured on, they need not exist.
     model: the network outside pmap, where parameters are made and cines predicted.
-    schedule: learning rate by update.   optimizer: it follows the schedule.
-    shapes: shapes and dtypes of the state.
+    schedule: learning rate by update.
+    initial_state: `() -> state` of step 0.   shapes: its shapes and dtypes.
     step: `(state, batch) -> (state, metrics)` on the devices.
   """
 
@@ -35,15 +38,11 @@ class Program:
   placement: Placement
   model: nn.Module
   schedule: optax.Schedule
-  optimizer: optax.GradientTransformation
+  initial_state: Callable[[], TrainState]
   shapes: TrainState
-  step: Callable
+  step: Any
 
-  def initial_state(self) -> TrainState:
-    """Returns the state of step 0."""
-    return create_state(self.model, self.optimizer, seed=self.config.seed, **_inputs(self.config))
-
-  def needed_bytes(self, frames: int, options: dict | None = None) -> int:
+  def needed_bytes(self, frames: int, options: dict[str, Any] | None = None) -> int:
     """Returns the bytes that the step needs of each device, for cines of T frames; it is compiled then.
 
     `options` are the compiler's; without them the step keeps what was compiled.
@@ -56,18 +55,20 @@ class Program:
 def make_program(config: ConfigDict, placement: Placement) -> Program:
   """Returns the program of a configuration.
 
-  Raises: UserError for networks, losses and sizes that cannot be.
+  Raises: UserError for networks, schedules, losses and sizes that cannot be.
   """
-  schedule = make_schedule(config.optimizer, config.steps)
-  optimizer = make_optimizer(config.optimizer, schedule)
-  model = build_model(config.model)
-  parts = model.clone(axis_name=AXIS), optimizer, config.loss
+  model, ema_decay = build_model(config.model), config.optimizer.ema_decay
   try:
-    step = make_train_step(*parts, ema_decay=config.optimizer.ema_decay, axis_name=AXIS)
-  except ValueError as fault:  # a loss that there is not
+    schedule = make_schedule(config.optimizer, config.steps)
+    optimizer = make_optimizer(config.optimizer, schedule)
+    step = make_train_step(model.clone(axis_name=AXIS), optimizer, config.loss, ema_decay=ema_decay, axis_name=AXIS)
+  except ValueError as fault:  # a schedule or a loss that there is not
     raise UserError(str(fault)) from fault
-  shapes = abstract_state(model, optimizer, **_inputs(config))
-  return Program(config, placement, model, schedule, optimizer, shapes, placement.pmap_step(step))
+  like = model, optimizer, config.data.channels
+  size, ema = config.data.crop, ema_decay > 0
+  initial_state = functools.partial(create_state, *like, config.seed, size=size, ema=ema)
+  shapes = jax.eval_shape(functools.partial(make_state, *like, size, ema), jax.random.key(0))
+  return Program(config, placement, model, schedule, initial_state, shapes, placement.pmap_step(step))
 
 
 def check_memory(program: Program, frames: int) -> None:
@@ -89,7 +90,3 @@ def check_memory(program: Program, frames: int) -> None:
   logging.info('%s%s', describe(config, frames, need, devices), f'; there are {limit / 1e9:.3g} GB' if limit else '')
   if config.check_memory:
     refuse_too_much(need, limit, config, program.model, frames=frames, devices=devices, estimate=estimate)
-
-
-def _inputs(config):
-  return {'channels': config.data.channels, 'size': config.data.crop, 'ema': config.optimizer.ema_decay > 0}

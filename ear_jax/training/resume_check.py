@@ -8,6 +8,7 @@ import pathlib
 from typing import Any
 
 from absl import logging
+from flax.traverse_util import flatten_dict
 from ml_collections import ConfigDict
 
 from ear_jax.config.fields import MAY_CHANGE
@@ -30,16 +31,16 @@ def check_same_run(workdir: pathlib.Path, config: ConfigDict, data: DataSet, spl
     )
 
 
-def differing(before: dict, now: dict) -> dict[str, tuple[Any, Any]]:
+def differing(before: dict[str, Any], now: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
   """Returns the values, before and now, of all keys of two nested dicts that differ, by dotted key.
 
   A key that only one of them has is of another version of the code, and no difference of its user's.
   """
-  before, now = _flat(before), _flat(now)
+  before, now = (flatten_dict(tree, sep='.') for tree in (before, now))
   return {key: (before[key], now[key]) for key in sorted(before.keys() & now.keys()) if before[key] != now[key]}
 
 
-def _check_config(workdir, config):
+def _check_config(workdir: pathlib.Path, config: ConfigDict) -> None:
   path = workdir / 'config.json'
   saved = _read(path)
   if saved is None:
@@ -57,7 +58,7 @@ def _check_config(workdir, config):
     logging.warning('the learning rate follows the new config.steps from here on, as in no unbroken run')
 
 
-def _check_data(workdir, config, data):
+def _check_data(workdir: pathlib.Path, config: ConfigDict, data: DataSet) -> None:
   manifest = _read(workdir / 'manifest.json') or {}
   for name, now in (('data_hash', data.hash), ('data_content', data.content)):
     before = manifest.get(name, now)
@@ -69,18 +70,11 @@ def _check_data(workdir, config, data):
       )
 
 
-def _read(path):
-  """The JSON of a file; None where there is none."""
+def _read(path: pathlib.Path) -> Any:
+  """Returns the JSON of a file; None where there is none."""
   try:
     return json.loads(path.read_text())
   except FileNotFoundError:
     return None
   except ValueError as fault:
     raise UserError(f'{path} is damaged ({fault}): bring it back from a copy, or use a new --workdir') from None
-
-
-def _flat(tree: dict, prefix: str = '') -> dict[str, Any]:
-  flat = {}
-  for key, value in tree.items():
-    flat |= _flat(value, f'{prefix}{key}.') if isinstance(value, dict) else {f'{prefix}{key}': value}
-  return flat

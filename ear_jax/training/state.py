@@ -29,7 +29,7 @@ class TrainState(flax.struct.PyTreeNode):
   rng: jax.Array
 
   @property
-  def variables(self) -> dict:
+  def variables(self) -> dict[str, Any]:
     """The variables for prediction: the averaged parameters where they are kept."""
     params = self.params if self.ema_params is None else self.ema_params
     return {'params': params, 'batch_stats': self.batch_stats}
@@ -52,13 +52,16 @@ def create_state(
     ema: keep a moving average of the parameters.
   """
   # Unoptimised code draws the same bits, and the random draws compile ten times sooner.
-  make = jax.jit(_make, static_argnums=range(5), compiler_options={'xla_backend_optimization_level': 0})
-  state = make(model, optimizer, channels, size, ema, jax.random.key(seed))
+  make: Any = jax.jit(make_state, static_argnums=range(5), compiler_options={'xla_backend_optimization_level': 0})
+  state: TrainState = make(model, optimizer, channels, size, ema, jax.random.key(seed))
   make.clear_cache()  # tens of megabytes of code that nothing calls again
   return state
 
 
-def _make(model, optimizer, channels, size, ema, rng):
+def make_state(
+  model: nn.Module, optimizer: optax.GradientTransformation, channels: int, size: int, ema: bool, rng: jax.Array
+) -> TrainState:
+  """Returns `create_state` as a function of its key, to be traced: a checkpoint is restored into its shapes."""
   init_rng, rng = jax.random.split(rng)
   # Two frames are enough: no parameter depends on T.
   variables = model.init(init_rng, jnp.zeros((1, 2, size, size, channels)))
@@ -71,13 +74,6 @@ def _make(model, optimizer, channels, size, ema, rng):
     ema_params=jax.tree.map(jnp.copy, params) if ema else None,
     rng=rng,
   )
-
-
-def abstract_state(
-  model: nn.Module, optimizer: optax.GradientTransformation, channels: int, *, size: int, ema: bool
-) -> TrainState:
-  """Returns the shapes and dtypes of `create_state`, without making it; a checkpoint is restored into them."""
-  return jax.eval_shape(lambda rng: _make(model, optimizer, channels, size, ema, rng), jax.random.key(0))
 
 
 def count_parameters(params: Any) -> int:

@@ -1,6 +1,7 @@
-"""The training step as a pure function of state and batch; `parallel.Placement.pmap_step` puts it on devices."""
+"""The training step as a pure function of state and batch; `Placement.pmap_step` puts it on devices."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -12,6 +13,8 @@ from ear_jax.models.conv import upsample
 from ear_jax.training.losses import check_loss, segmentation_loss
 from ear_jax.training.state import TrainState
 
+Arrays = dict[str, jax.Array]
+
 
 def make_train_step(
   model: nn.Module,
@@ -20,7 +23,7 @@ def make_train_step(
   *,
   ema_decay: float,
   axis_name: str | None,
-) -> Callable[[TrainState, dict], tuple[TrainState, dict]]:
+) -> Callable[[TrainState, Arrays], tuple[TrainState, Arrays]]:
   """Returns `step(state, batch) -> (state, metrics)`.
 
   With deep supervision the loss is the mean over the levels that have a head, weighted 1, 1/2, 1/4 and so on from the
@@ -34,7 +37,7 @@ def make_train_step(
   options = {k: loss_config[k] for k in ('name', 'smooth', 'reduction', 'loss_classes')}
   check_loss(*(options[k] for k in ('name', 'reduction', 'loss_classes')))
 
-  def loss_fn(params, batch_stats, batch):
+  def loss_fn(params: Any, batch_stats: Any, batch: Arrays) -> tuple[jax.Array, tuple[jax.Array, Any]]:
     variables = {'params': params, 'batch_stats': batch_stats}
     logits, updated = model.apply(variables, batch['video'], train=True, mutable=['batch_stats', 'supervision'])
     levels = [logits, *_spread(updated.get('supervision', {}))]
@@ -42,7 +45,7 @@ def make_train_step(
     loss = sum(part / 2**k for k, part in enumerate(losses)) / sum(1 / 2**k for k in range(len(losses)))
     return loss, (logits, updated.get('batch_stats', {}))
 
-  def step(state: TrainState, batch: dict):
+  def step(state: TrainState, batch: Arrays) -> tuple[TrainState, Arrays]:
     grad_fn = jax.value_and_grad(loss_fn, has_aux=True)
     (loss, (logits, batch_stats)), grads = grad_fn(state.params, state.batch_stats, batch)
     # The loss holds sums over devices, whose transpose is again a sum: the mean over devices is the exact gradient.
@@ -58,8 +61,8 @@ def make_train_step(
   return step
 
 
-def _spread(supervision):
-  """Logits of the lower levels, from the second one down, each pixel repeated until it has the size of the top."""
+def _spread(supervision: Mapping[str, Any]) -> Iterator[jax.Array]:
+  """Yields the logits of the lower levels, from the second one down, each pixel repeated to the size of the top."""
   for level in range(2, 2 + len(supervision)):
     (logits,) = supervision[f'level{level}']
     for _ in range(level - 1):
@@ -67,16 +70,16 @@ def _spread(supervision):
     yield logits
 
 
-def _average(ema_params, params, step, decay):
+def _average(ema_params: Any, params: Any, step: jax.Array, decay: float) -> Any:
   if ema_params is None:
     return None
   # A young average forgets faster, so that the random start does not linger: (1 + n) / (10 + n) as in TensorFlow.
   n = step.astype(jnp.float32)
-  decay = jnp.minimum(decay, (1.0 + n) / (10.0 + n))
-  return jax.tree.map(lambda a, p: decay * a + (1.0 - decay) * p, ema_params, params)
+  kept = jnp.minimum(decay, (1.0 + n) / (10.0 + n))
+  return jax.tree.map(lambda a, p: kept * a + (1.0 - kept) * p, ema_params, params)
 
 
-def _pooled_dice(logits, batch, axis_name):
+def _pooled_dice(logits: jax.Array, batch: Arrays, axis_name: str | None) -> jax.Array:
   predicted = (jnp.argmax(logits, axis=-1) == 1) & batch['annotated'][:, :, None, None]
   reference = (batch['mask'] == 1) & batch['annotated'][:, :, None, None]
   counts = jnp.stack([jnp.sum(predicted & reference), jnp.sum(predicted), jnp.sum(reference)]).astype(jnp.float32)

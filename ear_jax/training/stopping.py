@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from typing import Any
 
 import jax
 
@@ -41,16 +42,16 @@ class StopRequest:
     signal: what came; None: nothing yet.
   """
 
-  def __init__(self):
+  def __init__(self) -> None:
     self.signal: signal.Signals | None = None
-    self._before = {}
+    self._before: dict[signal.Signals, Any] = {}
 
   def __enter__(self) -> StopRequest:
     if threading.current_thread() is threading.main_thread():
       self._before = {number: signal.signal(number, self._notice) for number in _CAUGHT}
     return self
 
-  def __exit__(self, *_) -> None:
+  def __exit__(self, *_: object) -> None:
     for number, handler in self._before.items():
       signal.signal(number, handler)
 
@@ -67,7 +68,7 @@ class StopRequest:
     number = largest(self.signal or 0)
     return signal.Signals(number) if number else None
 
-  def _notice(self, number, _) -> None:
+  def _notice(self, number: int, _: object) -> None:
     if self.signal is None:
       os.write(2, f'{signal.Signals(number).name}: stopping after this step\n'.encode())  # a logger may be in use
     self.signal = self.signal or signal.Signals(number)

@@ -1,6 +1,7 @@
 """Starting from a trained network: which weights a new one takes over, and which are made anew. Pure."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from ear_jax.system.errors import UserError
+from ear_jax.training.resume_check import differing
 from ear_jax.training.state import TrainState
 
 FIRST = 'params/encoder1/conv1/kernel'  # [kt, 3, 3, C, F], the only weights that depend on the input's channels
@@ -16,7 +18,9 @@ _LOWER_HEAD = re.compile(r'params/head\d+/')  # of deep supervision: they serve 
 _NAMED = 3  # of the weights that do not fit
 
 
-def take_over(state: TrainState, variables: dict, *, there: dict, here: dict) -> tuple[TrainState, list[str]]:
+def take_over(
+  state: TrainState, variables: Mapping[str, Any], *, there: dict[str, Any], here: dict[str, Any]
+) -> tuple[TrainState, list[str]]:
   """Returns a state of step 0 with the weights of a trained network, and sentences about what is not as it was.
 
   Weights whose names and shapes agree are copied, running batch statistics with them; the moving average starts from
@@ -33,11 +37,12 @@ def take_over(state: TrainState, variables: dict, *, there: dict, here: dict) ->
   Args:
     state: fresh, of the new network.
     variables: of the trained one, `{'params': ..., 'batch_stats': ...}`.
-    there, here: the `model` sections of both configurations, named where they differ.
+    there, here: the `model` sections of both configurations as JSON has them, named where they differ.
 
   Raises: UserError when any other weight differs in shape or is in one of them only.
   """
-  new, old = (_flat(part) for part in ({'params': state.params, 'batch_stats': state.batch_stats}, variables))
+  fresh = {'params': state.params, 'batch_stats': state.batch_stats}
+  new, old = (flatten_dict(dict(part), sep='/') for part in (fresh, variables))
   notes = []
   taken = {name: x for name, x in old.items() if not _LOWER_HEAD.match(name)}
   taken |= {name: x for name, x in new.items() if _LOWER_HEAD.match(name)}
@@ -47,7 +52,7 @@ def take_over(state: TrainState, variables: dict, *, there: dict, here: dict) ->
   if any(name in old and name in new and new[name].shape != old[name].shape for name in HEAD):
     taken |= {name: new[name] for name in HEAD if name in new}
     notes.append(f'classes: {old[HEAD[1]].shape[0]} there and {new[HEAD[1]].shape[0]} here; the head starts anew')
-  fields = [f'model.{key} is {was!r} there and {now!r} here' for key, was, now in _differing(there, here)]
+  fields = [f'model.{key} is {was!r} there and {now!r} here' for key, (was, now) in differing(there, here).items()]
   if misfits := _misfits(new, taken):
     more = f' and {len(misfits) - _NAMED} more' if len(misfits) > _NAMED else ''
     because = f' ({"; ".join(fields)})' if fields else ''
@@ -61,15 +66,15 @@ def take_over(state: TrainState, variables: dict, *, there: dict, here: dict) ->
   return state, notes + fields
 
 
-def _fit_channels(kernel, channels):
-  """The kernel `[kt, kh, kw, C, F]` for another C: the first channels, and zeros for those that are new."""
+def _fit_channels(kernel: jax.Array, channels: int) -> jax.Array:
+  """Returns the kernel `[kt, kh, kw, C, F]` for another C: the first channels, and zeros for those that are new."""
   kept = kernel[..., :channels, :]
   new = channels - kept.shape[-2]
   return jnp.pad(kept, ((0, 0), (0, 0), (0, 0), (0, new), (0, 0)))
 
 
-def _misfits(new: dict, old: dict) -> list[str]:
-  """Names of weights in one network alone, or of another shape, in words."""
+def _misfits(new: dict[str, Any], old: dict[str, Any]) -> list[str]:
+  """Returns names of weights in one network alone, or of another shape, in words."""
   found = []
   for name in sorted(new.keys() | old.keys()):
     if name not in new or name not in old:
@@ -77,13 +82,3 @@ def _misfits(new: dict, old: dict) -> list[str]:
     elif new[name].shape != old[name].shape:
       found.append(f'{name} is {old[name].shape} there and {new[name].shape} here')
   return found
-
-
-def _differing(there: dict, here: dict) -> list[tuple[str, Any, Any]]:
-  plain = lambda value: list(value) if isinstance(value, tuple) else value  # noqa: E731
-  pairs = [(key, plain(there[key]), plain(here[key])) for key in sorted(there.keys() & here.keys())]
-  return [(key, was, now) for key, was, now in pairs if was != now]
-
-
-def _flat(variables):
-  return flatten_dict({kind: tree for kind, tree in variables.items() if tree}, sep='/')

@@ -59,7 +59,12 @@ def evaluate(
   split = _split_of(trained, data)
   if split is None:
     logging.warning('%s names nobody: whether it was trained on subjects of %s is unknown', network, name)
-  subjects = data.subjects if other_data else _part_of(split, part, name)
+  if split is None and not other_data:
+    raise UserError(
+      f'{name} is not the data set as the network was trained on it, so its split cannot be made again: '
+      'name the data set by --data, and all of its subjects are scored'
+    )
+  subjects = data.subjects if split is None or other_data else split.subjects(part)
   known = sorted(set(subjects) & set(split.train)) if split else []
   if known and not allow_training_subjects:
     raise UserError(
@@ -82,14 +87,14 @@ def evaluate(
     scores.append(score(cine, masks[cine.name], surface=True))
     curves.append(compare_masks(cine, masks[cine.name], settings=settings))
   rows = pd.concat(scores, ignore_index=True)
-  manifest = trained.manifest | {'split': part, 'subjects': list(subjects), 'step': trained.step}
+  manifest = dict(trained.manifest) | {'split': part, 'subjects': list(subjects), 'step': trained.step}
   manifest |= {'trained_on': known if split else 'unknown'}
   manifest |= {'data': name, 'tta': trained.config.eval.tta, 'velocity_settings': dataclasses.asdict(settings)}
   return write_report(output, rows, _cases(data, records, masks, rows), manifest, curves=concatenate(curves))
 
 
 def _split_of(trained: Network, data: DataSet) -> Split | None:
-  """Which subjects of a data set a network was trained on; None where an exported network met another data set.
+  """Returns the split that a network was trained by; None where an exported network met another data set.
 
   Raises UserError when the split of its run cannot be made again from this data set and configuration.
   """
@@ -100,15 +105,6 @@ def _split_of(trained: Network, data: DataSet) -> Split | None:
     name = trained.config.data.name
     raise UserError(f'{trained.name}: its split of {name} cannot be made again: evaluate its run')
   return split
-
-
-def _part_of(split, part, name):
-  if split is None:
-    raise UserError(
-      f'{name} is not the data set as the network was trained on it, so its split cannot be made again: '
-      'name the data set by --data, and all of its subjects are scored'
-    )
-  return split.subjects(part)
 
 
 def _cases(data: DataSet, records: list[int], masks: dict[str, np.ndarray], rows: pd.DataFrame) -> Iterator[Case]:

@@ -65,13 +65,12 @@ def examine(
   Raises: UserError when there is neither a network nor contours for the slice, or the network cannot take it.
   """
   clock = clock or Clock()
-  name = instances.series_name(source.instances[0]) if source.instances and _wants_name(options) else ''
+  wanted = options.drawn or options.strainmap_names
+  name = instances.series_name(source.instances[0]) if source.instances and wanted else ''
   drawn = options.drawn.get(cine.slice_id) or options.drawn.get(name)
   if drawn is not None:
     cine = strainmap.with_reference(cine, drawn)
   reference = cine.mask if cine.annotated.all() else None
-  if not networks and reference is None:
-    raise UserError(f'slice {cine.slice_id}: there are no contours for it in every frame, and no --checkpoint is given')
   septum = septum_lib.find(options.septum_angle, source.septum if drawn is None else drawn.septum, source.orientation)
   settings = _named_by_place(options, source)
   wall, uncertainty, beside = reference, None, None
@@ -79,6 +78,8 @@ def examine(
     with clock.measure('delineate'):
       found = segment(cine, networks, tta=options.tta)
     wall, uncertainty, beside = found.probability, found.uncertainty, reference
+  if wall is None:
+    raise UserError(f'slice {cine.slice_id}: there are no contours for it in every frame, and no --checkpoint is given')
   with clock.measure('analyse'):
     motion = analyse(cine, wall, septum=septum, settings=settings)
     other = None if beside is None else analyse(cine, beside, septum=septum, settings=settings)
@@ -90,12 +91,8 @@ def examine(
   return Examined(SliceResult(motion, source, name if options.strainmap_names else ''), page, tuple(checks))
 
 
-def _wants_name(options):
-  return bool(options.drawn) or options.strainmap_names
-
-
 def _named_by_place(options: Options, source: Source) -> Settings:
-  """The conventions, with sectors named by how the slice lies in the patient.
+  """Returns the conventions, with sectors named by how the slice lies in the patient.
 
   Where the normal points towards the apex the picture shows the heart from the base: counter-clockwise.
   """

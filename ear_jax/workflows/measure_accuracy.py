@@ -36,7 +36,8 @@ def measure(subjects: int, *, cohort: int = 1, size: study.Size = study.PAPER) -
     'scanner known': (size, known),
     'and no ghosts': (dataclasses.replace(size, swirl=0.0), known),
   }
-  exact, errors = {}, {name: [] for name in variants}
+  exact: dict[str, list[np.ndarray]] = {}
+  errors: dict[str, list[np.ndarray]] = {name: [] for name in variants}
   slices = study.plan(size, cohort)
   for plan in track(slices, 'measuring', console=progress_console()):
     truth = study.truth(plan)
@@ -79,7 +80,7 @@ def _lines(header, rows):
 
 
 def _exact(plan, truth):
-  """A cine of the exact velocity inside the wall, quantised as 12-bit phase, 0 outside."""
+  """Returns a cine of the exact velocity inside the wall, quantised as 12-bit phase, 0 outside."""
   step = np.array(plan.size.venc) / 2048
   video = np.concatenate([np.ones((*truth.mask.shape, 1)), np.rint(truth.velocity / step) * step], -1)
   return study.cine(plan, video.astype(np.float32), truth.mask)
@@ -91,7 +92,7 @@ def _true_curves(truth):
 
 
 def _peak_errors(scan, truth, settings):
-  """`[2, peaks]`: measured minus true velocity, and the true one, of the peaks in `MEASURED`."""
+  """Returns `[2, peaks]`: measured minus true velocity, and the true one, of the peaks in `MEASURED`."""
   found = analyse(scan, truth.mask, septum=truth.septal_angle, settings=settings).markers
   expected = find_markers({'global': _true_curves(truth)[None]}, scan.frame_interval, settings.orientation)
   measured, true = (_velocities(table) for table in (found, expected))
@@ -104,7 +105,7 @@ def _velocities(markers):
 
 
 def _describe(rows):
-  """`rows` `[subjects, 2, peaks]`."""
+  """Returns what `peak_errors` says of errors and true velocities `[subjects, 2, peaks]`."""
   found = {}
   for k, (component, marker) in enumerate(MEASURED):
     error = rows[:, 0, k]

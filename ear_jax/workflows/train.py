@@ -71,7 +71,7 @@ def _train_and_evaluate(config, workdir, stop):
       state, origin = first_state(config, program.initial_state(), trained)
       state = placement.replicate(state)
     else:
-      shapes = placement.abstract_saved(program.shapes)
+      shapes = placement.abstract(program.shapes)
       state = placement.within(checkpoints.restore(checkpoints.latest, shapes, batches))
       origin = read_origin(workdir)
       logging.info('resuming at step %d', int(state.step))
@@ -85,7 +85,7 @@ def _train_and_evaluate(config, workdir, stop):
 
 
 def _loop(program: Program, state, batches, checkpoints, validate, monitor, stop) -> TrainState:
-  """Next batch, step, read the step before; validate and save at intervals, save and end when told to stop.
+  """Takes batch, step and the figures of the step before in turn; validates and saves at intervals, ends when told to.
 
   The figures of a step are read after the next one was dispatched: the device is never idle, and never more than one
   step ahead. Before a validation they are read at once, so that no state is saved that came out of a bad step. It is

@@ -6,8 +6,11 @@ import optax
 import pytest
 from ml_collections import ConfigDict
 
+from ear_jax.config.fields import default_config
+from ear_jax.devices.placement import Placement
 from ear_jax.system.errors import UserError
 from ear_jax.training.optim import make_optimizer, make_schedule
+from ear_jax.training.program import make_program
 
 
 def options(**changes):
@@ -78,9 +81,15 @@ def test_a_warm_up_longer_than_the_run_ends_before_it():
   assert float(make_schedule(options(schedule='cosine', warmup_steps=20), 1)(0)) == pytest.approx(0.1)
 
 
-def test_an_unknown_schedule_is_refused():
-  with pytest.raises(UserError, match=r"config\.optimizer\.schedule 'step' is not 'cosine' or 'constant'"):
+def test_an_unknown_schedule_is_refused_and_whoever_trains_is_told_in_a_sentence():
+  sentence = r"config\.optimizer\.schedule 'step' is not 'cosine' or 'constant'"
+  with pytest.raises(ValueError, match=sentence) as fault:
     make_schedule(options(schedule='step'), 100)
+  assert fault.type is ValueError
+  config = default_config()
+  config.optimizer.schedule = 'step'
+  with pytest.raises(UserError, match=sentence):
+    make_program(config, Placement(jax.local_devices()[:1]))
 
 
 def test_clipping_shortens_long_gradients_only():

@@ -1,5 +1,7 @@
 """What a network that starts from another computes at its first step: what that one did, as far as both can."""
 
+import json
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -37,7 +39,7 @@ def _trained(config):
 
 def _start(config, trained, source):
   config.seed, config.optimizer.ema_decay = 5, 0.9
-  there, here = source.model.to_dict(), config.model.to_dict()
+  there, here = (json.loads(one.model.to_json()) for one in (source, config))
   return take_over(_fresh(config), trained.variables, there=there, here=here)
 
 

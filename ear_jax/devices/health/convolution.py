@@ -51,7 +51,7 @@ def _relative(found, exact) -> float:
 
 
 def _exact(video, kernel, weight):
-  """The convolution as a sum over taps, and its two gradients."""
+  """Returns the convolution as a sum over taps, and its two gradients."""
   padded = np.pad(video, ((0, 0), (1, 1), (1, 1), (1, 1), (0, 0)))
   _, t, h, w, _ = video.shape
   result, by_padded, by_kernel = np.zeros(weight.shape), np.zeros(padded.shape), np.zeros(kernel.shape)

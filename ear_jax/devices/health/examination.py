@@ -34,7 +34,6 @@ def table(findings: list[Finding]) -> Table:
   """Returns the findings as a table for the terminal."""
   shown = Table('what', 'result', 'found', 'what to do')
   for one in findings:
-    cells = map(escape, (one.what, one.found, one.remedy))
-    what, found, remedy = cells
+    what, found, remedy = map(escape, (one.what, one.found, one.remedy))
     shown.add_row(what, f'[{_STYLES[one.result]}]{one.result}[/]', found, remedy)
   return shown

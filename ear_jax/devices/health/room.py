@@ -9,12 +9,13 @@ from collections.abc import Iterator, Sequence
 import jax
 import matplotlib
 
-from ear_jax.devices.health.finding import Finding
+from ear_jax.devices.health.finding import Finding, Result
 from ear_jax.devices.memory import memory_limit
 from ear_jax.system.lock import lock_file
 
-_MEMORY = {'fail': 1e9, 'warn': 4e9}  # quickstart.py needs 1 GB, ear3d.py 3 GB
-_DISK = {'fail': 0.5e9, 'warn': 5e9}  # a run keeps three checkpoints of up to 0.4 GB, a data set may be as large
+_MEMORY: dict[Result, float] = {'fail': 1e9, 'warn': 4e9}  # quickstart.py needs 1 GB, ear3d.py 3 GB
+# A run keeps three checkpoints of up to 0.4 GB, a data set may be as large.
+_DISK: dict[Result, float] = {'fail': 0.5e9, 'warn': 5e9}
 
 
 def check_devices(devices: Sequence[jax.Device]) -> Iterator[Finding]:
@@ -57,8 +58,8 @@ def check_writable(what: str, folder: pathlib.Path) -> Finding:
   return Finding(what, 'pass', f'{folder} can be written')
 
 
-def _judge(what, amount, bounds, found, remedy) -> Finding:
+def _judge(what: str, amount: int | None, bounds: dict[Result, float], found: str, remedy: str) -> Finding:
   if amount is None:
     return Finding(what, 'warn', f'{found}, memory unknown', 'watch the first step')
-  result = next((name for name, bound in bounds.items() if amount < bound), 'pass')
+  result: Result = next((name for name, bound in bounds.items() if amount < bound), 'pass')
   return Finding(what, result, found, '' if result == 'pass' else remedy)

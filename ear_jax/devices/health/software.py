@@ -9,7 +9,7 @@ import jax
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from ear_jax.devices.health.finding import Finding
+from ear_jax.devices.health.finding import Finding, Result
 
 # bfloat16 3-D convolutions: pytorch #163539, #166122, #166643.
 _BAD_CUDNN = ((9, 8), (9, 15))  # from, to and without
@@ -36,8 +36,10 @@ def _check_python(tried: SpecifierSet) -> Finding:
 
 
 def _check_packages(required: list[Requirement]) -> Finding:
-  """What the package needs must be there; what an extra needs (its marker says so) may be missing."""
-  faults, result, count = {}, 'warn', 0
+  """Returns whether all that the package needs is there; what an extra needs (its marker says so) may be missing."""
+  faults: dict[str, str] = {}
+  result: Result = 'warn'
+  count = 0
   for one in required:
     needed = one.marker is None or one.marker.evaluate({'extra': ''})
     count += needed
