@@ -52,6 +52,9 @@ class ConvLSTM(nn.Module):
     return hidden.astype(self.dtype)
 
 
+Carry = tuple[jax.Array, jax.Array]  # (c, h), float32
+
+
 class _Step(nn.Module):
   """One frame of the ConvLSTM; the carry `(c, h)` stays in float32 so that long cycles do not drift."""
 
@@ -59,14 +62,14 @@ class _Step(nn.Module):
   dtype: Any
 
   @nn.compact
-  def __call__(self, carry, gates):
+  def __call__(self, carry: Carry, gates: jax.Array) -> tuple[Carry, jax.Array]:
     c, h = carry
     kernel = self.param('kernel', nn.initializers.glorot_uniform(), (3, 3, self.features, 4 * self.features))
     recurrent = conv2d_in_scan(h.astype(self.dtype), kernel.astype(self.dtype))
     return _advance(c, gates + recurrent)
 
 
-def _advance(c, gates):
+def _advance(c: jax.Array, gates: jax.Array) -> tuple[Carry, jax.Array]:
   """Returns the next carry `(c, h)`, and h again as output, from the summed gates `[..., 4F]`."""
   i, g, f, o = jnp.split(gates.astype(jnp.float32), 4, axis=-1)
   c = nn.sigmoid(f + 1.0) * c + nn.sigmoid(i) * jnp.tanh(g)
@@ -126,6 +129,6 @@ class _DenseStep(nn.Module):
   dtype: Any
 
   @nn.compact
-  def __call__(self, carry, gates):
+  def __call__(self, carry: Carry, gates: jax.Array) -> tuple[Carry, jax.Array]:
     c, h = carry
     return _advance(c, gates + nn.Dense(4 * self.units, dtype=self.dtype, name='dense')(h))

@@ -64,9 +64,9 @@ def make_program(config: ConfigDict, placement: Placement) -> Program:
   parts = model.clone(axis_name=AXIS), optimizer, config.loss
   try:
     step = make_train_step(*parts, ema_decay=config.optimizer.ema_decay, axis_name=AXIS)
-  except ValueError as fault:  # a loss that there is not
+    shapes = abstract_state(model, optimizer, **_inputs(config))
+  except ValueError as fault:  # a loss that there is not, or a network that cannot be or does not fit the crop
     raise UserError(str(fault)) from fault
-  shapes = abstract_state(model, optimizer, **_inputs(config))
   return Program(config, placement, model, schedule, optimizer, shapes, placement.pmap_step(step))
 
 
