@@ -7,7 +7,6 @@ external storage and virtual data sets are refused rather than followed.
 import math
 
 import h5py
-import numpy as np
 
 from ear_jax.formats import checks
 
@@ -17,6 +16,12 @@ DEFAULTS = {  # of the attributes by which a file states its settings
   'frame_interval': math.nan,
   'signs': (1.0, 1.0, 1.0),
 }
+
+
+def settings(group: h5py.Group, defaults: dict = DEFAULTS) -> dict:
+  """Returns the settings of a group: by its own attributes, else by those of the file, else the defaults."""
+  parent = group.file.attrs
+  return {key: group.attrs.get(key, parent.get(key, default)) for key, default in defaults.items()}
 
 
 def member(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
@@ -41,17 +46,12 @@ def declared(group: h5py.Group, name: str) -> h5py.Dataset:
   return found
 
 
-def numbers(group: h5py.Group, name: str) -> np.ndarray:
-  """Returns an array of numbers. Raises ValueError as `declared`."""
-  return declared(group, name)[()]
-
-
 def texts(group: h5py.Group, name: str, most: int = 10_000) -> list[str]:
   """Returns the words of a one-dimensional data set of text. Raises ValueError when it is none, or too long."""
   found = member(group, name)
   if not isinstance(found, h5py.Dataset) or found.ndim != 1 or found.size > most or found.dtype.kind not in 'OSU':
     raise ValueError(f'`{_plain(name)}` is no list of words')
-  return [word.decode(errors='replace') if isinstance(word, bytes) else str(word) for word in found[()]]
+  return list(map(checks.text, found[()]))
 
 
 def reason(error: Exception) -> str:

@@ -59,8 +59,12 @@ def _look_at(file: str, name: str, h5: h5py.File, channels: int | None) -> list[
 def from_base(path: pathlib.Path) -> tuple[str, ...]:
   """Returns the slices of a file by level, base before mid before apex before unknown, then by name."""
   order = {'base': 0, 'mid': 1, 'apex': 2}
+
+  def place(name: str) -> tuple[int, str]:
+    return order.get(checks.text(h5_arrays.settings(h5[name], _DEFAULTS)['level']), 3), name
+
   with h5py.File(path) as h5:
-    return tuple(sorted(h5, key=lambda name: (order.get(checks.text(_attributes(h5[name])['level']), 3), name)))
+    return tuple(sorted(h5, key=place))
 
 
 def read(
@@ -100,12 +104,6 @@ def write(study: Study, path: pathlib.Path) -> None:
       group.attrs.update(venc=cine.venc, spacing=cine.spacing, frame_interval=cine.frame_interval, level=cine.level)
 
 
-def _attributes(group: h5py.Group) -> dict:
-  """Returns the settings of a slice: from its group, else from the file, else the documented default."""
-  parent = group.file.attrs
-  return {key: group.attrs.get(key, parent.get(key, default)) for key, default in _DEFAULTS.items()}
-
-
 def _slice_faults(file: str, within: str, group: h5py.Group, channels: int | None) -> list[Fault]:
   if not isinstance(group, h5py.Group) or 'image' not in group:
     return [Fault(file, within, 'missing slice: no data set `image` in this group; add it or remove the group')]
@@ -114,14 +112,14 @@ def _slice_faults(file: str, within: str, group: h5py.Group, channels: int | Non
     return [Fault(file, within, f'image has shape {image.shape}, expected (frame, row, column, channel)')]
   if image.shape[-1] != 4 or channels not in (None, 4):
     return checks.channel_faults(file, within, image.shape[-1], channels or 4)
-  settings = _attributes(group)
+  settings = h5_arrays.settings(group, _DEFAULTS)
   found = checks.settings_faults(file, within, **settings)
   pixels = image[()]
   found += checks.video_faults(file, within, pixels) or _phase_faults(file, within, pixels[..., 1:])
   if 'label' in group:
-    found += checks.mask_faults(file, within, h5_arrays.numbers(group, 'label'), image.shape[:3])
+    found += checks.mask_faults(file, within, h5_arrays.declared(group, 'label')[()], image.shape[:3])
   for key in sorted({'annotated', 'trigger_time'} & set(group)):
-    values = h5_arrays.numbers(group, key)
+    values = h5_arrays.declared(group, key)[()]
     if values.shape != image.shape[:1]:
       found.append(Fault(file, within, f'{key} has shape {values.shape}, the video has {image.shape[0]} frames'))
     elif key == 'trigger_time':
@@ -141,7 +139,7 @@ def _phase_faults(file: str, within: str, phase: np.ndarray) -> list[Fault]:
 
 
 def _read_slice(group: h5py.Group, *, dataset: str, slice_id: str, subject: str) -> Cine:
-  settings = _attributes(group)
+  settings = h5_arrays.settings(group, _DEFAULTS)
   venc = as_venc(settings['venc'])
   image = group['image'][()].astype(np.float32)
   signed = np.asarray(venc, np.float32) * np.asarray(settings['signs'], np.float32)

@@ -19,6 +19,7 @@ from ear_jax.formats.dicom.instances import Found, Instance
 from ear_jax.formats.faults import Fault, MalformedStudy
 from ear_jax.formats.opened import Opened
 from ear_jax.formats.siemens import study as siemens
+from ear_jax.formats.siemens.series import evident
 from ear_jax.formats.source import Source
 
 _FORMATS = {  # module with `find`, `scan` and `read`, and how its files end
@@ -71,7 +72,7 @@ def _unclaimed(path: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 def _open_dicom(files: Sequence[Instance], found: Found, root: pathlib.Path) -> Opened:
-  opened = (siemens if siemens.recognise(files) else dicom_study).open_study(files, root)
+  opened = (siemens if any(map(evident, files)) else dicom_study).open_study(files, root)
   strangers: Sequence[Fault] = found.faults
   if len(found.studies) > 1:  # a file that cannot be read is one of the study that it lies beside
     folders = {str(file.path.parent.relative_to(root)) for file in files}

@@ -34,7 +34,7 @@ SIDES = ('endocardium', 'epicardium')
 TIMESHIFT = -0.045  # s; StrainMap's default, which it takes for the delay of the first frame
 POINTS = 360  # of a closed curve that StrainMap draws: 359 different ones
 _ENGINE: Final = 'h5netcdf'
-_READ = ('segments', 'centroid', 'septum', 'sign_reversal')
+_READ = ('segments', 'septum')  # the groups that we make use of
 _CODES = np.iinfo(np.int32)
 
 
@@ -45,20 +45,13 @@ class StrainMapSlice:
   Attributes:
     name: StrainMap's name of the cine, '<SeriesNumber> <SeriesDescription>'.
     endo, epi: `[T, P, 2]` float64 (row, column) in pixels of the full picture, closed; NaN on frames not segmented.
-    septum, centroid: `[T, 2]` (row, column); NaN where the file has none.
-    sign_reversal: +1 or -1 for X, Y and Z (along column, along row, through the plane).
-    orientation: 'CW' or 'CCW', order in which sectors are named.
-    timeshift: s.
+    septum: `[T, 2]` (row, column); NaN where the file has none.
   """
 
   name: str
   endo: np.ndarray
   epi: np.ndarray
   septum: np.ndarray
-  centroid: np.ndarray
-  sign_reversal: tuple[int, ...]
-  orientation: str
-  timeshift: float
 
   @property
   def annotated(self) -> np.ndarray:
@@ -75,7 +68,6 @@ def read_contours(path: str | os.PathLike) -> dict[str, StrainMapSlice]:
   path = pathlib.Path(path)
   with _faults_of(path):
     with h5py.File(path) as h5:
-      stated = {key: h5.attrs[key] for key in ('orientation', 'timeshift') if key in h5.attrs}
       groups = [name for name in _READ if name in h5.keys()]  # noqa: SIM118  (`in h5` would follow links)
       for name in groups:
         _look_at(h5_arrays.member(h5, name))
@@ -87,7 +79,7 @@ def read_contours(path: str | os.PathLike) -> dict[str, StrainMapSlice]:
     if set(segments.dims) != expected or not {*SIDES} <= {str(side) for side in segments['side'].values}:
       dims = ', '.join(map(str, segments.dims))
       raise UserError(f'{path}: `segments` has dimensions ({dims}) or sides that StrainMap does not write')
-    return {str(name): _slice(str(name), arrays, stated) for name in segments.cine.values}
+    return {str(name): _slice(str(name), arrays) for name in segments.cine.values}
 
 
 def _look_at(group: h5py.Group) -> None:
@@ -172,29 +164,14 @@ def _faults_of(path: pathlib.Path) -> Iterator[None]:
     raise UserError(f'{path}: not a readable StrainMap file ({h5_arrays.reason(error)})') from error
 
 
-def _slice(name: str, arrays: dict[str, xr.DataArray], stated: dict) -> StrainMapSlice:
+def _slice(name: str, arrays: dict[str, xr.DataArray]) -> StrainMapSlice:
   segments = arrays['segments'].sel(cine=name).transpose('side', 'frame', 'point', 'coord')
   endo, epi = (segments.sel(side=side, coord=['row', 'col']).values.astype(float) for side in SIDES)
-
-  def points(group):  # [T, 2]
-    found = arrays.get(group)
-    if found is None or name not in found.cine.values:
-      return np.full((len(endo), 2), np.nan)
-    rows = found.sel(cine=name, coord=['row', 'col']).transpose('frame', 'coord').reindex(frame=segments.frame)
-    return rows.values.astype(float)
-
-  signs = arrays.get('sign_reversal')
-  orientation = stated.get('orientation', 'CCW')
-  return StrainMapSlice(
-    name=name,
-    endo=endo,
-    epi=epi,
-    septum=points('septum'),
-    centroid=points('centroid'),
-    sign_reversal=(1, 1, 1) if signs is None else tuple(int(v) for v in signs.sel(comp=['X', 'Y', 'Z']).values),
-    orientation=orientation.decode() if isinstance(orientation, bytes) else str(orientation),
-    timeshift=float(stated.get('timeshift', TIMESHIFT)),
-  )
+  septum = np.full((len(endo), 2), np.nan)
+  if 'septum' in arrays and name in arrays['septum'].cine.values:
+    rows = arrays['septum'].sel(cine=name, coord=['row', 'col']).transpose('frame', 'coord')
+    septum = rows.reindex(frame=segments.frame).values.astype(float)
+  return StrainMapSlice(name, endo, epi, septum)
 
 
 def _arrays(motions: Sequence[SliceMotion], names: Sequence[str]) -> Iterator[xr.DataArray]:

@@ -49,7 +49,7 @@ def read(path: pathlib.Path, subjects: Mapping[str, str] | None = None) -> Itera
   """Yields the cine of a file that `scan` found sound; a dataset not in `subjects` is its own subject."""
   dataset, slice_id = _ids(path)
   with h5py.File(path) as h5:
-    settings = _attributes(h5)
+    settings = h5_arrays.settings(h5)
     pixels = dict(zip(h5_arrays.texts(h5, 'comp'), h5['stacked'][()], strict=True))
   venc = as_venc(settings['venc'])
   phase = np.stack([pixels[name] for name in 'XYZ'], -1).astype(np.int32) - ZERO  # [T, H, W, 3]
@@ -83,10 +83,6 @@ def _ids(path: pathlib.Path) -> tuple[str, str]:
   return f'strainmap-{people.index(parts[0]) + 1:02d}', f'cine-{parts[1]}'
 
 
-def _attributes(h5: h5py.File) -> dict:
-  return {key: h5.attrs.get(key, default) for key, default in h5_arrays.DEFAULTS.items()}
-
-
 def _file_faults(file: str, h5: h5py.File, channels: int | None) -> list[Fault]:
   if not {'stacked', 'comp'} <= set(h5):
     return [Fault(file, '', 'no variable `stacked` with a coordinate `comp`: not a training export of StrainMap')]
@@ -96,7 +92,7 @@ def _file_faults(file: str, h5: h5py.File, channels: int | None) -> list[Fault]:
     return [Fault(file, '', f'{rule} with comp {", ".join(COMPONENTS)}')]
   if channels not in (None, 4):
     return checks.channel_faults(file, '', 4, channels)
-  settings = _attributes(h5)
+  settings = h5_arrays.settings(h5)
   found = checks.settings_faults(file, '', **settings)
   pixels = dict(zip(names, stacked[()], strict=True))
   video = np.stack([pixels[name] for name in ('MAG', 'X', 'Y', 'Z')], -1)

@@ -8,6 +8,7 @@ quarter as 'level3' and so on.
 
 import dataclasses
 import functools
+from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -24,11 +25,12 @@ RUNGS = {
 }
 
 
-def _rung(switches: dict, config: ConfigDict, axis_name: str | None) -> UNet3D:
+def _rung(switches: dict[str, str], config: ConfigDict, axis_name: str | None) -> UNet3D:
   """The paper's network; fields of other networks are not its affair."""
   known = {f.name for f in dataclasses.fields(UNet3D)}
-  fields = {key: tuple(value) if isinstance(value, list) else value for key, value in config.items() if key in known}
-  return UNet3D(**fields | switches | {'dtype': jnp.dtype(config.dtype)}, axis_name=axis_name)
+  stated = {key: tuple(value) if isinstance(value, list) else value for key, value in config.items() if key in known}
+  fields: dict[str, Any] = stated | switches | {'dtype': jnp.dtype(config.dtype), 'axis_name': axis_name}
+  return UNet3D(**fields)
 
 
 # By `config.model.name`, a function of the section `config.model` and the device axis that returns the module. Another

@@ -32,7 +32,7 @@ class ChannelAttention(nn.Module):
     return pixelwise(_weighted, key, scores)
 
 
-def _weighted(key, scores):
+def _weighted(key: jax.Array, scores: jax.Array) -> jax.Array:
   return key * nn.softmax(scores.astype(jnp.float32), axis=-1).astype(key.dtype)
 
 
@@ -68,11 +68,11 @@ def attend(queries: jax.Array, keys: jax.Array, chunk: int = QUERY_CHUNK) -> jax
   padding = -positions % chunk
   blocks = jnp.pad(queries, ((0, 0), (0, padding), (0, 0))).reshape(frames, -1, chunk, channels)
 
-  def one_frame(frame):
+  def one_frame(frame: tuple[jax.Array, jax.Array]) -> jax.Array:
     blocks_i, keys_i = frame
 
     @jax.checkpoint
-    def one_block(block):
+    def one_block(block: jax.Array) -> jax.Array:
       scores = jnp.einsum('qc,kc->qk', block, keys_i, preferred_element_type=jnp.float32)
       return nn.softmax(scores, axis=-1).astype(keys_i.dtype) @ keys_i
 

@@ -42,7 +42,7 @@ class GroupNorm(nn.Module):
     bias = self.param('bias', nn.initializers.zeros, (c,))
     x32 = x.astype(jnp.float32)
 
-    def per_group(moment):  # [B, C] -> [B, C], the mean over each channel's group
+    def per_group(moment: jax.Array) -> jax.Array:  # [B, C] -> [B, C], the mean over each channel's group
       grouped = moment.reshape(x.shape[0], self.groups, -1).mean(axis=-1, keepdims=True)
       return jnp.broadcast_to(grouped, (x.shape[0], self.groups, c // self.groups)).reshape(x.shape[0], c)
 
@@ -52,7 +52,7 @@ class GroupNorm(nn.Module):
     return pixelwise(_line, x, constants=(gain, bias[None] - gain * mean))
 
 
-def _line(x, gain, offset):
+def _line(x: jax.Array, gain: jax.Array, offset: jax.Array) -> jax.Array:
   """`gain * x + offset` of each channel, in float32."""
   each = (slice(None), None, None, None, slice(None))
   return (x.astype(jnp.float32) * gain[each] + offset[each]).astype(x.dtype)

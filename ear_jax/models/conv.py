@@ -7,7 +7,7 @@ first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -15,7 +15,9 @@ import jax
 import jax.numpy as jnp
 
 from ear_jax.models.cpu.taps import taps_conv3d
-from ear_jax.models.video import Video, pad_time, pending
+from ear_jax.models.video import Pending, Video, pad_time, pending
+
+Form = Callable[..., jax.Array]  # one of several ways to compute the same
 
 
 def native_conv3d(x: jax.Array, kernel: jax.Array, time_padding: str) -> jax.Array:
@@ -48,7 +50,7 @@ def matmul_conv2d(x: jax.Array, kernel: jax.Array) -> jax.Array:
 def conv2d_in_scan(x: jax.Array, kernel: jax.Array) -> jax.Array:
   """Returns the same-size 2-D convolution of `[B, H, W, C]` in the form that is fast inside a scan."""
 
-  def native(x, kernel):
+  def native(x: jax.Array, kernel: jax.Array) -> jax.Array:
     return jax.lax.conv_general_dilated(x, kernel, (1, 1), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC'))
 
   return _per_platform(matmul_conv2d, native)(x, kernel)
@@ -69,12 +71,12 @@ def conv3d(
   Returns: `[B, T, H, W, F]`. For the gradient only the arguments are kept.
   """
 
-  def taps(inputs, kernel, bias):
+  def taps(inputs: tuple[Pending, ...], kernel: jax.Array, bias: jax.Array) -> jax.Array:
     return taps_conv3d(inputs, kernel, bias, time_padding)
 
-  def native(inputs, kernel, bias):
-    x, *low = map(jnp.asarray, inputs)
-    y = native_conv3d(jnp.concatenate([x, *map(upsample, low)], axis=-1), kernel, time_padding)
+  def native(inputs: tuple[Pending, ...], kernel: jax.Array, bias: jax.Array) -> jax.Array:
+    skip, *below = map(jnp.asarray, inputs)
+    y = native_conv3d(jnp.concatenate([skip, *map(upsample, below)], axis=-1), kernel, time_padding)
     return y + bias.reshape(1, 1, 1, 1, -1)
 
   inputs = tuple(pending(part) for part in (x, low) if part is not None)
@@ -89,7 +91,7 @@ def upsample(x: jax.Array) -> jax.Array:
   return x.reshape(b, t, 2 * h, 2 * w, c)
 
 
-def _per_platform(cpu, default):
+def _per_platform(cpu: Form, default: Form) -> Form:
   """Returns the function in the form of each platform, also when it is differentiated in reverse.
 
   Only arguments are kept for the gradient: JAX's own derivative of `platform_dependent` keeps the intermediates of
@@ -97,11 +99,11 @@ def _per_platform(cpu, default):
   """
 
   @jax.custom_vjp
-  def function(*args):
+  def function(*args: Any) -> jax.Array:
     return jax.lax.platform_dependent(*args, cpu=cpu, default=default)
 
-  def backward(args, dy):
-    def gradients(form):
+  def backward(args: tuple[Any, ...], dy: jax.Array) -> tuple[Any, ...]:
+    def gradients(form: Form) -> Callable[..., tuple[Any, ...]]:
       return lambda dy, *args: jax.vjp(form, *args)[1](dy)
 
     return jax.lax.platform_dependent(dy, *args, cpu=gradients(cpu), default=gradients(default))
@@ -135,5 +137,6 @@ class Conv3D(nn.Module):
     shape = (*self.kernel_size, channels, self.features)
     kernel = self.param('kernel', nn.initializers.glorot_uniform(), shape)
     bias = self.param('bias', nn.initializers.zeros, (self.features,)) if self.use_bias else None
-    x, low, bias, kernel = (a if a is None else a.astype(self.dtype) for a in (x, low, bias, kernel))
-    return conv3d(x, kernel, self.time_padding, bias, low)
+    low = low if low is None else low.astype(self.dtype)
+    bias = bias if bias is None else bias.astype(self.dtype)
+    return conv3d(x.astype(self.dtype), kernel.astype(self.dtype), self.time_padding, bias, low)

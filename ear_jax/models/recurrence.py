@@ -4,6 +4,7 @@ The paper's Eq. 2 is `out = reshape(LSTM(reshape(in)))`. Flattened, such an LSTM
 ConvLSTM (Shi et al., NeurIPS 2015, arXiv 1506.04214) computes its gates by convolutions and fits any picture size.
 """
 
+from functools import partial
 from typing import Any
 
 import flax.linen as nn
@@ -12,6 +13,8 @@ import jax.numpy as jnp
 
 from ear_jax.models.conv import Conv3D, conv2d_in_scan
 from ear_jax.models.video import Video
+
+_over_frames = partial(nn.scan, variable_broadcast='params', split_rngs={'params': False}, in_axes=1, out_axes=1)
 
 
 class ConvLSTM(nn.Module):
@@ -35,21 +38,16 @@ class ConvLSTM(nn.Module):
   def __call__(self, x: jax.Array) -> jax.Array:
     b, _, h, w, _ = x.shape
     gates = Conv3D(4 * self.features, (1, 3, 3), dtype=self.dtype, name='input')(x)  # [B, T, H, W, 4F]
-    scan = nn.scan(
-      _Step,
-      variable_broadcast='params',
-      split_rngs={'params': False},
-      in_axes=1,
-      out_axes=1,
-      reverse=self.reverse,
-    )
-    step = scan(self.features, self.dtype, name='hidden')
+    step = _over_frames(_Step, reverse=self.reverse)(self.features, self.dtype, name='hidden')
     zeros = jnp.zeros((b, h, w, self.features), jnp.float32)
     carry = (zeros, zeros)
     if self.cyclic:
       carry, _ = step(carry, gates)
     _, hidden = step(carry, gates)
     return hidden.astype(self.dtype)
+
+
+Carry = tuple[jax.Array, jax.Array]  # (c, h), float32
 
 
 class _Step(nn.Module):
@@ -59,14 +57,14 @@ class _Step(nn.Module):
   dtype: Any
 
   @nn.compact
-  def __call__(self, carry, gates):
+  def __call__(self, carry: Carry, gates: jax.Array) -> tuple[Carry, jax.Array]:
     c, h = carry
     kernel = self.param('kernel', nn.initializers.glorot_uniform(), (3, 3, self.features, 4 * self.features))
     recurrent = conv2d_in_scan(h.astype(self.dtype), kernel.astype(self.dtype))
     return _advance(c, gates + recurrent)
 
 
-def _advance(c, gates):
+def _advance(c: jax.Array, gates: jax.Array) -> tuple[Carry, jax.Array]:
   """Returns the next carry `(c, h)`, and h again as output, from the summed gates `[..., 4F]`."""
   i, g, f, o = jnp.split(gates.astype(jnp.float32), 4, axis=-1)
   c = nn.sigmoid(f + 1.0) * c + nn.sigmoid(i) * jnp.tanh(g)
@@ -115,9 +113,8 @@ class DenseLSTM(nn.Module):
         "use a smaller crop, or model.temporal='convlstm'"
       )
     gates = nn.Dense(4 * units, use_bias=False, dtype=self.dtype, name='input')(jnp.asarray(x).reshape(b, t, units * c))
-    scan = nn.scan(_DenseStep, variable_broadcast='params', split_rngs={'params': False}, in_axes=1, out_axes=1)
     zeros = jnp.zeros((b, units), jnp.float32)
-    _, hidden = scan(units, self.dtype, name='hidden')((zeros, zeros), gates)
+    _, hidden = _over_frames(_DenseStep)(units, self.dtype, name='hidden')((zeros, zeros), gates)
     return hidden.astype(self.dtype).reshape(b, t, h, w, 1)
 
 
@@ -126,6 +123,6 @@ class _DenseStep(nn.Module):
   dtype: Any
 
   @nn.compact
-  def __call__(self, carry, gates):
+  def __call__(self, carry: Carry, gates: jax.Array) -> tuple[Carry, jax.Array]:
     c, h = carry
     return _advance(c, gates + nn.Dense(4 * self.units, dtype=self.dtype, name='dense')(h))

@@ -10,12 +10,12 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from ear_jax.config.fields import check_choice
+from ear_jax.config.fields import FIELDS
 from ear_jax.models.attention import ChannelAttention, SpatialAttention
 from ear_jax.models.blocks import ConvBlock, max_pool
 from ear_jax.models.conv import Conv3D
 from ear_jax.models.recurrence import DenseLSTM, TemporalBlock
-from ear_jax.system.errors import UserError
+from ear_jax.models.video import Video
 
 _WORDS = ('attention', 'temporal', 'temporal_sites', 'norm', 'activation', 'activate', 'time_padding')
 
@@ -68,7 +68,8 @@ class UNet3D(nn.Module):
   def __call__(self, video: jax.Array, train: bool = False) -> jax.Array:
     self._check(video)
     deepest = len(self.filters)
-    x, skips = video.astype(self.dtype), []
+    x: Video = video.astype(self.dtype)
+    skips = []
     for level, f in enumerate(self.filters, start=1):
       x = self._block(f'encoder{level}', (f, 2 * f), train)(x)
       if level == deepest:
@@ -86,10 +87,10 @@ class UNet3D(nn.Module):
         self.sow('supervision', f'level{level}', self._head(f'head{level}')(x))
     return self._head('head')(x)
 
-  def _head(self, name):
+  def _head(self, name: str) -> Conv3D:
     return Conv3D(self.classes, (1, 1, 1), dtype=jnp.float32, name=name)
 
-  def _block(self, name, features, train, between=None):
+  def _block(self, name: str, features: tuple[int, int], train: bool, between: nn.Module | None = None) -> ConvBlock:
     block = nn.remat(ConvBlock) if self.remat else ConvBlock
     return block(
       features,
@@ -105,32 +106,35 @@ class UNet3D(nn.Module):
       name=name,
     )
 
-  def _attend(self, level, skip):
+  def _attend(self, level: int, skip: Video) -> Video:
     if self.attention == 'none':
       return skip
     spatial = self.attention == 'spatial' and skip.shape[2] * skip.shape[3] <= self.attention_max_tokens
     return (SpatialAttention if spatial else ChannelAttention)(dtype=self.dtype, name=f'attention{level}')(skip)
 
-  def _recur(self, site, x):
+  def _recur(self, site: str, x: Video) -> Video:
     return self._temporal(site)(x) if self.temporal != 'none' and site in self.temporal_sites else x
 
-  def _temporal(self, site):
+  def _temporal(self, site: str) -> nn.Module:
     if self.temporal == 'dense_lstm':
       return DenseLSTM(dtype=self.dtype, name=f'temporal_{site}')
     return TemporalBlock(self.bidirectional, self.cyclic_recurrence, self.dtype, name=f'temporal_{site}')
 
-  def _check(self, video):
+  def _check(self, video: jax.Array) -> None:
     h, w = video.shape[-3:-1]
     if video.ndim != 5 or h % self.unit or w % self.unit:
-      raise UserError(
+      raise ValueError(
         f'video has shape {video.shape}, expected [B, T, H, W, C] with H and W divisible by {self.unit} '
         f'({len(self.filters)} levels): choose another crop'
       )
     for field in _WORDS:
-      check_choice(f'model.{field}', getattr(self, field))
+      stated, choices = getattr(self, field), FIELDS[f'model.{field}'].choices
+      for word in (stated,) if isinstance(stated, str) else stated:
+        if word not in choices:
+          raise ValueError(f'config.model.{field} {word!r} is not one of {choices}')
     if not 0 <= self.deep_supervision < len(self.filters):
-      raise UserError(
+      raise ValueError(
         f'model.deep_supervision is {self.deep_supervision}: 0 to {len(self.filters) - 1} of {len(self.filters)} levels'
       )
     if self.time_kernel < 1 or self.time_kernel % 2 == 0:
-      raise UserError(f'model.time_kernel is {self.time_kernel}: it must be odd, and 1 or more')
+      raise ValueError(f'model.time_kernel is {self.time_kernel}: it must be odd, and 1 or more')

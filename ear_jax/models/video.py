@@ -47,6 +47,7 @@ class Pending:
 
 
 Video = jax.Array | Pending
+Arrays = tuple[jax.Array, ...]
 
 
 def pending(x: Video) -> Pending:
@@ -54,7 +55,7 @@ def pending(x: Video) -> Pending:
   return x if isinstance(x, Pending) else Pending((x,))
 
 
-def pixelwise(function: Callable[..., jax.Array], x: Video, *more: jax.Array, constants: tuple = ()) -> Video:
+def pixelwise(function: Callable[..., jax.Array], x: Video, *more: jax.Array, constants: Arrays = ()) -> Video:
   """Returns `function(x, *more, *constants)`, left to whatever reads it.
 
   Args:

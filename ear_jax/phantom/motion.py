@@ -87,7 +87,7 @@ class Motion:
     descent, descent_rate = self._sample(self.descent, t)
     turn, turn_rate = self._sample(self.rotation, t)
     sway, sway_rate = self._sample(self.sway, t)
-    full = self._full_squeeze()
+    full = sum(a for a in self.squeeze.area if a > 0)
     stretch, stretch_rate = 1 - self.strain * descent, -self.strain * descent_rate
     volume, volume_rate = (1 - self.compressibility * squeeze / full), -self.compressibility * squeeze_rate / full
     axis = np.array([np.cos(self.sway_axis), np.sin(self.sway_axis)])
@@ -141,9 +141,6 @@ class Motion:
 
   def _sample(self, cycle: Cycle, t: float) -> tuple[float, float]:
     return float(cycle.displacement(t)), float(cycle.rate(t)) / self.rr
-
-  def _full_squeeze(self) -> float:
-    return sum(a for a in self.squeeze.area if a > 0)
 
   def _radius(self, radius: np.ndarray, s: State) -> np.ndarray:
     return np.sqrt(np.maximum(s.inner**2 + (radius**2 - self.wall.inner**2) * s.growth, 1e-6))

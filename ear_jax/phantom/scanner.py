@@ -22,7 +22,6 @@ class Scanner:
   """One slice's acquisition.
 
   Attributes:
-    venc: cm/s along column, along row, through the plane.
     band: `[H, W]` float32, weight of each k-space sample, in `fft2` order.
     receive: `[4, H, W]` complex64, coil shading times background phase per encode, constant in time.
     sigma: standard deviation of the real and of the imaginary noise of one encode's image.
@@ -30,7 +29,6 @@ class Scanner:
     sharing: weight of each neighbouring frame in a frame (view sharing); 0 for none.
   """
 
-  venc: Venc
   band: np.ndarray
   receive: np.ndarray
   sigma: float

@@ -276,8 +276,8 @@ def _tissue(
   lying = cos * away_x + sin * away_y, cos * away_y - sin * away_x  # the trunk turns with the heart
   still = chest(subject, *lying, p.position * subject.heart.length)
   window = _window(y[:, 0], motion.centre[1]), _window(x[0], motion.centre[0])
-  heart = Ventricles(subject, visit, motion, p.position, rng)
-  frames = [heart.signals(still[window], x[window], y[window], t, p.size.venc) for t in times(p.size)]
+  heart = Ventricles(subject, visit, motion, p.position, p.size.venc, rng)
+  frames = [heart.signals(still[window], x[window], y[window], t) for t in times(p.size)]
   return still, (slice(None), *window), np.stack(frames)
 
 
@@ -287,7 +287,6 @@ def _scanner(
   coil = scanner.shading(rng, x, y)
   offsets = [np.zeros_like(x)] + [np.pi / v * scanner.background(rng, x, y, rng.uniform(1, 3)) for v in size.venc]
   return scanner.Scanner(
-    venc=size.venc,
     band=scanner.band_limit(x.shape, size.spacing, size.acquired, size.swirl),
     receive=(coil * np.exp(1j * np.stack(offsets))).astype(np.complex64),
     sigma=subject.contrast.muscle / visit.snr,

@@ -23,21 +23,23 @@ _REACH = 14.0  # mm over which the tissue around the heart follows it
 class Ventricles:
   """Everything of one slice that does not depend on time, ready to be painted."""
 
-  def __init__(self, subject: Subject, visit: Visit, motion: Motion, position: float, rng: np.random.Generator):
-    """Prepares textures and flow; `position` is 0 at the base and 1 at the apex."""
+  def __init__(
+    self, subject: Subject, visit: Visit, motion: Motion, position: float, venc: Venc, rng: np.random.Generator
+  ):
+    """Prepares textures and flow; `position` is 0 at the base and 1 at the apex, `venc` cm/s as of `Cine`."""
     fixed = np.random.default_rng((subject.seed, round(1000 * position)))
     self._subject, self._visit, self._motion, self._position = subject, visit, motion, position
+    self._venc = venc
     self._grain, self._rough = Tile(fixed, (1.0, 2.2, 4.0, 9.0)), Tile(fixed, (1.6,))
     self._left, self._right = (Flow(rng, visit.flow * f, visit.timing) for f in (1.0, 0.7))
 
-  def signals(self, still: Field, x: Field, y: Field, t: float, venc: Venc) -> Field:
+  def signals(self, still: Field, x: Field, y: Field, t: float) -> Field:
     """Returns the complex signals `[4, H, W]` complex64: reference, then one encode per velocity component.
 
     Args:
       still: `[H, W]` magnitude of the chest.
       x, y: `[H, W]` mm from the image centre.
       t: time in cycles.
-      venc: cm/s along column, along row, through the plane.
     """
     motion, tissue = self._motion, self._subject.contrast
     radius, angle = motion.inverse(np.stack([x, y], -1), t)
@@ -46,25 +48,26 @@ class Ventricles:
     # The wall's field, held at its borders' values elsewhere.
     velocity = np.moveaxis(motion.velocity(np.clip(radius, endo, epi), angle, t), -1, 0).astype(np.float32)
     texture = 1 + 1.3 * tissue.texture * self._grain(radius * np.cos(angle), radius * np.sin(angle))
-    image = _encode(still, velocity * np.exp(np.minimum(depth_out, 0) / _REACH), venc)
-    self._paint_surroundings(image, x, y, t, velocity, depth_out, texture, venc)
-    _paint(image, soft(depth_out), tissue.muscle * texture, velocity, venc)
+    image = _encode(still, velocity * np.exp(np.minimum(depth_out, 0) / _REACH), self._venc)
+    self._paint_surroundings(image, x, y, t, velocity, depth_out, texture)
+    _paint(image, soft(depth_out), tissue.muscle * texture, velocity, self._venc)
     rough = depth_in + np.where(depth_in < 2, 0.5 * self._rough(3 * angle * motion.wall.inner, radius), 0)
-    self._paint_blood(image, -rough, self._left, x, y, t, motion.at(t).inner, motion.at(t).shift, velocity, venc)
+    state = motion.at(t)
+    self._paint_blood(image, -rough, self._left, x - state.shift[0], y - state.shift[1], t, state.inner, velocity)
     for coverage in self._papillaries(x, y, t, depth_in):
-      _paint(image, coverage, 0.95 * tissue.muscle * texture, velocity, venc)
+      _paint(image, coverage, 0.95 * tissue.muscle * texture, velocity, self._venc)
     return image
 
   def _paint_surroundings(
-    self, image: Field, x: Field, y: Field, t: float, velocity: Field, depth_out: Field, texture: Field, venc: Venc
+    self, image: Field, x: Field, y: Field, t: float, velocity: Field, depth_out: Field, texture: Field
   ) -> None:
     tissue, chest = self._subject.contrast, self._subject.chest
     near = velocity * np.exp(np.minimum(depth_out, 0) / _REACH)
     cavity, centre, axis = self._right_ventricle(x, y, t)
     fat = np.maximum(depth_out + 1.5, cavity + 2.5) + chest.pericardial_fat * (1 + 0.8 * self._rough(0.1 * x, 0.1 * y))
-    _paint(image, soft(fat), 1.15 * tissue.fat * texture, near, venc)
-    _paint(image, soft(cavity + 3.2), 0.92 * tissue.muscle * texture, velocity, venc)
-    self._paint_blood(image, cavity, self._right, x, y, t, axis, centre, velocity, venc)
+    _paint(image, soft(fat), 1.15 * tissue.fat * texture, near, self._venc)
+    _paint(image, soft(cavity + 3.2), 0.92 * tissue.muscle * texture, velocity, self._venc)
+    self._paint_blood(image, cavity, self._right, x - centre[0], y - centre[1], t, axis, velocity)
 
   def _right_ventricle(self, x: Field, y: Field, t: float) -> tuple[Field, np.ndarray, float]:
     """Distance into the right cavity (mm, positive inside), its centre and its smaller semi-axis."""
@@ -84,23 +87,14 @@ class Ventricles:
     return ellipse(x, y, centre, (across, along), septum) + ragged, centre, across
 
   def _paint_blood(
-    self,
-    image: Field,
-    inside: Field,
-    flow: Flow,
-    x: Field,
-    y: Field,
-    t: float,
-    radius: float,
-    centre: np.ndarray,
-    velocity: Field,
-    venc: Venc,
+    self, image: Field, inside: Field, flow: Flow, x: Field, y: Field, t: float, radius: float, velocity: Field
   ) -> None:
+    """Lays blood over the image; x, y are mm from the cavity's centre."""
     coverage, tissue = soft(inside), self._subject.contrast
     box = _box(coverage)
     if box is None:
       return
-    dx, dy = x[box] - centre[0], y[box] - centre[1]
+    dx, dy = x[box], y[box]
     gain, jitter = flow.speckle(dx, dy, t)
     # Fresh blood is brighter while it flows in; suppressed blood comes back where it stands still.
     moving = min(1.0, abs(flow.strength(t)))
@@ -109,7 +103,7 @@ class Ventricles:
     bright = min(1.0, tissue.blood * self._visit.blood * inflow) * gain * mixing
     layer = np.clip(inside[box] / _BOUNDARY_LAYER, 0.1, 1)  # blood sticks to the wall
     blood = velocity[(slice(None), *box)] + layer * (flow.velocity(dx, dy, 1.15 * radius, t) + jitter)
-    _blend(image, box, coverage[box], _encode(bright, blood, venc))
+    _blend(image, box, coverage[box], _encode(bright, blood, self._venc))
 
   def _papillaries(self, x: Field, y: Field, t: float, depth_in: Field) -> Iterator[Field]:
     motion, heart = self._motion, self._subject.heart

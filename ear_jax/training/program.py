@@ -62,12 +62,14 @@ def make_program(config: ConfigDict, placement: Placement) -> Program:
     schedule = make_schedule(config.optimizer, config.steps)
     optimizer = make_optimizer(config.optimizer, schedule)
     step = make_train_step(model.clone(axis_name=AXIS), optimizer, config.loss, ema_decay=ema_decay, axis_name=AXIS)
-  except ValueError as fault:  # a schedule or a loss that there is not
+    like = model, optimizer, config.data.channels
+    size, ema = config.data.crop, ema_decay > 0
+    shapes = jax.eval_shape(functools.partial(make_state, *like, size, ema), jax.random.key(0))
+  except (
+    ValueError
+  ) as fault:  # a schedule or a loss that there is not, a network that cannot be or does not fit the crop
     raise UserError(str(fault)) from fault
-  like = model, optimizer, config.data.channels
-  size, ema = config.data.crop, ema_decay > 0
   initial_state = functools.partial(create_state, *like, config.seed, size=size, ema=ema)
-  shapes = jax.eval_shape(functools.partial(make_state, *like, size, ema), jax.random.key(0))
   return Program(config, placement, model, schedule, initial_state, shapes, placement.pmap_step(step))
 
 

@@ -137,7 +137,7 @@ def test_with_a_time_kernel_of_one_and_no_norm_over_time_every_frame_is_on_its_o
 
 
 def test_a_network_sees_at_most_an_odd_number_of_frames_at_once(video):
-  with pytest.raises(UserError, match=r'model\.time_kernel is 2: it must be odd'):
+  with pytest.raises(ValueError, match=r'model\.time_kernel is 2: it must be odd'):
     UNet3D(filters=(2,), time_kernel=2).init(jax.random.key(0), video)
 
 
@@ -187,7 +187,7 @@ def test_the_recurrence_stands_where_it_is_asked_for(sites):
 
 @pytest.mark.parametrize('shape', [(1, 2, 6, 8, 1), (1, 2, 8, 6, 1), (2, 8, 8, 4), (8, 8, 4)])
 def test_a_picture_that_cannot_be_halved_often_enough_is_refused(shape):
-  with pytest.raises(UserError, match=r'expected \[B, T, H, W, C\] with H and W divisible by 4 \(2 levels\)') as fault:
+  with pytest.raises(ValueError, match=r'expected \[B, T, H, W, C\] with H and W divisible by 4 \(2 levels\)') as fault:
     UNet3D(filters=(2, 4)).init(jax.random.key(0), jnp.zeros(shape))
   assert str(shape) in str(fault.value)
 
@@ -206,7 +206,7 @@ def test_a_picture_that_cannot_be_halved_often_enough_is_refused(shape):
 )
 def test_unknown_names_are_refused_by_their_field(field, value):
   name = value[0] if isinstance(value, tuple) else value
-  with pytest.raises(UserError, match=rf"model\.{field} '{name}' is not one of"):
+  with pytest.raises(ValueError, match=rf"model\.{field} '{name}' is not one of"):
     UNet3D(**{'filters': (2,), 'temporal': 'convlstm'} | {field: value}).init(
       jax.random.key(0), jnp.zeros((1, 2, 4, 4, 1))
     )

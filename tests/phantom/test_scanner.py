@@ -11,7 +11,7 @@ SHAPE = (96, 96)
 
 def machine(sigma, *, swirl=0.0, receive=1.0, acquired=1.7):
   band = scanner.band_limit(SHAPE, 0.85, acquired, swirl)
-  return scanner.Scanner(VENC, band, np.full((4, *SHAPE), receive, np.complex64), sigma, 1000.0)
+  return scanner.Scanner(band, np.full((4, *SHAPE), receive, np.complex64), sigma, 1000.0)
 
 
 def uniform_signal(velocity):

@@ -16,13 +16,13 @@ import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
+from pydicom.misc import is_dicom
 from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless
 
 from ear_jax.formats import checks
 from ear_jax.formats.dicom import codestream, siemens_protocol
 from ear_jax.formats.faults import Fault
 
-_PREAMBLE = 128
 LARGEST = 2**24  # values of one picture: 4096 x 4096
 _SUFFIXES = ('.dcm', '.dicom', '.ima')
 _ENHANCED_MR = '1.2.840.10008.5.1.4.1.1.4.1'
@@ -84,7 +84,7 @@ def find(paths: Iterable[pathlib.Path], root: pathlib.Path) -> Found:
   for path in sorted(paths):
     file = str(path.relative_to(root))
     try:
-      if not is_dicom(path):
+      if not is_dicom(checks.ordinary(path)):
         others += 1
         if path.suffix.lower() in _SUFFIXES:
           rule = 'no DICOM file: the mark DICM is missing after the preamble. Export the file again or remove it'
@@ -110,12 +110,6 @@ def find(paths: Iterable[pathlib.Path], root: pathlib.Path) -> Found:
   notes = [f'{_count(others - sum(f.rule.startswith("no DICOM") for f in found))} passed over: not DICOM']
   notes += [f'{_count(no_pictures)} passed over: DICOM, but no MR picture']
   return Found({uid: tuple(v) for uid, v in studies.items()}, tuple(n for n in notes if n[0] != '0'), tuple(found))
-
-
-def is_dicom(path: pathlib.Path) -> bool:
-  """Returns True when the file carries the mark of DICOM behind its preamble."""
-  with checks.ordinary(path).open('rb') as file:
-    return file.read(_PREAMBLE + 4)[_PREAMBLE:] == b'DICM'
 
 
 class Refused(ValueError):

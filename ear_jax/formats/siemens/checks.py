@@ -15,7 +15,6 @@ from ear_jax.formats.siemens.series import RR, Series, fault, position
 
 FRAMES = 50  # of a series, by the layout
 ROLES = ('MagAvg', 'PhaseZ', 'PhaseX', 'PhaseY', 'RefMag')
-_PHASES = (False, True, True, True, False)
 _RR_RANGE = (200.0, 3000.0)  # ms
 _RR_AGREE, _TIME_AGREE = 0.01, 0.1  # relative
 _NAME_FIELDS = 13  # patient.modality.protocol.SERIES.INSTANCE.yyyy.mm.dd.hh.mm.ss.ms.uid
@@ -234,7 +233,7 @@ def _pattern_faults(five: list[Series], root: pathlib.Path) -> list[Fault]:
     phase = abs(level - COUNTS / 2) < COUNTS / 8 and level > 0.75 * overall
     magnitude = level < 0.75 * overall
     seen.append('phase' if phase else 'magnitude' if magnitude else 'neither')
-  wanted = ['phase' if is_phase else 'magnitude' for is_phase in _PHASES]
+  wanted = ['phase' if role.startswith('Phase') else 'magnitude' for role in ROLES]
   if seen != wanted:
     rule = f'the pixels of the five series look like {", ".join(seen)}, expected {", ".join(wanted)}: the order of '
     return [fault(five[0], root, f'{rule}series is not MagAvg, PhaseZ, PhaseX, PhaseY, RefMag')]

@@ -20,18 +20,13 @@ from ear_jax.formats.dicom.instances import Instance
 from ear_jax.formats.faults import Fault
 from ear_jax.formats.opened import Opened
 from ear_jax.formats.siemens.checks import FRAMES, Slice, check
-from ear_jax.formats.siemens.series import evident, fault, group
+from ear_jax.formats.siemens.series import fault, group
 from ear_jax.formats.source import Source
 
 _PICTURES = {  # of v_col, v_row, v_long: (index among PhaseZ, PhaseX, PhaseY, sign)
   'COL': ((1, -1), (2, +1), (0, +1)),
   'ROW': ((2, +1), (1, -1), (0, -1)),
 }
-
-
-def recognise(files: Sequence[Instance]) -> bool:
-  """Returns True when any file carries the marks of velocity mapping: the sequence, or the RR interval as a comment."""
-  return any(map(evident, files))
 
 
 def open_study(files: Sequence[Instance], root: pathlib.Path) -> Opened:

@@ -12,7 +12,7 @@ NARROW = 16  # channels; YNNPACK takes no convolution with so few of both input 
 WIDENED = 24  # to so many output channels: the fastest of 17, 24 and 32
 
 
-def conv2d(x: jax.Array, kernel: jax.Array, padding: tuple[int, int]) -> jax.Array:
+def conv2d(x: jax.Array, kernel: jax.Array, padding: tuple[int, ...]) -> jax.Array:
   """Returns the convolution of each frame.
 
   Args:

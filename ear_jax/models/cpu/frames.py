@@ -16,6 +16,7 @@ from ear_jax.models.video import Pending, pad_time
 FORWARD_BYTES = 2**22  # of the float32 copies of one group, in the forward pass
 BACKWARD_BYTES = 2**21  # and in the backward pass, where a step's memory has its peak, and larger groups are no faster
 
+Group = jax.Array | int  # number of a group of frames
 State = TypeVar('State')
 Windows = TypeVar('Windows')
 
@@ -39,7 +40,7 @@ def count_groups(frames: int, frame_bytes: int, reach: int, group_bytes: int) ->
   return frames // (max(fitting) if fitting else min(lengths, default=frames))
 
 
-def group_of(video: jax.Array, group: jax.Array, groups: int) -> jax.Array:
+def group_of(video: jax.Array, group: Group, groups: int) -> jax.Array:
   """Returns one of the groups of a video `[B, T, H, W, C]`: `[B, T / groups, H, W, C]`."""
   if groups == 1:
     return video
@@ -47,7 +48,7 @@ def group_of(video: jax.Array, group: jax.Array, groups: int) -> jax.Array:
   return jax.lax.dynamic_slice_in_dim(video, group * length, length, axis=1, allow_negative_indices=False)
 
 
-def part_of(x: Pending, group: jax.Array, groups: int) -> Pending:
+def part_of(x: Pending, group: Group, groups: int) -> Pending:
   """Returns one of the groups of a video that is still to be computed."""
   return dataclasses.replace(x, videos=tuple(group_of(video, group, groups) for video in x.videos))
 
@@ -66,22 +67,22 @@ def no_gradient(x: Pending, beside: jax.Array) -> Pending:
   return jax.tree.map(lambda leaf: zeros_beside(beside, leaf.shape).astype(leaf.dtype), x)
 
 
-def add_gradient(x: Pending, found: Pending, gradient: jax.Array, group: jax.Array, groups: int) -> Pending:
+def add_gradient(x: Pending, found: Pending, gradient: jax.Array, group: Group, groups: int) -> Pending:
   """Returns `found` with one group's part of the gradients, from that by the group's value `[B, n, H, W, C]`."""
   of = jax.vjp(jnp.asarray, part_of(x, group, groups))[1](gradient)[0]
   videos = tuple(_put_group(video, part, group) for video, part in zip(found.videos, of.videos, strict=True))
   return dataclasses.replace(found, videos=videos, constants=jax.tree.map(jnp.add, found.constants, of.constants))
 
 
-def _put_group(video, part, group):
+def _put_group(video: jax.Array, part: jax.Array, group: Group) -> jax.Array:
   start = group * part.shape[1]
   return jax.lax.dynamic_update_slice_in_dim(video, part, start, axis=1, allow_negative_indices=False)
 
 
 def over_windows(
-  step: Callable[[State, jax.Array, Windows], State],
+  step: Callable[[State, Group, Windows], State],
   state: State,
-  frames: Callable[[jax.Array], Windows],
+  frames: Callable[[Group], Windows],
   groups: int,
   reach: int,
   time_padding: str,
@@ -100,7 +101,7 @@ def over_windows(
   cyclic = time_padding == 'cyclic'
   before = frames(groups - 1) if cyclic else jax.tree.map(jnp.zeros_like, first)
 
-  def advance(group, carry):
+  def advance(group: jax.Array, carry: tuple[State, Windows, Windows]) -> tuple[State, Windows, Windows]:
     state, tails, current = carry
     following = frames(jnp.where(group + 1 < groups, group + 1, 0))
     heads = jax.tree.map(lambda x: x[:, :reach], following)
@@ -109,13 +110,13 @@ def over_windows(
     windows = jax.tree.map(lambda *parts: jnp.concatenate(parts, axis=1), tails, current, heads)
     return step(state, group, windows), jax.tree.map(last, current), following
 
-  def last(x):
+  def last(x: jax.Array) -> jax.Array:
     return x[:, x.shape[1] - reach :]
 
   return jax.lax.fori_loop(0, groups, advance, (state, jax.tree.map(last, before), first))[0]
 
 
-def add_frames(video: jax.Array, part: jax.Array, start: jax.Array) -> jax.Array:
+def add_frames(video: jax.Array, part: jax.Array, start: Group) -> jax.Array:
   """Returns the video `[B, T, H, W, C]` with `part` `[B, n, H, W, C]` added to its frames from `start` on."""
   if part.shape[1] == video.shape[1]:
     return video + part

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 
 from ear_jax.models.cpu import frames
 from ear_jax.models.cpu.frames import (
+  Group,
   add_frames,
   add_gradient,
   count_groups,
@@ -27,12 +28,16 @@ from ear_jax.models.cpu.frames import (
 )
 from ear_jax.models.cpu.taps_gradient import kernel_gradient, kernel_products, products_shape
 from ear_jax.models.cpu.two_frames import convolve_window, copied_channels
-from ear_jax.models.video import TIME_PADDINGS, Pending
+from ear_jax.models.video import TIME_PADDINGS, Arrays, Pending
+
+Inputs = tuple[Pending, ...]
+Kept = tuple[Inputs, jax.Array]  # for the gradient
+Sums = tuple[Inputs, Arrays, jax.Array]  # gradients by inputs, kernels (as products) and bias, of the groups so far
 
 BELOW = (False, True)  # whether an input is the level below, of half as many rows and columns
 
 
-def taps_conv3d(inputs: tuple[Pending, ...], kernel: jax.Array, bias: jax.Array, time_padding: str) -> jax.Array:
+def taps_conv3d(inputs: Inputs, kernel: jax.Array, bias: jax.Array, time_padding: str) -> jax.Array:
   """Returns the convolution of a video, or of a skip and the level below without joining or up-sampling them.
 
   A 3 x 3 window over pixels that were each repeated 2 x 2 times sees only 2 x 2 different ones, which ones depends on
@@ -46,7 +51,7 @@ def taps_conv3d(inputs: tuple[Pending, ...], kernel: jax.Array, bias: jax.Array,
   return _convolve(inputs, _reachable(inputs[0], kernel, time_padding), bias, time_padding)
 
 
-def _reachable(x, kernel, time_padding):
+def _reachable(x: Pending, kernel: jax.Array, time_padding: str) -> jax.Array:
   """The kernel without what a single frame cannot meet: the outer taps, or any but their sum in a cycle of one."""
   if time_padding not in TIME_PADDINGS:
     raise ValueError(f'time padding {time_padding!r} is not one of {TIME_PADDINGS}')
@@ -56,7 +61,7 @@ def _reachable(x, kernel, time_padding):
   return kernel.sum(axis=0, keepdims=True) if time_padding == 'cyclic' else kernel[middle : middle + 1]
 
 
-def _kernels(inputs, kernel):
+def _kernels(inputs: Inputs, kernel: jax.Array) -> Arrays:
   """The kernel of each input: of the only one, or of a skip and of the level below it, whose four lie side by side."""
   if len(inputs) == 1:
     return (kernel,)
@@ -65,14 +70,14 @@ def _kernels(inputs, kernel):
   return own, jnp.concatenate(phases, axis=-1)
 
 
-def _halve(kernel, axis):
+def _halve(kernel: jax.Array, axis: int) -> Arrays:
   """The kernels of extent 2 that a kernel of extent 3 is at even and at odd positions of repeated pixels."""
   before, centre, after = jnp.split(kernel, 3, axis)
   return jnp.concatenate([before, centre + after], axis), jnp.concatenate([before + centre, after], axis)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
-def _convolve(inputs, kernel, bias, time_padding):
+def _convolve(inputs: Inputs, kernel: jax.Array, bias: jax.Array, time_padding: str) -> jax.Array:
   """The convolution of one input, or of a skip and the level below it, `[B, T, H, W, F]`.
 
   That of the level below has a row and a column more, and in its channels the four phases of rows and columns twice
@@ -81,7 +86,7 @@ def _convolve(inputs, kernel, bias, time_padding):
   kernels = _kernels(inputs, kernel)
   reach, groups = kernels[0].shape[0] // 2, _groups(inputs, kernels, frames.FORWARD_BYTES)
 
-  def step(out, group, windows):
+  def step(out: jax.Array, group: Group, windows: Arrays) -> jax.Array:
     for window, kernel, below in zip(windows, kernels, BELOW, strict=False):
       padding = tuple(k // 2 for k in kernel.shape[1:3])
       y = convolve_window(window, kernel, padding)
@@ -93,11 +98,11 @@ def _convolve(inputs, kernel, bias, time_padding):
   return over_windows(step, start, lambda group: _values(inputs, group, groups), groups, reach, time_padding)
 
 
-def _forward(inputs, kernel, bias, time_padding):
+def _forward(inputs: Inputs, kernel: jax.Array, bias: jax.Array, time_padding: str) -> tuple[jax.Array, Kept]:
   return _convolve(inputs, kernel, bias, time_padding), (inputs, kernel)
 
 
-def _backward(time_padding, kept, dy):
+def _backward(time_padding: str, kept: Kept, dy: jax.Array) -> tuple[Inputs, jax.Array, jax.Array]:
   """All gradients in one pass: apart, the compiler may leave one until the end and keep all that it needs."""
   inputs, kernel = kept
   # What follows from the kernel alone the compiler would compute before the forward pass, and keep until it is used.
@@ -105,10 +110,10 @@ def _backward(time_padding, kept, dy):
   kernels, add_up = jax.vjp(functools.partial(_kernels, inputs), kernel)
   reach, groups = kernels[0].shape[0] // 2, _groups(inputs, kernels, frames.BACKWARD_BYTES)
 
-  def of_group(group):
+  def of_group(group: Group) -> tuple[Arrays, jax.Array]:
     return _values(inputs, group, groups), group_of(dy, group, groups)
 
-  def step(sums, group, windows):
+  def step(sums: Sums, group: Group, windows: tuple[Arrays, jax.Array]) -> Sums:
     dinputs, products, dbias = sums
     found = []
     each = zip(inputs, kernels, dinputs, products, windows[0], strict=True)
@@ -118,8 +123,9 @@ def _backward(time_padding, kept, dy):
       padding = tuple(k - 1 - k // 2 for k in kernel.shape[1:3])
       dinput = add_gradient(x, dinput, convolve_window(window, turned, padding), group, groups)
       found.append((dinput, total + kernel_products(value, window, kernel.shape)))
+    dinputs, products = zip(*found, strict=True)
     dbias += jnp.sum(group_of(dy, group, groups), axis=(1, 2, 3), dtype=jnp.float32)
-    return *zip(*found, strict=True), dbias
+    return dinputs, products, dbias
 
   b = dy.shape[0]
   dinputs = tuple(no_gradient(x, dy) for x in inputs)
@@ -134,29 +140,29 @@ def _backward(time_padding, kept, dy):
 _convolve.defvjp(_forward, _backward)
 
 
-def _values(inputs, group, groups):
+def _values(inputs: Inputs, group: Group, groups: int) -> Arrays:
   return tuple(jnp.asarray(part_of(x, group, groups)) for x in inputs)
 
 
-def _groups(inputs, kernels, group_bytes):
+def _groups(inputs: Inputs, kernels: Arrays, group_bytes: int) -> int:
   """Into how many groups of frames to divide the work, by what it copies of the largest input."""
   b, t, h, w, _ = inputs[0].shape
   kt, _, _, c, f = kernels[0].shape
   return count_groups(t, 4 * b * h * w * copied_channels(kt, c, f), kt // 2, group_bytes)
 
 
-def _deal(y):
+def _deal(y: jax.Array) -> jax.Array:
   """`[B, T, H + 1, W + 1, 4 F]`, the four phases of rows and columns, to `[B, T, 2 H, 2 W, F]`."""
   b, t, h, w, f = y.shape
   h, w, f = h - 1, w - 1, f // 4
-  y = [y[:, :, i : i + h, j : j + w, (2 * i + j) * f : (2 * i + j + 1) * f] for i in (0, 1) for j in (0, 1)]
-  rows = [jnp.stack(y[:2], axis=4), jnp.stack(y[2:], axis=4)]
+  parts = [y[:, :, i : i + h, j : j + w, (2 * i + j) * f : (2 * i + j + 1) * f] for i in (0, 1) for j in (0, 1)]
+  rows = [jnp.stack(parts[:2], axis=4), jnp.stack(parts[2:], axis=4)]
   return jnp.stack(rows, axis=3).reshape(b, t, 2 * h, 2 * w, f)
 
 
-def _gather(dy):
+def _gather(dy: jax.Array) -> jax.Array:
   """The transpose of `_deal`."""
   b, t, h, w, f = dy.shape
   dy = dy.reshape(b, t, h // 2, 2, w // 2, 2, f)
-  pad = lambda i, j: ((0, 0), (0, 0), (i, 1 - i), (j, 1 - j), (0, 0))  # noqa: E731
-  return jnp.concatenate([jnp.pad(dy[:, :, :, i, :, j], pad(i, j)) for i in (0, 1) for j in (0, 1)], axis=-1)
+  pads = {(i, j): ((0, 0), (0, 0), (i, 1 - i), (j, 1 - j), (0, 0)) for i in (0, 1) for j in (0, 1)}
+  return jnp.concatenate([jnp.pad(dy[:, :, :, i, :, j], pad) for (i, j), pad in pads.items()], axis=-1)

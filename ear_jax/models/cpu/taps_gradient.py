@@ -12,13 +12,13 @@ import jax.numpy as jnp
 BLOCK_BYTES = 2**18  # of the float32 copies in one product: half of a core's second-level cache
 
 
-def products_shape(videos: int, kernel: tuple[int, int, int, int, int]) -> tuple[int, int, int]:
+def products_shape(videos: int, kernel: tuple[int, ...]) -> tuple[int, int, int]:
   """Returns the shape of `kernel_products` for so many videos and a kernel of a shape `[kt, kh, kw, C, F]`."""
   kt, kh, kw, c, f = kernel
   return videos, kt * max(c, f), kh * kw * min(c, f)
 
 
-def kernel_products(x: jax.Array, dy: jax.Array, kernel: tuple[int, int, int, int, int]) -> jax.Array:
+def kernel_products(x: jax.Array, dy: jax.Array, kernel: tuple[int, ...]) -> jax.Array:
   """Returns a group's part of the gradient, which is to be summed over groups.
 
   Args:
@@ -31,7 +31,7 @@ def kernel_products(x: jax.Array, dy: jax.Array, kernel: tuple[int, int, int, in
   return _products(shifted[:, reach : shifted.shape[1] - reach], tapped, kernel[:3])
 
 
-def kernel_gradient(products: jax.Array, kernel: tuple[int, int, int, int, int]) -> jax.Array:
+def kernel_gradient(products: jax.Array, kernel: tuple[int, ...]) -> jax.Array:
   """Returns the gradient by the kernel, float32 of its shape, from the sum of `kernel_products` over all groups."""
   kt, kh, kw, c, f = kernel
   # A sum for each video: on two devices as on one, the same numbers are added in the same order.
@@ -43,12 +43,12 @@ def kernel_gradient(products: jax.Array, kernel: tuple[int, int, int, int, int])
 _cut = functools.partial(jax.lax.dynamic_slice, allow_negative_indices=False)  # less to compile
 
 
-def _is_swapped(kernel):
+def _is_swapped(kernel: tuple[int, ...]) -> bool:
   """Whether dy is the one shifted in the plane: the one with fewer channels is to be copied kh * kw times."""
   return kernel[3] > kernel[4]
 
 
-def _products(x, dy, extents):
+def _products(x: jax.Array, dy: jax.Array, extents: tuple[int, ...]) -> jax.Array:
   """`[B, kt F, kh kw C]`: the sum of `x[b, t, h + i, w + j, c] dy[b, t + k, h, w, f]` over t, h, w.
 
   Block by block of rows: x shifted in the plane only, as columns, times kt frames of dy. With dy shifted in time and x
@@ -66,10 +66,10 @@ def _products(x, dy, extents):
   dy = jnp.pad(dy, ((0, 0), (0, 0), (0, below), (0, 0), (0, 0)))
   dy = dy.reshape(b, padded, blocks * rows * w, f).swapaxes(2, 3)  # a product of row-major factors is the fastest
 
-  def of_video(pair):
+  def of_video(pair: tuple[jax.Array, jax.Array]) -> jax.Array:
     x, dy = pair
 
-    def add_block(total, i):
+    def add_block(total: jax.Array, i: jax.Array) -> tuple[jax.Array, None]:
       frame, block = jax.lax.div(i, blocks), jax.lax.rem(i, blocks)
       part = _cut(x, (frame, block * rows, 0, 0), (1, rows + kh - 1, w + kw - 1, c))[0]
       shifted = [part[i : i + rows, j : j + w] for i in range(kh) for j in range(kw)]

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from ear_jax.models.cpu.conv2d import conv2d
 
 
-def convolve_window(window: jax.Array, kernel: jax.Array, padding: tuple[int, int]) -> jax.Array:
+def convolve_window(window: jax.Array, kernel: jax.Array, padding: tuple[int, ...]) -> jax.Array:
   """Returns the convolution of the frames of a window that have all their neighbours in it.
 
   Args:
@@ -43,7 +43,7 @@ def copied_channels(kt: int, c: int, f: int) -> int:
   return 2 * (c + f) if kt == 3 else kt * c + f
 
 
-def _in_twos(window, kernel, padding):
+def _in_twos(window: jax.Array, kernel: jax.Array, padding: tuple[int, ...]) -> jax.Array:
   """Also of a frame that is not there after the last, where their number is odd."""
   b, padded, *plane, c = window.shape
   pairs = (padded - 1) // 2  # this way round jax can tell that a symbolic number of frames makes it positive
