@@ -4,9 +4,9 @@
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13; do $$name -c '' 2>/dev/null && echo $$name && break; done)
 BIN := .venv/bin
 OTHER = .venv-$(notdir $(PYTHON))
-# What newer or older libraries can break, but for whole runs: three minutes on two cores.
-FAST := tests/test_*.py tests/analysis tests/data tests/devices tests/formats tests/models tests/networks tests/phantom \
-  tests/scoring tests/system tests/training
+# What newer or older libraries can break, without whole runs and what takes long to compile.
+FAST := tests/test_*.py tests/ablations tests/analysis tests/data tests/devices tests/formats tests/models tests/networks \
+  tests/phantom tests/scoring tests/system $(wildcard tests/training/test_losses.py tests/training/test_optim.py)
 
 .PHONY: quickstart test test-fast test-oldest lint benchmark torture lock audit clean
 
