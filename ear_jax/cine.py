@@ -8,12 +8,10 @@ along increasing row, and through the plane (positive towards the apex), in cm/s
 the in-plane velocity vector with the picture, so that the velocity curves of a rotated cine are the same curves.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import math
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from skimage.transform import resize
@@ -64,7 +62,7 @@ class Cine:
     """Unique name of the cine, `dataset/slice`."""
     return f'{self.dataset}/{self.slice_id}'
 
-  def replace(self, **changes: Any) -> Cine:
+  def replace(self, **changes: Any) -> Self:
     """Returns a copy with some attributes changed, checked again."""
     return dataclasses.replace(self, **changes)
 

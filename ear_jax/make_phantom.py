@@ -29,16 +29,13 @@ def main() -> None:
 
 
 def _make_phantom(given: SimpleNamespace) -> None:
-  from ear_jax.phantom import study
   from ear_jax.workflows.make_phantom import make_phantom
 
   if not given.output:
     raise UserError('give --output, the folder to write into')
   output = pathlib.Path(given.output).expanduser()
-  size = {'demo': study.DEMO, 'mini': study.MINI, 'paper': study.PAPER}[given.size]
-  files = make_phantom(
-    output, size=size, seed=given.seed, subject=given.subject, direction=given.direction, exact=given.exact
-  )
+  person = {'seed': given.seed, 'subject': given.subject}
+  files = make_phantom(output, size=given.size, direction=given.direction, exact=given.exact, **person)
   Console().print(f'{len(files)} DICOM files: {output}')
 
 

@@ -29,7 +29,7 @@ COMMANDS = {
 ROOMS = {
   'commands': (
     'flags and sentences: each `python -m ear_jax.X` makes its flags in `main` and calls one function of a room',
-    'ablations workflows benchmarking networks report phantom devices training analysis formats system',
+    'ablations workflows benchmarking networks report devices training analysis formats system',
   ),
   '__init__': ('what `import ear_jax` hands out, loaded when first used', ''),
   'ablations': (

@@ -1,9 +1,8 @@
 """Where the jobs of a grid are: a table that lives in the terminal, or a line for every change elsewhere."""
 
-from __future__ import annotations
-
 import json
 import statistics
+from typing import Self
 
 from absl import logging
 from rich.console import Group
@@ -34,7 +33,7 @@ class Status:
     self._before: dict[str, str] = {}
     self._results: dict[str, dict] = {}
 
-  def __enter__(self) -> Status:
+  def __enter__(self) -> Self:
     if self._live:
       self._live.start()
     return self
@@ -49,9 +48,8 @@ class Status:
         self._results[name] = json.loads((queue.folder / name / 'result.json').read_text())
     if self._live:
       lines = [Text(line, style='red') for line in _complaints(queue)]
-      self._live.update(
-        Group(drawn(self._table(queue), left=['seed']), Text(self._summary(queue)), *lines), refresh=True
-      )
+      shown = drawn(self._table(queue), left=['seed'])
+      self._live.update(Group(shown, Text(self._summary(queue)), *lines), refresh=True)
     else:
       self._say(queue)
     self._before = dict(queue.states)

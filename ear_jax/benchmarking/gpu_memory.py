@@ -1,12 +1,13 @@
 """What a training step needs on GPUs that are not here, as configured and with the switches that change it."""
 
+import rich.table
 from absl import logging
 from ml_collections import ConfigDict
-from rich.table import Table
 
 from ear_jax.benchmarking.gpus import GPUS, compile_only, usable
 from ear_jax.devices.placement import Placement
 from ear_jax.system.errors import UserError
+from ear_jax.system.table import Table, drawn
 from ear_jax.training.memory import changed, describe
 from ear_jax.training.program import make_program
 
@@ -36,15 +37,13 @@ def plan(config: ConfigDict, gpus: list[str], frames: int) -> list[dict]:
   return found
 
 
-def table(found: list[dict], config: ConfigDict, frames: int) -> Table:
+def table(found: list[dict], config: ConfigDict, frames: int) -> rich.table.Table:
   """Returns what `plan` found as a table for the terminal."""
   shape = f'{frames} x {config.data.crop} x {config.data.crop} x {config.data.channels}'
-  shown = Table(title=f'{config.model.name}, {shape}, batch {config.batch_size}: peak memory of a training step')
-  for column in ('GPU', 'switch', 'GB', 'jax takes up to', ''):
-    shown.add_column(column, justify='right' if column in ('GB', 'jax takes up to') else 'left')
+  title = f'{config.model.name}, {shape}, batch {config.batch_size}: peak memory of a training step'
+  rows = []
   for row in found:
-    fits = 'fits' if row['bytes'] <= row['usable'] else 'too much'
-    shown.add_row(
-      GPUS[row['gpu']].title, row['switch'], f'{row["bytes"] / 1e9:.3g}', f'{row["usable"] / 1e9:.3g} GB', fits
-    )
-  return shown
+    need, there = row['bytes'], row['usable']
+    size = f'{need / 1e9:.3g}', f'{there / 1e9:.3g} GB', 'fits' if need <= there else 'too much'
+    rows.append([GPUS[row['gpu']].title, row['switch'], *size])
+  return drawn(Table(title, ['GPU', 'switch', 'GB', 'jax takes up to', ''], rows), left=('switch', ''))

@@ -1,11 +1,10 @@
 """Which subjects train, validate and test. The group is the subject: rescans and slices of one person stay together."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable
+from typing import Self
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -41,7 +40,7 @@ class Split:
     return json.dumps(dataclasses.asdict(self), indent=2, sort_keys=True)
 
   @classmethod
-  def from_json(cls, text: str) -> Split:
+  def from_json(cls, text: str) -> Self:
     """Returns the split of `to_json`."""
     return cls(**{part: tuple(subjects) for part, subjects in json.loads(text).items()})
 

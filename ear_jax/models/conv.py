@@ -5,8 +5,6 @@ values are the same. Time is padded with zeros, or cyclically: a cine is one hea
 first.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

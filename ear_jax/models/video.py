@@ -4,10 +4,9 @@ Norm, activation and attention's product are cheap, so each layer that reads the
 what it is computed from, results of convolutions, is kept for the gradient: a third of the memory (`performance.md`).
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable
+from typing import Self
 
 import flax.struct
 import jax
@@ -41,7 +40,7 @@ class Pending:
       found = (function(*found),)
     return found[0]
 
-  def astype(self, dtype: jax.typing.DTypeLike) -> Pending:
+  def astype(self, dtype: jax.typing.DTypeLike) -> Self:
     """Returns the same from videos of another dtype."""
     return dataclasses.replace(self, videos=tuple(video.astype(dtype) for video in self.videos))
 

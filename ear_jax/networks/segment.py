@@ -6,8 +6,6 @@ resampled, and the frames are dealt into interleaved cycles of the network's len
 Several networks (the folds of a cross-validation) are averaged. Pure of files and flags.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
@@ -40,6 +38,30 @@ class Picture(NamedTuple):
   frames: int
   spacing: tuple[float, float] | None
   size: tuple[int, int]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Delineation:
+  """What the networks say about one cine.
+
+  Attributes:
+    probability: `[T, H, W]` float32 of myocardium, 0 outside the window.
+    uncertainty: `[T]`, the expected 1 - Dice of each frame if the probabilities are right; 1 where nothing was found.
+    centre: (row, column) of the window in pixels.
+  """
+
+  probability: np.ndarray
+  uncertainty: np.ndarray
+  centre: tuple[float, float]
+
+  @property
+  def mask(self) -> np.ndarray:
+    """`[T, H, W]` uint8."""
+    return to_mask(self.probability)
+
+  def __array__(self, dtype=None, copy=None) -> np.ndarray:
+    """Returns the probability, so that a delineation stands wherever a mask may: in `analyse`, in numpy."""
+    return np.array(self.probability, dtype, copy=copy)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -86,30 +108,6 @@ class Network:
     True
     """
     return segment(cine, [self], tta=tta)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Delineation:
-  """What the networks say about one cine.
-
-  Attributes:
-    probability: `[T, H, W]` float32 of myocardium, 0 outside the window.
-    uncertainty: `[T]`, the expected 1 - Dice of each frame if the probabilities are right; 1 where nothing was found.
-    centre: (row, column) of the window in pixels.
-  """
-
-  probability: np.ndarray
-  uncertainty: np.ndarray
-  centre: tuple[float, float]
-
-  @property
-  def mask(self) -> np.ndarray:
-    """`[T, H, W]` uint8."""
-    return to_mask(self.probability)
-
-  def __array__(self, dtype=None, copy=None) -> np.ndarray:
-    """Returns the probability, so that a delineation stands wherever a mask may: in `analyse`, in numpy."""
-    return np.array(self.probability, dtype, copy=copy)
 
 
 def segment(cine: Cine, networks: Sequence[Network], *, tta: bool = False) -> Delineation:

@@ -1,10 +1,8 @@
 """Checkpoints of state and input iterator by Orbax: the latest two to resume from, the best to evaluate."""
 
-from __future__ import annotations
-
 import contextlib
 import pathlib
-from typing import Any
+from typing import Any, Self
 
 import grain
 import jax
@@ -50,7 +48,7 @@ class Checkpoints:
       damaged = (self._damaged(s, found) for s in saved_steps(self._folder) if (found := find_damage(self._folder, s)))
       raise UserError(next(damaged, f'{self._folder} cannot be read: {fault}')) from fault
 
-  def __enter__(self) -> Checkpoints:
+  def __enter__(self) -> Self:
     return self
 
   def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:

@@ -1,13 +1,11 @@
 """Where a run's numbers go: `metrics.jsonl` always, TensorBoard events beside it, a progress bar on a terminal."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import pathlib
 import sys
 import time
-from typing import Any
+from typing import Any, Self
 
 from absl import logging
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -41,7 +39,7 @@ class MetricWriter:
     for name, value in scalars.items():
       self._events.write(step=step, summary=scalar(name, value))
 
-  def __enter__(self) -> MetricWriter:
+  def __enter__(self) -> Self:
     return self
 
   def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -109,7 +107,7 @@ class ProgressLine:
       self._bar = Progress(*columns, TimeRemainingColumn(), TextColumn('left'), transient=False)
       self._task = self._bar.add_task('compiling the first step', total=steps, completed=first)
 
-  def __enter__(self) -> ProgressLine:
+  def __enter__(self) -> Self:
     if self._bar:
       self._bar.start()
     return self

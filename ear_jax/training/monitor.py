@@ -1,13 +1,11 @@
 """What a run tells while it trains: figures of each step, validations, the share of time spent waiting for data."""
 
-from __future__ import annotations
-
 import contextlib
 import math
 import pathlib
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 import jax
 
@@ -37,7 +35,7 @@ class Monitor:
     self.best = max((line['validation_dice'] for line in before if 'validation_dice' in line), default=None)
     self._restart()
 
-  def __enter__(self) -> Monitor:
+  def __enter__(self) -> Self:
     self._stack = contextlib.ExitStack()
     for part in (self._writer, self._progress):
       if part:

@@ -1,11 +1,9 @@
 """Being told to stop: a scheduler's SIGTERM before it takes the machine away, or Ctrl-C."""
 
-from __future__ import annotations
-
 import os
 import signal
 import threading
-from typing import Any
+from typing import Any, Self
 
 import jax
 
@@ -46,7 +44,7 @@ class StopRequest:
     self.signal: signal.Signals | None = None
     self._before: dict[signal.Signals, Any] = {}
 
-  def __enter__(self) -> StopRequest:
+  def __enter__(self) -> Self:
     if threading.current_thread() is threading.main_thread():
       self._before = {number: signal.signal(number, self._notice) for number in _CAUGHT}
     return self

@@ -4,13 +4,14 @@ import pathlib
 from collections.abc import Iterator
 
 import jax
-from rich.markup import escape
-from rich.table import Table
+import rich.table
+from rich.text import Text
 
 from ear_jax.devices.health.convolution import check_convolution
 from ear_jax.devices.health.finding import Finding
 from ear_jax.devices.health.room import check_devices, check_room
 from ear_jax.devices.health.software import check_cudnn, check_software
+from ear_jax.system.table import Table, drawn
 
 _STYLES = {'pass': 'green', 'warn': 'yellow', 'fail': 'red'}
 
@@ -30,10 +31,9 @@ def examine(folder: pathlib.Path) -> Iterator[Finding]:
   yield from check_room(folder)
 
 
-def table(findings: list[Finding]) -> Table:
+def table(findings: list[Finding]) -> rich.table.Table:
   """Returns the findings as a table for the terminal."""
-  shown = Table('what', 'result', 'found', 'what to do')
-  for one in findings:
-    what, found, remedy = map(escape, (one.what, one.found, one.remedy))
-    shown.add_row(what, f'[{_STYLES[one.result]}]{one.result}[/]', found, remedy)
-  return shown
+  rows: list[list[str | Text]] = [
+    [one.what, Text(one.result, _STYLES[one.result]), one.found, one.remedy] for one in findings
+  ]
+  return drawn(Table('', ['what', 'result', 'found', 'what to do'], rows), left=('result', 'found', 'what to do'))

@@ -7,8 +7,6 @@ activation still to do: they are cheap enough to be done twice, and only the vid
 `docs/performance.md` has the figures.
 """
 
-from __future__ import annotations
-
 import functools
 
 import jax
