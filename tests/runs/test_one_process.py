@@ -10,7 +10,7 @@ from ear_jax.training.log import read_metrics
 
 pytestmark = pytest.mark.multiprocess
 
-MODULES = [*(f'ear_jax.{name}' for name in COMMANDS), 'ear_jax.report.phantom_figure']
+MODULES = [f'ear_jax.{name}' for name in COMMANDS]
 
 
 @pytest.mark.parametrize('order', [1, -1])
