@@ -187,8 +187,8 @@ def training_batches(
       f'cines of {" and ".join(map(str, frames))} frames cannot share a batch: train with --config.batch_size=1, '
       'or build a data set of one frame count'
     )
-  check_channels(data.cine(records[0]), config.data.channels)  # before two minutes of compiling
   source = _Records(data, records, config.data.cache_gb * 1e9)
+  check_channels(decode_cine(source[0]), config.data.channels)  # before two minutes of compiling
   per_device = config.batch_size // (devices * processes)
   dataset = (
     grain.MapDataset.source(source)

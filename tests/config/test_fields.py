@@ -10,8 +10,8 @@ import pytest
 from ear_jax.config.fields import CIRCUMSTANCES, FIELDS, MAY_CHANGE, check_choice, check_config, default_config
 from ear_jax.data.normalise import FORMULAS
 from ear_jax.models.blocks import ACTIVATIONS
-from ear_jax.models.cpu.frames import TIME_PADDINGS
 from ear_jax.models.unet3d import UNet3D
+from ear_jax.models.video import TIME_PADDINGS
 from ear_jax.system.errors import UserError
 from ear_jax.training.losses import LOSSES
 
