@@ -14,8 +14,8 @@ RUN grep -oE '^[A-Za-z0-9_.-]+==[^\\]+' /source/requirements.lock > /source/vers
 
 # Written by whoever `docker run --user` names.
 ENV MPLCONFIGDIR=/tmp/matplotlib
-COPY configs /work/configs
-COPY data_builders /work/data_builders
-WORKDIR /work
+COPY configs /project/configs
+COPY data_builders /project/data_builders
+WORKDIR /project
 ENTRYPOINT ["python", "-m"]
 CMD ["ear_jax.doctor"]
