@@ -37,7 +37,7 @@ def train_and_evaluate(config: ConfigDict, workdir: str | os.PathLike) -> tuple[
   run uses `workdir`; FloatingPointError when the loss is not finite; Stopped when the process was told to stop.
 
   >>> config = ear_jax.default_config()
-  >>> config.update({'steps': 1, 'batch_size': 2, 'data': {'name': 'toy/velocity', 'crop': 32}})
+  >>> config.update({'steps': 1, 'data': {'name': 'toy/velocity', 'crop': 32}, 'split': {'folds': 4}})
   >>> config.model.filters = (4, 8)
   >>> state, summary = ear_jax.train(config, 'runs/new')
   >>> summary['step']
