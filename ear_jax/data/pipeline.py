@@ -139,12 +139,11 @@ def _short_digest(value) -> str:
 
 
 class _Records:
-  """The chosen records as a grain source, kept in memory when they fit into `budget` bytes."""
+  """The chosen records as a grain source, kept in memory if asked to."""
 
-  def __init__(self, data: DataSet, records: list[int], budget: float):
+  def __init__(self, data: DataSet, records: list[int], *, keep: bool):
     self._data, self._records = data, records
-    size = sum(x.nbytes for x in data.example(records[0]).values() if isinstance(x, np.ndarray))
-    self._kept = {} if size * len(records) <= budget else None
+    self._kept = {} if keep else None
     self._reading = threading.Lock()  # two threads may ask for one record, an epoch apart
 
   def __len__(self) -> int:
@@ -188,8 +187,10 @@ def training_batches(
       f'cines of {" and ".join(map(str, frames))} frames cannot share a batch: train with --config.batch_size=1, '
       'or build a data set of one frame count'
     )
-  check_channels(data.cine(records[0]), config.data.channels)  # before two minutes of compiling
-  source = _Records(data, records, config.data.cache_gb * 1e9)
+  first = data.example(records[0])
+  check_channels(decode_cine(first), config.data.channels)  # now, before two minutes of compiling
+  size = sum(x.nbytes for x in first.values() if isinstance(x, np.ndarray))
+  source = _Records(data, records, keep=size * len(records) <= config.data.cache_gb * 1e9)
   per_device = config.batch_size // (devices * processes)
   dataset = (
     grain.MapDataset.source(source)

@@ -7,7 +7,8 @@ from pmap to `jit` with shardings would touch this file alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -67,6 +68,13 @@ class Placement:
     if self.processes > 1:
       add = jax.pmap(lambda x: jax.lax.psum(x, AXIS), axis_name=AXIS, devices=self._everywhere)
       jax.block_until_ready(add(np.ones(len(self.devices), np.float32)))
+
+  @contextlib.contextmanager
+  def guarded(self) -> Iterator[None]:
+    """Makes it an error that an array moves between host and device, or devices, without being told to."""
+    between = 'disallow' if self.processes == 1 else 'allow'  # pmap over processes spreads the random key by itself
+    with jax.transfer_guard('disallow'), jax.transfer_guard_device_to_device(between):
+      yield
 
   def replicate(self, tree: Any) -> Any:
     """Returns the tree with a whole copy on every device."""
