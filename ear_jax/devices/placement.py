@@ -8,7 +8,7 @@ from pmap to `jit` with shardings would touch this file alone.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -69,12 +69,12 @@ class Placement:
       add = jax.pmap(lambda x: jax.lax.psum(x, AXIS), axis_name=AXIS, devices=self._everywhere)
       jax.block_until_ready(add(np.ones(len(self.devices), np.float32)))
 
-  @contextlib.contextmanager
-  def guarded(self) -> Iterator[None]:
-    """Makes it an error that an array moves between host and device, or devices, without being told to."""
-    between = 'disallow' if self.processes == 1 else 'allow'  # pmap over processes spreads the random key by itself
-    with jax.transfer_guard('disallow'), jax.transfer_guard_device_to_device(between):
-      yield
+  def guarded(self) -> contextlib.AbstractContextManager:
+    """Makes it an error, within a `with` block, that an array moves between host and devices without being told to.
+
+    Not with several processes: pmap over them takes the random key through the host by itself.
+    """
+    return jax.transfer_guard('disallow' if self.processes == 1 else 'allow')
 
   def replicate(self, tree: Any) -> Any:
     """Returns the tree with a whole copy on every device."""
