@@ -5,6 +5,7 @@ device. With several processes each holds the replicas and slices of its own D d
 from pmap to `jit` with shardings would touch this file alone.
 """
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -65,6 +66,13 @@ class Placement:
     if self.processes > 1:
       add = jax.pmap(lambda x: jax.lax.psum(x, AXIS), axis_name=AXIS, devices=self._everywhere)
       jax.block_until_ready(add(np.ones(len(self.devices), np.float32)))
+
+  def guarded(self) -> contextlib.AbstractContextManager:
+    """Makes it an error, within a `with` block, that an array moves between host and devices without being told to.
+
+    Not with several processes: pmap over them takes the random key through the host by itself.
+    """
+    return jax.transfer_guard('disallow' if self.processes == 1 else 'allow')
 
   def replicate(self, tree: Any) -> Any:
     """Returns the tree with a whole copy on every device."""

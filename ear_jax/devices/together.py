@@ -35,16 +35,14 @@ def from_first(value: float | None) -> float | None:
   """
   if value is None or jax.process_count() == 1:
     return value
-  with jax.transfer_guard('allow'):  # jax's exchange of numbers moves them to the devices
-    return float(multihost_utils.broadcast_one_to_all(np.float32(value)))
+  return float(multihost_utils.broadcast_one_to_all(np.float32(value)))
 
 
 def largest(value: int) -> int:
   """Returns the largest of the values of all processes."""
   if jax.process_count() == 1:
     return value
-  with jax.transfer_guard('allow'):  # as above
-    return int(np.max(multihost_utils.process_allgather(np.int32(value))))
+  return int(np.max(multihost_utils.process_allgather(np.int32(value))))
 
 
 def check_same(**facts: object) -> None:

@@ -78,8 +78,7 @@ def _train_and_evaluate(config, workdir, stop):
     # Only now: a configuration that is refused must not replace the one that the checkpoint was made with.
     if is_first():
       write_run(config, workdir, data, split, state.params, origin)
-    # An array that moves between host and device unasked would cost time in every step: it is an error instead.
-    with Monitor(program, workdir, int(state.step)) as monitor, jax.transfer_guard('disallow'):
+    with Monitor(program, workdir, int(state.step)) as monitor, placement.guarded():
       state = _loop(program, state, batches, checkpoints, validate, monitor, stop)
   return state, {'step': int(state.step), 'loss': monitor.loss, 'validation_dice': monitor.best}
 
