@@ -48,5 +48,5 @@ def test_a_peer_computes_the_same_logits_and_learns_the_same(peer):
 
 def test_a_contestant_that_fails_says_whose_fault_it_was():
   entry = contest.Entry('ours', 'ear_jax.benchmarking.ours', Case('unet3d', 2, 9, 1, (2,)), cores())
-  with pytest.raises(RuntimeError, match=r'ours, unet3d 2 x 9 x 9, batch 1: UserError: .* divisible by 2'):
+  with pytest.raises(RuntimeError, match=r'ours, unet3d 2 x 9 x 9, batch 1: ValueError: .* divisible by 2'):
     contest.hold([entry], rounds=1, report=lambda text: None)
