@@ -119,7 +119,8 @@ def open_data_set(config: ConfigDict, *, name: str | None = None, folder: str | 
     source = builder.as_data_source(split='train')
   ids, frames, spacing, contents = zip(*index, strict=True)
   named, stored = sorted(ids), sorted(zip(ids, contents, strict=True))
-  of_ids, of_contents = (_short_digest((builder.info.full_name, each)) for each in (named, stored))
+  hashed = [repr((builder.info.full_name, each)).encode() for each in (named, stored)]
+  of_ids, of_contents = (hashlib.sha256(each).hexdigest()[:12] for each in hashed)
   return DataSet(source, ids, frames, spacing, of_ids, of_contents, versions[-1])
 
 
@@ -131,10 +132,6 @@ def _entry(example: dict) -> tuple:
     content.update(repr(list(stored['shape'])).encode())
     content.update(stored['value'])
   return ids, len(example['annotated']), tuple(map(float, example['spacing'])), content.hexdigest()
-
-
-def _short_digest(value) -> str:
-  return hashlib.sha256(repr(value).encode()).hexdigest()[:12]
 
 
 class _Records:

@@ -49,7 +49,7 @@ def check_same(**facts: object) -> None:
   """Raises UserError, in every process, when one of the facts is not the same in all processes."""
   if jax.process_count() == 1:
     return
-  digests = np.stack([_digest(fact) for fact in facts.values()])
+  digests = np.stack([np.frombuffer(hashlib.sha256(repr(fact).encode()).digest(), np.uint8) for fact in facts.values()])
   everywhere = np.asarray(multihost_utils.process_allgather(digests))  # [P, facts, 32]
   differing = [name for i, name in enumerate(facts) if (everywhere[:, i] != everywhere[0, i]).any()]
   if differing:
@@ -57,7 +57,3 @@ def check_same(**facts: object) -> None:
       f'the processes do not have the same {" and ".join(differing)}: give all of them one command, and a --workdir '
       'and data that all machines share'
     )
-
-
-def _digest(fact):
-  return np.frombuffer(hashlib.sha256(repr(fact).encode()).digest(), np.uint8)

@@ -74,16 +74,13 @@ def _by_number(files: Sequence[Instance], root: pathlib.Path) -> tuple[list[Seri
       found.append(Fault(str(file.path.relative_to(root)), '', 'SeriesNumber is missing or no whole number'))
     else:
       numbered.setdefault(file.series_number, []).append(file)
-  series = [tuple(sorted(numbered[n], key=_in_order)) for n in sorted(numbered)]
+  in_order = lambda file: (file.number is None, file.number, file.path)  # noqa: E731
+  series = [tuple(sorted(numbered[n], key=in_order)) for n in sorted(numbered)]
   for one in series:
     count = len({file.series for file in one})
     if count > 1:
       found.append(fault(one, root, f'{count} different SeriesInstanceUID under one SeriesNumber: series are mixed'))
   return series, found
-
-
-def _in_order(file: Instance) -> tuple:
-  return file.number is None, file.number, file.path
 
 
 def _model(series: list[Series]) -> Instance | None:
