@@ -88,7 +88,7 @@ def compile_only(name: str) -> jax.Device:
   Raises: UserError where jax's CUDA plugin is not installed.
   """
   # Its check of the versions asks the driver, which is only where there is a GPU; it is left out for such platforms.
-  platforms = jax.config.jax_platforms  # type: ignore[attr-defined]  # jax adds its options at run time
+  platforms = jax.config.values['jax_platforms']
   jax.config.update('jax_platforms', 'cpu')
   try:
     gpu = GPUS[name]

@@ -143,7 +143,7 @@ def _part(archive: zipfile.ZipFile, name: str) -> bytes:
 
 @contextlib.contextmanager
 def _without_source_lines():
-  before = jax.config.jax_traceback_in_locations_limit  # type: ignore[attr-defined]  # made when jax is imported
+  before = jax.config.values['jax_traceback_in_locations_limit']
   jax.config.update('jax_traceback_in_locations_limit', 0)
   try:
     yield
