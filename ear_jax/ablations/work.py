@@ -9,6 +9,6 @@ class Work(submitit.helpers.Checkpointable):
   """Does the job in a folder; where SLURM's time runs out it is queued again, and goes on from its checkpoint."""
 
   def __call__(self, folder: str) -> None:
-    from ear_jax.ablations import job  # here: jax and the flags of training are for the job's process only
+    from ear_jax.ablations import job  # here: jax is for the job's process only
 
     job.run(pathlib.Path(folder))
