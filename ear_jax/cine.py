@@ -19,7 +19,33 @@ from skimage.transform import resize
 MAGNITUDE, ALONG_COLUMN, ALONG_ROW, THROUGH_PLANE = range(4)
 UNKNOWN = math.nan  # spacing or frame interval that the source did not record
 Venc = tuple[float, float, float]  # cm/s along column, along row, through the plane
+Vector = tuple[float, float, float]  # in the patient's axes
 _ROW_AXIS, _COLUMN_AXIS = 1, 2  # of `[T, H, W, C]` and of `[T, H, W]`
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+  """Where a picture lies in the patient, in DICOM's axes: +x to the patient's left, +y to the back, +z to the head.
+
+  Attributes:
+    corner: centre of the first pixel, mm.
+    across: unit vector of increasing column index.
+    down: unit vector of increasing row index, at a right angle to `across`.
+    thickness: of the slice, mm; NaN when unknown.
+  """
+
+  corner: Vector
+  across: Vector
+  down: Vector
+  thickness: float = math.nan
+
+  def point(self, row: float, column: float, spacing: tuple[float, float]) -> Vector:
+    """Returns where a pixel lies in the patient, mm; `spacing` in mm along row and column index."""
+    x, y, z = (
+      c + column * spacing[1] * a + row * spacing[0] * d
+      for c, a, d in zip(self.corner, self.across, self.down, strict=True)
+    )
+    return x, y, z
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -39,6 +65,7 @@ class Cine:
     dataset: id of the visit (a subject scanned twice has two).
     slice_id: id of the slice within the dataset.
     level: 'base', 'mid', 'apex', or '' when unknown.
+    place: of the slice in the patient; None when the source does not say.
   """
 
   video: np.ndarray
@@ -51,6 +78,7 @@ class Cine:
   dataset: str
   slice_id: str
   level: str = ''
+  place: Place | None = None
 
   def __post_init__(self) -> None:
     faults = problems(self)
@@ -120,6 +148,10 @@ def problems(cine: Cine) -> list[str]:
     found.append(f'venc {cine.venc} is not positive')
   if not all(s > 0 or math.isnan(s) for s in cine.spacing):
     found.append(f'pixel spacing {cine.spacing} mm is not positive')
+  if cine.place and not _perpendicular(cine.place):
+    found.append(f'place {cine.place} does not hold two perpendicular unit vectors')
+  if cine.place and any(math.isnan(s) for s in cine.spacing):
+    found.append('a place in the patient goes with a known pixel spacing')
   if not np.issubdtype(video.dtype, np.floating):
     found.append(f'video is {video.dtype}, expected float32')
   elif not np.isfinite(video).all():
@@ -130,6 +162,11 @@ def problems(cine: Cine) -> list[str]:
   elif mask.ndim == 3 and mask.shape[:1] == annotated.shape and mask[~annotated.astype(bool)].any():
     found.append('mask is not empty on a frame that is not annotated')
   return found
+
+
+def _perpendicular(place: Place) -> bool:
+  axes = np.array([place.across, place.down], float)
+  return bool(np.isfinite(place.corner).all() and np.abs(axes @ axes.T - np.eye(2)).max() < 0.01)
 
 
 def rot90_video(video: np.ndarray, k: int) -> np.ndarray:
@@ -170,13 +207,36 @@ def rot90(cine: Cine, k: int = 1) -> Cine:
     venc = venc and (venc[1], venc[0], venc[2])
   mask = np.ascontiguousarray(np.rot90(cine.mask, k, axes=(_ROW_AXIS, _COLUMN_AXIS)))
   video = np.ascontiguousarray(rot90_video(cine.video, k))
-  return cine.replace(video=video, mask=mask, spacing=spacing, venc=venc)
+  rows, columns = (n - 1 for n in cine.mask.shape[1:])
+  first, axes = (
+    ((0, 0), (1, 0, 0, 1)),
+    ((0, columns), (0, 1, -1, 0)),
+    ((rows, columns), (-1, 0, 0, -1)),
+    ((rows, 0), (0, -1, 1, 0)),
+  )[k % 4]
+  place = _moved(cine, first, axes)
+  return cine.replace(video=video, mask=mask, spacing=spacing, venc=venc, place=place)
 
 
 def flip(cine: Cine, axis: str) -> Cine:
   """Returns the cine mirrored along 'row' (up-down) or 'column' (left-right)."""
   mask = np.flip(cine.mask, {'row': _ROW_AXIS, 'column': _COLUMN_AXIS}[axis])
-  return cine.replace(video=flip_video(cine.video, axis), mask=np.ascontiguousarray(mask))
+  rows, columns = (n - 1 for n in cine.mask.shape[1:])
+  place = _moved(cine, (rows, 0), (1, 0, 0, -1)) if axis == 'row' else _moved(cine, (0, columns), (-1, 0, 0, 1))
+  return cine.replace(video=flip_video(cine.video, axis), mask=np.ascontiguousarray(mask), place=place)
+
+
+def _moved(cine: Cine, first: tuple[float, float], axes: tuple[int, int, int, int] = (1, 0, 0, 1)) -> Place | None:
+  """Returns the place of a picture whose first pixel is the pixel `first` (row, column) of the cine's.
+
+  `axes` says how many across and down of the old picture the new across is, then the new down.
+  """
+  place = cine.place
+  if place is None:
+    return None
+  old = np.array([place.across, place.down])
+  across, down = (tuple(map(float, vector)) for vector in np.reshape(axes, (2, 2)) @ old)
+  return dataclasses.replace(place, corner=place.point(*first, cine.spacing), across=across, down=down)
 
 
 def crop_or_pad(array: np.ndarray, top: int, left: int, height: int, width: int) -> np.ndarray:
@@ -193,7 +253,8 @@ def crop_or_pad(array: np.ndarray, top: int, left: int, height: int, width: int)
 def crop(cine: Cine, top: int, left: int, height: int, width: int) -> Cine:
   """Returns a window of the cine; the part outside the picture has zero magnitude, velocity and mask."""
   window = (top, left, height, width)
-  return cine.replace(video=crop_or_pad(cine.video, *window), mask=crop_or_pad(cine.mask, *window))
+  video, mask = crop_or_pad(cine.video, *window), crop_or_pad(cine.mask, *window)
+  return cine.replace(video=video, mask=mask, place=_moved(cine, (top, left)))
 
 
 def resample(cine: Cine, spacing: tuple[float, float]) -> Cine:
@@ -221,4 +282,5 @@ def resample(cine: Cine, spacing: tuple[float, float]) -> Cine:
     velocity = np.arctan2(zoom(np.sin(phase)), zoom(np.cos(phase))) * (venc / np.pi)
     video = np.concatenate([video, velocity], axis=-1).astype(np.float32)
   mask = (zoom(cine.mask.astype(np.float32)) >= 0.5).astype(np.uint8)
-  return cine.replace(video=video, mask=mask, spacing=exact)
+  row, column = ((new / old - 1) / 2 for new, old in zip(exact, cine.spacing, strict=True))  # of the first new centre
+  return cine.replace(video=video, mask=mask, spacing=exact, place=_moved(cine, (row, column)))

@@ -1,5 +1,6 @@
 """The cine's rules, and the transforms of the plane: the velocity vector turns with the picture, curves stay."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -187,6 +188,43 @@ def test_a_mirror_turns_circumferential_curves_round_and_keeps_the_others(name, 
   mirrored = cine_lib.flip(cine, axis)
   expected = curves(cine.video, cine.mask) * (1, -1, 1)
   np.testing.assert_allclose(curves(mirrored.video, mirrored.mask), expected, atol=1e-5)
+
+
+def in_patient(cine):
+  """Where the centre of the mask lies, mm, and the mean in-plane velocity there, in the patient's axes."""
+  row, column = (float(axis.mean()) for axis in np.nonzero(cine.mask[0]))
+  velocity = cine.video[0, ..., 1:3][cine.mask[0] > 0].mean(0)
+  return cine.place.point(row, column, cine.spacing), velocity @ np.array([cine.place.across, cine.place.down])
+
+
+@pytest.mark.parametrize(
+  'transform',
+  [
+    *(lambda cine, k=k: cine_lib.rot90(cine, k) for k in (-1, 1, 2, 3, 4)),
+    lambda cine: cine_lib.flip(cine, 'row'),
+    lambda cine: cine_lib.flip(cine, 'column'),
+    lambda cine: cine_lib.flip(cine_lib.rot90(cine_lib.crop(cine, 1, -2, 11, 13)), 'row'),
+    lambda cine: cine_lib.resample(cine, (0.85 / 3, 0.3)),  # odd multiples: old centres stay centres
+  ],
+)
+def test_the_heart_stays_where_it_is_in_the_patient_under_every_transform(make_cine, transform):
+  mask = np.zeros((3, 12, 10), np.uint8)
+  mask[:, 3:8, 4:7] = 1
+  video = np.broadcast_to(np.array([100, 3, -2, 7], np.float32), (3, 12, 10, 4)).copy()
+  place = cine_lib.Place((30.0, -20.0, 5.0), (0.8, 0.6, 0.0), (0.0, 0.0, -1.0), 8.0)
+  cine = make_cine(video=video, mask=mask, place=place, spacing=(0.85, 0.9))
+  moved = transform(cine)
+  for found, expected in zip(in_patient(moved), in_patient(cine), strict=True):
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+  assert moved.place.thickness == 8
+
+
+def test_a_place_needs_perpendicular_axes_and_a_spacing(make_cine):
+  place = cine_lib.Place((0.0, 0.0, 0.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
+  with pytest.raises(ValueError, match='two perpendicular unit vectors'):
+    make_cine(place=dataclasses.replace(place, down=(0.6, 0.8, 0.0)))
+  with pytest.raises(ValueError, match='goes with a known pixel spacing'):
+    make_cine(place=place, spacing=(NAN, NAN))
 
 
 def test_crop_takes_the_window_and_pads_with_zeros(make_cine):
