@@ -73,10 +73,11 @@ def test_any_processes_and_devices_train_the_same_network_and_go_on_from_each_ot
   assert 'resuming at step 3' in alone.stderr
   resumed, _ = _train(_start_two(config_file, mixed, '--config.steps=9'))
   assert 'resuming at step 6' in resumed.stderr
-  for name in ('loss', 'validation_dice'):
+  # Dice is of a mask: a rounding error takes a pixel at probability one half to the other side, 1e-4 of these pictures.
+  for name, tolerance in (('loss', 1e-5), ('validation_dice', 1e-3)):
     (steps, expected), (found_steps, found) = (_column(workdir, name) for workdir in (tmp_path / 'one', mixed))
     assert found_steps == steps
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance)
   assert len(np.unique(_column(mixed, 'loss')[1])) == 9, 'a curve that does not change compares nothing'
 
 
