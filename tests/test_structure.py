@@ -66,7 +66,7 @@ ROOMS = {
   'data': ('records, windows, normalisation, augmentation, splits, batches', 'cine system'),
   'models': (
     'the network as pure Flax modules; `cpu/` how a CPU convolves: read it only if you time CPUs',
-    'config system',
+    'config',
   ),
   'phantom': ('a digital velocity-mapping study with exact truth: anatomy, motion, scanner (`phantom.md`)', 'cine'),
   'analysis': ('mask to contours, velocity curves, markers (`analysis.md`); the quality gate (`predict.md`)', 'cine'),

@@ -5,7 +5,6 @@ from ml_collections import ConfigDict
 
 from ear_jax.cine import Cine, Venc
 from ear_jax.data.window import central_window
-from ear_jax.system.errors import UserError
 
 PERCENTILES = (1.0, 99.0)
 FORMULAS = {  # in words, for those who bring pictures to an exported network
@@ -34,7 +33,7 @@ def normalise(video: np.ndarray, venc: Venc | None, method: str = 'robust', wind
   if method == 'joint':
     return (video - video.mean()) / max(float(video.std()), 1e-6)
   if method not in FORMULAS:
-    raise UserError(f"config.data.normalise {method!r} is not 'robust', 'window' or 'joint'")
+    raise ValueError(f"config.data.normalise {method!r} is not 'robust', 'window' or 'joint'")
   magnitude = video[..., :1]
   counted = central_window(magnitude, window, edge=True) if method == 'window' else magnitude
   low, middle, high = np.percentile(counted[:, ::2, ::2], (PERCENTILES[0], 50.0, PERCENTILES[1]))
@@ -57,9 +56,9 @@ def network_input(cine: Cine, config: ConfigDict) -> np.ndarray:
 
 
 def check_channels(cine: Cine, channels: int) -> None:
-  """Raises UserError when a configuration asks for velocities that a cine does not have."""
+  """Raises ValueError when a configuration asks for velocities that a cine does not have."""
   if channels not in (1, 4) or channels > cine.video.shape[-1]:
-    raise UserError(
+    raise ValueError(
       f'config.data.channels is {channels}, but cine {cine.name} has {cine.video.shape[-1]}: '
       'use 1 for magnitude only, 4 for magnitude and velocity'
     )

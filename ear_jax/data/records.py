@@ -6,6 +6,7 @@ back exactly, and a 50 x 512 x 512 x 4 cine takes 105 MB before compression inst
 """
 
 import math
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -56,6 +57,7 @@ def encode_cine(cine: Cine) -> dict:
 def decode_cine(example: dict) -> Cine:
   """Returns the cine of an example; video in float32 and physical units."""
   venc = as_venc(example['venc'])
+  ids: dict[str, Any] = {key: decode_text(example[key]) for key in IDS}
   return Cine(
     video=example['video'].astype(np.float32) * np.asarray(example['scale'], np.float32),
     mask=np.asarray(example['mask'], np.uint8),
@@ -63,7 +65,7 @@ def decode_cine(example: dict) -> Cine:
     venc=None if math.isnan(venc[0]) else venc,
     spacing=as_spacing(example['spacing']),
     frame_interval=float(example['frame_interval']),
-    **{key: decode_text(example[key]) for key in IDS},
+    **ids,
   )
 
 

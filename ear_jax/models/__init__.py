@@ -15,7 +15,6 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from ear_jax.models.unet3d import UNet3D
-from ear_jax.system.errors import UserError
 
 # The ablation ladder: each rung is the one before plus one switch.
 RUNGS = {
@@ -45,8 +44,8 @@ def build_model(config: ConfigDict, axis_name: str | None = None) -> nn.Module:
     config: the `model` section.
     axis_name: device axis for batch statistics, where the network runs under pmap.
 
-  Raises: UserError for an unknown name.
+  Raises: ValueError for an unknown name.
   """
   if config.name not in NETWORKS:
-    raise UserError(f'config.model.name {config.name!r} is not one of {", ".join(NETWORKS)}')
+    raise ValueError(f'config.model.name {config.name!r} is not one of {", ".join(NETWORKS)}')
   return NETWORKS[config.name](config, axis_name)

@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 from ear_jax.networks.load import load_network
 from ear_jax.networks.segment import Network
 from ear_jax.networks.weights import names
+from ear_jax.system.errors import UserError
 from ear_jax.training.state import TrainState
 from ear_jax.training.transfer import take_over
 
@@ -24,9 +25,12 @@ def network_to_start_from(config: ConfigDict, shapes: TrainState) -> Network | N
   if not config.init_from:
     return None
   trained = load_network(config.init_from, devices=jax.local_devices()[:1])
-  jax.eval_shape(
-    lambda fresh, weights: take_over(fresh, weights, **_models(config, trained))[0], shapes, trained.variables
-  )
+  try:
+    jax.eval_shape(
+      lambda fresh, weights: take_over(fresh, weights, **_models(config, trained))[0], shapes, trained.variables
+    )
+  except ValueError as misfit:
+    raise UserError(str(misfit)) from misfit
   return trained
 
 

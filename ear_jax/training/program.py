@@ -57,17 +57,16 @@ def make_program(config: ConfigDict, placement: Placement) -> Program:
 
   Raises: UserError for networks, schedules, losses and sizes that cannot be.
   """
-  model, ema_decay = build_model(config.model), config.optimizer.ema_decay
+  ema_decay = config.optimizer.ema_decay
   try:
+    model = build_model(config.model)
     schedule = make_schedule(config.optimizer, config.steps)
     optimizer = make_optimizer(config.optimizer, schedule)
     step = make_train_step(model.clone(axis_name=AXIS), optimizer, config.loss, ema_decay=ema_decay, axis_name=AXIS)
     like = model, optimizer, config.data.channels
     size, ema = config.data.crop, ema_decay > 0
     shapes = jax.eval_shape(functools.partial(make_state, *like, size, ema), jax.random.key(0))
-  except (
-    ValueError
-  ) as fault:  # a schedule or a loss that there is not, a network that cannot be or does not fit the crop
+  except ValueError as fault:  # a network, schedule or loss that there is not, or that does not fit the crop
     raise UserError(str(fault)) from fault
   initial_state = functools.partial(create_state, *like, config.seed, size=size, ema=ema)
   return Program(config, placement, model, schedule, initial_state, shapes, placement.pmap_step(step))

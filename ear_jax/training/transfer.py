@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 from flax.traverse_util import flatten_dict, unflatten_dict
 
-from ear_jax.system.errors import UserError
 from ear_jax.training.resume_check import differing
 from ear_jax.training.state import TrainState
 
@@ -39,7 +38,7 @@ def take_over(
     variables: of the trained one, `{'params': ..., 'batch_stats': ...}`.
     there, here: the `model` sections of both configurations as JSON has them, named where they differ.
 
-  Raises: UserError when any other weight differs in shape or is in one of them only.
+  Raises: ValueError when any other weight differs in shape or is in one of them only.
   """
   fresh = {'params': state.params, 'batch_stats': state.batch_stats}
   new, old = (flatten_dict(dict(part), sep='/') for part in (fresh, variables))
@@ -56,7 +55,7 @@ def take_over(
   if misfits := _misfits(new, taken):
     more = f' and {len(misfits) - _NAMED} more' if len(misfits) > _NAMED else ''
     because = f' ({"; ".join(fields)})' if fields else ''
-    raise UserError(
+    raise ValueError(
       f'the network of config.init_from does not fit this one: {", ".join(misfits[:_NAMED])}{more}{because}: give the '
       'model fields of that network, or train from scratch'
     )

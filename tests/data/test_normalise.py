@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from ear_jax.data.normalise import normalise
-from ear_jax.system.errors import UserError
 
 VENC = (20.0, 25.0, 30.0)
 
@@ -68,7 +67,7 @@ def test_a_constant_picture_is_finite(method):
 
 
 def test_an_unknown_method_is_refused(video):
-  with pytest.raises(UserError, match=r"config\.data\.normalise 'minmax' is not 'robust', 'window' or 'joint'"):
+  with pytest.raises(ValueError, match=r"config\.data\.normalise 'minmax' is not 'robust', 'window' or 'joint'"):
     normalise(video, VENC, 'minmax')
 
 

@@ -12,7 +12,6 @@ from configs import base
 from ear_jax.models import RUNGS, build_model
 from ear_jax.models.attention import ChannelAttention, SpatialAttention
 from ear_jax.models.unet3d import UNet3D
-from ear_jax.system.errors import UserError
 
 RELEASED = {'filters': (32, 64, 128, 256), 'norm': 'batch', 'activate': 'last'}
 
@@ -84,7 +83,7 @@ def test_every_model_field_of_the_configuration_reaches_the_network():
 def test_an_unknown_model_is_refused():
   config = base.get_config().model
   config.name = 'unet4d'
-  with pytest.raises(UserError, match=r"config\.model\.name 'unet4d' is not one of unet3d, unet3d_attention, ear3d"):
+  with pytest.raises(ValueError, match=r"config\.model\.name 'unet4d' is not one of unet3d, unet3d_attention, ear3d"):
     build_model(config)
 
 

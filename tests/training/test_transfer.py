@@ -10,7 +10,6 @@ import pytest
 
 from configs import base
 from ear_jax.models import build_model
-from ear_jax.system.errors import UserError
 from ear_jax.training.state import create_state
 from ear_jax.training.transfer import FIRST, HEAD, take_over
 
@@ -127,7 +126,7 @@ def test_heads_of_deep_supervision_start_anew_and_change_no_result(there, here):
 )
 def test_another_network_is_refused_with_what_differs(model, words):
   source = _config()
-  with pytest.raises(UserError) as fault:
+  with pytest.raises(ValueError, match='init_from') as fault:
     _start(_config(**model), _trained(source), source)
   assert [word for word in words if word not in str(fault.value)] == [], str(fault.value)
 
