@@ -4,7 +4,7 @@
 
 Velocity = (stored - 2048) / 2048 * venc; rescale tags are not applied. For the phase encoding direction COL the
 pictures are X = -v_col, Y = +v_row, Z = +v_long; for ROW, X and Y are exchanged and all three signs turned. RefMag
-takes part in recognising a slice and is not read otherwise. Series are grouped by header, so a stray one shifts
+may be missing: it is not read. Series are grouped by header, so a stray one shifts
 nothing: `siemens_series` does that, `siemens_checks` has the rules that a slice must keep.
 """
 
@@ -48,7 +48,7 @@ def open_study(files: Sequence[Instance], root: pathlib.Path) -> Opened:
   ids = tuple(f'slice-{k:02d}' for k in range(len(slices)))
   frames = len(slices[0].series[0]) if slices else FRAMES
   if frames != FRAMES:
-    notes.append(f'{frames} frames a series instead of {FRAMES}: the frame interval is the RR interval / {frames}')
+    notes.append(f'{frames} frames a series instead of {FRAMES}')
 
   def cines(which: slice) -> Iterator[tuple[Cine, Source]]:
     for one, name, level in list(zip(slices, ids, levels, strict=True))[which]:
@@ -82,7 +82,7 @@ def read_slice(one: Slice, *, dataset: str, slice_id: str, level: str = '') -> C
     annotated=np.zeros(len(video), bool),
     venc=as_venc(one.venc[picture] for picture, _ in wanted),
     spacing=one.spacing,
-    frame_interval=one.rr / len(video),
+    frame_interval=one.interval,
     subject=dataset,
     dataset=dataset,
     slice_id=slice_id,
