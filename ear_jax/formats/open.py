@@ -79,12 +79,22 @@ def _open_dicom(files: Sequence[Instance], found: Found, root: pathlib.Path) -> 
     every = {str(file.path.parent.relative_to(root)) for study in found.studies.values() for file in study}
     beside = folders | ({_parent(fault) for fault in strangers} - every)
     strangers = [fault for fault in strangers if _parent(fault) in beside]
-  people = len({file.person for file in files})
+  people, note = _people(files)
   mixed = f'{people} different patients in one study (one StudyInstanceUID): give each its own folder and study'
   where = [Fault('.', opened.dataset, mixed)] if people > 1 else []
-  notes = (*opened.notes, *found.notes)
+  notes = (*opened.notes, *note, *found.notes)
   faults = tuple(sorted((*opened.faults, *strangers, *where)))
   return dataclasses.replace(opened, notes=notes, faults=faults)
+
+
+def _people(files: Sequence[Instance]) -> tuple[int, list[str]]:
+  """Returns how many patients the pictures are of, and a note where one is written in several ways."""
+  people, names = ({getattr(file, key) for file in files} for key in ('person', 'called'))
+  if len(people) > 1 or '' in people:  # PatientID is not in every picture, so that the name tells
+    known = len(people - {''})
+    return (known if known > 1 else max(1, len(names))), []
+  several = len(names) > 1
+  return 1, ['PatientName differs between pictures of one PatientID: they are taken for one patient'] * several
 
 
 def _parent(fault: Fault) -> str:

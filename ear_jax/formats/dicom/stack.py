@@ -49,6 +49,8 @@ def open_study(files: Sequence[Instance], root: pathlib.Path) -> Opened:
     notes.append('which end of the stack is the base is not known: slices are in the order of their position')
   if any(None in [frame.trigger for frame in one] for one in slices):
     notes.append('without trigger times: frames are in the order of instance numbers, the frame interval is unknown')
+  if not all(map(dicom.numbered_in_time, slices)):
+    notes.append('instance numbers do not rise with trigger times: frames are in the order of trigger times')
   slices = slices[:: direction or 1]
   ids = tuple(map(dicom.slice_id, range(len(slices))))
   known = places is None or all(file.location is not None for one in stack for file in one)
@@ -136,13 +138,13 @@ def _places(stack: list[Series], notes: list[str]):
 
 
 def _repeated(stack: list[Series], root: pathlib.Path) -> list[Fault]:
-  seen: dict[str, Instance] = {}
+  seen: dict[tuple, Instance] = {}
   found = []
   for file in (file for one in stack for file in one):
-    if file.sop and file.sop in seen:
-      first = seen[file.sop].path.relative_to(root)
+    if file.sop and (file.sop, file.frame) in seen:
+      first = seen[file.sop, file.frame].path.relative_to(root)
       found.append(Fault(str(file.path.relative_to(root)), '', f'duplicated instance: the same picture as {first}'))
-    seen.setdefault(file.sop, file)
+    seen.setdefault((file.sop, file.frame), file)
   return found
 
 
