@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ear_jax.cine import Cine
+from ear_jax.formats.choices import REFUSE, Choices
 from ear_jax.formats.dicom import geometry, instances
 from ear_jax.formats.dicom import magnitude as dicom
 from ear_jax.formats.dicom.instances import Instance
@@ -25,7 +26,7 @@ _GAP = 1.6  # times the usual step of trigger times: a frame is missing
 Series = list[Instance]
 
 
-def open_study(files: Sequence[Instance], root: pathlib.Path) -> Opened:
+def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Choices = REFUSE) -> Opened:
   """Looks over one study, pixels included, and returns it with its notes and faults, slices from base to apex."""
   dataset, folder = instances.pseudonym(files[0].study), _folder(files, root)
   series = _series(files)

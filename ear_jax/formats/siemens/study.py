@@ -15,6 +15,7 @@ import numpy as np
 
 from ear_jax.cine import Cine, as_venc
 from ear_jax.formats.checks import COUNTS, ZERO
+from ear_jax.formats.choices import REFUSE, Choices
 from ear_jax.formats.dicom import geometry, instances, magnitude, pixels
 from ear_jax.formats.dicom.instances import Instance
 from ear_jax.formats.faults import Fault
@@ -29,7 +30,7 @@ _PICTURES = {  # of v_col, v_row, v_long: (index among PhaseZ, PhaseX, PhaseY, s
 }
 
 
-def open_study(files: Sequence[Instance], root: pathlib.Path) -> Opened:
+def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Choices = REFUSE) -> Opened:
   """Looks over one study, pixels included, and returns it with its notes and faults, slices from base to apex."""
   dataset = instances.pseudonym(files[0].study)
   groups, notes, found = group(files, root)
