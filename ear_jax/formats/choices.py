@@ -12,10 +12,13 @@ class Choices:
     repeated: of several series at one place, which is read: none ('refuse'), or the one of the lowest or highest
       series number.
     gaps: a slice that is missing in the stack, or a frame in the cycle: 'refuse', or 'accept' what is there.
+    venc: cm/s along column, along row and through the plane, where a phase contrast study does not state it or
+      contradicts itself.
   """
 
   repeated: Literal['refuse', 'first', 'last'] = 'refuse'
   gaps: Literal['refuse', 'accept'] = 'refuse'
+  venc: tuple[float, float, float] | None = None
 
 
 REFUSE = Choices()

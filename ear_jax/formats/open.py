@@ -14,7 +14,7 @@ from types import ModuleType
 from ear_jax.cine import Cine
 from ear_jax.formats import hdf5, nifti, strainmap_train
 from ear_jax.formats.choices import REFUSE, Choices
-from ear_jax.formats.dicom import instances
+from ear_jax.formats.dicom import instances, phase_contrast, velocity_tags
 from ear_jax.formats.dicom import stack as dicom_study
 from ear_jax.formats.dicom.instances import Found, Instance
 from ear_jax.formats.faults import Fault, MalformedStudy
@@ -73,7 +73,12 @@ def _unclaimed(path: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 def _open_dicom(files: Sequence[Instance], found: Found, root: pathlib.Path, choices: Choices) -> Opened:
-  opened = (siemens if any(map(evident, files)) else dicom_study).open_study(files, root, choices)
+  reader: ModuleType = dicom_study
+  if any(map(evident, files)):
+    reader = siemens
+  elif any(map(velocity_tags.encodes, files)):
+    reader = phase_contrast
+  opened = reader.open_study(files, root, choices)
   strangers: Sequence[Fault] = found.faults
   if len(found.studies) > 1:  # a file that cannot be read is one of the study that it lies beside
     folders = {str(file.path.parent.relative_to(root)) for file in files}

@@ -19,7 +19,7 @@ from ear_jax.formats.choices import REFUSE, Choices
 from ear_jax.formats.dicom import geometry, instances, magnitude, pixels
 from ear_jax.formats.dicom.instances import Instance
 from ear_jax.formats.faults import Fault
-from ear_jax.formats.opened import Opened
+from ear_jax.formats.opened import Opened, differing, gathered
 from ear_jax.formats.siemens.checks import FRAMES, Slice, check
 from ear_jax.formats.siemens.series import fault, group
 from ear_jax.formats.source import Source
@@ -61,8 +61,9 @@ def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Choices =
       )
       yield read_slice(one, dataset=dataset, slice_id=name, level=level), source
 
-  every = [*notes, *(f'{name}: {note}' for name, one in zip(ids, slices, strict=True) for note in one.notes)]
-  return Opened(dataset, ids, tuple(every), tuple(sorted(found)), root, cines)
+  notes += differing('phase encoding direction', (one.direction for one in slices))
+  every = (*notes, *gathered({name: one.notes for name, one in zip(ids, slices, strict=True)}))
+  return Opened(dataset, ids, every, tuple(sorted(found)), root, cines)
 
 
 def read_slice(one: Slice, *, dataset: str, slice_id: str, level: str = '') -> Cine:
