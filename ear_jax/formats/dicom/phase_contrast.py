@@ -7,6 +7,7 @@ pictures belong together in `phase_slices`.
 
 import dataclasses
 import pathlib
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -15,6 +16,7 @@ from ear_jax.cine import Cine, Venc, as_venc
 from ear_jax.formats import checks
 from ear_jax.formats.choices import REFUSE, Choices
 from ear_jax.formats.dicom import geometry, instances, magnitude, phase_slices, pixels, stack, velocity_tags
+from ear_jax.formats.dicom.component import is_magnitude
 from ear_jax.formats.dicom.instances import Instance
 from ear_jax.formats.dicom.phase_slices import PhaseSlice, faulty, series_of
 from ear_jax.formats.dicom.velocity_tags import Scale
@@ -60,7 +62,7 @@ def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Choices =
   several = [(pictures, directions) for pictures, (directions, *_) in zip(places, looked, strict=True)]
   most = max((len(directions) for _, directions in several), default=0)
   if most < DIRECTIONS and not found:
-    return _magnitude_only(files, most, root, choices, notes)
+    return _magnitude_only(files, places, most, root, choices, notes)
   outside += [one for pictures, directions in several if not directions for one in pictures]
   slices, faults = _slices(several, root, choices)
   found += faults
@@ -135,14 +137,21 @@ def _measure(one: PhaseSlice, root: pathlib.Path, choices: Choices) -> tuple[Mea
   limits, scales, found = [], [], []
   for number, direction in enumerate(one.directions):
     asked = choices.venc[int(np.argmax(np.abs(turn[:, number])))] if choices.venc else None
-    try:
-      values = {_limit(picture, asked) for picture in direction.pictures}
-      if len(values) > 1:
-        raise ValueError(f'venc differs between frames: {", ".join(f"{v:g}" for v in sorted(values))} cm/s')
-      limits.append(values.pop())
-      scales.append(tuple(velocity_tags.scale(picture, limits[-1]) for picture in direction.pictures))
-    except ValueError as error:
-      found.append(faulty(direction.pictures, str(error), root))
+    rules: dict[str, list[Instance]] = defaultdict(list)
+    values: dict[float, list[Instance]] = defaultdict(list)
+    own = []
+    for picture in direction.pictures:
+      try:
+        limit = _limit(picture, asked)
+        own.append(velocity_tags.scale(picture, limit))
+        values[limit].append(picture)
+      except ValueError as error:
+        rules[str(error)].append(picture)
+    if len(values) > 1:
+      rules[f'venc differs between frames: {", ".join(f"{v:g}" for v in sorted(values))} cm/s'] += direction.pictures
+    found += [faulty(pictures, rule, root) for rule, pictures in rules.items()]
+    limits += list(values)[:1]
+    scales.append(tuple(own))
   if found:
     return None, found
   weights = np.rint(turn) if np.abs(turn - np.rint(turn)).max() < _NEARLY else turn
@@ -181,7 +190,7 @@ def _fraction(picture: Instance, scale: Scale, beside: Instance) -> np.ndarray:
   fraction = stored * scale.slope + scale.intercept
   if picture.padding is not None:
     fraction[stored == picture.padding] = 0.0
-  if scale.weighted and np.abs(fraction).max() > _BEYOND:
+  if scale.weighted:
     weight = pixels.stored(beside).astype(float)
     fraction = np.divide(fraction, weight, out=np.zeros_like(fraction), where=weight > 0)
   return fraction
@@ -232,9 +241,21 @@ def _rule(picture: Instance, limits: tuple[float, float], read: Callable[..., np
   return 'phases reach beyond venc: the scale that the header states is not that of the pixels'
 
 
-def _magnitude_only(files: Sequence[Instance], count: int, root: pathlib.Path, choices: Choices, notes) -> Opened:
-  """Returns the study as one of magnitudes; velocity that is not there is not zero."""
-  opened = stack.open_study([one for one in files if velocity_tags.component(one) != 'P'], root, choices)
+def _magnitude_only(
+  files: Sequence[Instance],
+  places: Sequence[Sequence[Instance]],
+  count: int,
+  root: pathlib.Path,
+  choices: Choices,
+  notes,
+) -> Opened:
+  """Returns the study as one of magnitudes, each place once; velocity that is not there is not zero."""
+  left = {id(one) for one in files if velocity_tags.component(one) == 'P'}
+  for pictures in places:
+    held = [one for one in pictures if is_magnitude(velocity_tags.component(one))]
+    first = min(held, key=lambda one: one.series_number or 0, default=None)
+    left |= {id(one) for one in held if first and one.series != first.series}
+  opened = stack.open_study([one for one in files if id(one) not in left], root, choices)
   note = f'velocity along {count} of three directions: only the magnitude is read'
   return dataclasses.replace(opened, notes=(note, *notes, *opened.notes))
 

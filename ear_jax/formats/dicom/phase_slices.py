@@ -174,9 +174,9 @@ def _time_rules(one: Directed, choices: Choices) -> list[tuple[Sequence[Instance
   if len(stated) == 1 and (count := stated.pop()) != len(pictures):
     rule = f'{len(pictures)} frames, the header says {count} (CardiacNumberOfImages): frames are missing or mixed'
     return [(pictures, rule)] if choices.gaps == 'refuse' else []
-  steps = np.diff(times) if times else np.array([])
-  if len(steps) > 1 and steps.max() > _MISSING * np.median(steps) and choices.gaps == 'refuse':
-    rule = f'missing frame: {steps.max():.1f} ms between two, the usual step is {np.median(steps):.1f} ms'
+  steps = np.sort(np.diff(times)) if times else np.array([])
+  if len(steps) > 1 and steps[-1] > _MISSING * (usual := steps[(len(steps) - 1) // 2]) and choices.gaps == 'refuse':
+    rule = f'missing frame: {steps[-1]:.1f} ms between two, the usual step is {usual:.1f} ms'
     return [(pictures, f'{rule}; --gaps=accept takes what is there')]
   return []
 

@@ -23,7 +23,7 @@ _COUNTS = 12  # bits of a Siemens phase without a rescale
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
-  """Velocity = slope * stored + intercept, a fraction of venc; `weighted`: it may be weighted by the magnitude too."""
+  """Velocity = slope * stored + intercept, a fraction of venc; `weighted`: times the stored magnitude."""
 
   slope: float
   intercept: float

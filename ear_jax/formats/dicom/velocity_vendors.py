@@ -35,6 +35,7 @@ _GE = {  # vascular collapse flag: letters, and whether they name the axis of an
   **{9: ('rl', True), 10: ('ap', True), 11: ('si', True)},
 }
 _GE_DIFFERENCE = 8
+_COARSE = 64  # whole numbers up to venc: a phase that has fewer is one times the magnitude
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Said:
     venc: cm/s.
     component: as of `component.py`.
     slope: of GE, what makes a fraction of venc of a pixel.
-    weighted: of GE, that pixels may also be weighted by the magnitude.
+    weighted: of GE, that pixels are weighted by the magnitude.
   """
 
   source: str
@@ -105,7 +106,8 @@ def _ge(own: Private, orientation: Sequence[float] | None) -> Said | None:
   axis = (picture_axis(letters, orientation) if orientation else None) if oblique else patient_axis(letters)
   counts = float(own.value(*_ACQUISITION, 0xE2) or 0)
   slope = 1 / (math.pi * counts) if counts > 0 else 1 / speed  # without a scale a pixel is in mm/s
-  return Said('(0043,xx30) of GE', axis, speed / 10, 'P', slope, bool(own.value(*_PARAMETERS, 0x32)))
+  weighted = bool(own.value(*_PARAMETERS, 0x32)) and 1 / slope < _COARSE
+  return Said('(0043,xx30) of GE', axis, speed / 10, 'P', slope, weighted)
 
 
 def _csa_number(value, name: str) -> float | None:

@@ -108,7 +108,7 @@ def ge(scan: Scan, folder: pathlib.Path, venc=(300, 200, 200), *, weighted: bool
     direction = axis * np.sign(axis @ np.array(toward[name]))
     for index in range(len(scan.study.cines)):
       magnitude = scan.magnitude(index).astype(np.int16)
-      scale = 1.718874 if weighted else 1300 / np.pi  # counts of a phase of 1 rad
+      scale = 1.718874 if weighted else 4096 / np.pi  # counts of a phase of 1 rad
       phase = scan.velocity(index, direction) * 10 / limit * np.pi  # rad
       stored = np.rint(phase * scale * (magnitude if weighted else 1)).astype(np.int16)
       for flag, pictures in ((2, magnitude), (flags[name], stored)):
