@@ -56,7 +56,7 @@ def predict(
   ['slice-00', 'slice-01', 'slice-02']
   """
   output, options = pathlib.Path(output), options or Options()
-  clock, slices, notes = Clock(), [], list(opened.notes)
+  clock, slices, notes = Clock(), [], opened.notes
   name = pseudonym or opened.dataset
   cines = opened.read()
   with Progress(console=console or progress_console(), transient=True) as progress:
@@ -67,7 +67,6 @@ def predict(
       slices.append(examine(cine, source, networks, options, clock))
       # The first slice settles the order of the sectors for all.
       options = dataclasses.replace(options, settings=slices[0].result.motion.settings, auto_orientation=False)
-      notes += source.notes
       del cine
       logging.debug('%s: done', slice_id)
   checks = check_study([(s.page.label, s.page.frames, s.page.frame_interval) for s in slices], notes)
