@@ -39,6 +39,9 @@ def main() -> None:
     flags.DEFINE_enum('orientation', 'auto', ['auto', 'CW', 'CCW'], 'Order in which sectors are named.'),
     flags.DEFINE_enum('circumferential', 'ccw', ['ccw', 'cw'], 'Which way round the picture is positive.'),
     flags.DEFINE_list('signs', '1,1,1', '1 or -1 for velocity along column, along row, through the plane.'),
+    flags.DEFINE_list(
+      'venc', None, 'cm/s along column, along row, through the plane, where the study does not say it.'
+    ),
     flags.DEFINE_float('smooth_contours', 0.0, 'Strength of the smoothing of contours over frames; 0: off.'),
     flags.DEFINE_float('border', 0.0, 'mm of wall next to either contour left out of the curves.'),
     flags.DEFINE_float('view_sharing', 0.0, "Weight of each neighbouring frame in a frame's data, undone."),
@@ -71,7 +74,7 @@ def _predict(given: SimpleNamespace) -> int:
     check_pseudonym(given.pseudonym)  # before the work
   options = _options(given)
   path, output = (pathlib.Path(p).expanduser() for p in (given.words[0], given.output))
-  studies = _open(path, given.pseudonym, Choices(repeated=given.repeated, gaps=given.gaps))
+  studies = _open(path, given.pseudonym, Choices(repeated=given.repeated, gaps=given.gaps, venc=_venc(given.venc)))
   networks = [load_network(name) for name in given.checkpoint.split(',')] if given.checkpoint else []
   for network in networks:
     network.picture()  # one that is too old to say is refused before the work
@@ -108,6 +111,18 @@ def _options(given: SimpleNamespace) -> Options:
   )
   drawn = strainmap.read_contours(pathlib.Path(given.contours).expanduser()) if given.contours else {}
   return Options(settings, given.orientation == 'auto', given.septum_angle, drawn, given.strainmap_names, given.tta)
+
+
+def _venc(words: list[str] | None) -> tuple[float, float, float] | None:
+  if words is None:
+    return None
+  try:
+    column, row, through = map(float, words)
+  except ValueError:
+    raise UserError(f'--venc={",".join(words)}: expected three numbers of cm/s, such as 20,20,30') from None
+  if not min(column, row, through) > 0:
+    raise UserError(f'--venc={",".join(words)}: expected three positive numbers of cm/s, such as 20,20,30')
+  return column, row, through
 
 
 def _open(path: pathlib.Path, pseudonym: str | None, choices: Choices) -> list[Opened]:

@@ -89,6 +89,11 @@ def test_the_wall_is_found_on_another_grid(results):
 
 def test_every_slice_has_its_files_and_the_study_one_name(results):
   summary = _summary(results)
+  for one in summary['slices']:  # case S7
+    assert one['venc_cm_s'] == [20.0, 20.0, 30.0]
+    assert one['spacing_mm'] == [2.0, 2.0]
+    assert len(one['image_orientation']) == 6
+    assert one['sectors'] == 'CCW'
   assert results.name == summary['study']
   assert results.name.startswith('study-')
   slices = [entry['slice'] for entry in summary['slices']]
