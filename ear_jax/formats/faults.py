@@ -6,7 +6,7 @@ a user mends a folder in one go and no half of a data set is ever written.
 
 import dataclasses
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 
 from ear_jax.system.errors import printable
 
@@ -51,6 +51,17 @@ def require_none(root: pathlib.Path | str, faults: Iterable[Fault]) -> None:
   faults = sorted(faults)
   if faults:
     raise MalformedStudy(root, faults)
+
+
+def once(found: Iterable[tuple[Hashable, Fault]]) -> list[Fault]:
+  """Returns one fault for each rule that the files of a group break: that of the first, with how many there are."""
+  groups: dict[tuple, list[Fault]] = {}
+  for group, fault in found:
+    groups.setdefault((group, fault.rule), []).append(fault)
+  return [
+    first if not more else dataclasses.replace(first, rule=f'{first.rule} ({1 + len(more)} times; this is the first)')
+    for first, *more in map(sorted, groups.values())
+  ]
 
 
 def require_folder(root: pathlib.Path, holding: str) -> None:
