@@ -19,6 +19,7 @@ FASTEST = 500.0  # cm/s; no heart muscle moves so fast, but raw phase pixels rea
 SMALLEST, COARSEST = 1e-3, 1e3  # mm; beyond them the unit is another
 SLOWEST = 1e4  # ms between frames
 _UNDERSHOOT, _UNDERSHOOT_SHARE = 0.02, 0.25  # of the largest value, and of the pixels
+_OUTSIDE_SHARE = 0.6  # of the pixels: a circle in a square leaves 0.21
 SHORTEST_BEAT, LONGEST_BEAT = 300.0, 2000.0  # ms: 200 and 30 beats a minute
 _CYCLE = 8  # frames: fewer may be a part of the cycle, and cover less than a beat
 LARGEST = 2**28  # values of a cine: 50 frames of 1158 x 1158 pixels with velocities, a gigabyte
@@ -79,10 +80,10 @@ def without_negatives(magnitude: np.ndarray) -> tuple[np.ndarray, str]:
   whatever else is negative is left, and is a fault of `video_faults`.
   """
   negative = magnitude < 0
-  if not negative.any() or magnitude.max() <= 0:
+  if not negative.any():
     return magnitude, ''
   corners = negative[..., [0, 0, -1, -1], [0, -1, 0, -1]]
-  if corners.any() and np.ptp(magnitude[negative]) == 0:
+  if corners.any() and negative.mean() <= _OUTSIDE_SHARE and np.ptp(magnitude[negative]) == 0:
     said = 'one negative value outside the scanned region'
   elif magnitude.min() >= -_UNDERSHOOT * magnitude.max() and negative.mean() <= _UNDERSHOOT_SHARE:
     said = 'slightly negative values, as interpolation makes them,'

@@ -11,7 +11,10 @@ UID = '1.2.3.4'
 
 
 class Stack:
-  """Three slices of four frames, each slice a series; pixel value 10 * slice + frame, slice 0 at the base."""
+  """Three slices of four frames, each slice a series; slice 0 at the base, pixel value 10 * slice + frame.
+
+  Of more than ten frames 100 * slice + frame.
+  """
 
   def __init__(self, folder, write_dicom, *, frames=4, step=30.0):
     self.folder, self._write, self.frames, self.step = folder, write_dicom, frames, step
@@ -20,6 +23,14 @@ class Stack:
     for s in (2, 0, 1):
       for t in map(int, rng.permutation(frames)):
         self.add(f'{next(names):02d}', s, t)
+
+  def value(self, s, t):
+    """Returns the value of all pixels of a picture."""
+    return (10 if self.frames <= 10 else 100) * s + t
+
+  def whole(self):
+    """Returns the values of all frames of the slices, from base to apex."""
+    return [[self.value(s, t) for t in range(self.frames)] for s in range(3)]
 
   def add(self, name, s, t, pixels=None, **tags):
     """Writes one more picture, as frame t of slice s with other tags."""
@@ -34,7 +45,12 @@ class Stack:
       'ImagePositionPatient': list((8.0 * s + 3) * APEXWARD),
     } | tags
     there = {'trigger': 5.0 + self.step * t, 'instance': 1 + t} | tags
-    self._write(self.folder / f's{s}' / name, np.full((6, 8), 10 * s + t) if pixels is None else pixels, **there)
+    self._write(self.folder / f's{s}' / name, np.full((6, 8), self.value(s, t)) if pixels is None else pixels, **there)
+
+  def again(self, s, **tags):
+    """Writes all pictures of slice s once more, with values 50 higher."""
+    for t in range(self.frames):
+      self.add(f'again{tags["SeriesNumber"]}-{t}', s, t, pixels=np.full((6, 8), 50 + self.value(s, t)), **tags)
 
   def files(self, s):
     return sorted((self.folder / f's{s}').iterdir())

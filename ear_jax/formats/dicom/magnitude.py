@@ -27,7 +27,8 @@ SAME_PLACE = 0.1  # mm: positions that differ less are one slice
 _GAP = 1.5  # times the usual distance between slices: a slice is missing
 _NO_SPACING = (math.nan, math.nan)
 _SAME_SPACING = 0.01  # relative: other last digits
-_COVER = 0.1  # of the cycle: slices of other frame counts cover the same one
+_COVER = 0.1  # relative: slices of other frame counts cover the same cycle
+_SAME_INTERVAL = 0.03  # relative
 
 
 @dataclasses.dataclass(frozen=True)
@@ -210,8 +211,10 @@ def _whole_cycle(one: Slice, model: Slice) -> bool:
   """Returns whether a slice of another number of frames than `model` covers a whole cycle all the same."""
   if one.pictures[0].cardiac_images == len(one.pictures):
     return True
-  covers = [len(each.pictures) * each.timed.interval for each in (one, model)]
-  return abs(covers[0] - covers[1]) <= _COVER * covers[1]  # False where an interval is unknown
+  intervals = np.array([one.timed.interval, model.timed.interval])
+  covers = intervals * [len(one.pictures), len(model.pictures)]
+  faster = abs(intervals[0] / intervals[1] - 1) > _SAME_INTERVAL  # else it was sampled alike, and some are lost
+  return bool(faster and abs(covers[0] / covers[1] - 1) <= _COVER)  # False where an interval is unknown
 
 
 def _by_headers(folder: pathlib.Path, root: pathlib.Path) -> tuple[Slices, list[Fault]]:

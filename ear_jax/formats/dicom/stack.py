@@ -165,7 +165,9 @@ def _near(placed: list[Placed]) -> list[list[Placed]]:
 
 def _counted(notes: list[tuple[str, str]]) -> list[str]:
   """Returns one note a kind: the first, and how often there is one of the kind."""
-  first = dict(reversed(notes))
+  first: dict[str, str] = {}
+  for kind, said in notes:
+    first.setdefault(kind, said)
   times = Counter(kind for kind, _ in notes)
   return [said if times[kind] == 1 else f'{said} ({times[kind]} times)' for kind, said in first.items()]
 
