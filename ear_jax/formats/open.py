@@ -100,14 +100,16 @@ def _people(files: Sequence[Instance]) -> tuple[int, list[str]]:
 
 
 def _torn(files: Sequence[Instance], found: Found) -> list[str]:
-  """Returns a note where a study of one series lies beside others of the same person and orientation."""
-  first = files[0]
+  """Returns a note where a study of one series lies beside others that differ from it in their place alone."""
+
+  def common(study: Sequence[Instance]) -> tuple:
+    one = study[0]
+    return one.person, one.called, one.manufacturer, one.shape, one.spacing, len({file.series for file in study}) == 1
+
   alike = [
     study
     for study in found.studies.values()
-    if (study[0].person, study[0].called) == (first.person, first.called)
-    and geometry.parallel(study[0].orientation, first.orientation)
-    and len({file.series for file in study}) == 1
+    if common(study) == (*common(files)[:-1], True) and geometry.parallel(study[0].orientation, files[0].orientation)
   ]
   if len(alike) < 2 or files not in alike:
     return []

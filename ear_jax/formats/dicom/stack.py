@@ -25,6 +25,7 @@ from ear_jax.formats.source import Source
 
 _NEAR = 0.5  # times the usual step: two series that are nearer show the same slice
 _CONTRADICTION = 1.0  # mm
+_UNEVEN = 0.2  # steps of SliceLocation, over those along the normal
 Placed = tuple[float, Instance]
 
 
@@ -39,6 +40,8 @@ def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Choices =
     rule = f'no magnitude pictures, only {kinds}: export it whole'
     return Opened(dataset, (), (), (Fault(folder, '', rule),), root, lambda which: iter(()))
   stack, notes = choose.stack(magnitudes)
+  if not any(part.is_cine() for part in stack):
+    notes.append('one picture a slice: this is no cine')
   notes += [part.passed(component.named(part.first.component)) for part in others]
   pictures = [picture for part in stack for picture in part.pictures]
   places, orientation = _places(stack, notes)
@@ -181,6 +184,7 @@ def _contradictions(slices: dicom.Slices) -> list[str]:
   if len(steps) and gap and gap >= (first[0].thickness or math.inf) and abs(np.median(steps) - gap) > _CONTRADICTION:
     notes.append(f'slices lie {np.median(steps):.1f} mm apart, SpacingBetweenSlices says {gap:.1f} mm')
   locations = [picture.location for picture in first if picture.corner and picture.location is not None]
-  if len(locations) == len(slices) > 1 and np.abs(np.abs(np.diff(locations)) - steps).max() > _CONTRADICTION:
+  # Some makers count it along the axis of the patient that is nearest to the normal, so that its steps are shorter.
+  if len(locations) == len(slices) > 1 and np.ptp(np.diff(locations) / steps) > _UNEVEN:
     notes.append('SliceLocation contradicts ImagePositionPatient: slices are in the order of image positions')
   return notes
