@@ -14,7 +14,7 @@ from types import ModuleType
 from ear_jax.cine import Cine
 from ear_jax.formats import hdf5, nifti, strainmap_train
 from ear_jax.formats.choices import REFUSE, Choices
-from ear_jax.formats.dicom import geometry, instances
+from ear_jax.formats.dicom import instances
 from ear_jax.formats.dicom import stack as dicom_study
 from ear_jax.formats.dicom.instances import Found, Instance
 from ear_jax.formats.faults import Fault, MalformedStudy
@@ -58,8 +58,7 @@ def open_studies(path: str | pathlib.Path, choices: Choices = REFUSE) -> list[Op
     opened.append(Opened('unreadable-dicom', (), (), tuple(sorted(found.faults)), root, lambda which: iter(())))
   opened = _unique(opened)
   if not opened:
-    nothing = Fault('.', '', f'nothing to read; expected {_HOLDING}')
-    raise MalformedStudy(path, [nothing, *(Fault('.', '', note) for note in found.notes)])
+    raise MalformedStudy(path, [Fault('.', '', f'nothing to read; expected {_HOLDING}')])
   if all(study.faults for study in opened):
     raise MalformedStudy(path, sorted({fault for study in opened for fault in study.faults}))
   return opened
@@ -84,7 +83,7 @@ def _open_dicom(files: Sequence[Instance], found: Found, root: pathlib.Path, cho
   people, note = _people(files)
   mixed = f'{people} different patients in one study (one StudyInstanceUID): give each its own folder and study'
   where = [Fault('.', opened.dataset, mixed)] if people > 1 else []
-  notes = (*opened.notes, *note, *_torn(files, found), *found.notes)
+  notes = (*opened.notes, *note, *found.notes)
   faults = tuple(sorted((*opened.faults, *strangers, *where)))
   return dataclasses.replace(opened, notes=notes, faults=faults)
 
@@ -97,24 +96,6 @@ def _people(files: Sequence[Instance]) -> tuple[int, list[str]]:
     return (known if known > 1 else max(1, len(names))), []
   several = len(names) > 1
   return 1, ['PatientName differs between pictures of one PatientID: they are taken for one patient'] * several
-
-
-def _torn(files: Sequence[Instance], found: Found) -> list[str]:
-  """Returns a note where a study of one series lies beside others that differ from it in their place alone."""
-
-  def common(study: Sequence[Instance]) -> tuple:
-    one = study[0]
-    return one.person, one.called, one.manufacturer, one.shape, one.spacing, len({file.series for file in study}) == 1
-
-  alike = [
-    study
-    for study in found.studies.values()
-    if common(study) == (*common(files)[:-1], True) and geometry.parallel(study[0].orientation, files[0].orientation)
-  ]
-  if len(alike) < 2 or files not in alike:
-    return []
-  said = f'{len(alike)} studies (StudyInstanceUID) hold one series each, of one patient and orientation'
-  return [f'{said}: if they were one study, an anonymiser has parted it; give all files one StudyInstanceUID']
 
 
 def _parent(fault: Fault) -> str:

@@ -16,7 +16,7 @@ class Stack:
   Of more than ten frames 100 * slice + frame.
   """
 
-  def __init__(self, folder, write_dicom, *, frames=4, step=30.0):
+  def __init__(self, folder, write_dicom, *, frames=4, step=150.0):
     self.folder, self._write, self.frames, self.step = folder, write_dicom, frames, step
     rng = np.random.default_rng(1)
     names = iter(rng.permutation(3 * frames))

@@ -35,7 +35,7 @@ def test_files_without_ending_in_nested_folders(stack):
   assert (opened.slices, opened.notes) == (('slice-00', 'slice-01', 'slice-02'), ())
   for s, (cine, source) in enumerate(slices):
     assert cine.video.shape == (4, 6, 8, 1)
-    assert (cine.venc, cine.spacing, cine.frame_interval) == (None, (1.25, 1.5), 30.0)
+    assert (cine.venc, cine.spacing, cine.frame_interval) == (None, (1.25, 1.5), 150.0)
     assert source.instances == tuple(stack.file(s, t) for t in range(4))
     assert source.position == pytest.approx(8.0 * s + 3, abs=1e-3)
     assert source.orientation == pytest.approx(SHORT_AXIS)
@@ -88,7 +88,7 @@ def test_without_trigger_times_instance_numbers_order(stack):
   opened, slices = read(stack.folder)
   assert values(slices) == WHOLE
   assert math.isnan(slices[1][0].frame_interval)
-  assert slices[0][0].frame_interval == 30
+  assert slices[0][0].frame_interval == 150
   assert any('without trigger times' in note for note in opened.notes)
 
 
@@ -100,7 +100,7 @@ def test_trigger_times_order_where_instance_numbers_do_not_rise(stack, number):
     edit(path, InstanceNumber=number(s, t))
   opened, slices = read(stack.folder)
   assert values(slices) == WHOLE
-  assert slices[0][0].frame_interval == 30
+  assert slices[0][0].frame_interval == 150
   assert opened.notes == (
     'instance numbers do not rise with trigger times: frames are in the order of trigger times (3 times)',
   )
@@ -146,7 +146,7 @@ def two_scans_of_a_slice(stack):
 
 
 DAMAGES = {
-  'missing frame': (lambda k: [k.file(s, 2).unlink() for s in range(3)], 'missing frame: 60.0 ms to the next one'),
+  'missing frame': (lambda k: [k.file(s, 2).unlink() for s in range(3)], 'missing frame: 300.0 ms to the next one'),
   'short slice': (lambda k: k.file(1, 3).unlink(), 'slice 1: 3 frames, the other slices have 4'),
   'missing slice': (
     lambda k: [edit(p, ImagePositionPatient=list(35 * APEXWARD)) for p in k.files(2)],

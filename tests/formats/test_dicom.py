@@ -18,7 +18,7 @@ def study(tmp_path, write_dicom):
   for s in (2, 0, 3, 1):
     for t in (1, 2, 0):
       path, pixels = folder / f'{next(names):02d}.dcm', np.full((6, 8), 10 * s + t)
-      write_dicom(path, pixels, position=8.0 * s, trigger=5.0 + 30 * t, instance=1 + 3 * s + t)
+      write_dicom(path, pixels, position=8.0 * s, trigger=5.0 + 150 * t, instance=1 + 3 * s + t)
   return folder
 
 
@@ -40,7 +40,7 @@ def test_frames_are_ordered_by_position_and_trigger_time(study):
   for s, cine in enumerate(cines):
     np.testing.assert_array_equal(cine.video[:, 0, 0, 0], 10 * s + np.arange(3))
     assert cine.video.shape == (3, 6, 8, 1)
-    assert (cine.spacing, cine.frame_interval, cine.subject) == ((1.25, 1.5), 30.0, 'person-2')
+    assert (cine.spacing, cine.frame_interval, cine.subject) == ((1.25, 1.5), 150.0, 'person-2')
     assert not cine.annotated.any()
 
 
@@ -78,14 +78,14 @@ def test_a_gap_between_slices_is_a_missing_slice(tmp_path, write_dicom, count, l
 @pytest.mark.parametrize(
   ('changes', 'message'),
   [
-    ({'trigger': 35.0}, 'trigger time 35 ms is that of another picture too: trigger times must increase'),
+    ({'trigger': 155.0}, 'trigger time 155 ms is that of another picture too: trigger times must increase'),
     ({'pixels': np.ones((6, 7))}, 'picture has shape (6, 7), frame 0 of the slice (6, 8)'),
     ({'RescaleSlope': 1, 'RescaleIntercept': -500}, 'magnitude is negative'),
   ],
 )
 def test_a_frame_that_does_not_fit(study, write_dicom, changes, message):
   path = _file(study, 0, 2)
-  fields = {'pixels': np.full((6, 8), 2), 'position': 0.0, 'trigger': 65.0, 'instance': 3} | changes
+  fields = {'pixels': np.full((6, 8), 2), 'position': 0.0, 'trigger': 305.0, 'instance': 3} | changes
   path.unlink()
   late = path.with_name('zz.dcm')  # last by name too, so that equal trigger times keep their order
   write_dicom(late, fields.pop('pixels'), **fields)

@@ -41,7 +41,6 @@ def headers(image: Dataset) -> Iterator[Dataset]:
   for number, item in enumerate(items):
     flat = Dataset()
     flat.update(common)
-    flat.file_meta = image.file_meta
     _lay(flat, item)
     flat.InstanceNumber = before + number + 1
     yield flat

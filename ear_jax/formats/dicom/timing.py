@@ -91,7 +91,7 @@ def _without_times(pictures: Sequence[Instance]) -> Timed:
 def _nominal(pictures: Sequence[Instance]) -> tuple[float, str]:
   """Returns the frame interval of the RR interval and the number of pictures in it, and where it is from."""
   rr, stated, count = pictures[0].interval, pictures[0].cardiac_images, len(pictures)
-  if not rr or not checks.SHORTEST_BEAT <= rr <= checks.LONGEST_BEAT or stated not in (None, 0, count):
+  if not rr or not checks.CYCLE[0] <= rr <= checks.CYCLE[1] or stated not in (None, 0, count):
     return math.nan, ''
   return rr / count, f'{rr / count:.1f} ms, the RR interval of {rr:g} ms over {count} frames'
 
@@ -105,7 +105,7 @@ def _with_times(ordered: Sequence[Instance], choices: Choices) -> Timed:
       ('numbers', 'instance numbers do not rise with trigger times: frames are in the order of trigger times')
     )
   rule, at = _gap(ordered, times, choices, notes)
-  interval, wrong = checks.beat(len(ordered), checks.frame_interval(times))
+  interval, wrong = checks.believable(checks.frame_interval(times), len(ordered))
   if wrong:
     interval, source = _nominal(ordered)
     notes.append(('beat', f'{wrong}; it is taken as {source}' if source else wrong))
@@ -154,7 +154,7 @@ def _one_beat(timed: Timed, rr: float, choices: Choices) -> Timed:
   """Returns the cine, of which one beat is taken where it has several; `rr` is the interval that its header states."""
   count = len(timed.pictures)
   cover = count * timed.interval
-  if math.isnan(cover) or not checks.SHORTEST_BEAT <= rr <= checks.LONGEST_BEAT:
+  if math.isnan(cover) or not checks.CYCLE[0] <= rr <= checks.CYCLE[1]:
     return timed
   said = f'{count} frames of {timed.interval:.1f} ms cover {cover:.0f} ms, but the RR interval is {rr:g} ms'
   beats = round(cover / rr)
