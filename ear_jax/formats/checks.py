@@ -17,7 +17,10 @@ ZERO, COUNTS = 2048, 4096  # phase of zero velocity, and number of 12-bit values
 DEFAULT_VENC = (20.0, 20.0, 30.0)  # cm/s along column, row and through the plane: the protocol of the MVM-CMR studies
 FASTEST = 500.0  # cm/s; no heart muscle moves so fast, but raw phase pixels read as cm/s look so
 SMALLEST, COARSEST = 1e-3, 1e3  # mm; beyond them the unit is another
+CYCLE = (300.0, 2000.0)  # ms a heart takes for one beat: 200 to 30 a minute
 SLOWEST = 1e4  # ms between frames
+_UNDERSHOOT, _UNDERSHOOT_SHARE = 0.02, 0.25  # of the largest value, and of the pixels
+_OUTSIDE_SHARE = 0.6  # of the pixels: a circle in a square leaves 0.21
 LARGEST = 2**28  # values of a cine: 50 frames of 1158 x 1158 pixels with velocities, a gigabyte
 BRIGHTEST = 1e9  # of a magnitude; sums of squares of larger ones leave float32
 LEVELS = ('base', 'mid', 'apex', '')
@@ -69,6 +72,25 @@ def video_faults(file: str, within: str, video: np.ndarray) -> list[Fault]:
   return []
 
 
+def without_negatives(magnitude: np.ndarray) -> tuple[np.ndarray, str]:
+  """Returns a magnitude with 0 in place of what is no signal, and in words what that was, or ''.
+
+  Scanners put one negative value outside the circle that they reconstruct, interpolation undershoots a little at edges;
+  whatever else is negative is left, and is a fault of `video_faults`.
+  """
+  negative = magnitude < 0
+  if not negative.any():
+    return magnitude, ''
+  corners = negative[..., [0, 0, -1, -1], [0, -1, 0, -1]]
+  if corners.any() and negative.mean() <= _OUTSIDE_SHARE and np.ptp(magnitude[negative]) == 0:
+    said = 'one negative value outside the scanned region'
+  elif magnitude.min() >= -_UNDERSHOOT * magnitude.max() and negative.mean() <= _UNDERSHOOT_SHARE:
+    said = 'slightly negative values, as interpolation makes them,'
+  else:
+    return magnitude, ''
+  return np.where(negative, 0, magnitude).astype(magnitude.dtype), f'{said} were set to 0'
+
+
 def phase_faults(file: str, within: str, phase: np.ndarray) -> list[Fault]:
   """Returns a fault that names the frames of phase pictures `[T, H, W, 3]` which hold other than 12-bit pixels."""
   outside = np.flatnonzero(((phase < 0) | (phase >= COUNTS)).any(axis=(1, 2, 3)))
@@ -105,6 +127,17 @@ def frame_interval(times: Iterable[float]) -> float:
   """Returns the median time between frames in ms; NaN for fewer than two frames."""
   steps = np.diff(np.asarray(list(times), float))
   return float(np.median(steps)) if steps.size else float('nan')
+
+
+def believable(frame_interval: float, frames: int) -> tuple[float, str]:
+  """Returns a stated time between frames in ms, or NaN and why, where a cycle of so many would be no heartbeat."""
+  cycle = frames * frame_interval
+  if frames < 2 or math.isnan(cycle) or CYCLE[0] <= cycle <= CYCLE[1]:
+    return frame_interval, ''
+  return math.nan, (
+    f'frame interval unknown: {frames} frames of {frame_interval:.4g} ms would be a cardiac cycle of {cycle:.4g} ms, '
+    f'expected {CYCLE[0]:g} to {CYCLE[1]:g} ms'
+  )
 
 
 def size_rule(shape: Iterable[int]) -> str:
