@@ -56,7 +56,7 @@ def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Choices =
   """
   dataset = instances.pseudonym(files[0].study)
   places, outside = phase_slices.at_places(files)
-  looked = [phase_slices.directed(pictures, root) for pictures in places]
+  looked = [phase_slices.directed(pictures, root, choices) for pictures in places]
   notes = list(dict.fromkeys(note for _, said, _ in looked for note in said))
   found = [fault for _, _, faults in looked for fault in faults]
   several = [(pictures, directions) for pictures, (directions, *_) in zip(places, looked, strict=True)]
@@ -90,7 +90,7 @@ def read_slice(one: Measured, *, dataset: str, slice_id: str, level: str = '') -
   assert first.shape
   video = np.empty((len(one.slice.magnitude), *first.shape, 4), np.float32)
   for t, frame in enumerate(video):
-    video[t, ..., 0] = _magnitude(one.slice.magnitude[t])
+    video[t, ..., 0] = pixels.magnitude(one.slice.magnitude[t])[0]
     video[t, ..., 1:] = _fractions(one, t) * np.asarray(one.limits) @ one.turn.T
     if _own(one.turn):  # the phase is cyclic: turning the sign of -venc gives -venc again, not +venc
       limits = np.asarray(one.venc, np.float32)
@@ -189,19 +189,11 @@ def _fraction(picture: Instance, scale: Scale, beside: Instance) -> np.ndarray:
   stored = pixels.stored(picture)
   fraction = stored * scale.slope + scale.intercept
   if picture.padding is not None:
-    fraction[stored == picture.padding] = 0.0
+    fraction[(stored == picture.padding) & (np.abs(fraction) > _BEYOND)] = 0.0
   if scale.weighted:
     weight = pixels.stored(beside).astype(float)
     fraction = np.divide(fraction, weight, out=np.zeros_like(fraction), where=weight > 0)
   return fraction
-
-
-def _magnitude(picture: Instance) -> np.ndarray:
-  stored = pixels.stored(picture)
-  values = pixels.rescaled(picture, stored)
-  if picture.padding is not None:
-    values[stored == picture.padding] = 0.0
-  return values
 
 
 def _pixel_faults(one: Measured, root: pathlib.Path) -> Iterator[Fault]:
@@ -212,7 +204,7 @@ def _pixel_faults(one: Measured, root: pathlib.Path) -> Iterator[Fault]:
     return
   broken: dict[str, list[Instance]] = {}
   for t, beside in enumerate(whole.magnitude):
-    rules = [(beside, _rule(beside, (0.0, checks.BRIGHTEST), _magnitude, beside))]
+    rules = [(beside, _rule(beside, (0.0, checks.BRIGHTEST), lambda one: pixels.magnitude(one)[0], beside))]
     if not rules[0][1]:
       for direction, scales in zip(whole.directions, one.scales, strict=True):
         picture = direction.pictures[t]
