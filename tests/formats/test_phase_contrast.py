@@ -287,8 +287,8 @@ CONTRADICTIONS = {  # layout, what is planted, where; words of the refusal, with
     'Philips says 90 cm/s, pixels reach -45 cm/s',
   ),
   'RR and trigger times': (
-    *('Siemens', lambda i: setattr(i, 'NominalInterval', 800), is_phase),
-    'ms, the RR interval is 800 ms: trigger times and RR contradict',
+    *('Siemens', lambda i: setattr(i, 'NominalInterval', 700), is_phase),
+    'ms, the RR interval is 700 ms: trigger times and RR contradict',
   ),
   'count of frames': (
     *('Siemens', lambda i: setattr(i, 'CardiacNumberOfImages', 5), is_phase),
