@@ -46,6 +46,9 @@ def test_what_was_written_comes_back(phantom_study, tmp_path, direction):
     assert cine.name == f'{opened.dataset}/slice-{s:02d}'
     assert source.instances == tuple(scan.files(s, 'MagAvg'))
     assert source.septum is None
+    header = pydicom.dcmread(scan.file(s, 'MagAvg'))
+    assert [*cine.place.across, *cine.place.down] == list(header.ImageOrientationPatient)
+    assert (*cine.place.corner, cine.place.thickness) == (*header.ImagePositionPatient, header.SliceThickness)
   positions = [source.position for _, source in opened.read()]
   np.testing.assert_allclose(np.diff(positions), 9.0, atol=1e-3)
 

@@ -120,9 +120,9 @@ def _short_axis(cines: list[Part]) -> tuple[list[Part], list[str]]:
 
 def _of_one_size(taken: list[Part]) -> tuple[list[Part], list[str]]:
   """Returns the parts without those of another matrix that lie where others do, or are no cine of the same kind."""
-  sizes: Counter = Counter()
+  sizes: Counter = Counter()  # by places: a perfusion scan has fewer slices, and more pictures
   for part in taken:
-    sizes[_size(part)] += len(part.pictures)
+    sizes[_size(part)] += len(part.places())
   usual = sizes.most_common(1)[0][0]
   model = [part for part in taken if _size(part) == usual]
   places = {place for part in model for place in map(_level, part.pictures)}
