@@ -154,10 +154,6 @@ def _time_rules(one: Directed) -> list[tuple[Sequence[Instance], str]]:
   count, timed = len(one.pictures), one.timed
   if timed.rule:
     return [(one.pictures, timed.rule)]
-  stated = {picture.cardiac_images for picture in one.pictures} - {None, 0}
-  if len(stated) == 1 and (expected := stated.pop()) != count:
-    rule = f'{count} frames, the header says {expected} (CardiacNumberOfImages): frames are missing or mixed'
-    return [(one.pictures, rule)]
   rr = one.pictures[0].interval or math.inf
   if count * timed.interval > (1 + _TOO_LONG) * rr + timed.interval:
     both = (
