@@ -175,6 +175,37 @@ def test_the_older_place_of_the_protocol_text(scan, phantom_study):
   assert_same(read(scan.folder)[1], phantom_study)
 
 
+def test_a_protocol_text_that_an_archive_moved_to_another_block(scan, phantom_study):
+  """Case B11: another creator lies where the text was."""
+
+  def move(image):
+    text = image[0x0021, 0x1019].value
+    image.remove_private_tags()
+    image.add_new((0x0021, 0x0010), 'LO', 'ANOTHER ONE')
+    image.add_new((0x0021, 0x1019), 'OB', b'nothing of ours ')
+    image.add_new((0x0021, 0x0011), 'LO', 'SIEMENS MR SDS 01')
+    image.add_new((0x0021, 0x1119), 'OB', text)
+
+  scan.edit(move=move)
+  assert_same(read(scan.folder)[1], phantom_study)
+
+
+def test_a_protocol_text_whose_creator_an_archive_dropped(scan, phantom_study):
+  scan.edit(drop=lambda image: image.__delitem__((0x0021, 0x0010)))
+  assert_same(read(scan.folder)[1], phantom_study)
+
+
+def test_a_protocol_text_in_a_sequence_as_newer_scanners_nest_it(scan, phantom_study):
+  def nest(image):
+    inner = pydicom.Dataset()
+    inner.private_block(0x0021, 'SIEMENS MR SDS 01', create=True).add_new(0x19, 'OB', image[0x0021, 0x1019].value)
+    image.remove_private_tags()
+    image.private_block(0x0021, 'SIEMENS MR SDS 01', create=True).add_new(0xFE, 'SQ', [inner])
+
+  scan.edit(nest=nest)
+  assert_same(read(scan.folder)[1], phantom_study)
+
+
 def test_slices_from_base_to_apex_whichever_way_positions_run(scan, phantom_study):
   """The same pictures with axes mirrored through the origin of the plane: the normal points from apex to base."""
 
