@@ -121,6 +121,14 @@ def test_one_phantom_through_every_layout_gives_the_same_curves(written, layout,
 
 
 @pytest.mark.parametrize('layout', ['Siemens', 'Siemens XA as classic', 'Siemens XA', 'GE'])
+def test_a_noisy_scan_of_12_bits_comes_back_to_the_bit_wraps_too(phantom_study, tmp_path, layout):
+  LAYOUTS[layout](short_axis(phantom_study), tmp_path / 'scan')
+  for cine, made in zip(read(tmp_path / 'scan')[1], phantom_study, strict=True):
+    np.testing.assert_allclose(cine.video, made.video, atol=1e-5)
+    assert made.video[..., 3].min() < -29, 'no phase is near the end of its range'
+
+
+@pytest.mark.parametrize('layout', ['Siemens', 'Siemens XA as classic', 'Siemens XA', 'GE'])
 def test_directions_that_are_the_pictures_own_keep_their_venc(written, layout):
   for cine in read(written(layout))[1]:
     assert cine.venc == VENC
@@ -444,6 +452,27 @@ def test_padding_is_no_velocity(export):
   change(folder, pad)
   for cine in read(folder)[1]:
     assert not cine.video[:, :5, :5].any()
+
+
+def test_velocities_without_a_place_are_refused_by_that_reason(export):
+  folder = export('Siemens XA as classic')
+  change(folder, lambda image: delattr(image, 'ImagePositionPatient'))
+  assert 'ImagePositionPatient, ImageOrientationPatient or PixelSpacing is missing or broken' in refusal(folder)
+
+
+def test_a_direction_scanned_twice_is_refused_with_each_venc(export):
+  """As dual-venc scans are; one of both is then exported."""
+  folder = export('Siemens')
+  for path in sorted(folder.iterdir()):
+    image = pydicom.dcmread(path)
+    if image.SeriesNumber == 23:
+      image.SeriesNumber, image.SOPInstanceUID = 99, pydicom.uid.generate_uid()
+      image.remove_private_tags()
+      image.SequenceName = '*fl2d1_v60in'
+      image.save_as(folder / f'{path.name}-again')
+  said = refusal(folder)
+  assert 'each 2 times' in said
+  assert '(venc 30 and 60 cm/s)' in said
 
 
 def test_pictures_elsewhere_are_passed_over(export):

@@ -13,6 +13,7 @@ from pydicom.uid import ImplicitVRLittleEndian, RLELossless, generate_uid
 from velocity_scan import ROLES, Scan, edit
 
 from ear_jax.cine import rot90
+from ear_jax.formats.choices import Choices
 from ear_jax.formats.faults import MalformedStudy
 from ear_jax.formats.open import open_studies
 from ear_jax.formats.siemens import writer as siemens_writer
@@ -343,3 +344,9 @@ def test_the_frame_interval_is_that_of_the_trigger_times(scan):
   scan.edit(change=lambda image: setattr(image, 'TriggerTime', f'{(image.InstanceNumber - 1) * 300.0}'))
   scan.edit(ImageComments='RR 910 +/- 5')
   assert [cine.frame_interval for cine in read(scan.folder)[1]] == [300.0] * 3
+
+
+def test_a_venc_that_the_user_says_against_the_text_is_refused(scan):
+  assert len(open_studies(scan.folder, Choices(venc=(20.0, 20.0, 30.0)))) == 1
+  with pytest.raises(MalformedStudy, match='the protocol text states a venc of 20, 20, 30 cm/s, --venc 20, 20, 60'):
+    open_studies(scan.folder, Choices(venc=(20.0, 20.0, 60.0)))

@@ -56,11 +56,16 @@ def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Choices =
   """
   dataset = instances.pseudonym(files[0].study)
   places, outside = phase_slices.at_places(files)
+  if not places:
+    velocities = [one for one in files if velocity_tags.encodes(one)]
+    rule = 'ImagePositionPatient, ImageOrientationPatient or PixelSpacing is missing or broken: where velocities lie'
+    fault = faulty(velocities, f'{rule} is not known. Export the originals', root)
+    return Opened(dataset, (), (), (fault,), root, lambda which: iter(()))
   looked = [phase_slices.directed(pictures, root, choices) for pictures in places]
   notes = list(dict.fromkeys(note for _, said, _ in looked for note in said))
   found = [fault for _, _, faults in looked for fault in faults]
   several = [(pictures, directions) for pictures, (directions, *_) in zip(places, looked, strict=True)]
-  most = max((len(directions) for _, directions in several), default=0)
+  most = max(len(directions) for _, directions in several)
   if most < DIRECTIONS and not found:
     return _magnitude_only(files, places, most, root, choices, notes)
   outside += [one for pictures, directions in several if not directions for one in pictures]

@@ -153,7 +153,9 @@ def _time_rules(one: Directed) -> list[tuple[Sequence[Instance], str]]:
   """Returns what is wrong with the frames of one direction."""
   count, timed = len(one.pictures), one.timed
   if timed.rule:
-    return [(one.pictures, timed.rule)]
+    limits = sorted({said.venc for picture in one.pictures for said in velocity_tags.statements(picture) if said.venc})
+    stated = f' (venc {" and ".join(f"{limit:g}" for limit in limits)} cm/s)' if len(limits) > 1 else ''
+    return [(one.pictures, timed.rule + stated)]
   rr = one.pictures[0].interval or math.inf
   if count * timed.interval > (1 + _TOO_LONG) * rr + timed.interval:
     both = (
