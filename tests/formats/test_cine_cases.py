@@ -251,8 +251,8 @@ def test_an_interval_that_no_heart_has_is_unknown(cine, step, cover):
   opened, slices = read(cine.folder)
   assert values(slices) == cine.whole()
   assert math.isnan(slices[0][0].frame_interval)
-  beat = f'would be a cardiac cycle of {cover} ms, expected 300 to 2000 ms'
-  assert opened.notes == (f'frame interval unknown: 20 frames of {step} ms {beat} (3 times)',)
+  heart = 'a heartbeat lasts 300 to 2000 ms: the frame interval is unknown'
+  assert opened.notes == (f'20 frames of {step} ms are {cover} ms, and {heart} (3 times)',)
   cine.edit(NominalInterval=1016, CardiacNumberOfImages=20)
   opened, slices = read(cine.folder)
   assert slices[0][0].frame_interval == pytest.approx(50.8)

@@ -101,7 +101,7 @@ def _nominal(pictures: Sequence[Instance]) -> tuple[float, str]:
 def _rr(picture: Instance) -> float:
   """Returns the RR interval in ms that a header states, NaN where no heart has it."""
   rr = picture.interval or math.nan
-  return rr if checks.CYCLE[0] <= rr <= checks.CYCLE[1] else math.nan
+  return rr if checks.SHORTEST_BEAT <= rr <= checks.LONGEST_BEAT else math.nan
 
 
 def _with_times(ordered: Sequence[Instance], choices: Choices) -> Timed:
@@ -116,7 +116,7 @@ def _with_times(ordered: Sequence[Instance], choices: Choices) -> Timed:
   raw = checks.frame_interval(times)
   if raw < rr / _SAMPLED and len(ordered) * raw >= _SEVERAL * rr:
     return _one_beat(Timed(tuple(ordered), raw, tuple(notes), rule, at), rr, choices)
-  interval, wrong = checks.believable(raw, len(ordered))
+  interval, wrong = checks.beat(len(ordered), raw)
   if wrong:
     interval, source = _nominal(ordered)
     notes.append(('beat', f'{wrong}; it is taken as {source}' if source else wrong))
