@@ -80,11 +80,11 @@ def stack(magnitudes: list[Part]) -> tuple[list[Part], list[str]]:
 
 
 def _by_orientation(pictures: Sequence[Instance]) -> Iterable[list[Instance]]:
-  """Returns the pictures by parallel orientation; one that is alone stays with the most: it is an error, no view."""
+  """Returns the pictures by plane; one that is alone stays with the most: it is an error, no view."""
   groups: list[list[Instance]] = []
   for picture in pictures:
     for group in groups:
-      if geometry.parallel(group[0].orientation, picture.orientation):
+      if geometry.coplanar(group[0].orientation, picture.orientation):
         group.append(picture)
         break
     else:
@@ -99,7 +99,7 @@ def _short_axis(cines: list[Part]) -> tuple[list[Part], list[str]]:
   groups: list[list[Part]] = []
   for part in cines:
     for group in groups:
-      if geometry.parallel(group[0].first.orientation, part.first.orientation):
+      if geometry.coplanar(group[0].first.orientation, part.first.orientation):
         group.append(part)
         break
     else:

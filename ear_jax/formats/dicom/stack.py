@@ -67,7 +67,7 @@ def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Choices =
     for one, name in list(zip(slices, ids, strict=True))[which]:
       cine = dicom.cine(one, subject=dataset, dataset=dataset, slice_id=name)
       paths, position = tuple(picture.path for picture in one.pictures), one.position if known else math.nan
-      yield cine, Source(paths, position, orientation, notes=tuple(notes))
+      yield cine, Source(paths, position, one.pictures[0].orientation or orientation, notes=tuple(notes))
 
   return Opened(dataset, ids, tuple(notes), tuple(sorted(found)), root, cines)
 
@@ -113,8 +113,11 @@ def _placed(stack: list[Part], places, orientation, root: pathlib.Path) -> tuple
   for number, part in enumerate(stack):
     for picture in part.pictures:
       try:
-        placed.append((dicom.position(picture, places and places(number, picture)), picture))
-        if not geometry.parallel(picture.orientation, orientation):
+        there = dicom.position(picture, places and places(number, picture))
+        if picture.corner and orientation and not places:
+          there = geometry.position(orientation, picture.corner)  # one normal, whichever way up a slice is stored
+        placed.append((there, picture))
+        if not geometry.coplanar(picture.orientation, orientation):
           raise ValueError('ImageOrientationPatient differs from that of the other pictures of the stack')
       except ValueError as error:
         rule = f'not a single-frame cine image: {error}'
@@ -201,6 +204,8 @@ def _contradictions(slices: dicom.Slices) -> list[str]:
   first = [one.pictures[0] for one in slices]
   steps = np.abs(np.diff([one.position for one in slices]))
   notes = []
+  if not all(geometry.parallel(first[0].orientation, picture.orientation) for picture in first):
+    notes.append('slices of one plane are stored turned or mirrored against each other: each has its own place')
   gap = first[0].gap
   if len(steps) and gap and gap >= (first[0].thickness or math.inf) and abs(np.median(steps) - gap) > _CONTRADICTION:
     notes.append(f'slices lie {np.median(steps):.1f} mm apart, SpacingBetweenSlices says {gap:.1f} mm')

@@ -92,15 +92,21 @@ def _without_times(pictures: Sequence[Instance]) -> Timed:
 
 def _nominal(pictures: Sequence[Instance]) -> tuple[float, str]:
   """Returns the frame interval of the RR interval and the number of pictures in it, and where it is from."""
-  rr, stated, count = pictures[0].interval, pictures[0].cardiac_images, len(pictures)
-  if not rr or not checks.CYCLE[0] <= rr <= checks.CYCLE[1] or stated not in (None, 0, count):
+  rr, stated, count = _rr(pictures[0]), pictures[0].cardiac_images, len(pictures)
+  if math.isnan(rr) or stated not in (None, 0, count):
     return math.nan, ''
   return rr / count, f'{rr / count:.1f} ms, the RR interval of {rr:g} ms over {count} frames'
 
 
+def _rr(picture: Instance) -> float:
+  """Returns the RR interval in ms that a header states, NaN where no heart has it."""
+  rr = picture.interval or math.nan
+  return rr if checks.SHORTEST_BEAT <= rr <= checks.LONGEST_BEAT else math.nan
+
+
 def _with_times(ordered: Sequence[Instance], choices: Choices) -> Timed:
   ordered, times, notes = _from_r_wave(ordered)
-  rr = ordered[0].interval or math.nan
+  rr = _rr(ordered[0])
   numbers = [one.number for one in ordered if one.number]
   if any(after <= before for before, after in itertools.pairwise(numbers)):
     notes.append(
@@ -110,7 +116,7 @@ def _with_times(ordered: Sequence[Instance], choices: Choices) -> Timed:
   raw = checks.frame_interval(times)
   if raw < rr / _SAMPLED and len(ordered) * raw >= _SEVERAL * rr:
     return _one_beat(Timed(tuple(ordered), raw, tuple(notes), rule, at), rr, choices)
-  interval, wrong = checks.believable(raw, len(ordered))
+  interval, wrong = checks.beat(len(ordered), raw)
   if wrong:
     interval, source = _nominal(ordered)
     notes.append(('beat', f'{wrong}; it is taken as {source}' if source else wrong))
@@ -126,7 +132,7 @@ def _with_times(ordered: Sequence[Instance], choices: Choices) -> Timed:
 def _from_r_wave(ordered: Sequence[Instance]) -> tuple[Sequence[Instance], np.ndarray, list[tuple[str, str]]]:
   """Returns frames and their times; where they begin late and run beyond the RR interval, from its beginning on."""
   times = np.array([one.trigger for one in ordered], float)
-  rr, step = ordered[0].interval or math.inf, checks.frame_interval(times)
+  rr, step = _rr(ordered[0]), checks.frame_interval(times)
   beyond = int((times >= rr).sum())
   if not beyond or not times[-1] - rr + step / 2 < times[0] or times[0] < 2 * step:
     return ordered, times, []
@@ -163,7 +169,7 @@ def _lost(ordered: Sequence[Instance], interval: float, rr: float, choices: Choi
   """
   count, stated = len(ordered), ordered[0].cardiac_images or len(ordered)
   cover = count * interval
-  short = rr >= checks.CYCLE[0] and cover < _SHORT * rr
+  short = cover < _SHORT * rr
   said = f'{count} frames of {interval:.1f} ms cover {cover:.0f} ms'
   if short:
     said += f', but the RR interval is {rr:g} ms'
