@@ -114,14 +114,14 @@ def _options(given: SimpleNamespace) -> Options:
 
 
 def _venc(words: list[str] | None) -> tuple[float, float, float] | None:
+  from ear_jax.formats.checks import is_number
+
   if words is None:
     return None
-  try:
-    column, row, through = map(float, words)
-  except ValueError:
-    raise UserError(f'--venc={",".join(words)}: expected three numbers of cm/s, such as 20,20,30') from None
-  if not min(column, row, through) > 0:
+  values = [float(word) for word in words if is_number(word)]
+  if len(words) != 3 or len(values) != 3 or not min(values) > 0:
     raise UserError(f'--venc={",".join(words)}: expected three positive numbers of cm/s, such as 20,20,30')
+  column, row, through = values
   return column, row, through
 
 
