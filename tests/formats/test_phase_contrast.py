@@ -516,3 +516,10 @@ def test_each_writer_differs_from_the_others_in_what_it_must(written):
   assert {round(v) for v in intercepts['Philips enhanced, mrad']} == {-3142}
   assert intercepts['GE'] == {None}
   assert dataclasses.is_dataclass(Choices)
+
+
+def test_slices_that_differ_in_phase_direction_are_a_note(export):
+  """Case S7, for every vendor."""
+  folder = export('Siemens XA as classic')
+  change(folder, lambda image: setattr(image, 'InPlanePhaseEncodingDirection', 'ROW'), lambda i: i.SeriesNumber < 17)
+  assert 'phase encoding direction differs between slices: not stated, ROW' in read(folder)[0].notes
