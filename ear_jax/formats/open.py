@@ -1,4 +1,4 @@
-"""Whatever lies at a path, as studies: velocity DICOM of any vendor, cine DICOM, HDF5, NIfTI, StrainMap's training files.
+"""Whatever lies at a path, as studies: velocity and cine DICOM of any vendor, HDF5, NIfTI, StrainMap training files.
 
 DICOM files are found by their content, under any name and in any depth, and grouped into studies by StudyInstanceUID; a
 DICOM study is called by a hash of that. Other formats are called by the stem of their file.
