@@ -18,10 +18,14 @@ DEFAULT_VENC = (20.0, 20.0, 30.0)  # cm/s along column, row and through the plan
 FASTEST = 500.0  # cm/s; no heart muscle moves so fast, but raw phase pixels read as cm/s look so
 SMALLEST, COARSEST = 1e-3, 1e3  # mm; beyond them the unit is another
 SLOWEST = 1e4  # ms between frames
+SHORTEST_BEAT, LONGEST_BEAT = 300.0, 2000.0  # ms: 200 and 30 beats a minute
+_CYCLE = 8  # frames: fewer may be a part of the cycle, and cover less than a beat
 LARGEST = 2**28  # values of a cine: 50 frames of 1158 x 1158 pixels with velocities, a gigabyte
 BRIGHTEST = 1e9  # of a magnitude; sums of squares of larger ones leave float32
 LEVELS = ('base', 'mid', 'apex', '')
 CHANNELS = {1: 'magnitude', 4: 'magnitude and three velocities'}
+_UNDERSHOOT, _UNDERSHOOT_SHARE = 0.02, 0.25  # of the largest value, and of the pixels
+_OUTSIDE_SHARE = 0.6  # of the pixels: a circle in a square leaves 0.21
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +73,25 @@ def video_faults(file: str, within: str, video: np.ndarray) -> list[Fault]:
   return []
 
 
+def without_negatives(magnitude: np.ndarray) -> tuple[np.ndarray, str]:
+  """Returns a magnitude with 0 in place of what is no signal, and in words what that was, or ''.
+
+  Scanners put one negative value outside the circle that they reconstruct, interpolation undershoots a little at edges;
+  whatever else is negative is left, and is a fault of `video_faults`.
+  """
+  negative = magnitude < 0
+  if not negative.any():
+    return magnitude, ''
+  corners = negative[..., [0, 0, -1, -1], [0, -1, 0, -1]]
+  if corners.any() and negative.mean() <= _OUTSIDE_SHARE and np.ptp(magnitude[negative]) == 0:
+    said = 'one negative value outside the scanned region'
+  elif magnitude.min() >= -_UNDERSHOOT * magnitude.max() and negative.mean() <= _UNDERSHOOT_SHARE:
+    said = 'slightly negative values, as interpolation makes them,'
+  else:
+    return magnitude, ''
+  return np.where(negative, 0, magnitude).astype(magnitude.dtype), f'{said} were set to 0'
+
+
 def phase_faults(file: str, within: str, phase: np.ndarray) -> list[Fault]:
   """Returns a fault that names the frames of phase pictures `[T, H, W, 3]` which hold other than 12-bit pixels."""
   outside = np.flatnonzero(((phase < 0) | (phase >= COUNTS)).any(axis=(1, 2, 3)))
@@ -105,6 +128,20 @@ def frame_interval(times: Iterable[float]) -> float:
   """Returns the median time between frames in ms; NaN for fewer than two frames."""
   steps = np.diff(np.asarray(list(times), float))
   return float(np.median(steps)) if steps.size else float('nan')
+
+
+def beat(count: int, interval: float) -> tuple[float, str]:
+  """Returns the interval between `count` frames of one heart cycle in ms, and what is wrong with it, or ''.
+
+  It is NaN, unknown, where no heart has such a cycle: files state repetition times, seconds and 1 in its place.
+  """
+  cover = count * interval
+  if math.isnan(interval) or count < 2:
+    return interval, ''
+  if cover <= LONGEST_BEAT and (cover >= SHORTEST_BEAT or count < _CYCLE):
+    return interval, ''
+  heart = f'a heartbeat lasts {SHORTEST_BEAT:g} to {LONGEST_BEAT:g} ms: the frame interval is unknown'
+  return math.nan, f'{count} frames of {interval:.4g} ms are {cover:.4g} ms, and {heart}'
 
 
 def size_rule(shape: Iterable[int]) -> str:
@@ -152,6 +189,14 @@ def spacing_fault(spacing: tuple[float, float]) -> str | None:
   if _within(spacing, (2,), COARSEST):
     return None
   return f'is {spacing[0]:g}, {spacing[1]:g} mm, expected positive numbers, from {SMALLEST:g} to {COARSEST:g}'
+
+
+def is_number(word: str) -> bool:
+  """Whether a word of a header is a number, which may be quoted."""
+  try:
+    return math.isfinite(float(word))
+  except ValueError:
+    return False
 
 
 def text(value: str | bytes) -> str:

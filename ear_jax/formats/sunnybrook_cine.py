@@ -77,7 +77,7 @@ def _contours(root: pathlib.Path, patient: str) -> dict[tuple[str, str], pathlib
 
 
 def _contour_faults(root: pathlib.Path, patient: str, slices: dicom.Slices) -> list[Fault]:
-  places = {frame.path.stem: (s, t, frame) for s, one in enumerate(slices) for t, frame in enumerate(one)}
+  places = {frame.path.stem: (s, t, frame) for s, one in enumerate(slices) for t, frame in enumerate(one.pictures)}
   contours, found = _contours(root, patient), []
   for (image, kind), path in contours.items():
     file = str(path.relative_to(root))
@@ -94,21 +94,20 @@ def _contour_faults(root: pathlib.Path, patient: str, slices: dicom.Slices) -> l
     except ValueError as error:
       found.append(Fault(file, within, f'not a contour: {error}'))
       continue
-    if (points < -0.5).any() or (points > np.array(frame.shape[::-1]) - 0.5).any():
-      found.append(
-        Fault(file, within, f'contour leaves the picture of {frame.shape[0]} rows x {frame.shape[1]} columns')
-      )
+    rows, columns = frame.shape or (0, 0)
+    if (points < -0.5).any() or (points > np.array([columns, rows]) - 0.5).any():
+      found.append(Fault(file, within, f'contour leaves the picture of {rows} rows x {columns} columns'))
   return found
 
 
 def _read(root: pathlib.Path, patient: str, slices: dicom.Slices) -> Iterator[Cine]:
   contours, subject = _contours(root, patient), subject_id(patient)
-  for index, slice_frames in enumerate(slices):
-    images = [frame.path.stem for frame in slice_frames]
+  for index, one in enumerate(slices):
+    images = [frame.path.stem for frame in one.pictures]
     annotated = np.array([(image, 'i') in contours and (image, 'o') in contours for image in images])
     if not annotated.any():
       continue
-    cine = dicom.cine(slice_frames, subject=subject, dataset=subject, slice_id=dicom.slice_id(index))
+    cine = dicom.cine(one, subject=subject, dataset=subject, slice_id=dicom.slice_id(index))
     mask = np.zeros(cine.mask.shape, np.uint8)
     for t in np.flatnonzero(annotated):
       inner, outer = (fill(read_contour(contours[images[t], kind]), cine.mask.shape[1:]) for kind in 'io')

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 import ear_jax
-from ear_jax.analysis.checks_of_study import Check, check_study, worst
+from ear_jax.analysis.checks_of_study import Check, check_alike, check_study, worst
 from ear_jax.analysis.outline import withhold
 from ear_jax.formats.opened import Opened
 from ear_jax.networks.segment import Network
@@ -56,7 +56,7 @@ def predict(
   ['slice-00', 'slice-01', 'slice-02']
   """
   output, options = pathlib.Path(output), options or Options()
-  clock, slices, notes = Clock(), [], list(opened.notes)
+  clock, slices, notes = Clock(), [], opened.notes
   name = pseudonym or opened.dataset
   cines = opened.read()
   with Progress(console=console or progress_console(), transient=True) as progress:
@@ -67,10 +67,10 @@ def predict(
       slices.append(examine(cine, source, networks, options, clock))
       # The first slice settles the order of the sectors for all.
       options = dataclasses.replace(options, settings=slices[0].result.motion.settings, auto_orientation=False)
-      notes += source.notes
       del cine
       logging.debug('%s: done', slice_id)
   checks = check_study([(s.page.label, s.page.frames, s.page.frame_interval) for s in slices], notes)
+  checks += check_alike([one.result.motion for one in slices])
   checks += [check for one in slices for check in one.checks]
   withheld = worst(checks) == 'fail' and not force
   moving = any(one.page.sheets.venc is not None for one in slices)
@@ -114,6 +114,10 @@ def _summary(name, slices, checks: Sequence[Check], networks, withheld) -> dict:
         'level': one.page.level,
         'frames': one.page.frames,
         'frame_interval_ms': None if math.isnan(one.page.frame_interval) else one.page.frame_interval,
+        'venc_cm_s': one.result.motion.venc,
+        'spacing_mm': [None if math.isnan(v) else v for v in one.page.spacing],
+        'image_orientation': one.result.source.orientation,
+        'sectors': one.result.motion.settings.orientation,
         'uncertainty': None if one.page.uncertainty is None else round(float(one.page.uncertainty.mean()), 4),
         'uncertainty_by_frame': None if one.page.uncertainty is None else one.page.uncertainty.round(4).tolist(),
         'wraps': one.result.motion.wraps,

@@ -125,7 +125,8 @@ def test_a_missing_slice_of_cine(cine_root):
     (cine_root / f'images/SC-HF-I-1/IM-0001-{number:04d}.dcm').unlink()
   faults = _faults(sunnybrook_cine.read_cines, cine_root)
   assert faults[0].startswith(f'{CONTOURS}/IM-0001-0008-icontour-manual.txt: contour without image')
-  assert faults[1:] == ['images/SC-HF-I-1, slice 1: missing slice: 20.0 mm to slice 2, the usual step is 10.0 mm']
+  assert len(faults) == 2
+  assert 'SC-HF-I-1, slice 1: missing slice: 20.0 mm to slice 2, the usual step is 10.0 mm' in faults[1]
 
 
 @pytest.mark.parametrize('read', [sunnybrook.read_frames, sunnybrook_cine.read_cines])

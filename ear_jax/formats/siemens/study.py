@@ -4,7 +4,7 @@
 
 Velocity = (stored - 2048) / 2048 * venc; rescale tags are not applied. For the phase encoding direction COL the
 pictures are X = -v_col, Y = +v_row, Z = +v_long; for ROW, X and Y are exchanged and all three signs turned. RefMag
-takes part in recognising a slice and is not read otherwise. Series are grouped by header, so a stray one shifts
+may be missing: it is not read. Series are grouped by header, so a stray one shifts
 nothing: `siemens_series` does that, `siemens_checks` has the rules that a slice must keep.
 """
 
@@ -15,10 +15,11 @@ import numpy as np
 
 from ear_jax.cine import Cine, as_venc
 from ear_jax.formats.checks import COUNTS, ZERO
-from ear_jax.formats.dicom import geometry, instances
+from ear_jax.formats.choices import REFUSE, Choices
+from ear_jax.formats.dicom import geometry, instances, magnitude, pixels
 from ear_jax.formats.dicom.instances import Instance
 from ear_jax.formats.faults import Fault
-from ear_jax.formats.opened import Opened
+from ear_jax.formats.opened import Opened, differing, gathered
 from ear_jax.formats.siemens.checks import FRAMES, Slice, check
 from ear_jax.formats.siemens.series import fault, group
 from ear_jax.formats.source import Source
@@ -29,14 +30,14 @@ _PICTURES = {  # of v_col, v_row, v_long: (index among PhaseZ, PhaseX, PhaseY, s
 }
 
 
-def open_study(files: Sequence[Instance], root: pathlib.Path) -> Opened:
+def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Choices = REFUSE) -> Opened:
   """Looks over one study, pixels included, and returns it with its notes and faults, slices from base to apex."""
   dataset = instances.pseudonym(files[0].study)
   groups, notes, found = group(files, root)
   slices = []
   for five in groups:
     one, faults = check(five, root)
-    found += faults
+    found += faults or _flag_faults(one, root, choices)
     if one:
       slices.append(one)
   found += _count_faults(slices, root)
@@ -48,7 +49,7 @@ def open_study(files: Sequence[Instance], root: pathlib.Path) -> Opened:
   ids = tuple(f'slice-{k:02d}' for k in range(len(slices)))
   frames = len(slices[0].series[0]) if slices else FRAMES
   if frames != FRAMES:
-    notes.append(f'{frames} frames a series instead of {FRAMES}: the frame interval is the RR interval / {frames}')
+    notes.append(f'{frames} frames a series instead of {FRAMES}')
 
   def cines(which: slice) -> Iterator[tuple[Cine, Source]]:
     for one, name, level in list(zip(slices, ids, levels, strict=True))[which]:
@@ -60,8 +61,9 @@ def open_study(files: Sequence[Instance], root: pathlib.Path) -> Opened:
       )
       yield read_slice(one, dataset=dataset, slice_id=name, level=level), source
 
-  every = [*notes, *(f'{name}: {note}' for name, one in zip(ids, slices, strict=True) for note in one.notes)]
-  return Opened(dataset, ids, tuple(every), tuple(sorted(found)), root, cines)
+  notes += differing('phase encoding direction', (one.direction for one in slices))
+  every = (*notes, *gathered({name: one.notes for name, one in zip(ids, slices, strict=True)}))
+  return Opened(dataset, ids, every, tuple(sorted(found)), root, cines)
 
 
 def read_slice(one: Slice, *, dataset: str, slice_id: str, level: str = '') -> Cine:
@@ -70,9 +72,9 @@ def read_slice(one: Slice, *, dataset: str, slice_id: str, level: str = '') -> C
   video = np.empty((len(files[0]), *one.shape, 4), np.float32)
   wanted = _PICTURES[one.direction]
   for t in range(len(video)):
-    video[t, ..., 0] = instances.pixels(files[0][t].path)[0]
+    video[t, ..., 0] = pixels.stored(files[0][t])
     for channel, (picture, sign) in enumerate(wanted, start=1):
-      stored = instances.pixels(files[1 + picture][t].path)[0].astype(np.int32)
+      stored = pixels.stored(files[1 + picture][t]).astype(np.int32)
       # The phase is cyclic: turning the sign of -venc gives -venc again, not +venc.
       phase = np.mod(sign * (stored - ZERO) + ZERO, COUNTS) - ZERO
       video[t, ..., channel] = phase * (one.venc[picture] / ZERO)
@@ -82,11 +84,12 @@ def read_slice(one: Slice, *, dataset: str, slice_id: str, level: str = '') -> C
     annotated=np.zeros(len(video), bool),
     venc=as_venc(one.venc[picture] for picture, _ in wanted),
     spacing=one.spacing,
-    frame_interval=one.rr / len(video),
+    frame_interval=one.interval,
     subject=dataset,
     dataset=dataset,
     slice_id=slice_id,
     level=level,
+    place=magnitude.place(files[0][0]),
   )
 
 
@@ -94,6 +97,17 @@ def _direction(first: list[Instance]) -> int:
   """Returns +1 or -1 as positions grow towards apex or base, 0 when any slice does not tell or they disagree."""
   found = {geometry.towards_apex(file.orientation) if file.corner else 0 for file in first}
   return found.pop() if len(found) == 1 else 0
+
+
+def _flag_faults(one: Slice | None, root: pathlib.Path, choices: Choices) -> list[Fault]:
+  """Returns a fault where the user says another venc than the protocol text."""
+  if one is None or choices.venc is None:
+    return []
+  stated = tuple(one.venc[picture] for picture, _ in _PICTURES[one.direction])
+  if stated == choices.venc:
+    return []
+  texts = (', '.join(f'{v:g}' for v in values) for values in (stated, choices.venc))
+  return [fault(one.series[0], root, 'the protocol text states a venc of {} cm/s, --venc {}'.format(*texts))]
 
 
 def _count_faults(slices: list[Slice], root: pathlib.Path) -> list[Fault]:
