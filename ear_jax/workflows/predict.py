@@ -22,7 +22,8 @@ from ear_jax.report import figures
 from ear_jax.report.page import write_page
 from ear_jax.report.results import write_results
 from ear_jax.system.clock import Clock
-from ear_jax.system.files import write_text
+from ear_jax.system.errors import UserError
+from ear_jax.system.files import require_writable, write_text
 from ear_jax.system.terminal import progress_console
 from ear_jax.workflows.examine import Examined, Options, examine
 
@@ -48,7 +49,7 @@ def predict(
     force: give curves even where the quality gate fails the study.
     console: where progress is shown; None: on stderr.
 
-  Raises: MalformedStudy when it cannot be read; UserError when it cannot be delineated.
+  Raises: MalformedStudy when it cannot be read; UserError when it cannot be delineated, or `output` cannot be written.
 
   >>> study = ear_jax.open_studies('STUDY')[0]
   >>> summary = ear_jax.predict(study, 'results', [ear_jax.load_network('ear3d-phantom')])
@@ -59,6 +60,7 @@ def predict(
   clock, slices, notes = Clock(), [], list(opened.notes)
   name = pseudonym or opened.dataset
   cines = opened.read()
+  require_writable(output, f'{name}: results')  # before the work
   with Progress(console=console or progress_console(), transient=True) as progress:
     for slice_id in progress.track(opened.slices, description=f'{name}: slices'):
       with clock.measure('read'):
@@ -74,11 +76,17 @@ def predict(
   checks += [check for one in slices for check in one.checks]
   withheld = worst(checks) == 'fail' and not force
   moving = any(one.page.sheets.venc is not None for one in slices)
-  with clock.measure('write'):
-    _write(output, name, slices, checks, networks, curves=moving and not withheld)
   summary = _summary(name, slices, checks, networks, withheld)
-  summary['cost'] = clock.table()
-  write_text(output / 'summary.json', json.dumps(summary, indent=2))
+  try:
+    with clock.measure('write'):
+      _write(output, name, slices, checks, networks, curves=moving and not withheld)
+    summary['cost'] = clock.table()
+    write_text(output / 'summary.json', json.dumps(summary, indent=2))
+  except Exception as fault:  # the libraries that write name a full disk in ways of their own
+    require_writable(output, f'{name}: results')
+    if not isinstance(fault, OSError):
+      raise
+    raise UserError(f'{name}: results cannot be written to {output} ({fault.strerror or fault})') from fault
   return summary
 
 
