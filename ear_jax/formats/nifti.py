@@ -17,8 +17,9 @@ import json
 import math
 import os
 import pathlib
+import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 
 import nibabel as nib
 import numpy as np
@@ -27,26 +28,35 @@ from ear_jax.cine import Cine, as_venc
 from ear_jax.formats import checks
 from ear_jax.formats.checks import Scan, place
 from ear_jax.formats.faults import Fault, frames
+from ear_jax.formats.walk import ends
 from ear_jax.system.files import replacing
 
+# A visit of BIDS (sub-01_ses-02) and of UK Biobank (1234567_2_0) has '_' in its name: two visits are two datasets.
+_VISIT = re.compile(r'^(sub-.+)-ses-.*$|^(\d{7})-\d-\d$')
+_NAME = re.compile(r'(sub-[^_]+_ses-[^_]+|\d{7}_\d_\d|[^_]*)(?:_(.*))?', re.DOTALL)
 _MS = {'sec': 1000.0, 'msec': 1.0, 'usec': 0.001, 'unknown': 1000.0}  # NIfTI's usual unit of time is the second
-_ENDING = '_video'
-
-
-def find(root: pathlib.Path) -> list[pathlib.Path]:
-  """Returns the video files below `root`; and masks whose video is missing, for `scan` to complain about."""
-  videos = {path for ending in ('nii', 'nii.gz') for path in root.rglob(f'*_video.{ending}')}
-  masks = {path for ending in ('nii', 'nii.gz') for path in root.rglob(f'*_mask.{ending}')}
-  return sorted(videos | {mask for mask in masks if not {_beside(mask, 'video', e) for e in _ENDINGS} & videos})
+_KINDS = ('video', 'mask')
 
 
 _ENDINGS = ('.nii.gz', '.nii')
 
 
-def scan(path: pathlib.Path, root: pathlib.Path, channels: int | None = None) -> Scan:
-  """Looks over one file and its mask; `channels` is the count that the caller needs (None: any that we read)."""
+def find(files: Sequence[pathlib.Path]) -> list[pathlib.Path]:
+  """Returns the video files of `files`; and masks whose video is missing, for `scan` to complain about.
+
+  A NIfTI file that is given alone is a video whatever its name is.
+  """
+  if len(files) == 1 and ends(files[0], *_ENDINGS):
+    return [*files]
+  videos, masks = ([file for file in files if ends(file, *(f'_{kind}{e}' for e in _ENDINGS))] for kind in _KINDS)
+  there = {(file.parent, _stem(file)) for file in videos}
+  return sorted(videos + [mask for mask in masks if (mask.parent, _stem(mask)) not in there])
+
+
+def scan(path: pathlib.Path, root: pathlib.Path) -> Scan:
+  """Looks over one file and its mask."""
   file = str(path.relative_to(root))
-  if _stem(path).endswith('_mask'):
+  if ends(path, *(f'_mask{e}' for e in _ENDINGS)):
     missing = _beside(path, 'video', '.nii.gz').name
     return Scan((), (Fault(file, '', f'mask without video: add {missing} or remove the mask'),))
   dataset, slice_id = _ids(path)
@@ -61,14 +71,14 @@ def scan(path: pathlib.Path, root: pathlib.Path, channels: int | None = None) ->
       return Scan((), (Fault(file, '', rule),))
     if rule := _size_rule(image):
       return Scan((), (Fault(file, '', rule),))
-    found = _faults(path, root, image, _settings(path), channels)
+    found = _faults(path, root, image, _settings(path))
   except Exception as error:  # nibabel and what it stands on raise errors of many kinds, and all mean the same here
     return Scan((), (Fault(file, '', f'not readable ({_reason(error)})'),))
   return Scan(tuple((dataset, name) for name in _slice_ids(slice_id, image.shape[2])), tuple(found))
 
 
-def read(path: pathlib.Path, subjects: Mapping[str, str] | None = None) -> Iterator[Cine]:
-  """Yields the cines of a file that `scan` found sound; a dataset not in `subjects` is its own subject."""
+def read(path: pathlib.Path) -> Iterator[Cine]:
+  """Yields the cines of a file that `scan` found sound; a dataset is its own subject, but for the visits of BIDS and UK Biobank."""
   dataset, slice_id = _ids(path)
   image, settings = _load(path), _settings(path)
   video, mask_path = _video(image), _mask_path(path)
@@ -87,7 +97,7 @@ def read(path: pathlib.Path, subjects: Mapping[str, str] | None = None) -> Itera
       venc=as_venc(settings['venc']) if video.shape[-1] == 4 else None,
       spacing=spacing,
       frame_interval=interval,
-      subject=(subjects or {}).get(dataset, dataset),
+      subject=_VISIT.sub(r'\1\2', dataset),
       dataset=dataset,
       slice_id=name,
       level=settings['level'],
@@ -137,16 +147,20 @@ def _save(array: np.ndarray, path: pathlib.Path, spacing: tuple[float, float], f
 
 
 def _stem(path: pathlib.Path) -> str:
-  return path.name.removesuffix('.gz').removesuffix('.nii')
+  """Returns the name without ending, `_video` and `_mask`."""
+  return re.sub(r'(_video|_mask)?\.nii(\.gz)?$', '', path.name, flags=re.IGNORECASE)
 
 
 def _ids(path: pathlib.Path) -> tuple[str, str]:
-  dataset, _, slice_id = _stem(path).removesuffix(_ENDING).partition('_')
-  return dataset, slice_id
+  match = _NAME.fullmatch(_stem(path))
+  assert match  # it takes any text
+  alone = not ends(path, *(f'_video{e}' for e in _ENDINGS))
+  return match[1].replace('_', '-'), match[2] or 'slice' * alone
 
 
 def _beside(path: pathlib.Path, kind: str, ending: str) -> pathlib.Path:
-  return path.with_name(_stem(path).rsplit('_', 1)[0] + f'_{kind}{ending}')
+  name = f'_{kind}{ending}'
+  return path.with_name(_stem(path) + (name.upper() if path.name.endswith(('.NII', '.NII.GZ')) else name))
 
 
 def _mask_path(path: pathlib.Path) -> pathlib.Path | None:
@@ -209,9 +223,9 @@ def _spacing_and_interval(image, settings: dict) -> tuple[tuple[float, float], f
   return spacing, float(step * scale) if step > 0 else math.nan
 
 
-def _faults(path: pathlib.Path, root: pathlib.Path, image, settings: dict, channels: int | None) -> list[Fault]:
+def _faults(path: pathlib.Path, root: pathlib.Path, image, settings: dict) -> list[Fault]:
   file = str(path.relative_to(root))
-  wrong = checks.channel_faults(file, '', 1 if image.ndim == 4 else image.shape[4], channels)
+  wrong = checks.channel_faults(file, '', 1 if image.ndim == 4 else image.shape[4], None)
   if wrong:
     return wrong
   spacing, interval = _spacing_and_interval(image, settings)

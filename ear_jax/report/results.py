@@ -25,6 +25,7 @@ from ear_jax.analysis.motion import COMPONENTS, SliceMotion
 from ear_jax.analysis.rotation import twist
 from ear_jax.formats import nifti, strainmap
 from ear_jax.formats.dicom import seg
+from ear_jax.formats.opened import NAME
 from ear_jax.formats.source import Source
 from ear_jax.report import workbook
 from ear_jax.system.csv_files import write_csv
@@ -114,7 +115,7 @@ def check_pseudonym(pseudonym: str) -> None:
   Raises:
     UserError: it is not.
   """
-  if not re.fullmatch(r'[\w-][\w.-]{0,63}', pseudonym, re.ASCII):
+  if not NAME.fullmatch(pseudonym):
     raise UserError(f'pseudonym {pseudonym!r}: use letters, digits, "-", "_" and ".", 64 at most')
 
 

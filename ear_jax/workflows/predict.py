@@ -78,6 +78,7 @@ def predict(
   moving = any(one.page.sheets.venc is not None for one in slices)
   summary = _summary(name, slices, checks, networks, withheld)
   try:
+    (output / 'summary.json').unlink(missing_ok=True)  # what is half written has none
     with clock.measure('write'):
       _write(output, name, slices, checks, networks, curves=moving and not withheld)
     summary['cost'] = clock.table()

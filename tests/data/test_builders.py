@@ -15,6 +15,7 @@ from ear_jax.cine import Cine, Study
 from ear_jax.data import records
 from ear_jax.formats import hdf5
 from ear_jax.formats.faults import MalformedStudy
+from ear_jax.formats.source import Source
 from ear_jax.phantom import study
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -148,7 +149,7 @@ def test_a_malformed_folder_lists_its_faults_and_leaves_nothing(tmp_path):
 
 def test_an_error_in_the_middle_leaves_nothing(tmp_path, monkeypatch):
   def stops_after_one(root, **_):
-    yield _study('BASE').cines[0]
+    yield _study('BASE').cines[0], Source()
     raise OSError('the disk is gone')
 
   monkeypatch.setattr(mvm_cmr.folder, 'read', stops_after_one)
