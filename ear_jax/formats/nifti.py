@@ -78,7 +78,7 @@ def scan(path: pathlib.Path, root: pathlib.Path) -> Scan:
 
 
 def read(path: pathlib.Path) -> Iterator[Cine]:
-  """Yields the cines of a file that `scan` found sound; a dataset is its own subject, but for the visits of BIDS and UK Biobank."""
+  """Yields the cines of a file that `scan` found sound; a dataset is its own subject, unless its name tells visits."""
   dataset, slice_id = _ids(path)
   image, settings = _load(path), _settings(path)
   video, mask_path = _video(image), _mask_path(path)

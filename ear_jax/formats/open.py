@@ -1,8 +1,8 @@
 """The one door: whatever lies at a path, as studies. Prediction, data sets, evaluation and the API come through it.
 
-The files are walked once. Each format of `_FORMATS`, in turn, takes the files that it recognises and opens the studies in
-them; DICOM, which has no ending of its own, looks into what is left. A new format is a function with that signature, and a
-line there.
+The files are walked once. Each format of `_FORMATS` in turn takes the files that it recognises and opens the studies in
+them; DICOM, which has no ending of its own, looks into what is left. A new format is a function with that signature,
+and a line there.
 """
 
 import dataclasses
@@ -65,8 +65,9 @@ def open_studies(path: str | pathlib.Path) -> list[Opened]:
 
 def _nothing(there: Walk, left: Sequence[pathlib.Path]) -> str:
   """Returns what is said where nothing is a study; what does lie there is told."""
-  count = f'{len(left)} file{"s" * (len(left) != 1)} of no format that we read: the first is {left[0].name}' if left else ''
-  lies = '; '.join([*there.others, *filter(None, [count])])
+  plural = 's' * (len(left) != 1)
+  unknown = [f'{len(left)} file{plural} of no format that we read: the first is {left[0].name}'] if left else []
+  lies = '; '.join([*there.others, *unknown])
   return f'nothing to read{f" ({lies})" if lies else ""}; expected {HOLDING}'
 
 
@@ -105,8 +106,8 @@ def _scattered(opened: list[Opened], studies: Sequence[Sequence[Instance]]) -> l
   if len(like) < 2:
     return opened
   hint = (
-    f'{len(like)} studies of one series each are parallel pictures of one patient: did an anonymiser give each series a '
-    'StudyInstanceUID of its own? Then write one into all of them'
+    f'{len(like)} studies of one series each are parallel pictures of one patient: did an anonymiser give each series '
+    'a StudyInstanceUID of its own? Then write one into all of them'
   )
   for number in like:
     study = opened[number]

@@ -10,7 +10,6 @@ import json
 import os
 import pathlib
 from collections import Counter
-from collections.abc import Iterator
 
 from ear_jax.formats.faults import Fault
 
@@ -87,7 +86,7 @@ def _is_new(folder: str, name: str, seen: set[tuple[int, int]]) -> bool:
 
 def _is_ours(summary: pathlib.Path) -> bool:
   try:
-    return summary.is_file() and _OURS <= json.loads(summary.read_bytes()).keys()
+    return summary.is_file() and json.loads(summary.read_bytes()).keys() >= _OURS
   except (OSError, ValueError, AttributeError, RecursionError):
     return False
 

@@ -37,7 +37,7 @@ def write_text(path: str | os.PathLike, text: str) -> None:
 def require_writable(folder: str | os.PathLike, what: str) -> None:
   """Writes a megabyte into `folder`, made if need be, and takes all of it away again but folders above `folder`.
 
-  Raises: UserError, which begins with `what`, when that fails: a full disk, a place that is read-only, a file in the way.
+  Raises: UserError, which begins with `what`, when that fails: the disk is full or read-only, a file is in the way.
   """
   folder = pathlib.Path(folder)
   probe, new = folder / f'.probe.{os.getpid()}.part', not os.path.lexists(folder)

@@ -123,9 +123,7 @@ def test_a_file_that_is_no_hdf5(tmp_path):
 def test_raw_data_are_called_so(tmp_path):  # case C6
   with h5py.File(tmp_path / 'x.h5', 'w') as h5:
     h5['dataset/xml'], h5['dataset/data'] = ['<ismrmrdHeader/>'], [0]
-  assert _faults(tmp_path / 'x.h5') == [
-    'x.h5, slice dataset: raw data (ISMRMRD), no pictures: reconstruct them first'
-  ]
+  assert _faults(tmp_path / 'x.h5') == ['x.h5, slice dataset: raw data (ISMRMRD), no pictures: reconstruct them first']
 
 
 def test_a_file_without_slices(tmp_path):

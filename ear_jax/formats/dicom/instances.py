@@ -144,7 +144,7 @@ def read(path: pathlib.Path) -> Instance:
       series=value('SeriesInstanceUID', str, ''),
       sop=value('SOPInstanceUID', str, ''),
       person=_person(header),
-      kind=value('SOPClassUID', str, ''),
+      kind=value('SOPClassUID', str, '') or str(header.file_meta.get('MediaStorageSOPClassUID', '')),
       modality=value('Modality', str, ''),
       image_type=value('ImageType', _words, ()),
       comments=value('ImageComments', str, ''),
