@@ -17,7 +17,8 @@ from absl import flags
 from rich.console import Console
 
 from ear_jax.system import cli
-from ear_jax.system.errors import UserError
+from ear_jax.system.errors import UserError, printable
+from ear_jax.system.files import require_writable
 from ear_jax.system.terminal import progress_console
 
 if TYPE_CHECKING:
@@ -66,6 +67,10 @@ def _predict(given: SimpleNamespace) -> int:
   options = _options(given)
   path, output = (pathlib.Path(p).expanduser() for p in (given.words[0], given.output))
   studies = _open(path, given.pseudonym)
+  require_writable(output, 'results')
+  for opened in studies:
+    if opened.origin != '.':  # said here and in no file: names of files may be a patient's
+      print(printable(f'{given.pseudonym or opened.dataset} is the study in {opened.origin}'))
   networks = [load_network(name) for name in given.checkpoint.split(',')] if given.checkpoint else []
   for network in networks:
     network.picture()  # one that is too old to say is refused before the work

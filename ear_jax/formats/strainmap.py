@@ -14,6 +14,7 @@ own from the contours, and a half of them would stop it from doing so.
 
 import contextlib
 import dataclasses
+import io
 import os
 import pathlib
 from collections.abc import Iterator, Sequence
@@ -144,12 +145,14 @@ def write(
   if any((m.settings.orientation, m.settings.signs) != (settings.orientation, settings.signs) for m in motions):
     raise ValueError('slices of one StrainMap file must share orientation and signs')
   signs = xr.DataArray(np.array(settings.signs, np.int16), {'comp': ['X', 'Y', 'Z']}, name='sign_reversal')
+  file = io.BytesIO()  # in memory first: on a full disk the library beneath ends the whole process
+  for number, array in enumerate((*_arrays(motions, names), signs)):
+    data, group = array.to_dataset(), str(array.name)
+    data.to_netcdf(file, 'a' if number else 'w', group=group, engine=_ENGINE, encoding=_packing(array))
+  with h5py.File(file, 'a') as h5:  # h5py writes text as StrainMap compares it: of variable length
+    h5.attrs.update({'orientation': settings.orientation, 'timeshift': float(timeshift), 'Patient Name': pseudonym})
   with replacing(path) as temporary:
-    for number, array in enumerate((*_arrays(motions, names), signs)):
-      data, group = array.to_dataset(), str(array.name)
-      data.to_netcdf(temporary, 'a' if number else 'w', group=group, engine=_ENGINE, encoding=_packing(array))
-    with h5py.File(temporary, 'a') as h5:  # h5py writes text as StrainMap compares it: of variable length
-      h5.attrs.update({'orientation': settings.orientation, 'timeshift': float(timeshift), 'Patient Name': pseudonym})
+    temporary.write_bytes(file.getvalue())
 
 
 @contextlib.contextmanager
