@@ -73,25 +73,31 @@ def find(path: str | pathlib.Path) -> Found:
   files = sorted(one for one in path.rglob('*') if one.is_file()) if path.is_dir() else [path]
   root = path if path.is_dir() else path.parent
   drawn, faults = [], []
-  for file in files:
-    if file.name.startswith('.') or file.suffix != '.nc' or file.name.endswith(strainmap_train.ENDING):
-      continue
-    try:
-      cines = _cines(file, root)
-    except UserError as error:
-      faults.append(Fault(_named(file, root), '', str(error).removeprefix(f'{file}: ')))
-      continue
-    unsaid = (file.parent / _RESULTS).exists() and not cines[0].mark.fingerprint
-    drawn += [one for one in cines if not path.is_dir() or (one.mark.drawn and not unsaid)]
   texts: dict[pathlib.Path, dict[tuple[int, str], pathlib.Path]] = defaultdict(dict)
   for file in files:
     if match := _TEXT.fullmatch(file.name):
       texts[file.parent][int(match['number']), match['side']] = file
+    elif not path.is_dir() or _evident(file):
+      try:
+        cines = _cines(file, root)
+      except UserError as error:
+        faults.append(Fault(_named(file, root), '', str(error).removeprefix(f'{file}: ')))
+      else:
+        drawn += [one for one in cines if not path.is_dir() or _by_person(one)]
   for folder, sides in texts.items():
     one, found = _pictures(folder, sides, root)
     drawn.append(one)
     faults += found
   return Found(tuple(drawn), tuple(sorted(faults)))
+
+
+def _evident(file: pathlib.Path) -> bool:
+  return file.suffix == '.nc' and not file.name.startswith('.') and not file.name.endswith(strainmap_train.ENDING)
+
+
+def _by_person(one: Drawn) -> bool:
+  unsaid = (one.path.parent / _RESULTS).exists() and not one.mark.fingerprint
+  return one.mark.drawn and not unsaid
 
 
 def _named(file: pathlib.Path, root: pathlib.Path) -> str:

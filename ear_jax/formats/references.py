@@ -48,8 +48,9 @@ def attach(studies: Sequence[Opened], drawn: Sequence[Drawn]) -> tuple[list[Open
   """Returns the studies with the contours as their references, and a fault for each contours that were not used.
 
   A cine that contours belong to has its `mask` from the polygons (pixel centres within exactly one of both), its
-  frames without both of them are not `annotated`; its `Source` has the points as drawn, and septum, signs and order of
-  the sectors as the file states them. Other cines are as they were. Each slice of a sound study is read once for it.
+  frames without both of them are not `annotated`; its `Source` has the points as drawn and the septum of the file.
+  Signs and order of the sectors as the file states them are in the `Source` of every slice of the study. All else is as
+  it was. Each slice of a sound study is read once for this.
 
   >>> from ear_jax.formats import references
   >>> drawn, faults = references.find('STUDY')
@@ -74,8 +75,16 @@ def attach(studies: Sequence[Opened], drawn: Sequence[Drawn]) -> tuple[list[Open
       files = ', '.join(sorted({one.file for one in several}))
       where = f'slice {studies[key[0]].slices[key[1]]} of {studies[key[0]].dataset}'
       found.append(Fault(files, several[0].called, f'{len(several)} contours for {where}: keep those that are meant'))
-  own = [{index: one[0] for (study, index), one in chosen.items() if study == k} for k in range(len(studies))]
-  return [_with(study, mine) if mine else study for study, mine in zip(studies, own, strict=True)], sorted(found)
+  given = []
+  for number, study in enumerate(studies):
+    mine = {index: one[0] for (k, index), one in chosen.items() if k == number}
+    stated = {(one.signs, one.sectors): one.file for one in mine.values()}
+    if len(stated) > 1:
+      said = ' and '.join(f'signs {signs}, order {order!r} in {file}' for (signs, order), file in stated.items())
+      found.append(Fault('.', study.dataset, f'contours not used: files of one study contradict each other ({said})'))
+      mine = {}
+    given.append(_with(study, mine) if mine else study)
+  return given, sorted(found)
 
 
 def _look(number: int, study: Opened) -> Iterator[_Slice]:
@@ -178,8 +187,11 @@ def _frames(drawn: Drawn, numbers: Sequence[int | None], frames: int) -> list[Pa
 
 
 def _with(study: Opened, mine: Mapping[int, Drawn]) -> Opened:
+  stated = next(iter(mine.values()))
+
   def cines(which: slice) -> Iterator[tuple[Cine, Source]]:
     for index, (cine, source) in zip(range(len(study))[which], study.cines(which), strict=True):
+      source = dataclasses.replace(source, signs=stated.signs, sectors=stated.sectors)
       yield with_drawn(cine, source, mine[index]) if index in mine else (cine, source)
 
   return dataclasses.replace(study, cines=cines)
@@ -192,7 +204,7 @@ def with_drawn(cine: Cine, source: Source, drawn: Drawn) -> tuple[Cine, Source]:
   annotated = np.array([pair is not None for pair in frames])
   cine = cine.replace(mask=wall_mask(frames, cine.mask.shape[1:]), annotated=annotated)
   septum = source.septum if drawn.septum is None else _whole(drawn.septum)
-  return cine, dataclasses.replace(source, septum=septum, drawn=contours, signs=drawn.signs, sectors=drawn.sectors)
+  return cine, dataclasses.replace(source, septum=septum, drawn=contours)
 
 
 def _whole(septum: np.ndarray) -> np.ndarray | None:
