@@ -2,7 +2,7 @@
 
 The files are walked once. Each format of `_FORMATS` in turn takes the files that it recognises and opens the studies in
 them; DICOM, which has no ending of its own, looks into what is left. A new format is a function with that signature,
-and a line there.
+and a line there. Contours that lie beside the studies are their references.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from types import ModuleType
 
 from ear_jax.cine import Cine
-from ear_jax.formats import hdf5, nifti, strainmap_train
+from ear_jax.formats import contour_files, hdf5, nifti, references, strainmap_train
 from ear_jax.formats.dicom import geometry, instances
 from ear_jax.formats.dicom import stack as dicom_study
 from ear_jax.formats.dicom.instances import Found, Instance
@@ -48,16 +48,19 @@ def open_studies(path: str | pathlib.Path) -> list[Opened]:
   if not path.exists():
     raise MalformedStudy(path, [Fault('.', '', f'there is no such file or folder; it should hold {HOLDING}')])
   there = walk(path)
-  opened, left = [], list(there.files)
+  contours = [file for file in there.files if contour_files.is_contours(file)]
+  opened, left = [], [file for file in there.files if file not in contours]
   for recognise in _FORMATS:
     studies, files = recognise(left, there.root)
     opened += studies
     left = [file for file in left if file not in files]
-  if there.faults:
-    opened.append(_unreadable('unreadable-folder', there.faults, there.root))
-  opened = [dataclasses.replace(study, notes=(*study.notes, *there.others)) for study in _unique(opened)]
   if not opened:
-    raise MalformedStudy(path, [Fault('.', '', _nothing(there, left))])
+    raise MalformedStudy(path, [Fault('.', '', _nothing(there, left)), *there.faults])
+  opened = [dataclasses.replace(study, notes=(*study.notes, *there.others)) for study in _unique(opened)]
+  found = contour_files.among(contours, there.root)
+  opened, unused = references.attach(opened, found.drawn)
+  if faults := (*there.faults, *found.faults, *unused):  # of no study, and they must not go unsaid
+    opened.append(_unreadable('unused-files', faults, there.root))
   if all(study.faults for study in opened):
     raise MalformedStudy(path, sorted({fault for study in opened for fault in study.faults}))
   return opened
