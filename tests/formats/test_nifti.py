@@ -41,7 +41,7 @@ def test_axes_are_those_of_the_standard_and_time_has_a_unit(tmp_path):
   pixels = np.zeros((10, 12, 2, 3), np.int16)  # column, row, slice, frame
   pixels[4, 5, 1, 2] = 9
   image = nib.Nifti1Image(pixels, np.eye(4))
-  image.header.set_zooms((0.9, 0.85, 8.0, 0.02))
+  image.header.set_zooms((0.9, 0.85, 8.0, 0.2))
   image.header.set_xyzt_units('mm', 'sec')
   nib.save(image, tmp_path / 'ben_stack_video.nii')
   first, second = nifti.read(tmp_path / 'ben_stack_video.nii')
@@ -49,7 +49,7 @@ def test_axes_are_those_of_the_standard_and_time_has_a_unit(tmp_path):
   assert second.video.shape == (3, 12, 10, 1)
   assert second.video[2, 5, 4, 0] == 9
   assert first.video.max() == 0
-  np.testing.assert_allclose((*second.spacing, second.frame_interval), (0.85, 0.9, 20.0), rtol=1e-6)
+  np.testing.assert_allclose((*second.spacing, second.frame_interval), (0.85, 0.9, 200.0), rtol=1e-6)
   assert not second.annotated.any()
 
 
@@ -122,6 +122,7 @@ def test_a_dataset_whose_id_would_be_cut_is_not_written(tmp_path, make_cine):
 def test_settings_are_plain_json(path):
   assert json.loads(path.with_name('anna-1_MID_video.json').read_text()) == {
     'level': 'mid',
+    'frame_interval': 20.0,
     'venc': [20.0, 20.0, 30.0],
     'annotated': [0, 1, 2],
   }
