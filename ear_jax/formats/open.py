@@ -13,6 +13,7 @@ from types import ModuleType
 
 from ear_jax.cine import Cine
 from ear_jax.formats import hdf5, nifti, strainmap_train
+from ear_jax.formats.choices import REFUSE, Choices
 from ear_jax.formats.dicom import instances
 from ear_jax.formats.dicom import stack as dicom_study
 from ear_jax.formats.dicom.instances import Found, Instance
@@ -32,11 +33,11 @@ _HOLDING = (
 )
 
 
-def open_studies(path: str | pathlib.Path) -> list[Opened]:
+def open_studies(path: str | pathlib.Path, choices: Choices = REFUSE) -> list[Opened]:
   """Returns the studies at `path`, a file or a folder with its subfolders, looked over from first to last pixel.
 
   A study is a sequence of cines, from base to apex where the format tells. A study with faults is returned among sound
-  ones, and cannot be read. Faults name files relative to the folder.
+  ones, and cannot be read. Faults name files relative to the folder. `choices` settles what a study leaves open.
 
   Raises: MalformedStudy with every fault when no study is sound, or when there is nothing to read.
 
@@ -52,7 +53,7 @@ def open_studies(path: str | pathlib.Path) -> list[Opened]:
   root = path if path.is_dir() else path.parent
   opened = [study for form in _FORMATS for study in _open_files(form, path, root)]
   found = instances.find(_unclaimed(path), root)
-  opened += [_open_dicom(study, found, root) for study in found.studies.values()]
+  opened += [_open_dicom(study, found, root, choices) for study in found.studies.values()]
   if found.faults and not found.studies:  # no DICOM study that could carry them, and they must not go unsaid
     opened.append(Opened('unreadable-dicom', (), (), tuple(sorted(found.faults)), root, lambda which: iter(())))
   opened = _unique(opened)
@@ -71,20 +72,30 @@ def _unclaimed(path: pathlib.Path) -> Iterator[pathlib.Path]:
       yield file
 
 
-def _open_dicom(files: Sequence[Instance], found: Found, root: pathlib.Path) -> Opened:
-  opened = (siemens if any(map(evident, files)) else dicom_study).open_study(files, root)
+def _open_dicom(files: Sequence[Instance], found: Found, root: pathlib.Path, choices: Choices) -> Opened:
+  opened = (siemens if any(map(evident, files)) else dicom_study).open_study(files, root, choices)
   strangers: Sequence[Fault] = found.faults
   if len(found.studies) > 1:  # a file that cannot be read is one of the study that it lies beside
     folders = {str(file.path.parent.relative_to(root)) for file in files}
     every = {str(file.path.parent.relative_to(root)) for study in found.studies.values() for file in study}
     beside = folders | ({_parent(fault) for fault in strangers} - every)
     strangers = [fault for fault in strangers if _parent(fault) in beside]
-  people = len({file.person for file in files})
+  people, note = _people(files)
   mixed = f'{people} different patients in one study (one StudyInstanceUID): give each its own folder and study'
   where = [Fault('.', opened.dataset, mixed)] if people > 1 else []
-  notes = (*opened.notes, *found.notes)
+  notes = (*opened.notes, *note, *found.notes)
   faults = tuple(sorted((*opened.faults, *strangers, *where)))
   return dataclasses.replace(opened, notes=notes, faults=faults)
+
+
+def _people(files: Sequence[Instance]) -> tuple[int, list[str]]:
+  """Returns how many patients the pictures are of, and a note where one is written in several ways."""
+  people, names = ({getattr(file, key) for file in files} for key in ('person', 'called'))
+  if len(people) > 1 or '' in people:  # PatientID is not in every picture, so that the name tells
+    known = len(people - {''})
+    return (known if known > 1 else max(1, len(names))), []
+  several = len(names) > 1
+  return 1, ['PatientName differs between pictures of one PatientID: they are taken for one patient'] * several
 
 
 def _parent(fault: Fault) -> str:
