@@ -22,6 +22,7 @@ from ear_jax.system.files import require_writable
 from ear_jax.system.terminal import progress_console
 
 if TYPE_CHECKING:
+  from ear_jax.formats.choices import Choices
   from ear_jax.formats.contour_files import Drawn
   from ear_jax.formats.faults import Fault
   from ear_jax.formats.opened import Opened
@@ -50,6 +51,10 @@ def main() -> None:
     flags.DEFINE_float('view_sharing', 0.0, "Weight of each neighbouring frame in a frame's data, undone."),
     flags.DEFINE_bool('tta', False, 'Average over mirror images and quarter turns: eight times the work.'),
     flags.DEFINE_bool('force', False, 'Give curves even where the quality gate fails the study.'),
+    flags.DEFINE_enum(
+      'repeated', 'refuse', ['refuse', 'first', 'last'], 'Of several series at one place, which is read.'
+    ),
+    flags.DEFINE_enum('gaps', 'refuse', ['refuse', 'accept'], 'Whether slices or frames may be missing.'),
     flags.DEFINE_bool(
       'strainmap_names', False, "Name slices by the series' number and description, as StrainMap does; may identify."
     ),
@@ -59,6 +64,7 @@ def main() -> None:
 
 def _predict(given: SimpleNamespace) -> int:
   from ear_jax.formats import references
+  from ear_jax.formats.choices import Choices
   from ear_jax.formats.faults import MalformedStudy
   from ear_jax.networks.load import load_network
   from ear_jax.report.results import check_pseudonym
@@ -74,7 +80,7 @@ def _predict(given: SimpleNamespace) -> int:
   options = _options(given)
   path, output = (pathlib.Path(p).expanduser() for p in (given.words[0], given.output))
   drawn, unread = _contours(given.contours or [])
-  studies = _open(path, given.pseudonym)
+  studies = _open(path, given.pseudonym, Choices(repeated=given.repeated, gaps=given.gaps))
   studies, unused = references.attach(studies, drawn)
   for fault in (*unread, *unused):
     print(f'error: {fault}', file=sys.stderr)
@@ -137,12 +143,12 @@ def _contours(paths: list[str]) -> tuple[list[Drawn], list[Fault]]:
   return drawn, faults
 
 
-def _open(path: pathlib.Path, pseudonym: str | None) -> list[Opened]:
+def _open(path: pathlib.Path, pseudonym: str | None, choices: Choices) -> list[Opened]:
   from ear_jax.formats.faults import MalformedStudy
   from ear_jax.formats.open import open_studies
 
   try:
-    studies = open_studies(path)
+    studies = open_studies(path, choices)
   except MalformedStudy as fault:
     raise UserError(str(fault)) from fault
   if pseudonym and len(studies) > 1:

@@ -2,8 +2,8 @@
 
 StrainMap's files hold several cines; its training exports are studies of their own and are not read here. The text
 files of the Sunnybrook challenge, `IM-0001-<nnnn>-{i,o}contour-<by>.txt`, hold one side of one picture each, i for the
-endocardium, o for the epicardium: a closed polygon, one `x y` pair a line (column, row; whole numbers are pixel centres,
-from 0). `references` says which contours belong to which slice.
+endocardium, o for the epicardium: a closed polygon, one `x y` pair a line (column, row; whole numbers are pixel
+centres, from 0). `references` says which contours belong to which slice.
 
 Names that a scanner or StrainMap gave may hold a patient's: sentences name files, and cines by their number.
 """

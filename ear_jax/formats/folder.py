@@ -1,9 +1,9 @@
 """A folder of studies in any format that we read, as one stream of cines for a data set.
 
 It comes through the door, `open_studies`; here any fault of any study refuses the whole folder, before the first cine
-is handed out. An optional `subjects.csv` in the folder, with the header `dataset,subject`, says which datasets are scans
-of the same person: splits group by subject, so without it a person scanned twice could be trained on and tested on. There
-a dataset has the name that results give it, or that of the file or folder that it lies in.
+is handed out. An optional `subjects.csv` in the folder, with the header `dataset,subject`, says which datasets are
+scans of the same person: splits group by subject, so without it a person scanned twice could be trained on and tested
+on. There a dataset has the name that results give it, or that of the file or folder that it lies in.
 """
 
 import csv

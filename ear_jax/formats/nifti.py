@@ -5,11 +5,16 @@
     <dataset>_<slice>_video.json     optional: {"venc": [20, 20, 30], "level": "mid", "annotated": [0, 7]}
 
 These are the axes of the NIfTI standard: x, y, z, t, then vector components. Velocities are in cm/s along increasing
-column, increasing row, and through the plane; they are tied to the array's own axes, so the orientation matrix is not
-used. Of a file with several slices each becomes a cine, `<slice>-00`, `<slice>-01`, ... Spacing and frame interval come
-from the header (pixdim, with the unit of time it names). An interval of 0 means unknown; `"spacing": null` in the JSON
-file says that the spacing is, because a NIfTI header cannot. Without `annotated`, a list of frames, a frame carries a
-reference if its mask is not empty. venc without a JSON file is 20, 20, 30 cm/s.
+column, increasing row, and through the plane: along the array's own axes. The orientation matrix gives the cine its
+place in the patient (`affine`); a mask that lies in the same place in another order of axes is turned to its video, a
+mask that lies elsewhere is a fault. Of a file with several slices each becomes a cine, `<slice>-00`, `<slice>-01`, ...
+
+Spacing and frame interval come from the header (pixdim), in the units that it names. An interval of 0 means unknown, as
+does one that makes no heartbeat, since converters write other times there: `"frame_interval": 41.5` (ms) in the JSON
+file is believed. `"spacing": null` there says that the spacing is unknown, because a NIfTI header cannot. Without
+`annotated`, a list of frames, a frame carries a reference if its mask is not empty. venc without a JSON file is 20, 20,
+30 cm/s. A dataset's name ends at the first `_`, but for those of BIDS (`sub-01_ses-02`) and of UK Biobank
+(`1234567_2_0`), which are visits of one subject.
 """
 
 import gzip
@@ -24,20 +29,16 @@ from collections.abc import Iterator, Sequence
 import nibabel as nib
 import numpy as np
 
-from ear_jax.cine import Cine, as_venc
-from ear_jax.formats import checks
+from ear_jax.cine import Cine, Place, as_venc
+from ear_jax.formats import affine, checks
 from ear_jax.formats.checks import Scan, place
 from ear_jax.formats.faults import Fault, frames
 from ear_jax.formats.walk import ends
 from ear_jax.system.files import replacing
 
-# A visit of BIDS (sub-01_ses-02) and of UK Biobank (1234567_2_0) has '_' in its name: two visits are two datasets.
-_VISIT = re.compile(r'^(sub-.+)-ses-.*$|^(\d{7})-\d-\d$')
-_NAME = re.compile(r'(sub-[^_]+_ses-[^_]+|\d{7}_\d_\d|[^_]*)(?:_(.*))?', re.DOTALL)
 _MS = {'sec': 1000.0, 'msec': 1.0, 'usec': 0.001, 'unknown': 1000.0}  # NIfTI's usual unit of time is the second
 _KINDS = ('video', 'mask')
-
-
+_VISIT = re.compile(r'(?P<subject>sub-[^_]+)_ses-[^_]+|(?P<number>\d{7})_\d+_\d+')  # of BIDS, of UK Biobank
 _ENDINGS = ('.nii.gz', '.nii')
 
 
@@ -71,10 +72,11 @@ def scan(path: pathlib.Path, root: pathlib.Path) -> Scan:
       return Scan((), (Fault(file, '', rule),))
     if rule := _size_rule(image):
       return Scan((), (Fault(file, '', rule),))
-    found = _faults(path, root, image, _settings(path))
+    settings = _settings(path)
+    found, notes = _faults(path, root, image, settings), _notes(path, image, settings)
   except Exception as error:  # nibabel and what it stands on raise errors of many kinds, and all mean the same here
     return Scan((), (Fault(file, '', f'not readable ({_reason(error)})'),))
-  return Scan(tuple((dataset, name) for name in _slice_ids(slice_id, image.shape[2])), tuple(found))
+  return Scan(tuple((dataset, name) for name in _slice_ids(slice_id, image.shape[2])), tuple(found), tuple(notes))
 
 
 def read(path: pathlib.Path) -> Iterator[Cine]:
@@ -82,8 +84,9 @@ def read(path: pathlib.Path) -> Iterator[Cine]:
   dataset, slice_id = _ids(path)
   image, settings = _load(path), _settings(path)
   video, mask_path = _video(image), _mask_path(path)
-  masks = None if mask_path is None else _masks(_load(mask_path))
-  spacing, interval = _spacing_and_interval(image, settings)
+  masks = None if mask_path is None else _masks(_load(mask_path), image)
+  spacing, interval, _ = _spacing_and_interval(image, settings)
+  matrix = None if any(map(math.isnan, spacing)) else affine.of_image(image)[0]
   for z, name in enumerate(_slice_ids(slice_id, image.shape[2])):
     mask = np.zeros(video.shape[1:4], np.uint8) if masks is None else masks[z].astype(np.uint8)
     annotated = np.array([frame.any() for frame in mask])
@@ -97,10 +100,11 @@ def read(path: pathlib.Path) -> Iterator[Cine]:
       venc=as_venc(settings['venc']) if video.shape[-1] == 4 else None,
       spacing=spacing,
       frame_interval=interval,
-      subject=_VISIT.sub(r'\1\2', dataset),
+      subject=_subject(dataset),
       dataset=dataset,
       slice_id=name,
       level=settings['level'],
+      place=affine.place(matrix, z),
     )
 
 
@@ -109,35 +113,51 @@ def write(cine: Cine, folder: pathlib.Path) -> pathlib.Path:
 
   Float32, so that nothing is lost. Raises ValueError when the dataset's id holds '_', which parts the file name.
   """
-  if '_' in cine.dataset:
-    raise ValueError(f'{cine.name}: a dataset written as NIfTI must not have "_" in its id, it parts the file name')
   stem = f'{cine.dataset}_{cine.slice_id}'
-  video = cine.video.transpose(2, 1, 0, 3)[:, :, None]  # [W, H, 1, T, C]
   path = folder / f'{stem}_video.nii.gz'
-  _save(video if cine.venc else video[..., 0], path, cine.spacing, cine.frame_interval)
+  if _ids(path) != (cine.dataset, cine.slice_id):
+    raise ValueError(f'{cine.name}: a dataset written as NIfTI must not have "_" in its id, it parts the file name')
+  video = cine.video.transpose(2, 1, 0, 3)[:, :, None]  # [W, H, 1, T, C]
+  _save(video if cine.venc else video[..., 0], path, cine.spacing, cine.frame_interval, cine.place)
   settings: dict[str, object] = {'level': cine.level}
   if any(math.isnan(v) for v in cine.spacing):
     settings['spacing'] = None
+  if not math.isnan(cine.frame_interval):
+    settings['frame_interval'] = cine.frame_interval
   if cine.venc:
     settings['venc'] = list(cine.venc)
   if cine.annotated.any():
     settings['annotated'] = np.flatnonzero(cine.annotated).tolist()
-    write_mask(cine.mask, folder / f'{stem}_mask.nii.gz', spacing=cine.spacing, frame_interval=cine.frame_interval)
+    mask = folder / f'{stem}_mask.nii.gz'
+    write_mask(cine.mask, mask, spacing=cine.spacing, frame_interval=cine.frame_interval, place=cine.place)
   (folder / f'{stem}_video.json').write_text(json.dumps(settings))
   return path
 
 
-def write_mask(mask: np.ndarray, path: pathlib.Path, *, spacing: tuple[float, float], frame_interval: float) -> None:
-  """Writes a mask `[T, H, W]` uint8 as (column, row, 1, frame) with its spacing in mm and frame interval in ms."""
-  _save(mask.transpose(2, 1, 0)[:, :, None], path, spacing, frame_interval)
+def write_mask(
+  mask: np.ndarray,
+  path: pathlib.Path,
+  *,
+  spacing: tuple[float, float],
+  frame_interval: float,
+  place: Place | None = None,
+) -> None:
+  """Writes a mask `[T, H, W]` uint8 as (column, row, 1, frame), where it lies in the patient.
+
+  `spacing` in mm, `frame_interval` in ms; sform and qform have code 0 where the place is unknown.
+  """
+  _save(mask.transpose(2, 1, 0)[:, :, None], path, spacing, frame_interval, place)
 
 
-def _save(array: np.ndarray, path: pathlib.Path, spacing: tuple[float, float], frame_interval: float) -> None:
+def _save(
+  array: np.ndarray, path: pathlib.Path, spacing: tuple[float, float], frame_interval: float, place: Place | None
+) -> None:
   row, column = (1.0 if math.isnan(v) else v for v in spacing)
   step = 0.0 if math.isnan(frame_interval) else frame_interval
-  image = nib.Nifti1Image(array, np.diag([column, row, 1.0, 1.0]))
+  image = nib.Nifti1Image(array, None)
+  affine.set_place(image, place, (row, column))
   image.header.set_xyzt_units('mm', 'msec')
-  image.header.set_zooms((column, row, 1.0, step, 1.0)[: array.ndim])
+  image.header.set_zooms((*image.header.get_zooms()[:3], step, 1.0)[: array.ndim])
   with (
     replacing(path) as temporary,
     temporary.open('wb') as file,
@@ -152,10 +172,17 @@ def _stem(path: pathlib.Path) -> str:
 
 
 def _ids(path: pathlib.Path) -> tuple[str, str]:
-  match = _NAME.fullmatch(_stem(path))
-  assert match  # it takes any text
-  alone = not ends(path, *(f'_video{e}' for e in _ENDINGS))
-  return match[1].replace('_', '-'), match[2] or 'slice' * alone
+  """Returns dataset and slice of a video's name; '' for what it lacks."""
+  name = _stem(path)
+  visit = _VISIT.match(name)
+  dataset = visit[0] if visit and name[visit.end() :].startswith('_') else name.partition('_')[0]
+  named = ends(path, *(f'_video{e}' for e in _ENDINGS))
+  return dataset, name[len(dataset) + 1 :] or 'slice' * (not named)
+
+
+def _subject(dataset: str) -> str:
+  visit = _VISIT.fullmatch(dataset)
+  return dataset if visit is None else visit['subject'] or visit['number']
 
 
 def _beside(path: pathlib.Path, kind: str, ending: str) -> pathlib.Path:
@@ -210,17 +237,38 @@ def _video(image) -> np.ndarray:
   return np.ascontiguousarray(pixels.transpose(2, 3, 1, 0, 4))  # [W, H, Z, T, C] -> [Z, T, H, W, C]
 
 
-def _masks(image) -> np.ndarray:
-  """Returns `[slice, T, H, W]` float32 from (column, row, slice, frame)."""
-  return _pixels(image).T.swapaxes(0, 1)
+def _masks(image, video) -> np.ndarray:
+  """Returns `[slice, T, H, W]` float32 from a mask of the same place as its video, whatever the order of its axes.
+
+  Raises: ValueError, in words, when the two differ in their place or their pixels.
+  """
+  order, mirrored = affine.turned(image, video)
+  pixels = affine.apply(_pixels(image), order, mirrored)
+  return np.ascontiguousarray(pixels.T.swapaxes(0, 1))  # [W, H, Z, T] -> [Z, T, H, W]
 
 
-def _spacing_and_interval(image, settings: dict) -> tuple[tuple[float, float], float]:
+def _spacing_and_interval(image, settings: dict) -> tuple[tuple[float, float], float, str]:
+  """Returns mm along row and column index, ms between frames, and why that is unknown though a number is there."""
   column, row, _, step = image.header.get_zooms()[:4]
-  scale = _MS.get(image.header.get_xyzt_units()[1], math.nan)  # hertz and other units of no time
-  known = 'spacing' not in settings
-  spacing = (float(row), float(column)) if known else (math.nan, math.nan)
-  return spacing, float(step * scale) if step > 0 else math.nan
+  space, time = image.header.get_xyzt_units()
+  mm, ms = affine.MM.get(space, math.nan), _MS.get(time, math.nan)  # a unit may be hertz, which is of no time
+  spacing = (float(row * mm), float(column * mm)) if 'spacing' not in settings else (math.nan, math.nan)
+  if 'frame_interval' in settings:
+    return spacing, settings['frame_interval'], ''
+  return spacing, *checks.believable(float(step * ms) if step > 0 else math.nan, image.shape[3])
+
+
+def _notes(path: pathlib.Path, image, settings: dict) -> list[str]:
+  """Returns what had to be decided about place and time of a sound file and of its mask, in words without its name."""
+  matrix, why = affine.of_image(image)
+  found = [f'place in the patient unknown: {why}'] if why else []
+  if rule := _spacing_and_interval(image, settings)[2]:
+    found.append(f'{rule} (state "frame_interval" in the JSON file beside the video)')
+  mask_path = _mask_path(path)
+  if mask_path is not None and matrix is not None and affine.of_image(mask := _load(mask_path))[0] is None:
+    why = affine.of_image(mask)[1] or 'it does not say where it lies'
+    found.append(f'mask taken as it lies on the array of its video: {why}')
+  return found
 
 
 def _faults(path: pathlib.Path, root: pathlib.Path, image, settings: dict) -> list[Fault]:
@@ -228,7 +276,7 @@ def _faults(path: pathlib.Path, root: pathlib.Path, image, settings: dict) -> li
   wrong = checks.channel_faults(file, '', 1 if image.ndim == 4 else image.shape[4], None)
   if wrong:
     return wrong
-  spacing, interval = _spacing_and_interval(image, settings)
+  spacing, interval, _ = _spacing_and_interval(image, settings)
   venc = None if image.ndim == 4 or image.shape[4] == 1 else settings['venc'] or ()
   stated = {'venc': venc, 'level': settings['level']}
   found = checks.settings_faults(file, '', spacing=spacing, frame_interval=interval, **stated)
@@ -247,14 +295,21 @@ def _faults(path: pathlib.Path, root: pathlib.Path, image, settings: dict) -> li
       rule = f'velocity beyond {checks.FASTEST:g} cm/s: expected cm/s, not phase pixels'
       found.append(Fault(file, place(within, frames(fast)), rule))
   if mask_path is not None:
-    mask_file = str(mask_path.relative_to(root))
-    mask, wanted = _load(mask_path), image.shape[:4]
-    if mask.shape != wanted:
-      rule = f'mask has shape {mask.shape}, its video {wanted} (column, row, slice, frame)'
-      return [*found, Fault(mask_file, '', rule)]
-    if rule := _size_rule(mask):
-      return [*found, Fault(mask_file, '', rule)]
-    masks = _masks(mask)
-    for z, name in enumerate(names):
-      found += checks.mask_faults(mask_file, f'slice {name}', masks[z], masks[z].shape)
+    found += _mask_faults(str(mask_path.relative_to(root)), _load(mask_path), image, names)
+  return found
+
+
+def _mask_faults(file: str, mask, image, names: list[str]) -> list[Fault]:
+  if rule := _size_rule(mask):
+    return [Fault(file, '', rule)]
+  try:
+    order, _ = affine.turned(mask, image) if mask.ndim == 4 else ((0, 1, 2), ())
+  except ValueError as error:
+    return [Fault(file, '', f'mask {error}')]
+  wanted, shape = image.shape[:4], (*(mask.shape[axis] for axis in order[: mask.ndim]), *mask.shape[3:])
+  if shape != wanted:
+    return [Fault(file, '', f'mask has shape {mask.shape}, its video {wanted} (column, row, slice, frame)')]
+  found = []
+  for name, one in zip(names, _masks(mask, image), strict=True):
+    found += checks.mask_faults(file, f'slice {name}', one, one.shape)
   return found

@@ -14,6 +14,7 @@ from types import ModuleType
 
 from ear_jax.cine import Cine
 from ear_jax.formats import contour_files, hdf5, nifti, references, strainmap_train
+from ear_jax.formats.choices import REFUSE, Choices
 from ear_jax.formats.dicom import geometry, instances
 from ear_jax.formats.dicom import stack as dicom_study
 from ear_jax.formats.dicom.instances import Found, Instance
@@ -30,11 +31,11 @@ HOLDING = (
 )
 
 
-def open_studies(path: str | pathlib.Path) -> list[Opened]:
+def open_studies(path: str | pathlib.Path, choices: Choices = REFUSE) -> list[Opened]:
   """Returns the studies at `path`, a file or a folder with its subfolders, looked over from first to last pixel.
 
   A study is a sequence of cines, from base to apex where the format tells. A study with faults is returned among sound
-  ones, and cannot be read. Faults name files relative to the folder.
+  ones, and cannot be read. Faults name files relative to the folder. `choices` settles what a study leaves open.
 
   Raises: MalformedStudy with every fault when no study is sound, or when there is nothing to read.
 
@@ -51,7 +52,7 @@ def open_studies(path: str | pathlib.Path) -> list[Opened]:
   contours = [file for file in there.files if contour_files.is_contours(file)]
   opened, left = [], [file for file in there.files if file not in contours]
   for recognise in _FORMATS:
-    studies, files = recognise(left, there.root)
+    studies, files = recognise(left, there.root, choices)
     opened += studies
     left = [file for file in left if file not in files]
   if not opened:
@@ -68,33 +69,32 @@ def open_studies(path: str | pathlib.Path) -> list[Opened]:
 
 def _nothing(there: Walk, left: Sequence[pathlib.Path]) -> str:
   """Returns what is said where nothing is a study; what does lie there is told."""
-  plural = 's' * (len(left) != 1)
-  unknown = [f'{len(left)} file{plural} of no format that we read: the first is {left[0].name}'] if left else []
-  lies = '; '.join([*there.others, *unknown])
+  first = [f'the first is {left[0].name}'] if left else []
+  lies = '; '.join([*there.others, *instances.find(left, there.root).notes, *first])
   return f'nothing to read{f" ({lies})" if lies else ""}; expected {HOLDING}'
 
 
-def _open_dicom(left: Sequence[pathlib.Path], root: pathlib.Path) -> Taken:
+def _open_dicom(left: Sequence[pathlib.Path], root: pathlib.Path, choices: Choices) -> Taken:
   """Opens the DICOM studies; files that are none are its own too where there is a study that can say so."""
   found = instances.find([file for file in left if file.is_file()], root)
-  opened = [_open_one(study, found, root) for study in found.studies.values()]
+  opened = [_open_one(study, found, root, choices) for study in found.studies.values()]
   if found.faults and not found.studies:  # no DICOM study that could carry them, and they must not go unsaid
     opened.append(_unreadable('unreadable-dicom', found.faults, root))
   return _scattered(opened, [*found.studies.values()]), left if opened else ()
 
 
-def _open_one(files: Sequence[Instance], found: Found, root: pathlib.Path) -> Opened:
-  opened = (siemens if any(map(evident, files)) else dicom_study).open_study(files, root)
+def _open_one(files: Sequence[Instance], found: Found, root: pathlib.Path, choices: Choices) -> Opened:
+  opened = (siemens if any(map(evident, files)) else dicom_study).open_study(files, root, choices)
   strangers: Sequence[Fault] = found.faults
   folders = {str(file.path.parent.relative_to(root)) for file in files}
   if len(found.studies) > 1:  # a file that cannot be read is one of the study that it lies beside
     every = {str(file.path.parent.relative_to(root)) for study in found.studies.values() for file in study}
     beside = folders | ({_parent(fault) for fault in strangers} - every)
     strangers = [fault for fault in strangers if _parent(fault) in beside]
-  people = len({file.person for file in files})
+  people, note = _people(files)
   mixed = f'{people} different patients in one study (one StudyInstanceUID): give each its own folder and study'
   where = [Fault('.', opened.dataset, mixed)] if people > 1 else []
-  notes = (*opened.notes, *found.notes)
+  notes = (*opened.notes, *note, *found.notes)
   faults = tuple(sorted((*opened.faults, *strangers, *where)))
   return dataclasses.replace(opened, notes=notes, faults=faults, origin=_common(folders))
 
@@ -123,6 +123,16 @@ def _alike(one: Instance, other: Instance) -> bool:
   return one.person == other.person and geometry.parallel(one.orientation, other.orientation)
 
 
+def _people(files: Sequence[Instance]) -> tuple[int, list[str]]:
+  """Returns how many patients the pictures are of, and a note where one is written in several ways."""
+  people, names = ({getattr(file, key) for file in files} for key in ('person', 'called'))
+  if len(people) > 1 or '' in people:  # PatientID is not in every picture, so that the name tells
+    known = len(people - {''})
+    return (known if known > 1 else max(1, len(names))), []
+  several = len(names) > 1
+  return 1, ['PatientName differs between pictures of one PatientID: they are taken for one patient'] * several
+
+
 def _parent(fault: Fault) -> str:
   return str(pathlib.PurePath(fault.file).parent)
 
@@ -134,7 +144,7 @@ def _common(folders: Collection[str]) -> str:
   return str(pathlib.PurePath(*shared))
 
 
-def _open_files(form: ModuleType, left: Sequence[pathlib.Path], root: pathlib.Path) -> Taken:
+def _open_files(form: ModuleType, left: Sequence[pathlib.Path], root: pathlib.Path, choices: Choices) -> Taken:
   """Opens the studies of one of the formats that have a file a study or a file a slice."""
   files, studies = form.find(left), defaultdict(list)
   for number, file in enumerate(files):
@@ -157,9 +167,9 @@ def _open_file(form: ModuleType, called: str, sources: list, root: pathlib.Path)
   if form is hdf5 and not found:
     names = hdf5.from_base(sources[0][0])
   cines = functools.partial(_cines, form, sources, names, dataset)
-  notes = () if dataset == called else (HASHED,)
+  notes = [HASHED] * (dataset != called) + [note for _, scan in sources for note in scan.notes]
   origin = str(sources[0][0].relative_to(root))
-  return Opened(dataset, tuple(names), notes, tuple(sorted(found)), root, cines, origin)
+  return Opened(dataset, tuple(names), tuple(dict.fromkeys(notes)), tuple(sorted(found)), root, cines, origin)
 
 
 def _cines(
@@ -196,7 +206,7 @@ def _unique(opened: list[Opened]) -> list[Opened]:
   ]
 
 
-_FORMATS: tuple[Callable[[Sequence[pathlib.Path], pathlib.Path], Taken], ...] = (
+_FORMATS: tuple[Callable[[Sequence[pathlib.Path], pathlib.Path, Choices], Taken], ...] = (
   functools.partial(_open_files, hdf5),
   functools.partial(_open_files, strainmap_train),
   functools.partial(_open_files, nifti),

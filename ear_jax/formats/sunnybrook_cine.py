@@ -3,10 +3,10 @@
     <root>/images/<patient>/IM-0001-<nnnn>.dcm
     <root>/contours/<patient>/contours-manual/IRCCI-expert/IM-0001-<nnnn>-{i,o}contour-manual.txt
 
-So the challenge arranged it; any other place will do, as long as a folder above each file is named after the patient, and
-the number after the last '-' is that of the picture: the pictures as they are distributed have other series numbers than
-their contours, `IM-0024-0079.dcm` and `IM-0001-0079-icontour-manual.txt`. The studies come through the door like any
-other; here they get the patients' names. A frame is annotated where both contours exist: at end diastole.
+So the challenge arranged it; any other place will do, as long as a folder above each file is named after the patient,
+and the last number of a name is that of the picture: the pictures as they are distributed have other series numbers
+than their contours, `IM-0024-0079.dcm` and `IM-0001-0079-icontour-manual.txt`. The studies come through the door like
+any other; here they get the patients' names. A frame is annotated where both contours exist: at end diastole.
 
 The polygon is filled by the rule "centre inside". The PNG masks of the layout `frames` were drawn otherwise, from
 vertices rounded down and with the pixels of the boundary: that moves them by a quarter of a pixel towards the origin.

@@ -6,7 +6,7 @@ import pytest
 from pydicom.encaps import get_frame
 from velocity_scan import compress, edit
 
-from ear_jax.formats.dicom import instances
+from ear_jax.formats.dicom import instances, pixels
 from ear_jax.formats.dicom.codestream import Size, size_of
 
 SYNTAXES = ('JPEGLosslessProcess14_1', 'JPEGLSLossless', 'JPEG2000Lossless')
@@ -26,10 +26,11 @@ def test_what_gdcm_writes(scan, syntax):
 def test_a_header_that_lies_about_it_is_refused_before_a_decoder_is_asked(scan, syntax, lie):
   """GDCM would end the process, and this test with it."""
   compress(scan.file(), getattr(gdcm.TransferSyntax, syntax))
-  assert instances.pixels(scan.file())[0].shape == (24, 24)
+  (picture,) = instances.read(scan.file())
+  assert pixels.stored(picture).shape == (24, 24)
   edit(scan.file(), **lie)
   with pytest.raises(instances.Refused, match='the compressed picture has 24 x 24 pixels of'):
-    instances.pixels(scan.file())
+    pixels.stored(picture)
 
 
 def test_a_frame_header_behind_tables_and_fill_bytes():

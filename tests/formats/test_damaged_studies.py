@@ -202,7 +202,10 @@ DAMAGES = {
   'no study': (lambda s: s.edit(StudyInstanceUID=None), 'StudyInstanceUID is missing'),
   'file without study': (lambda s: edit(s.file(), StudyInstanceUID=None), 'StudyInstanceUID is missing'),
   'two patients by id': (lambda s: s.edit(1, PatientID=SECRET), '2 different patients in one study'),
-  'two patients by name': (lambda s: s.edit(1, PatientName=SECRET), '2 different patients in one study'),
+  'two patients by name': (
+    lambda s: [s.edit(PatientID=''), s.edit(1, PatientName=SECRET)],
+    '2 different patients in one study',
+  ),
   # Velocity encoding.
   'no venc in one series': (
     lambda s: s.edit(0, 'PhaseX', change=lambda i: i.remove_private_tags()),

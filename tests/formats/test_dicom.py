@@ -28,7 +28,7 @@ def _faults(study):
 def _file(study, s, t):
   """Returns the path of the frame with pixel value 10 s + t."""
   frames = [f for one in dicom.arrange(study, study)[0] for f in one]
-  return next(f.path for f in frames if dicom._pixels(f.path)[0, 0] == 10 * s + t)
+  return next(f.path for f in frames if dicom._pixels(f.picture)[0, 0] == 10 * s + t)
 
 
 def test_frames_are_ordered_by_position_and_trigger_time(study):
@@ -77,7 +77,6 @@ def test_a_gap_between_slices_is_a_missing_slice(tmp_path, write_dicom, count, l
   ('changes', 'message'),
   [
     ({'trigger': 35.0}, 'trigger time 35 ms is that of {before} too: trigger times must increase'),
-    ({'instance': 1}, 'instance number 1 does not follow 2 of {before}, but its trigger time is later: trigger times'),
     ({'pixels': np.ones((6, 7))}, 'picture has shape (6, 7), frame 0 of the slice (6, 8)'),
     ({'RescaleSlope': 1, 'RescaleIntercept': -500}, 'magnitude is negative'),
   ],
@@ -97,10 +96,10 @@ def test_a_frame_that_does_not_fit(study, write_dicom, changes, message):
   [
     ({'ImagePositionPatient': None}, 'header lacks ImagePositionPatient'),
     ({'NumberOfFrames': 2}, 'file holds 2 frames, expected one file a frame'),
-    ({'PixelSpacing': [0, 1]}, 'pixel spacing is 0, 1 mm, expected positive numbers, from 0.001 to 1000'),
+    ({'PixelSpacing': [0, 1]}, 'pixel spacing is 0, 1 mm, expected positive numbers, from 0.05 to 20'),
     (
       {'PixelSpacing': [1e-30, 65536]},
-      'pixel spacing is 1e-30, 65536 mm, expected positive numbers, from 0.001 to 1000',
+      'pixel spacing is 1e-30, 65536 mm, expected positive numbers, from 0.05 to 20',
     ),
     ({'SamplesPerPixel': 3}, 'wrong channel count: 3 samples a pixel, expected 1'),
   ],

@@ -113,8 +113,8 @@ def test_what_is_no_study_is_named_for_what_it_is(tmp_path, make_cine):  # cases
 def test_nothing_to_read_says_what_lies_there(tmp_path):
   for name in ('letter.txt', 'picture.png'):
     (tmp_path / name).write_bytes(b'x')
-  assert 'nothing to read (2 files of no format that we read: the first is letter.txt)' in sentence(tmp_path)
-  assert '1 file of no format' in sentence(tmp_path / 'picture.png')
+  assert 'nothing to read (2 files passed over: not DICOM; the first is letter.txt)' in sentence(tmp_path)
+  assert '1 file passed over: not DICOM; the first is picture.png' in sentence(tmp_path / 'picture.png')
 
 
 @pytest.mark.parametrize('name', ['patient 001', 'M\u00fcller J\u00f6rg', '=cmd', 'x' * 65])

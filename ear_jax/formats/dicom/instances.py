@@ -1,5 +1,6 @@
-"""DICOM files as they lie about: found by content, read into plain values, grouped into studies.
+"""DICOM pictures as they lie about: found by content, read into plain values, grouped into studies.
 
+An `Instance` is one picture: a file of its own, or one frame of an enhanced file (`enhanced`).
 Names, birth dates and every other free text stay in the file. The person is kept as a hash, only to see whether one
 study mixes two people; values that cannot be understood are named by their tag, never quoted.
 """
@@ -15,62 +16,101 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.encaps import get_frame
 from pydicom.misc import is_dicom
-from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless
+from pydicom.tag import Tag
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from ear_jax.formats import checks
-from ear_jax.formats.dicom import codestream, siemens_protocol
+from ear_jax.formats.dicom import enhanced, siemens_protocol
+from ear_jax.formats.dicom.component import component
 from ear_jax.formats.faults import Fault
 
-LARGEST = 2**24  # values of one picture: 4096 x 4096
 _SUFFIXES = ('.dcm', '.dicom', '.ima')
-_ENHANCED_MR = '1.2.840.10008.5.1.4.1.1.4.1'
-_PICTURES = ('1.2.840.10008.5.1.4.1.1.4', _ENHANCED_MR, '')
+_PICTURES = ('1.2.840.10008.5.1.4.1.1.4', *enhanced.CLASSES, '')
+_PHILIPS_CREATOR, _PHILIPS_TYPE = Tag(0x2005, 0x0010), Tag(0x2005, 0x1011)
+_DIRECTIONS = {'COLUMN': 'COL'}  # as enhanced headers spell it
 _TAGS = (
   *('SOPClassUID', 'SOPInstanceUID', 'StudyInstanceUID', 'SeriesInstanceUID', 'SeriesNumber', 'InstanceNumber'),
   *('PatientID', 'PatientName', 'Modality', 'ImageType', 'ImageComments', 'InPlanePhaseEncodingDirection'),
   *('Rows', 'Columns', 'SamplesPerPixel', 'NumberOfFrames', 'PhotometricInterpretation', 'BitsStored'),
   *('PixelSpacing', 'PixelRepresentation', 'TriggerTime', 'SliceLocation'),
-  *('ImagePositionPatient', 'ImageOrientationPatient'),
+  *('ImagePositionPatient', 'ImageOrientationPatient', 'SliceThickness', 'SpacingBetweenSlices', 'Manufacturer'),
+  *('NominalInterval', 'CardiacNumberOfImages', 'CardiacRRIntervalSpecified', 'TemporalPositionIdentifier'),
+  *('RescaleSlope', 'RescaleIntercept', 'RescaleType', 'RealWorldValueMappingSequence', 'PixelPaddingValue'),
+  *('ComplexImageComponent', 'SharedFunctionalGroupsSequence', 'PerFrameFunctionalGroupsSequence'),
 )
 
 
 @dataclasses.dataclass(frozen=True)
-class Instance:
-  """One file's header: None or '' where a tag is absent or not understood, the latter also named in `unclear`.
+class Rescale:
+  """Value = slope * stored + intercept; `unit` is RescaleType, or the code of the unit of a real world value."""
 
-  Units are mm and ms; `shape` is rows and columns, `spacing` along row and column index, `person` a hash.
+  slope: float
+  intercept: float
+  unit: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Encoding:
+  """A velocity encoding: its direction in the patient's axes, and the velocities at the ends of the phase, cm/s."""
+
+  direction: tuple[float, ...]
+  low: float
+  high: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Instance:
+  """The header of one picture: None or '' where a tag is absent or not understood, the latter also in `unclear`.
+
+  Units are mm and ms. `frame` is the index in a multi-frame file, None where the file is the picture. `shape` is rows
+  and columns, `spacing` along row and column index, `gap` between the centres of slices; `person` and `called` are
+  hashes of PatientID and PatientName; `component` is a word of `component.py`. `interval` is the RR interval that
+  `cardiac_images` pictures cover, `temporal` the rank in time that the header states. `rescale` is that of the picture,
+  `real_world` has other scales with their units; nothing applies them but `pixels.rescaled`.
   """
 
   path: pathlib.Path
+  frame: int | None
   study: str
   series: str
   sop: str
   person: str
+  called: str
   kind: str  # SOP class
   modality: str
+  manufacturer: str
   image_type: tuple[str, ...]
+  component: str
   comments: str
   direction: str
   photometric: str
   series_number: int | None
   number: int | None
+  temporal: int | None
   samples: int
   frames: int
   shape: tuple[int, int] | None
   spacing: tuple[float, float] | None
+  thickness: float | None
+  gap: float | None
   trigger: float | None
+  interval: float | None
+  cardiac_images: int | None
   location: float | None
   corner: tuple[float, ...] | None
   orientation: tuple[float, ...] | None
+  padding: int | None
+  rescale: Rescale | None
+  real_world: tuple[Rescale, ...]
+  encodings: tuple[Encoding, ...]
   protocol: siemens_protocol.Protocol | None
   unclear: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-  """The DICOM files below a folder: by StudyInstanceUID, with the notes and faults of what belongs to none."""
+  """The DICOM pictures below a folder: by StudyInstanceUID, with the notes and faults of what belongs to none."""
 
   studies: Mapping[str, tuple[Instance, ...]]
   notes: tuple[str, ...]
@@ -90,18 +130,19 @@ def find(paths: Iterable[pathlib.Path], root: pathlib.Path) -> Found:
           rule = 'no DICOM file: the mark DICM is missing after the preamble. Export the file again or remove it'
           found.append(Fault(file, '', rule))
         continue
-      instance = read(path)
+      pictures = read(path)
     except Exception as error:  # pydicom raises errors of many kinds for a broken file, and all mean the same here
       found.append(Fault(file, '', f'not a readable DICOM file ({reason(error)}): export it again or remove it'))
       continue
-    if instance.kind not in _PICTURES or instance.modality not in ('MR', ''):
+    first = pictures[0]
+    if first.kind not in _PICTURES or first.modality not in ('MR', ''):
       no_pictures += 1
-    elif not instance.study and not instance.shape:
+    elif not first.study and not first.shape:
       found.append(Fault(file, '', 'not a readable DICOM file (empty header): export it again or remove it'))
-    elif not instance.study:
+    elif not first.study:
       without_study.append(file)
     else:
-      studies.setdefault(instance.study, []).append(instance)
+      studies.setdefault(first.study, []).extend(pictures)
   if without_study:
     rule = (
       f'StudyInstanceUID is missing in {_count(len(without_study))}: nothing says which study the pictures belong to'
@@ -121,65 +162,84 @@ def reason(error: Exception) -> str:
   return str(error) if isinstance(error, Refused) else type(error).__name__
 
 
-def read(path: pathlib.Path) -> Instance:
-  """Returns the header of a DICOM file. Raises whatever pydicom raises when it is not readable."""
-  with _quiet():
-    _refuse_deflated(checks.ordinary(path))
-    wanted = [pydicom.tag.Tag(tag) for tag in (*_TAGS, *siemens_protocol.TAGS)]
+def read(path: pathlib.Path) -> list[Instance]:
+  """Returns the headers of the pictures of a DICOM file. Raises whatever pydicom raises when it is not readable."""
+  with quiet():
+    refuse_deflated(checks.ordinary(path))
+    wanted = [Tag(tag) for tag in (*_TAGS, *siemens_protocol.TAGS, _PHILIPS_CREATOR, _PHILIPS_TYPE)]
     header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=wanted)
-    unclear: list[str] = []
-
-    def value(tag: str, understand: Callable, default=None):
-      try:
-        raw = header.get(tag)
-        return default if raw is None or raw == '' or (not np.isscalar(raw) and len(raw) == 0) else understand(raw)
-      except Exception:  # a value of the wrong type or form fails in many ways
-        unclear.append(tag)
-        return default
-
-    rows, columns = value('Rows', _whole), value('Columns', _whole)
-    return Instance(
-      path=path,
-      study=value('StudyInstanceUID', str, ''),
-      series=value('SeriesInstanceUID', str, ''),
-      sop=value('SOPInstanceUID', str, ''),
-      person=_person(header),
-      kind=value('SOPClassUID', str, '') or str(header.file_meta.get('MediaStorageSOPClassUID', '')),
-      modality=value('Modality', str, ''),
-      image_type=value('ImageType', _words, ()),
-      comments=value('ImageComments', str, ''),
-      direction=value('InPlanePhaseEncodingDirection', str, ''),
-      photometric=value('PhotometricInterpretation', str, ''),
-      series_number=value('SeriesNumber', _whole),
-      number=value('InstanceNumber', _whole),
-      samples=value('SamplesPerPixel', _whole, 1),
-      frames=value('NumberOfFrames', _whole, 1),
-      shape=(rows, columns) if rows and columns else None,
-      spacing=value('PixelSpacing', _numbers(2)),
-      trigger=value('TriggerTime', _number),
-      location=value('SliceLocation', _number),
-      corner=value('ImagePositionPatient', _numbers(3)),
-      orientation=value('ImageOrientationPatient', _numbers(6)),
-      protocol=siemens_protocol.parse(header),
-      unclear=tuple(unclear),
-    )
+    if header.get('SOPClassUID') not in enhanced.CLASSES:
+      return [_instance(header, path, None)]
+    try:
+      return [_instance(frame, path, number) for number, frame in enumerate(enhanced.headers(header))]
+    except ValueError as error:
+      raise Refused(str(error)) from error
 
 
-def pixels(path: pathlib.Path) -> tuple[np.ndarray, Dataset]:
-  """Returns the stored values `[H, W]` of one file and its header. Raises whatever pydicom and its decoders raise."""
-  with _quiet():
-    _refuse_deflated(path)
-    image = pydicom.dcmread(path)
-    declared = [int(image.get(tag) or 1) for tag in ('Rows', 'Columns', 'SamplesPerPixel', 'NumberOfFrames')]
-    if math.prod(declared) > LARGEST or min(declared) < 1:
-      raise Refused(f'the header declares {" x ".join(map(str, declared))} values')
-    _refuse_disagreement(image)
-    return image.pixel_array, image
+def _instance(header: Dataset, path: pathlib.Path, frame: int | None) -> Instance:
+  unclear: list[str] = []
+
+  def value(tag: str | int, understand: Callable, default=None):
+    try:
+      raw = header.get(tag)
+      raw = raw.value if isinstance(raw, pydicom.DataElement) else raw
+      return default if raw is None or raw == '' or (not np.isscalar(raw) and len(raw) == 0) else understand(raw)
+    except Exception:  # a value of the wrong type or form fails in many ways
+      unclear.append(str(tag))
+      return default
+
+  def first(understand: Callable, *tags: str):
+    return next((found for tag in tags if (found := value(tag, understand)) is not None), None)
+
+  rows, columns = value('Rows', _whole), value('Columns', _whole)
+  image_type = value('FrameType', _words) or value('ImageType', _words, ())
+  part = component(value('ComplexImageComponent', str, ''), image_type, value(_PHILIPS_TYPE, _private, ''))
+  stored = getattr(header, 'file_meta', {}).get('MediaStorageSOPClassUID', '')  # all that a DICOMDIR says
+  slope, intercept = value('RescaleSlope', _number), value('RescaleIntercept', _number)
+  scaled = slope is not None or intercept is not None
+  return Instance(
+    path=path,
+    frame=frame,
+    study=value('StudyInstanceUID', str, ''),
+    series=value('SeriesInstanceUID', str, ''),
+    sop=value('SOPInstanceUID', str, ''),
+    person=_hash(value('PatientID', str, '')),
+    called=_hash(_plain_name(value('PatientName', str, ''))),
+    kind=value('SOPClassUID', str, '') or str(stored),
+    modality=value('Modality', str, ''),
+    manufacturer=value('Manufacturer', str, ''),
+    image_type=image_type,
+    component=part,
+    comments=value('ImageComments', str, ''),
+    direction=_DIRECTIONS.get(stated := value('InPlanePhaseEncodingDirection', str, ''), stated),
+    photometric=value('PhotometricInterpretation', str, ''),
+    series_number=value('SeriesNumber', _whole),
+    number=value('InstanceNumber', _whole),
+    temporal=first(_whole, 'TemporalPositionIndex', 'TemporalPositionIdentifier'),
+    samples=value('SamplesPerPixel', _whole, 1),
+    frames=value('NumberOfFrames', _whole, 1),
+    shape=(rows, columns) if rows and columns else None,
+    spacing=value('PixelSpacing', _numbers(2)),
+    thickness=value('SliceThickness', _number),
+    gap=value('SpacingBetweenSlices', _number),
+    trigger=first(_number, 'NominalCardiacTriggerDelayTime', 'TriggerTime', 'ActualCardiacTriggerDelayTime'),
+    interval=first(_number, 'NominalInterval', 'RRIntervalTimeNominal', 'CardiacRRIntervalSpecified'),
+    cardiac_images=value('CardiacNumberOfImages', _whole),
+    location=value('SliceLocation', _number),
+    corner=value('ImagePositionPatient', _numbers(3)),
+    orientation=value('ImageOrientationPatient', _numbers(6)),
+    padding=value('PixelPaddingValue', _whole),
+    rescale=Rescale(slope or 1.0, intercept or 0.0, value('RescaleType', str, '')) if scaled else None,
+    real_world=value('RealWorldValueMappingSequence', _mappings, ()),
+    encodings=value('MRVelocityEncodingSequence', _encodings, ()),
+    protocol=siemens_protocol.parse(header),
+    unclear=tuple(unclear),
+  )
 
 
 def series_name(path: pathlib.Path) -> str:
   """Returns '<SeriesNumber> <SeriesDescription>' of a file, StrainMap's name of a cine; free text that may identify."""
-  with _quiet():
+  with quiet():
     header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=['SeriesNumber', 'SeriesDescription'])
     return f'{header.get("SeriesNumber", "")} {header.get("SeriesDescription", "")}'.strip()
 
@@ -190,39 +250,56 @@ def pseudonym(study_uid: str) -> str:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
   """Silences pydicom, whose warnings would quote the header."""
   with pydicom.config.disable_value_validation(), warnings.catch_warnings():
     warnings.simplefilter('ignore')
     yield
 
 
-def _refuse_deflated(path: pathlib.Path) -> None:
+def refuse_deflated(path: pathlib.Path) -> None:
+  """Raises Refused for a file that is compressed as a whole."""
   # A thousandth of what it holds, it may be a bomb; pydicom unpacks it whole before it looks at anything.
   if pydicom.filereader.read_file_meta_info(path).get('TransferSyntaxUID') == DeflatedExplicitVRLittleEndian:
     raise Refused('it is deflated as a whole: export it uncompressed')
 
 
-def _refuse_disagreement(image: Dataset) -> None:
-  syntax = image.file_meta.TransferSyntaxUID
-  if not syntax.is_encapsulated or syntax == RLELossless:
-    return
-  found = codestream.size_of(get_frame(image.PixelData, 0, number_of_frames=1))
-  if found is None:
-    raise Refused('the compressed picture does not say its size')
-  stated = (image.Rows, image.Columns, image.SamplesPerPixel)
-  if (found.rows, found.columns, found.samples) != stated or found.bits > image.BitsAllocated:
-    size = f'{found.rows} x {found.columns} pixels of {found.samples} x {found.bits} bits'
-    raise Refused(f'the compressed picture has {size}, which is not what the header says')
+def _hash(words: str) -> str:
+  return hashlib.sha256(words.strip().encode()).hexdigest() if words.strip() else ''
 
 
-def _person(header: Dataset) -> str:
-  stated = [str(header.get(tag) or '').strip() for tag in ('PatientID', 'PatientName')]
-  return hashlib.sha256('\n'.join(stated).encode()).hexdigest()
+def _plain_name(name: str) -> str:
+  """Returns what of a name tells people apart: not case, empty parts at its end, or how other scripts write it."""
+  return ' '.join(name.partition('=')[0].rstrip('^ ').casefold().split())
 
 
 def _count(files: int) -> str:
   return f'{files} file' if files == 1 else f'{files} files'
+
+
+def _mappings(items) -> tuple[Rescale, ...]:
+  found = []
+  for item in items:
+    units = item.get('MeasurementUnitsCodeSequence') or [Dataset()]
+    if 'RealWorldValueSlope' in item:  # else a table
+      unit = str(units[0].get('CodeValue', ''))
+      found.append(Rescale(_number(item.RealWorldValueSlope), _number(item.RealWorldValueIntercept), unit))
+  return tuple(found)
+
+
+def _encodings(items) -> tuple[Encoding, ...]:
+  return tuple(
+    Encoding(
+      _numbers(3)(item.VelocityEncodingDirection),
+      _number(item.VelocityEncodingMinimumValue),
+      _number(item.VelocityEncodingMaximumValue),
+    )
+    for item in items
+  )
+
+
+def _private(value) -> str:
+  return (value.decode('ascii') if isinstance(value, bytes) else str(value)).strip(' \0')
 
 
 def _words(value) -> tuple[str, ...]:

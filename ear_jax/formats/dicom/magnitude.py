@@ -14,10 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import pydicom
 
-from ear_jax.cine import Cine
+from ear_jax.cine import Cine, Place
 from ear_jax.formats import checks
 from ear_jax.formats.checks import Scan
-from ear_jax.formats.dicom import geometry, instances
+from ear_jax.formats.dicom import geometry, instances, pixels
 from ear_jax.formats.dicom.instances import Instance
 from ear_jax.formats.faults import Fault
 
@@ -27,14 +27,19 @@ _GAP = 1.5  # times the usual distance between slices: a slice is missing
 
 @dataclasses.dataclass(frozen=True)
 class Frame:
-  """What the header of one file says; position in mm along the slice normal, trigger time in ms or None."""
+  """One picture of a cine; position in mm along the slice normal, trigger time in ms or None."""
 
-  path: pathlib.Path
+  picture: Instance
   position: float
   trigger: float | None
   instance: int
   shape: tuple[int, int]
   spacing: tuple[float, float]
+
+  @property
+  def path(self) -> pathlib.Path:
+    """File of the picture."""
+    return self.picture.path
 
 
 Slices = list[list[Frame]]
@@ -78,7 +83,7 @@ def arrange(folder: pathlib.Path, root: pathlib.Path) -> tuple[Slices, list[Faul
 
 def cine(slice_frames: Sequence[Frame], *, subject: str, dataset: str, slice_id: str) -> Cine:
   """Returns the cine of one arranged slice: video `[T, H, W, 1]` in the file's units, no frame annotated."""
-  video = np.stack([_pixels(frame.path) for frame in slice_frames])[..., None]  # [T, H, W, 1]
+  video = np.stack([_pixels(frame.picture) for frame in slice_frames])[..., None]  # [T, H, W, 1]
   times = [frame.trigger for frame in slice_frames if frame.trigger is not None]
   return Cine(
     video=video,
@@ -90,7 +95,21 @@ def cine(slice_frames: Sequence[Frame], *, subject: str, dataset: str, slice_id:
     subject=subject,
     dataset=dataset,
     slice_id=slice_id,
+    place=place(slice_frames[0].picture),
   )
+
+
+def place(picture: Instance) -> Place | None:
+  """Returns where a picture lies in the patient; None unless its header says so, and how large its pixels are."""
+  if not picture.corner or not picture.orientation or not picture.spacing:
+    return None
+  try:
+    geometry.normal(picture.orientation)
+  except ValueError:
+    return None
+  (x, y, z), axes = picture.corner, picture.orientation
+  thickness = math.nan if picture.thickness is None else picture.thickness
+  return Place((x, y, z), (axes[0], axes[1], axes[2]), (axes[3], axes[4], axes[5]), thickness)
 
 
 def frame(file: Instance, place: float | None = None) -> Frame:
@@ -115,7 +134,7 @@ def frame(file: Instance, place: float | None = None) -> Frame:
   if file.spacing and (wrong := checks.spacing_fault(file.spacing)):
     raise ValueError(f'pixel spacing {wrong}')
   return Frame(
-    path=file.path,
+    picture=file,
     position=geometry.position(file.orientation or (), file.corner or ()) if place is None else place,
     trigger=file.trigger,
     instance=file.number or 0,
@@ -142,6 +161,12 @@ def in_time(frames_: list[Frame]) -> list[Frame]:
   return sorted(frames_, key=lambda one: (one.trigger, one.instance, one.path.name))
 
 
+def numbered_in_time(frames_: list[Frame]) -> bool:
+  """Returns whether the instance numbers of a slice in order rise, as far as they are known."""
+  numbers = [one.instance for one in frames_ if one.instance]
+  return all(before < after for before, after in itertools.pairwise(numbers))
+
+
 def faults(slices: Slices, folder: str, root: pathlib.Path) -> list[Fault]:
   """Returns the faults of arranged slices, pixels included; those of the whole study are named `folder`."""
   found = [fault for index, one in enumerate(slices) for fault in _slice_faults(one, index, root)]
@@ -150,10 +175,11 @@ def faults(slices: Slices, folder: str, root: pathlib.Path) -> list[Fault]:
 
 def _by_headers(folder: pathlib.Path, root: pathlib.Path) -> tuple[Slices, list[Fault]]:
   """Returns the frames in order, and a fault for each file that is no frame; no pixels are read."""
-  frames_, found = [], []
+  frames_: list[Frame] = []
+  found = []
   for path in sorted(folder.glob('*.dcm')):
     try:
-      frames_.append(frame(instances.read(path)))
+      frames_ += map(frame, instances.read(path))
     except (OSError, ValueError, AttributeError, TypeError, pydicom.errors.InvalidDicomError) as error:
       found.append(Fault(str(path.relative_to(root)), 'frame 0', f'not a single-frame cine image: {error}'))
   return in_order(frames_), found
@@ -168,15 +194,15 @@ def _slice_faults(slice_frames: list[Frame], index: int, root: pathlib.Path) -> 
     if frame.shape != first.shape:
       found.append(Fault(file, within, f'picture has shape {frame.shape}, frame 0 of the slice {first.shape}'))
     try:
-      pixels = _pixels(frame.path)
+      values = _pixels(frame.picture)
     except Exception as error:  # pydicom's decoders raise errors of many kinds, and all mean the same to the user
       found.append(Fault(file, within, f'pixels are not readable ({instances.reason(error)})'))
       continue
-    if pixels.shape != frame.shape:
-      found.append(Fault(file, within, f'pixels have shape {pixels.shape}, the header says {frame.shape}'))
+    if values.shape != frame.shape:
+      found.append(Fault(file, within, f'pixels have shape {values.shape}, the header says {frame.shape}'))
       continue
     found += [
-      dataclasses.replace(fault, frame=within) for fault in checks.video_faults(file, '', pixels[None, ..., None])
+      dataclasses.replace(fault, frame=within) for fault in checks.video_faults(file, '', values[None, ..., None])
     ]
   for number, (before, after) in enumerate(itertools.pairwise(slice_frames), start=1):
     rule = _order_rule(before, after)
@@ -191,9 +217,8 @@ def _order_rule(before: Frame, after: Frame) -> str:
   timed = len(times) == 2
   if timed and times[1] <= times[0]:
     return f'trigger time {times[1]:g} ms is that of {before.path.name} too: trigger times must increase'
-  if after.instance <= before.instance and (after.instance or not timed):
-    rule = f'instance number {after.instance} does not follow {before.instance} of {before.path.name}'
-    return rule + (', but its trigger time is later: trigger times must increase with it' if timed else '')
+  if not timed and after.instance <= before.instance:
+    return f'instance number {after.instance} does not follow {before.instance} of {before.path.name}'
   return ''
 
 
@@ -217,7 +242,5 @@ def _study_faults(slices: Slices, folder: str) -> list[Fault]:
   return found
 
 
-def _pixels(path: pathlib.Path) -> np.ndarray:
-  stored, image = instances.pixels(path)
-  slope, intercept = float(image.get('RescaleSlope') or 1), float(image.get('RescaleIntercept') or 0)
-  return stored.astype(np.float32) * np.float32(slope) + np.float32(intercept)
+def _pixels(picture: Instance) -> np.ndarray:
+  return pixels.rescaled(picture, pixels.stored(picture))

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ear_jax.cine import Cine
+from ear_jax.formats.choices import REFUSE, Choices
 from ear_jax.formats.dicom import geometry, instances
 from ear_jax.formats.dicom import magnitude as dicom
 from ear_jax.formats.dicom.instances import Instance
@@ -25,7 +26,7 @@ _GAP = 1.6  # times the usual step of trigger times: a frame is missing
 Series = list[Instance]
 
 
-def open_study(files: Sequence[Instance], root: pathlib.Path) -> Opened:
+def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Choices = REFUSE) -> Opened:
   """Looks over one study, pixels included, and returns it with its notes and faults, slices from base to apex."""
   dataset, folder = instances.pseudonym(files[0].study), _folder(files, root)
   series = _series(files)
@@ -49,6 +50,8 @@ def open_study(files: Sequence[Instance], root: pathlib.Path) -> Opened:
     notes.append('which end of the stack is the base is not known: slices are in the order of their position')
   if any(None in [frame.trigger for frame in one] for one in slices):
     notes.append('without trigger times: frames are in the order of instance numbers, the frame interval is unknown')
+  if not all(map(dicom.numbered_in_time, slices)):
+    notes.append('instance numbers do not rise with trigger times: frames are in the order of trigger times')
   slices = slices[:: direction or 1]
   ids = tuple(map(dicom.slice_id, range(len(slices))))
   known = places is None or all(file.location is not None for one in stack for file in one)
@@ -136,13 +139,13 @@ def _places(stack: list[Series], notes: list[str]):
 
 
 def _repeated(stack: list[Series], root: pathlib.Path) -> list[Fault]:
-  seen: dict[str, Instance] = {}
+  seen: dict[tuple, Instance] = {}
   found = []
   for file in (file for one in stack for file in one):
-    if file.sop and file.sop in seen:
-      first = seen[file.sop].path.relative_to(root)
+    if file.sop and (file.sop, file.frame) in seen:
+      first = seen[file.sop, file.frame].path.relative_to(root)
       found.append(Fault(str(file.path.relative_to(root)), '', f'duplicated instance: the same picture as {first}'))
-    seen.setdefault(file.sop, file)
+    seen.setdefault((file.sop, file.frame), file)
   return found
 
 

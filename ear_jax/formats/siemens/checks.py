@@ -8,7 +8,7 @@ import numpy as np
 
 from ear_jax.formats import checks
 from ear_jax.formats.checks import COUNTS
-from ear_jax.formats.dicom import geometry, instances
+from ear_jax.formats.dicom import geometry, instances, pixels
 from ear_jax.formats.dicom.instances import Instance
 from ear_jax.formats.faults import Fault, frames
 from ear_jax.formats.siemens.series import RR, Series, fault, position
@@ -209,7 +209,7 @@ def _pixel_faults(five: list[Series], root: pathlib.Path) -> list[Fault]:
 def _pixel_rule(file: Instance) -> str:
   """Returns what is wrong with the pixels of one file, or ''."""
   try:
-    stored, _ = instances.pixels(file.path)
+    stored = pixels.stored(file)
   except Exception as error:  # pydicom's decoders raise errors of many kinds, and all mean the same to the user
     return f'pixels are not readable ({instances.reason(error)}): export the file again'
   if stored.shape != file.shape:
@@ -225,7 +225,7 @@ def _pattern_faults(five: list[Series], root: pathlib.Path) -> list[Fault]:
   Where the first series is darkest (air, lung) a magnitude is dark too, and a phase is zero velocity or uniform over
   its whole range: its mean is near 2048 either way.
   """
-  means = [np.mean([instances.pixels(file.path)[0] for file in one[:_LOOK]], axis=0) for one in five]
+  means = [np.mean([pixels.stored(file) for file in one[:_LOOK]], axis=0) for one in five]
   dark = means[0] <= np.quantile(means[0], 0.25)
   seen = []
   for mean in means:

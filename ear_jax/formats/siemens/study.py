@@ -15,7 +15,8 @@ import numpy as np
 
 from ear_jax.cine import Cine, as_venc
 from ear_jax.formats.checks import COUNTS, ZERO
-from ear_jax.formats.dicom import geometry, instances
+from ear_jax.formats.choices import REFUSE, Choices
+from ear_jax.formats.dicom import geometry, instances, magnitude, pixels
 from ear_jax.formats.dicom.instances import Instance
 from ear_jax.formats.faults import Fault
 from ear_jax.formats.opened import Opened
@@ -29,7 +30,7 @@ _PICTURES = {  # of v_col, v_row, v_long: (index among PhaseZ, PhaseX, PhaseY, s
 }
 
 
-def open_study(files: Sequence[Instance], root: pathlib.Path) -> Opened:
+def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Choices = REFUSE) -> Opened:
   """Looks over one study, pixels included, and returns it with its notes and faults, slices from base to apex."""
   dataset = instances.pseudonym(files[0].study)
   groups, notes, found = group(files, root)
@@ -70,9 +71,9 @@ def read_slice(one: Slice, *, dataset: str, slice_id: str, level: str = '') -> C
   video = np.empty((len(files[0]), *one.shape, 4), np.float32)
   wanted = _PICTURES[one.direction]
   for t in range(len(video)):
-    video[t, ..., 0] = instances.pixels(files[0][t].path)[0]
+    video[t, ..., 0] = pixels.stored(files[0][t])
     for channel, (picture, sign) in enumerate(wanted, start=1):
-      stored = instances.pixels(files[1 + picture][t].path)[0].astype(np.int32)
+      stored = pixels.stored(files[1 + picture][t]).astype(np.int32)
       # The phase is cyclic: turning the sign of -venc gives -venc again, not +venc.
       phase = np.mod(sign * (stored - ZERO) + ZERO, COUNTS) - ZERO
       video[t, ..., channel] = phase * (one.venc[picture] / ZERO)
@@ -87,6 +88,7 @@ def read_slice(one: Slice, *, dataset: str, slice_id: str, level: str = '') -> C
     dataset=dataset,
     slice_id=slice_id,
     level=level,
+    place=magnitude.place(files[0][0]),
   )
 
 

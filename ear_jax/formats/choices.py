@@ -1,0 +1,21 @@
+"""What a user decided where a study does not say it: handed to the readers, and said in their notes."""
+
+import dataclasses
+from typing import Literal
+
+
+@dataclasses.dataclass(frozen=True)
+class Choices:
+  """Each default refuses, and the refusal names the flag.
+
+  Attributes:
+    repeated: of several series at one place, which is read: none ('refuse'), or the one of the lowest or highest
+      series number.
+    gaps: a slice that is missing in the stack, or a frame in the cycle: 'refuse', or 'accept' what is there.
+  """
+
+  repeated: Literal['refuse', 'first', 'last'] = 'refuse'
+  gaps: Literal['refuse', 'accept'] = 'refuse'
+
+
+REFUSE = Choices()

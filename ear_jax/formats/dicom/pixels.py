@@ -1,0 +1,67 @@
+"""The stored values of one picture, decoded only where its header and its compressed stream say the same size."""
+
+import functools
+import math
+import os
+import pathlib
+
+import numpy as np
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.encaps import get_frame
+from pydicom.pixels import pixel_array
+from pydicom.uid import RLELossless
+
+from ear_jax.formats.dicom import codestream
+from ear_jax.formats.dicom.instances import Instance, Refused, quiet, refuse_deflated
+
+LARGEST = 2**24  # values of one picture: 4096 x 4096
+_HELD = 4  # multi-frame files in memory: magnitude and three velocities are read side by side
+
+
+def stored(picture: Instance) -> np.ndarray:
+  """Returns the values `[H, W]` of one picture as they are stored, with no scale or padding applied.
+
+  Raises: whatever pydicom and its decoders raise; `Refused` where header and stream disagree.
+  """
+  with quiet():
+    whole = _file(picture.path) if picture.frame is None else _held(picture.path, os.stat(picture.path).st_mtime_ns)
+    declared = [int(whole.get(tag) or 1) for tag in ('Rows', 'Columns', 'SamplesPerPixel')]
+    frames = int(whole.get('NumberOfFrames') or 1)
+    if picture.frame is None:
+      declared.append(frames)
+    if math.prod(declared) > LARGEST or min(declared) < 1:
+      raise Refused(f'the header declares {" x ".join(map(str, declared))} values')
+    _refuse_disagreement(whole, picture.frame or 0, frames)
+    return pixel_array(whole, index=picture.frame)
+
+
+def rescaled(picture: Instance, values: np.ndarray) -> np.ndarray:
+  """Returns stored values as float32, scaled by slope and intercept of the picture."""
+  scale = picture.rescale
+  values = values.astype(np.float32)
+  return values * np.float32(scale.slope) + np.float32(scale.intercept) if scale else values
+
+
+def _file(path: pathlib.Path) -> Dataset:
+  refuse_deflated(path)
+  return pydicom.dcmread(path)
+
+
+@functools.lru_cache(maxsize=_HELD)
+def _held(path: pathlib.Path, _changed: int) -> Dataset:
+  """Returns a file that holds many pictures; the next of them does not read it again."""
+  return _file(path)
+
+
+def _refuse_disagreement(image: Dataset, frame: int, frames: int) -> None:
+  syntax = image.file_meta.TransferSyntaxUID
+  if not syntax.is_encapsulated or syntax == RLELossless:
+    return
+  found = codestream.size_of(get_frame(image.PixelData, frame, number_of_frames=frames))
+  if found is None:
+    raise Refused('the compressed picture does not say its size')
+  stated = (image.Rows, image.Columns, image.SamplesPerPixel)
+  if (found.rows, found.columns, found.samples) != stated or found.bits > image.BitsAllocated:
+    size = f'{found.rows} x {found.columns} pixels of {found.samples} x {found.bits} bits'
+    raise Refused(f'the compressed picture has {size}, which is not what the header says')
