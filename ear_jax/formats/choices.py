@@ -12,10 +12,12 @@ class Choices:
     repeated: of several series at one place, which is read: none ('refuse'), or the one of the lowest or highest
       series number.
     gaps: a slice that is missing in the stack, or a frame in the cycle: 'refuse', or 'accept' what is there.
+    label: value of the myocardium in masks of several values, where their layout does not say it; None refuses them.
   """
 
   repeated: Literal['refuse', 'first', 'last'] = 'refuse'
   gaps: Literal['refuse', 'accept'] = 'refuse'
+  label: int | None = None
 
 
 REFUSE = Choices()
