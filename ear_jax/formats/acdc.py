@@ -1,9 +1,9 @@
 """ACDC, the Automated Cardiac Diagnosis Challenge of 2017, as it is distributed.
 
-    patient001/patient001_4d.nii.gz            (column, row, slice, frame)
-    patient001/patient001_frame01.nii.gz       a frame of it, counted from 1: end diastole, end systole
-    patient001/patient001_frame01_gt.nii.gz    its labels: 1 right ventricle, 2 myocardium, 3 cavity
-    patient001/Info.cfg                        `ED: 1`, `ES: 12` and more
+patient001/patient001_4d.nii.gz            (column, row, slice, frame)
+patient001/patient001_frame01.nii.gz       a frame of it, counted from 1: end diastole, end systole
+patient001/patient001_frame01_gt.nii.gz    its labels: 1 right ventricle, 2 myocardium, 3 cavity
+patient001/Info.cfg                        `ED: 1`, `ES: 12` and more
 """
 
 import pathlib

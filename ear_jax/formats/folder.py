@@ -14,6 +14,7 @@ from absl import logging
 
 from ear_jax.cine import Cine
 from ear_jax.formats import checks
+from ear_jax.formats.choices import REFUSE, Choices
 from ear_jax.formats.faults import Fault, MalformedStudy, require_folder, require_none
 from ear_jax.formats.open import HOLDING, open_studies
 from ear_jax.formats.opened import Opened
@@ -22,19 +23,22 @@ from ear_jax.formats.source import Source
 _SUBJECTS = 'subjects.csv'
 
 
-def read(root: str | pathlib.Path, *, channels: int, referenced: bool = False) -> Iterator[tuple[Cine, Source]]:
+def read(
+  root: str | pathlib.Path, *, channels: int, referenced: bool = False, choices: Choices = REFUSE
+) -> Iterator[tuple[Cine, Source]]:
   """Returns the cines of every study below `root` with their origins, study by study.
 
   Args:
     root: the folder; searched with its subfolders.
     channels: 1 or 4. For 1 the magnitude is taken of a study with velocities; for 4 a study without them is a fault.
     referenced: leave out cines without a single annotated frame, and log how many there were.
+    choices: of `open_studies`.
 
   Raises: MalformedStudy, before the first cine, with every fault of every file; also when there is nothing to read.
   """
   root = pathlib.Path(root)
   require_folder(root, HOLDING)
-  studies = open_studies(root)
+  studies = open_studies(root, choices)
   subjects, found = _subjects(root, studies)
   found += [fault for study in studies for fault in study.faults]
   for study in studies:

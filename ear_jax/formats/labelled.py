@@ -115,7 +115,11 @@ def _cines(
   one: Labelled, dataset: str, ids: Sequence[str], choices: Choices, which: slice
 ) -> Iterator[tuple[Cine, Source]]:
   image = _four_axes(one.video)
-  video, (spacing, interval, _), matrix = nifti.stack(image), nifti.spacing_and_interval(image, {}), affine.of_image(image)[0]
+  video, (spacing, interval, _), matrix = (
+    nifti.stack(image),
+    nifti.spacing_and_interval(image, {}),
+    affine.of_image(image)[0],
+  )
   found = np.zeros(video.shape[:4], np.uint8)
   for each in one.maps:
     frames, values = _mask(each, one, image, choices)
