@@ -235,8 +235,8 @@ def _moved(cine: Cine, first: tuple[float, float], axes: tuple[int, int, int, in
   if place is None:
     return None
   old = np.array([place.across, place.down])
-  across, down = (tuple(map(float, vector)) for vector in np.reshape(axes, (2, 2)) @ old)
-  return dataclasses.replace(place, corner=place.point(*first, cine.spacing), across=across, down=down)
+  (a, b, c), (d, e, f) = (np.reshape(axes, (2, 2)) @ old).tolist()
+  return dataclasses.replace(place, corner=place.point(*first, cine.spacing), across=(a, b, c), down=(d, e, f))
 
 
 def crop_or_pad(array: np.ndarray, top: int, left: int, height: int, width: int) -> np.ndarray:

@@ -63,7 +63,10 @@ def decode_cine(example: dict) -> Cine:
     venc=None if math.isnan(venc[0]) else venc,
     spacing=as_spacing(example['spacing']),
     frame_interval=float(example['frame_interval']),
-    **{key: decode_text(example[key]) for key in IDS},
+    subject=decode_text(example['subject']),
+    dataset=decode_text(example['dataset']),
+    slice_id=decode_text(example['slice_id']),
+    level=decode_text(example['level']),
   )
 
 

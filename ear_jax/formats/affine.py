@@ -102,10 +102,9 @@ def turned(image, video) -> tuple[list[int], list[int]]:
 
   Raises: ValueError, in words, when the image lies elsewhere or on another grid.
   """
-  as_it_is = ([0, 1, 2], [])
   one, other = (_with_normal(i) for i in (image, video))
   if one is None or other is None:
-    return as_it_is
+    return [0, 1, 2], []
   steps = np.linalg.solve(other, one)  # from pixels of the image to those of the video
   turn = np.rint(steps[:3, :3])
   if not (np.abs(turn).sum(0) == 1).all() or not (np.abs(turn).sum(1) == 1).all():
@@ -133,4 +132,4 @@ def _with_normal(image) -> np.ndarray | None:
 
 def apply(pixels: np.ndarray, order: Sequence[int], mirrored: Sequence[int]) -> np.ndarray:
   """Returns (column, row, slice, ...) with its axes as `turned` says."""
-  return np.flip(pixels.transpose(*order, *range(3, pixels.ndim)), mirrored)
+  return np.flip(pixels.transpose(*order, *range(3, pixels.ndim)), tuple(mirrored))

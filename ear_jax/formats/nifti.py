@@ -13,8 +13,7 @@ Spacing and frame interval come from the header (pixdim), in the units that it n
 does one that makes no heartbeat, since converters write other times there: `"frame_interval": 41.5` (ms) in the JSON
 file is believed. `"spacing": null` there says that the spacing is unknown, because a NIfTI header cannot. Without
 `annotated`, a list of frames, a frame carries a reference if its mask is not empty. venc without a JSON file is 20, 20,
-30 cm/s. A dataset's name ends at the first `_`, but for those of BIDS (`sub-01_ses-02`) and of UK Biobank
-(`1234567_2_0`), which are visits of one subject.
+30 cm/s.
 """
 
 import gzip
@@ -22,7 +21,6 @@ import json
 import math
 import os
 import pathlib
-import re
 import zlib
 from collections.abc import Iterator, Mapping
 
@@ -36,7 +34,7 @@ from ear_jax.formats.faults import Fault, frames
 from ear_jax.system.files import replacing
 
 _MS = {'sec': 1000.0, 'msec': 1.0, 'usec': 0.001, 'unknown': 1000.0}  # NIfTI's usual unit of time is the second
-_VISIT = re.compile(r'(?P<subject>sub-[^_]+)_ses-[^_]+|(?P<number>\d{7})_\d+_\d+')  # of BIDS, of UK Biobank
+_ENDING = '_video'
 
 
 def find(root: pathlib.Path) -> list[pathlib.Path]:
@@ -46,7 +44,7 @@ def find(root: pathlib.Path) -> list[pathlib.Path]:
   return sorted(videos | {mask for mask in masks if not {_beside(mask, 'video', e) for e in _ENDINGS} & videos})
 
 
-_ENDINGS = ('.nii.gz', '.nii', '.NII.GZ', '.NII')
+_ENDINGS = ('.nii.gz', '.nii')
 
 
 def scan(path: pathlib.Path, root: pathlib.Path, channels: int | None = None) -> Scan:
@@ -95,7 +93,7 @@ def read(path: pathlib.Path, subjects: Mapping[str, str] | None = None) -> Itera
       venc=as_venc(settings['venc']) if video.shape[-1] == 4 else None,
       spacing=spacing,
       frame_interval=interval,
-      subject=(subjects or {}).get(dataset, _subject(dataset)),
+      subject=(subjects or {}).get(dataset, dataset),
       dataset=dataset,
       slice_id=name,
       level=settings['level'],
@@ -108,11 +106,11 @@ def write(cine: Cine, folder: pathlib.Path) -> pathlib.Path:
 
   Float32, so that nothing is lost. Raises ValueError when the dataset's id holds '_', which parts the file name.
   """
-  stem = f'{cine.dataset}_{cine.slice_id}'
-  path = folder / f'{stem}_video.nii.gz'
-  if _ids(path) != (cine.dataset, cine.slice_id):
+  if '_' in cine.dataset:
     raise ValueError(f'{cine.name}: a dataset written as NIfTI must not have "_" in its id, it parts the file name')
+  stem = f'{cine.dataset}_{cine.slice_id}'
   video = cine.video.transpose(2, 1, 0, 3)[:, :, None]  # [W, H, 1, T, C]
+  path = folder / f'{stem}_video.nii.gz'
   _save(video if cine.venc else video[..., 0], path, cine.spacing, cine.frame_interval, cine.place)
   settings: dict[str, object] = {'level': cine.level}
   if any(math.isnan(v) for v in cine.spacing):
@@ -162,20 +160,12 @@ def _save(
 
 
 def _stem(path: pathlib.Path) -> str:
-  return re.sub(r'\.nii(\.gz)?$', '', path.name, flags=re.IGNORECASE)
+  return path.name.removesuffix('.gz').removesuffix('.nii')
 
 
 def _ids(path: pathlib.Path) -> tuple[str, str]:
-  """Returns dataset and slice of a video's name; '' for what it lacks."""
-  name = _stem(path).removesuffix('_video')
-  visit = _VISIT.match(name)
-  dataset = visit[0] if visit and name[visit.end() :].startswith('_') else name.partition('_')[0]
-  return dataset, name[len(dataset) + 1 :]
-
-
-def _subject(dataset: str) -> str:
-  visit = _VISIT.fullmatch(dataset)
-  return dataset if visit is None else visit['subject'] or visit['number']
+  dataset, _, slice_id = _stem(path).removesuffix(_ENDING).partition('_')
+  return dataset, slice_id
 
 
 def _beside(path: pathlib.Path, kind: str, ending: str) -> pathlib.Path:

@@ -11,6 +11,7 @@ from ear_jax.analysis.checks_of_study import Check, check_slice
 from ear_jax.analysis.motion import Settings
 from ear_jax.analysis.slices import analyse
 from ear_jax.cine import Cine
+from ear_jax.data.upright import Axes
 from ear_jax.formats import strainmap
 from ear_jax.formats.dicom import geometry, instances
 from ear_jax.formats.source import Source
@@ -32,6 +33,7 @@ class Options:
     drawn: contours by a person, by StrainMap's name of the cine or by slice id.
     strainmap_names: give slices StrainMap's names in the results.
     tta: average the networks over mirror images and quarter turns.
+    axes: how slices without a place lie in the patient (`networks.recognise`); None: unknown.
   """
 
   settings: Settings = dataclasses.field(default_factory=Settings)
@@ -40,6 +42,7 @@ class Options:
   drawn: Mapping[str, strainmap.StrainMapSlice] = dataclasses.field(default_factory=dict)
   strainmap_names: bool = False
   tta: bool = False
+  axes: Axes | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -76,7 +79,7 @@ def examine(
   wall, uncertainty, beside = reference, None, None
   if networks:
     with clock.measure('delineate'):
-      found = segment(cine, networks, tta=options.tta)
+      found = segment(cine, networks, tta=options.tta, axes=options.axes)
     wall, uncertainty, beside = found.probability, found.uncertainty, reference
   if wall is None:
     raise UserError(f'slice {cine.slice_id}: there are no contours for it in every frame, and no --checkpoint is given')
