@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from ear_jax.cine import MAGNITUDE, Cine, Place, flip, rot90
+from ear_jax.cine import MAGNITUDE, Cine, Place, Vector, as_vector, flip, rot90
 
-Axes = tuple[tuple[float, float, float], tuple[float, float, float]]  # across, down
+Axes = tuple[Vector, Vector]  # across, down
 # As clinics show the short axis, from the apex: right ventricle on the left, feet below. Of patients SC-HF-I-2 and -4.
 CLINICAL: Axes = ((0.744, 0.665, 0.062), (-0.233, 0.345, -0.909))
 # As the phantom and its Siemens files show it, from the base: right ventricle on the right.
@@ -67,8 +67,8 @@ def axes_turned(axes: Axes, turn: Turn) -> Axes:
 
 def as_axes(values: Iterable[Iterable[float]]) -> Axes:
   """Returns two vectors, of whatever type they came out of a file, as directions of columns and rows."""
-  (a, b, c), (d, e, f) = (map(float, vector) for vector in values)
-  return (a, b, c), (d, e, f)
+  across, down = map(as_vector, values)
+  return across, down
 
 
 def turn_between(axes: Axes, wanted: Axes) -> Turn:
