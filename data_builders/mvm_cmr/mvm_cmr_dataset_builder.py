@@ -44,8 +44,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
   VERSION = tfds.core.Version('1.0.0')
   RELEASE_NOTES = {'1.0.0': 'First version.'}  # noqa: RUF012  (the base class declares it so)
   MANUAL_DOWNLOAD_INSTRUCTIONS = """\
-  Only for the config `folder`: put your studies into the manual directory, as HDF5 (<dataset>.h5) or
-  NIfTI (<dataset>_<slice>_video.nii.gz), described in docs/data.md."""
+  Only for the config `folder`: put your studies into the manual directory, with their contours: velocity-mapping DICOM,
+  HDF5 (<dataset>.h5), NIfTI (<dataset>_<slice>_video.nii.gz) or exports of StrainMap; docs/data.md describes them."""
   BUILDER_CONFIGS = [  # noqa: RUF012
     MvmCmrConfig(name='phantom_mini', phantom='mini', description='Digital phantom, small enough for a laptop.'),
     MvmCmrConfig(name='phantom_other', phantom='mini', seed=1, description='Twelve other people like phantom_mini.'),
@@ -77,7 +77,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
   def _split_generators(self, dl_manager: tfds.download.DownloadManager):
     config = self.builder_config
     if not config.phantom:
-      return {'train': self._generate_examples(folder.read(dl_manager.manual_dir, channels=4, referenced=True))}
+      cines = folder.read(dl_manager.manual_dir, channels=4, referenced=True)
+      return {'train': self._generate_examples(cine for cine, _ in cines)}
     size = {'mini': study.MINI, 'many': study.MANY, 'paper': study.PAPER}[config.phantom]
     plans = study.plan(size, config.seed)[: self._max_examples]
     # Beam's local default runner keeps every example in memory, several times over: without a runner of the user's

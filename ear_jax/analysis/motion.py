@@ -80,16 +80,19 @@ class Contours:
   """Endocardium and epicardium of every frame.
 
   Attributes:
-    endo, epi: `[T, 360, 2]` float64 (row, column) in pixels, whole numbers are pixel centres; point i of both lies at
+    endo, epi: `[T, P, 2]` float64 (row, column) in pixels, whole numbers are pixel centres; point i of both lies at
       the same angle about the frame's centre; open (the first point is not repeated); NaN where a frame has no ring.
+      P is 360, or what a person's file has.
     flags: for each frame '' or what was mended or failed, in words: 'ring closed', 'second component removed', ...
     failed: `[T]` bool, frames without contours.
+    drawn: by a person, and kept as drawn.
   """
 
   endo: np.ndarray
   epi: np.ndarray
   flags: tuple[str, ...]
   failed: np.ndarray
+  drawn: bool = False
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

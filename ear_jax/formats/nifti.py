@@ -13,7 +13,8 @@ Spacing and frame interval come from the header (pixdim), in the units that it n
 does one that makes no heartbeat, since converters write other times there: `"frame_interval": 41.5` (ms) in the JSON
 file is believed. `"spacing": null` there says that the spacing is unknown, because a NIfTI header cannot. Without
 `annotated`, a list of frames, a frame carries a reference if its mask is not empty. venc without a JSON file is 20, 20,
-30 cm/s.
+30 cm/s. A dataset's name ends at the first `_`, but for those of BIDS (`sub-01_ses-02`) and of UK Biobank
+(`1234567_2_0`), which are visits of one subject.
 """
 
 import gzip
@@ -21,8 +22,9 @@ import json
 import math
 import os
 import pathlib
+import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 
 import nibabel as nib
 import numpy as np
@@ -31,26 +33,31 @@ from ear_jax.cine import Cine, Place, as_venc
 from ear_jax.formats import affine, checks
 from ear_jax.formats.checks import Scan, place
 from ear_jax.formats.faults import Fault, frames
+from ear_jax.formats.walk import ends
 from ear_jax.system.files import replacing
 
 _MS = {'sec': 1000.0, 'msec': 1.0, 'usec': 0.001, 'unknown': 1000.0}  # NIfTI's usual unit of time is the second
-_ENDING = '_video'
-
-
-def find(root: pathlib.Path) -> list[pathlib.Path]:
-  """Returns the video files below `root`; and masks whose video is missing, for `scan` to complain about."""
-  videos = {path for ending in ('nii', 'nii.gz') for path in root.rglob(f'*_video.{ending}')}
-  masks = {path for ending in ('nii', 'nii.gz') for path in root.rglob(f'*_mask.{ending}')}
-  return sorted(videos | {mask for mask in masks if not {_beside(mask, 'video', e) for e in _ENDINGS} & videos})
-
-
+_KINDS = ('video', 'mask')
+_VISIT = re.compile(r'(?P<subject>sub-[^_]+)_ses-[^_]+|(?P<number>\d{7})_\d+_\d+')  # of BIDS, of UK Biobank
 _ENDINGS = ('.nii.gz', '.nii')
 
 
-def scan(path: pathlib.Path, root: pathlib.Path, channels: int | None = None) -> Scan:
-  """Looks over one file and its mask; `channels` is the count that the caller needs (None: any that we read)."""
+def find(files: Sequence[pathlib.Path]) -> list[pathlib.Path]:
+  """Returns the video files of `files`; and masks whose video is missing, for `scan` to complain about.
+
+  A NIfTI file that is given alone is a video whatever its name is.
+  """
+  if len(files) == 1 and ends(files[0], *_ENDINGS):
+    return [*files]
+  videos, masks = ([file for file in files if ends(file, *(f'_{kind}{e}' for e in _ENDINGS))] for kind in _KINDS)
+  there = {(file.parent, _stem(file)) for file in videos}
+  return sorted(videos + [mask for mask in masks if (mask.parent, _stem(mask)) not in there])
+
+
+def scan(path: pathlib.Path, root: pathlib.Path) -> Scan:
+  """Looks over one file and its mask."""
   file = str(path.relative_to(root))
-  if _stem(path).endswith('_mask'):
+  if ends(path, *(f'_mask{e}' for e in _ENDINGS)):
     missing = _beside(path, 'video', '.nii.gz').name
     return Scan((), (Fault(file, '', f'mask without video: add {missing} or remove the mask'),))
   dataset, slice_id = _ids(path)
@@ -66,14 +73,14 @@ def scan(path: pathlib.Path, root: pathlib.Path, channels: int | None = None) ->
     if rule := _size_rule(image):
       return Scan((), (Fault(file, '', rule),))
     settings = _settings(path)
-    found, notes = _faults(path, root, image, settings, channels), _notes(path, image, settings)
+    found, notes = _faults(path, root, image, settings), _notes(path, image, settings)
   except Exception as error:  # nibabel and what it stands on raise errors of many kinds, and all mean the same here
     return Scan((), (Fault(file, '', f'not readable ({_reason(error)})'),))
   return Scan(tuple((dataset, name) for name in _slice_ids(slice_id, image.shape[2])), tuple(found), tuple(notes))
 
 
-def read(path: pathlib.Path, subjects: Mapping[str, str] | None = None) -> Iterator[Cine]:
-  """Yields the cines of a file that `scan` found sound; a dataset not in `subjects` is its own subject."""
+def read(path: pathlib.Path) -> Iterator[Cine]:
+  """Yields the cines of a file that `scan` found sound; a dataset is its own subject, unless its name tells visits."""
   dataset, slice_id = _ids(path)
   image, settings = _load(path), _settings(path)
   video, mask_path = _video(image), _mask_path(path)
@@ -93,7 +100,7 @@ def read(path: pathlib.Path, subjects: Mapping[str, str] | None = None) -> Itera
       venc=as_venc(settings['venc']) if video.shape[-1] == 4 else None,
       spacing=spacing,
       frame_interval=interval,
-      subject=(subjects or {}).get(dataset, dataset),
+      subject=_subject(dataset),
       dataset=dataset,
       slice_id=name,
       level=settings['level'],
@@ -106,11 +113,11 @@ def write(cine: Cine, folder: pathlib.Path) -> pathlib.Path:
 
   Float32, so that nothing is lost. Raises ValueError when the dataset's id holds '_', which parts the file name.
   """
-  if '_' in cine.dataset:
-    raise ValueError(f'{cine.name}: a dataset written as NIfTI must not have "_" in its id, it parts the file name')
   stem = f'{cine.dataset}_{cine.slice_id}'
-  video = cine.video.transpose(2, 1, 0, 3)[:, :, None]  # [W, H, 1, T, C]
   path = folder / f'{stem}_video.nii.gz'
+  if _ids(path) != (cine.dataset, cine.slice_id):
+    raise ValueError(f'{cine.name}: a dataset written as NIfTI must not have "_" in its id, it parts the file name')
+  video = cine.video.transpose(2, 1, 0, 3)[:, :, None]  # [W, H, 1, T, C]
   _save(video if cine.venc else video[..., 0], path, cine.spacing, cine.frame_interval, cine.place)
   settings: dict[str, object] = {'level': cine.level}
   if any(math.isnan(v) for v in cine.spacing):
@@ -160,16 +167,27 @@ def _save(
 
 
 def _stem(path: pathlib.Path) -> str:
-  return path.name.removesuffix('.gz').removesuffix('.nii')
+  """Returns the name without ending, `_video` and `_mask`."""
+  return re.sub(r'(_video|_mask)?\.nii(\.gz)?$', '', path.name, flags=re.IGNORECASE)
 
 
 def _ids(path: pathlib.Path) -> tuple[str, str]:
-  dataset, _, slice_id = _stem(path).removesuffix(_ENDING).partition('_')
-  return dataset, slice_id
+  """Returns dataset and slice of a video's name; '' for what it lacks."""
+  name = _stem(path)
+  visit = _VISIT.match(name)
+  dataset = visit[0] if visit and name[visit.end() :].startswith('_') else name.partition('_')[0]
+  named = ends(path, *(f'_video{e}' for e in _ENDINGS))
+  return dataset, name[len(dataset) + 1 :] or 'slice' * (not named)
+
+
+def _subject(dataset: str) -> str:
+  visit = _VISIT.fullmatch(dataset)
+  return dataset if visit is None else visit['subject'] or visit['number']
 
 
 def _beside(path: pathlib.Path, kind: str, ending: str) -> pathlib.Path:
-  return path.with_name(_stem(path).rsplit('_', 1)[0] + f'_{kind}{ending}')
+  name = f'_{kind}{ending}'
+  return path.with_name(_stem(path) + (name.upper() if path.name.endswith(('.NII', '.NII.GZ')) else name))
 
 
 def _mask_path(path: pathlib.Path) -> pathlib.Path | None:
@@ -253,9 +271,9 @@ def _notes(path: pathlib.Path, image, settings: dict) -> list[str]:
   return found
 
 
-def _faults(path: pathlib.Path, root: pathlib.Path, image, settings: dict, channels: int | None) -> list[Fault]:
+def _faults(path: pathlib.Path, root: pathlib.Path, image, settings: dict) -> list[Fault]:
   file = str(path.relative_to(root))
-  wrong = checks.channel_faults(file, '', 1 if image.ndim == 4 else image.shape[4], channels)
+  wrong = checks.channel_faults(file, '', 1 if image.ndim == 4 else image.shape[4], None)
   if wrong:
     return wrong
   spacing, interval, _ = _spacing_and_interval(image, settings)

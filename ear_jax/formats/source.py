@@ -6,6 +6,8 @@ import pathlib
 
 import numpy as np
 
+from ear_jax.analysis.motion import Contours
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Source:
@@ -15,8 +17,12 @@ class Source:
     instances: DICOM file of the magnitude of each frame, in the order of the frames; empty for other formats.
     position: mm along the slice normal; NaN when unknown.
     orientation: ImageOrientationPatient, six direction cosines; None when unknown.
-    septum: `[T, 2]` (row, column) in pixels of the mid-septal point, where the file states one.
+    septum: `[T, 2]` (row, column) in pixels of the mid-septal point, where a file states one.
     notes: what the reader had to decide or passed over, in words without identifiers.
+    drawn: the contours by a person that the mask of the cine was made from, points as they were drawn; None without.
+    signs: +1 or -1 for the velocity along column, along row, through the plane, where the file of the contours says
+      so; they are not applied to the video.
+    sectors: 'CW' or 'CCW', the order of the sectors where the file of the contours says so; '' else.
   """
 
   instances: tuple[pathlib.Path, ...] = ()
@@ -24,3 +30,6 @@ class Source:
   orientation: tuple[float, ...] | None = None
   septum: np.ndarray | None = None
   notes: tuple[str, ...] = ()
+  drawn: Contours | None = None
+  signs: tuple[int, int, int] | None = None
+  sectors: str = ''

@@ -26,7 +26,9 @@ from ear_jax.analysis.rotation import twist
 from ear_jax.analysis.stack import distance
 from ear_jax.formats import nifti, strainmap
 from ear_jax.formats.dicom import seg
+from ear_jax.formats.opened import NAME
 from ear_jax.formats.source import Source
+from ear_jax.formats.strainmap_marks import Mark
 from ear_jax.report import workbook
 from ear_jax.system.csv_files import write_csv
 from ear_jax.system.errors import UserError
@@ -41,11 +43,13 @@ class SliceResult:
     source: where its cine came from; its instances, if any, are what SEG refers to.
     strainmap_name: '<SeriesNumber> <SeriesDescription>' of the magnitude series, by which StrainMap knows the cine;
       '' for the id of the slice. It goes into the `.nc` file and the workbook as it is: a description may identify.
+    fingerprint: of its pictures, by which the `.nc` file finds back to them (`formats.strainmap_marks`); '' unknown.
   """
 
   motion: SliceMotion
   source: Source = dataclasses.field(default_factory=Source)
   strainmap_name: str = ''
+  fingerprint: str = ''
 
   @property
   def slice_id(self) -> str:
@@ -105,7 +109,9 @@ def write_results(
     else:
       book.unlink(missing_ok=True)
   paths.append(folder / f'{pseudonym}.nc')
-  strainmap.write(paths[-1], [one.motion for one in slices], [one.cine_name for one in slices], pseudonym=pseudonym)
+  names = [one.cine_name for one in slices]
+  marks = [Mark(one.fingerprint, one.source.position, one.motion.contours.drawn) for one in slices]
+  strainmap.write(paths[-1], [one.motion for one in slices], names, pseudonym=pseudonym, marks=marks)
   return paths
 
 
@@ -115,12 +121,12 @@ def check_pseudonym(pseudonym: str) -> None:
   Raises:
     UserError: it is not.
   """
-  if not re.fullmatch(r'[\w-][\w.-]{0,63}', pseudonym, re.ASCII):
+  if not NAME.fullmatch(pseudonym):
     raise UserError(f'pseudonym {pseudonym!r}: use letters, digits, "-", "_" and ".", 64 at most')
 
 
 def contours_table(result: SliceResult) -> pd.DataFrame:
-  """Returns one line a point: slice, frame, side, point (of 360, from 0), row, column (pixels), flag (of the frame)."""
+  """Returns one line a point: slice, frame, side, point (from 0), row, column (pixels), flag (of the frame)."""
   contours = result.motion.contours
   points = np.stack([contours.endo, contours.epi], axis=1)  # [T, 2, P, 2]
   frame, side, point = (axis.ravel() for axis in np.indices(points.shape[:3]))

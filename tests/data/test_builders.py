@@ -17,6 +17,7 @@ from ear_jax.data import records, upright
 from ear_jax.data.pipeline import open_data_set
 from ear_jax.formats import hdf5, nifti
 from ear_jax.formats.faults import MalformedStudy
+from ear_jax.formats.source import Source
 from ear_jax.phantom import study
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -151,7 +152,7 @@ def test_a_malformed_folder_lists_its_faults_and_leaves_nothing(tmp_path):
 
 def test_an_error_in_the_middle_leaves_nothing(tmp_path, monkeypatch):
   def stops_after_one(root, **_):
-    yield _study('BASE').cines[0]
+    yield _study('BASE').cines[0], Source()
     raise OSError('the disk is gone')
 
   monkeypatch.setattr(mvm_cmr.folder, 'read', stops_after_one)

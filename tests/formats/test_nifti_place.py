@@ -198,6 +198,26 @@ def test_an_interval_that_no_heart_has_is_unknown(tmp_path, make_cine, interval,
   assert 'frame_interval' in scanned(path)[1][0]
 
 
+@pytest.mark.parametrize(
+  ('name', 'dataset', 'slice_id', 'subject'),
+  [
+    ('sub-01_ses-01_sax_video.nii.gz', 'sub-01_ses-01', 'sax', 'sub-01'),
+    ('sub-01_ses-02_task-rest_run-1_video.NII.GZ', 'sub-01_ses-02', 'task-rest_run-1', 'sub-01'),
+    ('sub-01_sax_video.nii', 'sub-01', 'sax', 'sub-01'),
+    ('1234567_2_0_sax_video.nii.gz', '1234567_2_0', 'sax', '1234567'),
+    ('1234567_3_0_sax_video.nii.gz', '1234567_3_0', 'sax', '1234567'),
+    ('anna-1_ses-01_video.nii.gz', 'anna-1', 'ses-01', 'anna-1'),
+  ],
+)
+def test_sessions_are_visits_of_one_subject(tmp_path, name, dataset, slice_id, subject):
+  """Case A12."""
+  path = tmp_path / name
+  nib.save(nib.Nifti1Image(np.ones((5, 4, 1, 3), np.float32), None), path)
+  assert scanned(path)[0] == ((dataset, slice_id),)
+  (cine,) = nifti.read(path)
+  assert (cine.dataset, cine.slice_id, cine.subject) == (dataset, slice_id, subject)
+
+
 def test_a_mask_without_a_place_is_taken_on_its_array_and_that_is_said(placed):
   cine, path = placed
   mask = path.with_name('anna-1_MID_mask.nii.gz')

@@ -194,6 +194,7 @@ def _instance(header: Dataset, path: pathlib.Path, frame: int | None) -> Instanc
   rows, columns = value('Rows', _whole), value('Columns', _whole)
   image_type = value('FrameType', _words) or value('ImageType', _words, ())
   part = component(value('ComplexImageComponent', str, ''), image_type, value(_PHILIPS_TYPE, _private, ''))
+  stored = getattr(header, 'file_meta', {}).get('MediaStorageSOPClassUID', '')  # all that a DICOMDIR says
   slope, intercept = value('RescaleSlope', _number), value('RescaleIntercept', _number)
   scaled = slope is not None or intercept is not None
   return Instance(
@@ -204,7 +205,7 @@ def _instance(header: Dataset, path: pathlib.Path, frame: int | None) -> Instanc
     sop=value('SOPInstanceUID', str, ''),
     person=_hash(value('PatientID', str, '')),
     called=_hash(_plain_name(value('PatientName', str, ''))),
-    kind=value('SOPClassUID', str, ''),
+    kind=value('SOPClassUID', str, '') or str(stored),
     modality=value('Modality', str, ''),
     manufacturer=value('Manufacturer', str, ''),
     image_type=image_type,

@@ -1,0 +1,216 @@
+"""Which contours belong to which slice of which study; they are given to the cines as reference, or refused.
+
+    StrainMap   by the fingerprint of the pictures where the file states it; else by the name of the cine, and by the
+                position where the file states it. All cines of a file belong to one study.
+    text        by the number in the name of the picture's file; among several studies by the names of folders.
+
+Nothing is guessed: contours that contradict the slice, or that fit several, are named and not used.
+"""
+
+import dataclasses
+import pathlib
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from ear_jax.analysis.drawn import Pair, as_drawn, on_rays, wall_mask
+from ear_jax.cine import Cine
+from ear_jax.formats import strainmap_marks
+from ear_jax.formats.contour_files import Drawn, find
+from ear_jax.formats.dicom import instances
+from ear_jax.formats.faults import Fault
+from ear_jax.formats.opened import Opened
+from ear_jax.formats.source import Source
+
+__all__ = ('Drawn', 'attach', 'find')
+
+_SAME_PLACE = 1.0  # mm
+
+
+@dataclasses.dataclass(frozen=True)
+class _Slice:
+  """What matching needs to know of a slice."""
+
+  study: int
+  index: int
+  slice_id: str
+  names: frozenset[str]
+  numbers: tuple[int | None, ...]  # in the names of the pictures' files, frame by frame
+  folders: frozenset[str]
+  shape: tuple[int, ...]  # T, H, W
+  fingerprint: str
+  position: float
+
+
+def attach(studies: Sequence[Opened], drawn: Sequence[Drawn]) -> tuple[list[Opened], list[Fault]]:
+  """Returns the studies with the contours as their references, and a fault for each contours that were not used.
+
+  A cine that contours belong to has its `mask` from the polygons (pixel centres within exactly one of both), its
+  frames without both of them are not `annotated`; its `Source` has the points as drawn and the septum of the file.
+  Signs and order of the sectors as the file states them are in the `Source` of every slice of the study. All else is as
+  it was. Each slice of a sound study is read once for this.
+
+  >>> from ear_jax.formats import references
+  >>> drawn, faults = references.find('STUDY')
+  >>> studies, unused = references.attach(ear_jax.open_studies('STUDY'), drawn)
+  """
+  if not drawn:
+    return list(studies), []
+  slices = [one for number, study in enumerate(studies) if not study.faults for one in _look(number, study)]
+  chosen: dict[tuple[int, int], list[Drawn]] = defaultdict(list)
+  found = []
+  by_file = defaultdict(list)
+  for one in drawn:
+    by_file[one.path].append(one)
+  for several in by_file.values():
+    pairs, faults = _of_one_file(several, slices, studies)
+    found += faults
+    for one, place in pairs:
+      chosen[place.study, place.index].append(one)
+  for key, several in list(chosen.items()):
+    if len(several) > 1:
+      del chosen[key]
+      files = ', '.join(sorted({one.file for one in several}))
+      where = f'slice {studies[key[0]].slices[key[1]]} of {studies[key[0]].dataset}'
+      found.append(Fault(files, several[0].called, f'{len(several)} contours for {where}: keep those that are meant'))
+  given = []
+  for number, study in enumerate(studies):
+    mine = {index: one[0] for (k, index), one in chosen.items() if k == number}
+    stated = {(one.signs, one.sectors): one.file for one in mine.values()}
+    if len(stated) > 1:
+      said = ' and '.join(f'signs {signs}, order {order!r} in {file}' for (signs, order), file in stated.items())
+      found.append(Fault('.', study.dataset, f'contours not used: files of one study contradict each other ({said})'))
+      mine = {}
+    given.append(_with(study, mine) if mine else study)
+  return given, sorted(found)
+
+
+def _look(number: int, study: Opened) -> Iterator[_Slice]:
+  for index, (cine, source) in enumerate(study.read()):
+    names = {cine.slice_id} | ({instances.series_name(source.instances[0])} if source.instances else set())
+    folders = (source.instances[0] if source.instances else study.root / '_').parent.resolve().parts
+    yield _Slice(
+      number,
+      index,
+      cine.slice_id,
+      frozenset(names),
+      tuple(map(_number, source.instances)),
+      frozenset(map(_plain, folders)),
+      cine.mask.shape,
+      strainmap_marks.fingerprint(cine),
+      source.position,
+    )
+
+
+def _number(path: pathlib.Path) -> int | None:
+  found = re.search(r'(\d+)$', path.stem)
+  return int(found[1]) if found else None
+
+
+def _plain(folder: str) -> str:
+  """A folder's name without the zeros by which two spellings of one patient differ: SC-HF-I-1 and SC-HF-I-01."""
+  return re.sub(r'(?<!\d)0+(?=\d)', '', folder)
+
+
+def _of_one_file(
+  several: Sequence[Drawn], slices: Sequence[_Slice], studies: Sequence[Opened]
+) -> tuple[list[tuple[Drawn, _Slice]], list[Fault]]:
+  """Returns which contours of a file belong to which slice, and the faults of those that belong to none."""
+  fits = {k: [one for one in slices if _fits(drawn, one)] for k, drawn in enumerate(several)}
+  counts = Counter(number for mine in fits.values() for number in {one.study for one in mine})
+  near = {one.study: len(one.folders & {*map(_plain, several[0].path.resolve().parts)}) for one in slices}
+  text = several[0].count is None
+  rank = {number: (near[number], counts[number])[:: 1 if text else -1] for number in counts}
+  best = [number for number in rank if rank[number] == max(rank.values())]
+  if len(best) > 1:
+    names = ', '.join(studies[number].dataset for number in best)
+    rule = f'the contours fit {len(best)} studies ({names}): put them into the folder of theirs, or give one study'
+    return [], [Fault(several[0].file, '', rule)]
+  pairs, found = [], []
+  for k, drawn in enumerate(several):
+    mine = [one for one in fits[k] if one.study in best]
+    rules = [rule for one in mine if (rule := _refused(drawn, one))]
+    if not mine:
+      rules = [_strange(drawn, slices)]
+    elif len(mine) > 1 and not text:
+      rules = [f'the contours fit several slices ({", ".join(one.slice_id for one in mine)}): nothing tells which']
+    elif text and (left := sorted(set(drawn.frames) - {number for one in mine for number in one.numbers})):
+      found.append(Fault(drawn.file, '', f'contours of {len(left)} pictures that are not there (first: {left[0]:04d})'))
+    found += [Fault(drawn.file, drawn.called, f'not used: {rule}') for rule in rules]
+    pairs += [] if rules else [(drawn, one) for one in mine]
+  return pairs, found
+
+
+def _fits(drawn: Drawn, one: _Slice) -> bool:
+  if drawn.count is None:
+    return not set(drawn.frames).isdisjoint(one.numbers)
+  if drawn.mark.fingerprint:
+    return drawn.mark.fingerprint == one.fingerprint
+  return drawn.name in one.names
+
+
+def _refused(drawn: Drawn, one: _Slice) -> str:
+  """Returns why contours that fit a slice by pictures or name cannot be of it, or ''."""
+  where, (frames, *shape) = f'slice {one.slice_id}', one.shape
+  if drawn.count not in (None, frames):
+    return f'the contours have {drawn.count} frames, {where} has {frames}'
+  apart = abs(drawn.mark.position - one.position)
+  if apart > _SAME_PLACE:  # not where one of both is unknown
+    return f'the contours were drawn at {drawn.mark.position:.1f} mm, {where} lies at {one.position:.1f} mm'
+  points = [side for pair in _frames(drawn, one.numbers, frames) if pair for side in pair]
+  if not points:
+    return f'no frame of {where} has both contours'
+  everything = np.concatenate(points)
+  if (everything < -0.5).any() or (everything > np.array(shape) - 0.5).any():
+    return f'the contours leave the picture of {shape[0]} x {shape[1]} pixels of {where}'
+  return ''
+
+
+def _strange(drawn: Drawn, slices: Sequence[_Slice]) -> str:
+  """Returns why contours fit no slice at all."""
+  named = [one for one in slices if drawn.name in one.names]
+  if drawn.mark.fingerprint and named:
+    other = f'slice {named[0].slice_id} with fingerprint {named[0].fingerprint}'
+    return f'the contours were drawn on pictures with fingerprint {drawn.mark.fingerprint}, not on {other}'
+  if drawn.mark.fingerprint:
+    return f'the contours were drawn on pictures with fingerprint {drawn.mark.fingerprint}, which no slice has'
+  known = ', '.join(dict.fromkeys(one.slice_id for one in slices)) or 'none'
+  return f'the contours fit no slice by name (slices: {known}; StrainMap names a cine by series number and description)'
+
+
+def _frames(drawn: Drawn, numbers: Sequence[int | None], frames: int) -> list[Pair | None]:
+  """Returns the drawn pair of each frame of a slice, None for a frame without; `numbers` are those of its pictures."""
+  keys = range(frames) if drawn.count is not None else [-1 if number is None else number for number in numbers]
+  return [drawn.frames.get(key) for key in keys]
+
+
+def _with(study: Opened, mine: Mapping[int, Drawn]) -> Opened:
+  stated = next(iter(mine.values()))
+
+  def cines(which: slice) -> Iterator[tuple[Cine, Source]]:
+    for index, (cine, source) in zip(range(len(study))[which], study.cines(which), strict=True):
+      source = dataclasses.replace(source, signs=stated.signs, sectors=stated.sectors)
+      yield with_drawn(cine, source, mine[index]) if index in mine else (cine, source)
+
+  return dataclasses.replace(study, cines=cines)
+
+
+def with_drawn(cine: Cine, source: Source, drawn: Drawn) -> tuple[Cine, Source]:
+  """Returns a cine and its source with the contours that belong to it."""
+  frames = _frames(drawn, [*map(_number, source.instances)], len(cine.video))
+  contours = on_rays(frames) if drawn.count is None else as_drawn(frames)
+  annotated = np.array([pair is not None for pair in frames])
+  cine = cine.replace(mask=wall_mask(frames, cine.mask.shape[1:]), annotated=annotated)
+  septum = source.septum if drawn.septum is None else _whole(drawn.septum)
+  return cine, dataclasses.replace(source, septum=septum, drawn=contours)
+
+
+def _whole(septum: np.ndarray) -> np.ndarray | None:
+  """Returns `[T, 2]` with the nearest known frame's point where a frame has none; None without any."""
+  known = np.flatnonzero(np.isfinite(septum).all(1))
+  if not known.size:
+    return None
+  apart = np.abs(np.arange(len(septum))[:, None] - known)
+  return septum[known[np.minimum(apart, len(septum) - apart).argmin(1)]]
