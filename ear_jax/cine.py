@@ -124,6 +124,12 @@ def as_venc(values: Iterable[float]) -> Venc:
   return along_column, along_row, through_plane
 
 
+def as_vector(values: Iterable[float]) -> Vector:
+  """Returns three numbers, of whatever type they came out of a file, as a point or a direction in the patient."""
+  x, y, z = map(float, values)
+  return x, y, z
+
+
 def as_spacing(values: Iterable[float]) -> tuple[float, float]:
   """Returns two numbers, of whatever type they came out of a file, as a pixel spacing."""
   along_row, along_column = map(float, values)
@@ -235,7 +241,7 @@ def _moved(cine: Cine, first: tuple[float, float], axes: tuple[int, int, int, in
   if place is None:
     return None
   old = np.array([place.across, place.down])
-  across, down = (tuple(map(float, vector)) for vector in np.reshape(axes, (2, 2)) @ old)
+  across, down = (as_vector(vector) for vector in np.reshape(axes, (2, 2)) @ old)
   return dataclasses.replace(place, corner=place.point(*first, cine.spacing), across=across, down=down)
 
 

@@ -18,7 +18,7 @@ import tensorflow_datasets as tfds
 from absl import logging
 
 from ear_jax.cine import Cine
-from ear_jax.data import records
+from ear_jax.data import records, upright
 from ear_jax.formats import folder
 from ear_jax.formats.choices import Choices
 from ear_jax.phantom import study
@@ -71,7 +71,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     super().download_and_prepare(download_config=download_config, **kwargs)
 
   def _info(self) -> tfds.core.DatasetInfo:
-    return self.dataset_info_from_configs(features=records.features(channels=4), supervised_keys=None)
+    # Which way up the pictures are: a network that is trained on them shows itself others so.
+    metadata = tfds.core.MetadataDict(axes=upright.FROM_BASE)
+    return self.dataset_info_from_configs(
+      features=records.features(channels=4), supervised_keys=None, metadata=metadata
+    )
 
   def _split_generators(self, dl_manager: tfds.download.DownloadManager):
     config = self.builder_config
@@ -89,7 +93,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
   def _generate_examples(self, cines: Iterable[Cine]) -> Iterator[tuple[str, dict]]:
     for cine in cines:
-      yield cine.name, records.encode_cine(cine)
+      if cine.place is None and not self.builder_config.phantom:
+        self.info.metadata['axes'] = None  # as the file has it, whichever way that is
+      yield cine.name, records.encode_cine(upright.upright(cine, upright.FROM_BASE))
 
 
 def _rendered_by_beam(plans: Iterable[study.SlicePlan]):

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ear_jax.analysis.septum import Septum
+from ear_jax.cine import Place
 
 if TYPE_CHECKING:
   import xarray as xr
@@ -117,6 +118,7 @@ class SliceMotion:
     displacement: `[T, 3]` mm, the integral of the global curves.
     wraps: number of pixels and frames in the wall whose velocity was unwrapped.
     settings: the conventions used.
+    place: of the slice in the patient; None when unknown.
   """
 
   name: str
@@ -136,6 +138,7 @@ class SliceMotion:
   displacement: np.ndarray
   wraps: int
   settings: Settings
+  place: Place | None = None
 
   def to_frame(self) -> pd.DataFrame:
     """Returns the curves, one line a value: slice, level, group, region, region_name, component, frame, time_ms,

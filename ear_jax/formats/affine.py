@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ear_jax.cine import Place
+from ear_jax.cine import Place, as_vector
 
 MM = {'meter': 1000.0, 'mm': 1.0, 'micron': 0.001, 'unknown': 1.0}  # NIfTI's units of space
 _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # from RAS and to it
@@ -67,12 +67,7 @@ def place(matrix: np.ndarray | None, index: int = 0) -> Place | None:
   down /= np.linalg.norm(down)
   corner = matrix[:3, 3] + index * matrix[:3, 2]
   thickness = abs(float(np.cross(across, down) @ matrix[:3, 2]))
-  return Place(_vector(corner), _vector(across), _vector(down), thickness)
-
-
-def _vector(values: np.ndarray) -> tuple[float, float, float]:
-  x, y, z = map(float, values)
-  return x, y, z
+  return Place(as_vector(corner), as_vector(across), as_vector(down), thickness)
 
 
 def set_place(image, place: Place | None, spacing: Sequence[float]) -> None:
@@ -102,10 +97,9 @@ def turned(image, video) -> tuple[list[int], list[int]]:
 
   Raises: ValueError, in words, when the image lies elsewhere or on another grid.
   """
-  as_it_is = ([0, 1, 2], [])
   one, other = (_with_normal(i) for i in (image, video))
   if one is None or other is None:
-    return as_it_is
+    return [0, 1, 2], []
   steps = np.linalg.solve(other, one)  # from pixels of the image to those of the video
   turn = np.rint(steps[:3, :3])
   if not (np.abs(turn).sum(0) == 1).all() or not (np.abs(turn).sum(1) == 1).all():
@@ -133,4 +127,4 @@ def _with_normal(image) -> np.ndarray | None:
 
 def apply(pixels: np.ndarray, order: Sequence[int], mirrored: Sequence[int]) -> np.ndarray:
   """Returns (column, row, slice, ...) with its axes as `turned` says."""
-  return np.flip(pixels.transpose(*order, *range(3, pixels.ndim)), mirrored)
+  return np.flip(pixels.transpose(*order, *range(3, pixels.ndim)), tuple(mirrored))

@@ -250,7 +250,7 @@ def single(image):
 def structures(mask, video, known: labels.Meaning, label: int | None) -> np.ndarray:
   """Returns a mask as `[slice, T, H, W]` uint8 in the values of `labels`, on the array of its video; T may be 1.
 
-  The mask may lie in the same place with another order of axes. `known` and `label` are as `labels.understand` has them.
+  The mask may lie in the same place with another order of axes. `known` and `label` are as in `labels.understand`.
 
   Raises: ValueError, in words that follow "mask", when place, size or values do not fit.
   """
@@ -288,7 +288,7 @@ def spacing_and_interval(image, settings: dict) -> tuple[tuple[float, float], fl
   spacing = (float(row * mm), float(column * mm)) if 'spacing' not in settings else (math.nan, math.nan)
   if 'frame_interval' in settings:
     return spacing, settings['frame_interval'], ''
-  return spacing, *checks.believable(float(step * ms) if step > 0 else math.nan, image.shape[3])
+  return spacing, *checks.beat(image.shape[3], float(step * ms) if step > 0 else math.nan)
 
 
 def _notes(path: pathlib.Path, image, settings: dict) -> list[str]:

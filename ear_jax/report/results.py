@@ -23,6 +23,7 @@ from absl import logging
 
 from ear_jax.analysis.motion import COMPONENTS, SliceMotion
 from ear_jax.analysis.rotation import twist
+from ear_jax.analysis.stack import distance
 from ear_jax.formats import nifti, strainmap
 from ear_jax.formats.dicom import seg
 from ear_jax.formats.opened import NAME
@@ -174,7 +175,10 @@ def twist_table(results: Sequence[SliceResult]) -> list[pd.DataFrame]:
   apex = next((one for one in reversed(results) if one.motion.level == 'apex'), None)
   if base is None or apex is None:
     return []
-  found = twist(base.motion, apex.motion, abs(apex.source.position - base.source.position) or math.nan)
+  apart = distance(base.motion, apex.motion)
+  if math.isnan(apart):  # SliceLocation may be known where no place is
+    apart = abs(apex.source.position - base.source.position) or math.nan
+  found = twist(base.motion, apex.motion, apart)
   ids = pd.DataFrame({'base': base.slice_id, 'apex': apex.slice_id, 'frame': found.index})
   return [ids.join(found)]
 
@@ -182,7 +186,8 @@ def twist_table(results: Sequence[SliceResult]) -> list[pd.DataFrame]:
 def _write_slice(folder: pathlib.Path, result: SliceResult, pseudonym: str, index: int) -> list[pathlib.Path]:
   motion, source = result.motion, result.source
   mask = folder / f'{result.slice_id}_mask.nii.gz'
-  nifti.write_mask(motion.mask, mask, spacing=motion.spacing, frame_interval=motion.frame_interval)
+  interval, place = motion.frame_interval, motion.place
+  nifti.write_mask(motion.mask, mask, spacing=motion.spacing, frame_interval=interval, place=place)
   segs = []
   if source.instances:
     try:

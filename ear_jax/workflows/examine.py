@@ -14,6 +14,7 @@ from ear_jax.analysis.motion import Settings, SliceMotion
 from ear_jax.analysis.septum import Septum
 from ear_jax.analysis.slices import analyse, analyse_with_contours
 from ear_jax.cine import Cine
+from ear_jax.data.upright import Axes
 from ear_jax.formats import strainmap_marks
 from ear_jax.formats.dicom import geometry, instances
 from ear_jax.formats.faults import frames as named_frames
@@ -37,6 +38,7 @@ class Options:
     septum_angle: deg, direction of mid septum in the picture; None: from the file, or estimated.
     strainmap_names: give slices StrainMap's names in the results.
     tta: average the networks over mirror images and quarter turns.
+    axes: how slices without a place lie in the patient (`networks.recognise`); None: unknown.
   """
 
   settings: Settings = dataclasses.field(default_factory=Settings)
@@ -45,6 +47,7 @@ class Options:
   septum_angle: float | None = None
   strainmap_names: bool = False
   tta: bool = False
+  axes: Axes | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -76,7 +79,7 @@ def examine(
   uncertainty, other = None, None
   if networks:
     with clock.measure('delineate'):
-      found = segment(cine, networks, tta=options.tta)
+      found = segment(cine, networks, tta=options.tta, axes=options.axes)
     uncertainty = found.uncertainty
     with clock.measure('analyse'):
       motion = analyse(cine, found.probability, septum=septum, settings=settings)

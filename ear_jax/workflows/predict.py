@@ -15,7 +15,9 @@ from rich.progress import Progress
 import ear_jax
 from ear_jax.analysis.checks_of_study import Check, check_study, worst
 from ear_jax.analysis.outline import withhold
+from ear_jax.analysis.stack import check_stack
 from ear_jax.formats.opened import Opened
+from ear_jax.networks.recognise import recognise
 from ear_jax.networks.segment import Network
 from ear_jax.report import curves as curves_figure
 from ear_jax.report import figures
@@ -62,6 +64,10 @@ def predict(
   name = pseudonym or opened.dataset
   cines = opened.read()
   require_writable(output, f'{name}: results')  # before the work
+  if networks and options.axes is None:
+    axes, said = recognise(opened.__getitem__, len(opened), networks[0])
+    options = dataclasses.replace(options, axes=axes)
+    notes += [said] if said else []
   with Progress(console=console or progress_console(), transient=True) as progress:
     for slice_id in progress.track(opened.slices, description=f'{name}: slices'):
       with clock.measure('read'):
@@ -81,6 +87,7 @@ def predict(
   if not slices:
     raise UserError(f'{name}: there are no contours for any slice, and no --checkpoint is given')
   checks = stated + check_study([(s.page.label, s.page.frames, s.page.frame_interval) for s in slices], notes)
+  checks += check_stack([one.result.motion for one in slices])
   checks += [check for one in slices for check in one.checks]
   withheld = worst(checks) == 'fail' and not force
   moving = any(one.page.sheets.venc is not None for one in slices)

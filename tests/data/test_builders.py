@@ -8,14 +8,16 @@ import nibabel as nib
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from ml_collections import ConfigDict
 from PIL import Image
 
 from data_builders.cine import cine_dataset_builder as cine_builder
 from data_builders.mvm_cmr import mvm_cmr_dataset_builder as mvm_cmr
 from data_builders.sunnybrook import sunnybrook_dataset_builder as sunnybrook
-from ear_jax.cine import Cine, Study
-from ear_jax.data import records
-from ear_jax.formats import hdf5
+from ear_jax.cine import Cine, Place, Study, flip, rot90
+from ear_jax.data import records, upright
+from ear_jax.data.pipeline import open_data_set
+from ear_jax.formats import hdf5, nifti
 from ear_jax.formats.faults import MalformedStudy
 from ear_jax.formats.source import Source
 from ear_jax.phantom import study
@@ -26,7 +28,8 @@ TOY = study.Size('phantom_toy', 3, 0, (3,), 2, 32, 3.6, 3.6, offset=2.0, sharing
 READ = """
 import sys
 import tensorflow_datasets as tfds
-from ear_jax.data import records
+from ear_jax.data import records, upright
+from ear_jax.data.pipeline import open_data_set
 source = tfds.builder_from_directory(sys.argv[1]).as_data_source(split='train')
 print(*sorted(records.decode_cine(example).name for example in source))
 assert 'tensorflow' not in sys.modules, 'reading a data set imported TensorFlow'
@@ -136,7 +139,8 @@ def test_a_public_set_is_built(tmp_path, config):
   assert [(cine.name, cine.subject) for cine in cines] == [(f'patient001/slice-0{z}', 'patient001') for z in (0, 1)]
   for z, cine in enumerate(cines):
     np.testing.assert_array_equal(cine.annotated, [True, False])
-    np.testing.assert_array_equal(cine.mask[0], (labels[..., z].T == getattr(config, 'label', 2)))
+    value = getattr(config, 'label', 2)
+    np.testing.assert_array_equal(cine.mask[0], labels[..., z].T == value)
   if config == 'structures':
     source = tfds.builder_from_directory(tmp_path / 'data/cine/structures/1.0.0').as_data_source(split='train')
     for example in source:
@@ -203,3 +207,41 @@ def test_tfds_build_runs_and_takes_a_config_of_ones_own_as_json(tmp_path):
   subprocess.run([*command, *options, *folders], cwd=ROOT, check=True, capture_output=True)
   source = tfds.builder_from_directory(tmp_path / 'data/cine/mine/1.0.0').as_data_source(split='train')
   assert [records.decode_cine(example).mask.sum() for example in source] == [6]
+
+
+def test_pictures_of_a_known_place_are_turned_one_way_and_the_data_set_says_which(tmp_path):
+  """A study stored in another order of rows and columns gives the same records; without a place it stays."""
+  place = Place((5.0, 6.0, 7.0), (-0.664, -0.748, 0.0), (-0.419, 0.372, -0.829), 8.0)
+  (cine,) = _study('MID')
+  cine = cine.replace(
+    place=place, frame_interval=250.0, video=np.arange(240, dtype=np.float32).reshape(2, 6, 5, 4) / 16
+  )
+  for name, turned in (
+    ('as', cine),
+    ('other', rot90(flip(cine, 'row'), 3)),
+    ('unknown', rot90(cine.replace(place=None))),
+  ):
+    manual = tmp_path / name / 'manual'
+    manual.mkdir(parents=True)
+    nifti.write(turned, manual)
+  first, second, stays = (_build(mvm_cmr.Builder, 'folder', tmp_path / name)[0] for name in ('as', 'other', 'unknown'))
+  np.testing.assert_array_equal(second.video, first.video)
+  np.testing.assert_array_equal(second.mask, first.mask)
+  assert first.mask.shape == (2, 6, 5)
+  assert stays.mask.shape == (2, 5, 6)
+  axes = []
+  for name in ('as', 'other', 'unknown'):
+    config = ConfigDict({'data': {'name': 'mvm_cmr/folder', 'dir': str(tmp_path / name / 'data')}})
+    axes.append(open_data_set(config).axes)
+  assert axes == [upright.FROM_BASE, upright.FROM_BASE, None]
+
+
+def test_sunnybrook_says_which_way_up_it_is(tmp_path):
+  _write_frames(tmp_path / 'manual')
+  _build(sunnybrook.Builder, 'frames', tmp_path)
+  config = ConfigDict({'data': {'name': 'sunnybrook/frames', 'dir': str(tmp_path / 'data')}})
+  data = open_data_set(config)
+  picture = data.picture(data.subjects, 1.3)
+  assert picture['axes'] == upright.CLINICAL
+  assert np.shape(picture['heart']) == (2, 16, 16)
+  assert data.picture(data.subjects)['heart'] is None  # without a spacing nobody knows how large a heart is

@@ -1,7 +1,7 @@
 """Cine sets as they are distributed, in small: names, labels and frames of each layout; case C1.
 
-The truth is three bands of columns: cavity 0 to 2, myocardium 3 to 5, right ventricle 6 to 7, drawn one row further down
-in each slice, so that mirrored axes, mixed frames and permuted values show.
+The truth is three bands of columns: cavity 0 to 2, myocardium 3 to 5, right ventricle 6 to 7, drawn one row further
+down in each slice, so that mirrored axes, mixed frames and permuted values show.
 """
 
 import json
