@@ -197,7 +197,7 @@ DAMAGES = {
   ),
   'slice scanned twice': (repeat_slice, 'scanned twice (series 11 too): remove one of both'),
   'sixth series': (sixth_series, '6 consecutive series at one slice location (series 10 to 15), expected five'),
-  'names exchanged': (swap_names, 'the file is named after series 13, instance 2, but its header says series 14'),
+  'names exchanged': (swap_names, 'the file is named after series 13, but its header says series 14'),
   # Identity.
   'no study': (lambda s: s.edit(StudyInstanceUID=None), 'StudyInstanceUID is missing'),
   'file without study': (lambda s: edit(s.file(), StudyInstanceUID=None), 'StudyInstanceUID is missing'),

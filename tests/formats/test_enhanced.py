@@ -19,7 +19,7 @@ APEXWARD = np.cross(SHORT_AXIS[:3], SHORT_AXIS[3:])
 def picture(s, t, **more):
   """Returns frame t of slice s: its pixels are 10 s + t, slice 0 lies at the base."""
   corner = [float(f'{v:.6f}') for v in (8.0 * s + 3) * APEXWARD]
-  there = {'pixels': np.full((6, 8), 10 * s + t), 'corner': corner, 'orientation': SHORT_AXIS, 'trigger': 5.0 + 30 * t}
+  there = {'pixels': np.full((6, 8), 10 * s + t), 'corner': corner, 'orientation': SHORT_AXIS, 'trigger': 5.0 + 150 * t}
   return there | more
 
 
@@ -35,7 +35,7 @@ def test_frames_have_headers_of_their_own(tmp_path):
   magnitude, phase = instances.read(path)
   assert [(one.frame, one.component, one.number, one.trigger) for one in (magnitude, phase)] == [
     (0, 'M', 5, 5.0),
-    (1, 'P', 6, 35.0),
+    (1, 'P', 6, 155.0),
   ]
   assert (magnitude.spacing, magnitude.thickness) == ((1.25, 1.5), 7.0)
   assert magnitude.orientation == pytest.approx(SHORT_AXIS)
@@ -55,7 +55,7 @@ def test_a_cine_in_one_file(tmp_path):
   slices = list(opened.read())
   assert values(slices) == [[0, 1, 2], [10, 11, 12], [20, 21, 22]]
   for s, (cine, _) in enumerate(slices):
-    assert (cine.spacing, cine.frame_interval, cine.place.thickness) == ((1.25, 1.5), 30.0, 7.0)
+    assert (cine.spacing, cine.frame_interval, cine.place.thickness) == ((1.25, 1.5), 150.0, 7.0)
     assert cine.place.corner == pytest.approx((8.0 * s + 3) * APEXWARD, abs=1e-5)
 
 

@@ -11,6 +11,7 @@ import hashlib
 import math
 import pathlib
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
@@ -18,12 +19,12 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.misc import is_dicom
 from pydicom.tag import Tag
-from pydicom.uid import DeflatedExplicitVRLittleEndian
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from ear_jax.formats import checks
 from ear_jax.formats.dicom import enhanced, siemens_protocol
 from ear_jax.formats.dicom.component import component
-from ear_jax.formats.faults import Fault
+from ear_jax.formats.faults import Fault, once
 
 _SUFFIXES = ('.dcm', '.dicom', '.ima')
 _PICTURES = ('1.2.840.10008.5.1.4.1.1.4', *enhanced.CLASSES, '')
@@ -120,37 +121,45 @@ class Found:
 def find(paths: Iterable[pathlib.Path], root: pathlib.Path) -> Found:
   """Reads the headers of those of `paths` that are DICOM pictures; faults name files relative to `root`."""
   studies: dict[str, list[Instance]] = {}
-  found, without_study, others, no_pictures = [], [], 0, 0
+  found: list[tuple[pathlib.Path, Fault]] = []
+  passed: Counter[str] = Counter()
   for path in sorted(paths):
-    file = str(path.relative_to(root))
     try:
-      if not is_dicom(checks.ordinary(path)):
-        others += 1
-        if path.suffix.lower() in _SUFFIXES:
-          rule = 'no DICOM file: the mark DICM is missing after the preamble. Export the file again or remove it'
-          found.append(Fault(file, '', rule))
-        continue
-      pictures = read(path)
+      if is_dicom(checks.ordinary(path)):
+        pictures = read(path)
+        rule, why = _unusable(pictures[0])
+      else:
+        named = path.suffix.lower() in _SUFFIXES
+        rule = 'no DICOM file: the mark DICM is missing after the preamble. Export the file again or remove it' * named
+        why = 'not DICOM'
     except Exception as error:  # pydicom raises errors of many kinds for a broken file, and all mean the same here
-      found.append(Fault(file, '', f'not a readable DICOM file ({reason(error)}): export it again or remove it'))
-      continue
-    first = pictures[0]
-    if first.kind not in _PICTURES or first.modality not in ('MR', ''):
-      no_pictures += 1
-    elif not first.study and not first.shape:
-      found.append(Fault(file, '', 'not a readable DICOM file (empty header): export it again or remove it'))
-    elif not first.study:
-      without_study.append(file)
+      rule, why = f'not a readable DICOM file ({reason(error)}): export it again or remove it', ''
+    if rule:
+      found.append((path.parent, Fault(str(path.relative_to(root)), '', rule)))
+    elif why:
+      passed[why] += 1
     else:
-      studies.setdefault(first.study, []).extend(pictures)
-  if without_study:
-    rule = (
-      f'StudyInstanceUID is missing in {_count(len(without_study))}: nothing says which study the pictures belong to'
-    )
-    found.append(Fault(without_study[0], '', rule))
-  notes = [f'{_count(others - sum(f.rule.startswith("no DICOM") for f in found))} passed over: not DICOM']
-  notes += [f'{_count(no_pictures)} passed over: DICOM, but no MR picture']
-  return Found({uid: tuple(v) for uid, v in studies.items()}, tuple(n for n in notes if n[0] != '0'), tuple(found))
+      studies.setdefault(pictures[0].study, []).extend(pictures)
+  notes = tuple(
+    f'{count} {"file" if count == 1 else "files"} passed over: {why}' for why, count in sorted(passed.items())
+  )
+  return Found({uid: tuple(v) for uid, v in studies.items()}, notes, tuple(once(found)))
+
+
+def _unusable(picture: Instance) -> tuple[str, str]:
+  """Returns the fault of a file whose first picture is none of a study, and why it is passed over; '' for neither."""
+  if picture.kind not in _PICTURES:
+    known = UID(picture.kind).name
+    return '', f'DICOM, but no MR picture ({known if known != picture.kind else "of a SOP class that is not standard"})'
+  if picture.modality not in ('MR', ''):
+    return '', 'DICOM, but no MR picture (Modality is another)'
+  if not picture.study and not picture.shape:
+    return 'not a readable DICOM file (empty header): export it again or remove it', ''
+  if not picture.study:
+    return 'StudyInstanceUID is missing: nothing says which study the picture belongs to', ''
+  if not picture.shape and not picture.photometric:
+    return '', 'DICOM, but an MR object without a picture'
+  return '', ''
 
 
 class Refused(ValueError):
@@ -271,10 +280,6 @@ def _hash(words: str) -> str:
 def _plain_name(name: str) -> str:
   """Returns what of a name tells people apart: not case, empty parts at its end, or how other scripts write it."""
   return ' '.join(name.partition('=')[0].rstrip('^ ').casefold().split())
-
-
-def _count(files: int) -> str:
-  return f'{files} file' if files == 1 else f'{files} files'
 
 
 def _mappings(items) -> tuple[Rescale, ...]:

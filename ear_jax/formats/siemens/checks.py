@@ -10,7 +10,7 @@ from ear_jax.formats import checks
 from ear_jax.formats.checks import COUNTS
 from ear_jax.formats.dicom import geometry, instances, pixels
 from ear_jax.formats.dicom.instances import Instance
-from ear_jax.formats.faults import Fault, frames
+from ear_jax.formats.faults import Fault, frames, some
 from ear_jax.formats.siemens.series import RR, Series, fault, position
 
 FRAMES = 50  # of a series, by the layout
@@ -161,21 +161,19 @@ def _name_rules(file: Instance) -> Iterator[str]:
   fields = file.path.name.removesuffix('.dcm').split('.')
   if len(fields) != _NAME_FIELDS or not (fields[3].isdecimal() and fields[4].isdecimal()):
     return
-  if (int(fields[3]), int(fields[4])) != (file.series_number, file.number):
-    yield (
-      f'the file is named after series {int(fields[3])}, instance {int(fields[4])}, but its header says '
-      f'series {file.series_number}, instance {file.number}'
-    )
+  if int(fields[3]) != file.series_number:
+    yield f'the file is named after series {int(fields[3])}, but its header says series {file.series_number}'
+  elif int(fields[4]) != file.number:
+    yield 'the file is named after another instance than its header says'  # which: a line a file
 
 
 def _number_rules(numbers: list[int]) -> Iterator[str]:
   twice = sorted({number for number in numbers if numbers.count(number) > 1})
   if twice:
-    yield f'duplicated instances: instance number {", ".join(map(str, twice))} occurs more than once'
+    yield f'duplicated instances: instance number {some(twice)} occurs more than once'
   missing = sorted(set(range(1, max(numbers) + 1)) - set(numbers)) if max(numbers) <= 10_000 else []
   if missing:
-    stated = ', '.join(map(str, missing[:8])) + (', ...' if len(missing) > 8 else '')
-    yield f'missing frame: instance number {stated} of {max(numbers)} is not there; export the series again'
+    yield f'missing frame: instance number {some(missing)} of {max(numbers)} is not there; export the series again'
   if min(numbers) < 1 or max(numbers) > 10_000:
     yield f'instance numbers run from {min(numbers)} to {max(numbers)}, expected 1, 2, 3, ...'
 
