@@ -48,7 +48,9 @@ def main() -> None:
     flags.DEFINE_float('border', 0.0, 'mm of wall next to either contour left out of the curves.'),
     flags.DEFINE_float('view_sharing', 0.0, "Weight of each neighbouring frame in a frame's data, undone."),
     flags.DEFINE_bool('tta', False, 'Average over mirror images and quarter turns: eight times the work.'),
-    flags.DEFINE_bool('force', False, 'Give curves even where the quality gate fails the study.'),
+    flags.DEFINE_bool(
+      'force', False, 'Give curves even where the quality gate fails the study; take contours off the wall.'
+    ),
     flags.DEFINE_bool(
       'strainmap_names', False, "Name slices by the series' number and description, as StrainMap does; may identify."
     ),
@@ -74,9 +76,11 @@ def _predict(given: SimpleNamespace) -> int:
   path, output = (pathlib.Path(p).expanduser() for p in (given.words[0], given.output))
   drawn, unread = _contours(given.contours or [])
   studies = _open(path, given.pseudonym)
-  studies, unused = references.attach(studies, drawn)
+  studies, unused = references.attach(studies, drawn, trusted=given.force)
   for fault in (*unread, *unused):
     print(f'error: {fault}', file=sys.stderr)
+  if any('lie on a wall' in fault.rule for fault in unused):
+    print('contours that do not lie on a wall are taken with --force', file=sys.stderr)
   networks = [load_network(name) for name in given.checkpoint.split(',')] if given.checkpoint else []
   for network in networks:
     network.picture()  # one that is too old to say is refused before the work
