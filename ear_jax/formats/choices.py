@@ -13,11 +13,13 @@ class Choices:
       series number.
     gaps: a slice that is missing in the stack, or a frame in the cycle: 'refuse', or 'accept' what is there.
     label: value of the myocardium in masks of several values, where their layout does not say it; None refuses them.
+    trusted: take contours beside a study even where they do not seem to lie on a wall.
   """
 
   repeated: Literal['refuse', 'first', 'last'] = 'refuse'
   gaps: Literal['refuse', 'accept'] = 'refuse'
   label: int | None = None
+  trusted: bool = False
 
 
 REFUSE = Choices()

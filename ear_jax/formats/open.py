@@ -63,7 +63,7 @@ def open_studies(path: str | pathlib.Path, choices: Choices = REFUSE) -> list[Op
     raise MalformedStudy(path, [Fault('.', '', _nothing(there, left)), *there.faults])
   opened = [dataclasses.replace(study, notes=(*study.notes, *there.others)) for study in _unique(opened)]
   found = contour_files.among(contours, there.root)
-  opened, unused = references.attach(opened, found.drawn)
+  opened, unused = references.attach(opened, found.drawn, trusted=choices.trusted)
   if faults := (*there.faults, *found.faults, *unused):  # of no study, and they must not go unsaid
     opened.append(_unreadable('unused-files', faults, there.root))
   if all(study.faults for study in opened):
