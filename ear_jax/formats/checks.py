@@ -191,6 +191,14 @@ def spacing_fault(spacing: tuple[float, float]) -> str | None:
   return f'is {spacing[0]:g}, {spacing[1]:g} mm, expected positive numbers, from {FINEST:g} to {COARSEST:g}'
 
 
+def is_number(word: str) -> bool:
+  """Whether a word of a header is a number, which may be quoted."""
+  try:
+    return math.isfinite(float(word))
+  except ValueError:
+    return False
+
+
 def text(value: str | bytes) -> str:
   """Returns text that may have come out of a file as bytes."""
   return value.decode(errors='replace') if isinstance(value, bytes) else str(value)

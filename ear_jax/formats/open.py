@@ -15,7 +15,7 @@ from types import ModuleType
 from ear_jax.cine import Cine
 from ear_jax.formats import acdc, contour_files, hdf5, mnms, nifti, nnunet, references, strainmap_train, ukbiobank
 from ear_jax.formats.choices import REFUSE, Choices
-from ear_jax.formats.dicom import geometry, instances
+from ear_jax.formats.dicom import geometry, instances, phase_contrast, velocity_tags
 from ear_jax.formats.dicom import stack as dicom_study
 from ear_jax.formats.dicom.instances import Found, Instance
 from ear_jax.formats.faults import Fault, MalformedStudy
@@ -50,7 +50,8 @@ def open_studies(path: str | pathlib.Path, choices: Choices = REFUSE) -> list[Op
   if not path.exists():
     raise MalformedStudy(path, [Fault('.', '', f'there is no such file or folder; it should hold {HOLDING}')])
   there = walk(path)
-  left, contours = [], []
+  left: list[pathlib.Path] = []
+  contours: list[pathlib.Path] = []
   for file in there.files:
     (contours if contour_files.is_contours(file) else left).append(file)
   opened: list[Opened] = []
@@ -88,7 +89,12 @@ def _open_dicom(left: Sequence[pathlib.Path], root: pathlib.Path, choices: Choic
 
 
 def _open_one(files: Sequence[Instance], found: Found, root: pathlib.Path, choices: Choices) -> Opened:
-  opened = (siemens if any(map(evident, files)) else dicom_study).open_study(files, root, choices)
+  reader: ModuleType = dicom_study
+  if any(map(evident, files)):
+    reader = siemens
+  elif any(map(velocity_tags.encodes, files)):
+    reader = phase_contrast
+  opened = reader.open_study(files, root, choices)
   strangers: Sequence[Fault] = found.faults
   folders = {str(file.path.parent.relative_to(root)) for file in files}
   if len(found.studies) > 1:  # a file that cannot be read is one of the study that it lies beside

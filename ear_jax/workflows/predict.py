@@ -72,7 +72,6 @@ def predict(
     for slice_id in progress.track(opened.slices, description=f'{name}: slices'):
       with clock.measure('read'):
         cine, source = next(cines)
-      notes += source.notes
       if not networks and not cine.annotated.any():
         notes.append(f'{slice_id}: no contours are drawn, and no network is given: left out')
         continue

@@ -139,8 +139,8 @@ def test_a_public_set_is_built(tmp_path, config):
   assert [(cine.name, cine.subject) for cine in cines] == [(f'patient001/slice-0{z}', 'patient001') for z in (0, 1)]
   for z, cine in enumerate(cines):
     np.testing.assert_array_equal(cine.annotated, [True, False])
-    value = getattr(config, 'label', 2)
-    np.testing.assert_array_equal(cine.mask[0], labels[..., z].T == value)
+    expected = labels[..., z].T == getattr(config, 'label', 2)
+    np.testing.assert_array_equal(cine.mask[0], expected)
   if config == 'structures':
     source = tfds.builder_from_directory(tmp_path / 'data/cine/structures/1.0.0').as_data_source(split='train')
     for example in source:

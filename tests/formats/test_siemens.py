@@ -41,7 +41,7 @@ def test_what_was_written_comes_back(phantom_study, tmp_path, direction):
   opened, cines = read(scan.folder)
   assert_same(cines, phantom_study)
   assert opened.slices == ('slice-00', 'slice-01', 'slice-02')
-  assert opened.notes == ('3 frames a series instead of 50: the frame interval is the RR interval / 3',)
+  assert opened.notes == ('3 frames a series instead of 50',)
   for s, (cine, source) in enumerate(opened.read()):
     assert cine.name == f'{opened.dataset}/slice-{s:02d}'
     assert source.instances == tuple(scan.files(s, 'MagAvg'))
@@ -278,3 +278,34 @@ def test_the_files_follow_the_layout(whole_scan):
       vencs = [float(re.search(rf'asElm\[{i}\]\.nVelocity\t = \t(.*)\n', text)[1]) for i in range(3)]
       assert vencs == [30, 20, 20]
       assert float(image.ImageComments.split()[1]) > 0
+
+
+def test_a_missing_refmag_is_a_note_since_nothing_uses_it(scan, phantom_study):
+  """Case S14."""
+  for path in scan.files(role='RefMag'):
+    path.unlink()
+  opened, cines = read(scan.folder)
+  assert_same(cines, phantom_study)
+  assert sum('RefMag is missing, which nothing uses' in note for note in opened.notes) == 3
+
+
+@pytest.mark.parametrize('lost', [1, 2])
+def test_the_end_of_the_cycle_missing_in_every_series_is_a_fault_with_both_numbers(tmp_path, lost):
+  """Case S6: the interval was stretched to fill the RR interval, and with it the windows of the markers."""
+  size = dataclasses.replace(velocity_scan.TINY, frames=25, matrix=16)
+  cine = phantom.exact(phantom.plan(size)[0])
+  cine = cine.replace(frame_interval=36.0)
+  scan = Scan.write(phantom_of((cine,)), tmp_path / 'scan')
+  assert read(scan.folder)[1][0].frame_interval == pytest.approx(36.0)
+  for role in ROLES:
+    for t in range(25 - lost, 25):
+      scan.file(0, role, t).unlink()
+  with pytest.raises(MalformedStudy, match=r'step by 36\.0 ms, but RR 900 ms over 2\d frames is 3[79]\.\d ms'):
+    read(scan.folder)
+
+
+def test_the_frame_interval_is_that_of_the_trigger_times(scan):
+  """RR is a mean over the scan, rounded; trigger times say when each frame was."""
+  scan.edit(change=lambda image: setattr(image, 'TriggerTime', f'{(image.InstanceNumber - 1) * 300.0}'))
+  scan.edit(ImageComments='RR 910 +/- 5')
+  assert [cine.frame_interval for cine in read(scan.folder)[1]] == [300.0] * 3

@@ -22,13 +22,14 @@ from pydicom.tag import Tag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from ear_jax.formats import checks
-from ear_jax.formats.dicom import enhanced, siemens_protocol
+from ear_jax.formats.dicom import enhanced, siemens_protocol, velocity_vendors
 from ear_jax.formats.dicom.component import component
+from ear_jax.formats.dicom.private import GROUPS, Private, private, words
 from ear_jax.formats.faults import Fault, once
 
 _SUFFIXES = ('.dcm', '.dicom', '.ima')
 _PICTURES = ('1.2.840.10008.5.1.4.1.1.4', *enhanced.CLASSES, '')
-_PHILIPS_CREATOR, _PHILIPS_TYPE = Tag(0x2005, 0x0010), Tag(0x2005, 0x1011)
+_PHILIPS_TYPE = 0x2005, 'Philips MR Imaging DD 001', 0x11
 _DIRECTIONS = {'COLUMN': 'COL'}  # as enhanced headers spell it
 _TAGS = (
   *('SOPClassUID', 'SOPInstanceUID', 'StudyInstanceUID', 'SeriesInstanceUID', 'SeriesNumber', 'InstanceNumber'),
@@ -39,7 +40,9 @@ _TAGS = (
   *('NominalInterval', 'CardiacNumberOfImages', 'CardiacRRIntervalSpecified', 'TemporalPositionIdentifier'),
   *('RescaleSlope', 'RescaleIntercept', 'RescaleType', 'RealWorldValueMappingSequence', 'PixelPaddingValue'),
   *('ComplexImageComponent', 'SharedFunctionalGroupsSequence', 'PerFrameFunctionalGroupsSequence'),
+  *('SequenceName', 'PulseSequenceName'),
 )
+_WANTED = frozenset(map(Tag, _TAGS))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +71,8 @@ class Instance:
   and columns, `spacing` along row and column index, `gap` between the centres of slices; `person` and `called` are
   hashes of PatientID and PatientName; `component` is a word of `component.py`. `interval` is the RR interval that
   `cardiac_images` pictures cover, `temporal` the rank in time that the header states. `rescale` is that of the picture,
-  `real_world` has other scales with their units; nothing applies them but `pixels.rescaled`.
+  `real_world` has other scales with their units; nothing applies them but `pixels.rescaled`. `stored` is the smallest
+  number that a pixel can hold and the largest and one; `said` is what the vendor states of velocity encoding.
   """
 
   path: pathlib.Path
@@ -105,7 +109,9 @@ class Instance:
   rescale: Rescale | None
   real_world: tuple[Rescale, ...]
   encodings: tuple[Encoding, ...]
+  stored: tuple[int, int]
   protocol: siemens_protocol.Protocol | None
+  said: tuple[velocity_vendors.Said, ...]
   unclear: tuple[str, ...]
 
 
@@ -175,8 +181,9 @@ def read(path: pathlib.Path) -> list[Instance]:
   """Returns the headers of the pictures of a DICOM file. Raises whatever pydicom raises when it is not readable."""
   with quiet():
     refuse_deflated(checks.ordinary(path))
-    wanted = [Tag(tag) for tag in (*_TAGS, *siemens_protocol.TAGS, _PHILIPS_CREATOR, _PHILIPS_TYPE)]
-    header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=wanted)
+    header = pydicom.dcmread(path, stop_before_pixels=True)
+    for key in [key for key in header.keys() if key not in _WANTED and key.group not in GROUPS]:  # noqa: SIM118
+      del header[key]  # before anything is decoded: a block that an archive has moved has no tags to ask for
     if header.get('SOPClassUID') not in enhanced.CLASSES:
       return [_instance(header, path, None)]
     try:
@@ -202,8 +209,9 @@ def _instance(header: Dataset, path: pathlib.Path, frame: int | None) -> Instanc
 
   rows, columns = value('Rows', _whole), value('Columns', _whole)
   image_type = value('FrameType', _words) or value('ImageType', _words, ())
-  part = component(value('ComplexImageComponent', str, ''), image_type, value(_PHILIPS_TYPE, _private, ''))
   stored = getattr(header, 'file_meta', {}).get('MediaStorageSOPClassUID', '')  # all that a DICOMDIR says
+  own = private(header)
+  part = component(value('ComplexImageComponent', str, ''), image_type, words(own.value(*_PHILIPS_TYPE)))
   slope, intercept = value('RescaleSlope', _number), value('RescaleIntercept', _number)
   scaled = slope is not None or intercept is not None
   return Instance(
@@ -241,7 +249,9 @@ def _instance(header: Dataset, path: pathlib.Path, frame: int | None) -> Instanc
     rescale=Rescale(slope or 1.0, intercept or 0.0, value('RescaleType', str, '')) if scaled else None,
     real_world=value('RealWorldValueMappingSequence', _mappings, ()),
     encodings=value('MRVelocityEncodingSequence', _encodings, ()),
-    protocol=siemens_protocol.parse(header),
+    stored=_range(value('BitsStored', _whole, 16), value('PixelRepresentation', _whole, 0)),
+    protocol=siemens_protocol.parse(own),
+    said=_said(own, header, value('ImageOrientationPatient', _numbers(6)), unclear),
     unclear=tuple(unclear),
   )
 
@@ -303,8 +313,17 @@ def _encodings(items) -> tuple[Encoding, ...]:
   )
 
 
-def _private(value) -> str:
-  return (value.decode('ascii') if isinstance(value, bytes) else str(value)).strip(' \0')
+def _range(bits: int, signed: int) -> tuple[int, int]:
+  return (-(2 ** (bits - 1)), 2 ** (bits - 1)) if signed else (0, 2**bits)
+
+
+def _said(own: Private, header: Dataset, orientation, unclear: list[str]) -> tuple[velocity_vendors.Said, ...]:
+  try:
+    names = {name: words(header.get(name)) for name in velocity_vendors.NAMES}
+    return velocity_vendors.statements(own, names, orientation)
+  except Exception:  # a value of the wrong type or form fails in many ways
+    unclear.append('velocity encoding')
+    return ()
 
 
 def _words(value) -> tuple[str, ...]:
