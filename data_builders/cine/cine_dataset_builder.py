@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow_datasets as tfds
 
-from ear_jax.data import records
+from ear_jax.data import records, upright
 from ear_jax.formats import folder, labels
 from ear_jax.formats.choices import Choices
 
@@ -51,7 +51,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
   def _info(self) -> tfds.core.DatasetInfo:
     features = records.features(channels=1, labels=self.builder_config.structures)
-    return self.dataset_info_from_configs(features=features, supervised_keys=None)
+    # Which way up the pictures are: a network that is trained on them shows itself others so.
+    metadata = tfds.core.MetadataDict(axes=upright.CLINICAL)
+    return self.dataset_info_from_configs(features=features, supervised_keys=None, metadata=metadata)
 
   def _split_generators(self, dl_manager: tfds.download.DownloadManager):
     choices = Choices(label=self.builder_config.label)
@@ -60,7 +62,13 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
   def _generate_examples(self, cines) -> Iterator[tuple[str, dict]]:
     for cine, source in cines:
-      example = records.encode_cine(cine)
+      turn = upright.Turn()
+      if cine.place is None:
+        self.info.metadata['axes'] = None  # as the file has it, whichever way that is
+      else:
+        turn = upright.turn_between(upright.axes_of(cine.place), upright.CLINICAL)
+      example = records.encode_cine(upright.turned(cine, turn))
       if self.builder_config.structures:
-        example['labels'] = np.uint8(labels.MYOCARDIUM) * cine.mask if source.labels is None else source.labels
+        found = np.uint8(labels.MYOCARDIUM) * cine.mask if source.labels is None else source.labels
+        example['labels'] = np.ascontiguousarray(upright.picture_turned(found, turn))
       yield cine.name, example

@@ -122,12 +122,12 @@ def test_the_users_folder_is_built(tmp_path):
   assert cines[0].mask.sum() == 8
 
 
-def _write_acdc(root):
+def _write_acdc(root, affine=np.eye(4)):  # noqa: B008  (is not changed)
   """Writes a patient of ACDC with two slices of two frames and labels at end diastole; returns those labels."""
   labels = np.zeros((8, 6, 2), np.int16)  # column, row, slice
   labels[1:3, 2:5], labels[3:5, 2:5], labels[5:7, 2:4] = 3, 2, 1
   for name, pixels in (('4d', np.ones((8, 6, 2, 2), np.int16)), ('frame01_gt', labels)):
-    nib.save(nib.Nifti1Image(pixels, np.eye(4)), root / f'patient001_{name}.nii.gz')
+    nib.save(nib.Nifti1Image(pixels, affine), root / f'patient001_{name}.nii.gz')
   return labels
 
 
@@ -139,13 +139,27 @@ def test_a_public_set_is_built(tmp_path, config):
   assert [(cine.name, cine.subject) for cine in cines] == [(f'patient001/slice-0{z}', 'patient001') for z in (0, 1)]
   for z, cine in enumerate(cines):
     np.testing.assert_array_equal(cine.annotated, [True, False])
-    expected = labels[..., z].T == getattr(config, 'label', 2)
+    expected = getattr(config, 'label', 2) == labels[..., z].T
     np.testing.assert_array_equal(cine.mask[0], expected)
   if config == 'structures':
     source = tfds.builder_from_directory(tmp_path / 'data/cine/structures/1.0.0').as_data_source(split='train')
     for example in source:
       np.testing.assert_array_equal(example['labels'][0], np.array([0, 3, 2, 1])[labels[..., 0].T])
       assert not example['labels'][1].any()
+
+
+def test_structures_are_turned_with_the_picture(tmp_path):
+  (tmp_path / 'manual').mkdir()
+  across, down = np.array(upright.CLINICAL)
+  matrix = np.eye(4)  # columns run down and rows across: the picture is to be turned and mirrored
+  matrix[:3] = np.stack([-down, -across, np.cross(across, down), [1, 2, 3]], axis=1) * [[-1], [-1], [1]]
+  _write_acdc(tmp_path / 'manual', matrix)
+  _build(cine_builder.Builder, 'structures', tmp_path)
+  source = tfds.builder_from_directory(tmp_path / 'data/cine/structures/1.0.0').as_data_source(split='train')
+  for example in source:
+    assert example['labels'].shape == (2, 8, 6)
+    np.testing.assert_array_equal(example['labels'] == 2, example['mask'])
+    assert example['mask'].any()
 
 
 def _write_frames(root):
