@@ -36,7 +36,9 @@ def _make_phantom(given: SimpleNamespace) -> None:
     raise UserError('give --output, the folder to write into')
   output = pathlib.Path(given.output).expanduser()
   person = {'seed': given.seed, 'subject': given.subject}
-  files = make_phantom(output, size=given.size, direction=given.direction, exact=given.exact, contours=given.contours, **person)
+  files = make_phantom(
+    output, size=given.size, direction=given.direction, exact=given.exact, contours=given.contours, **person
+  )
   Console().print(f'{len(files)} files: {output}')
 
 
