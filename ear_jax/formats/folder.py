@@ -24,13 +24,14 @@ _SUBJECTS = 'subjects.csv'
 
 
 def read(
-  root: str | pathlib.Path, *, channels: int, referenced: bool = False, choices: Choices = REFUSE
+  root: str | pathlib.Path, *, channels: int | None = None, referenced: bool = False, choices: Choices = REFUSE
 ) -> Iterator[tuple[Cine, Source]]:
   """Returns the cines of every study below `root` with their origins, study by study.
 
   Args:
     root: the folder; searched with its subfolders.
     channels: 1 or 4. For 1 the magnitude is taken of a study with velocities; for 4 a study without them is a fault.
+      None: as they are.
     referenced: leave out cines without a single annotated frame, and log how many there were.
     choices: of `open_studies`.
 
@@ -53,15 +54,16 @@ def read(
   return _referenced(root, cines) if referenced else cines
 
 
-def _channel_faults(study: Opened, channels: int) -> list[Fault]:
+def _channel_faults(study: Opened, channels: int | None) -> list[Fault]:
+  if channels != 4:
+    return []
   # The first slice stands for all: readers take care that those of one study are alike.
-  count = study[0].video.shape[-1]
-  return [] if channels == 1 else checks.channel_faults(study.origin, '', count, channels)
+  return checks.channel_faults(study.origin, '', study[0].video.shape[-1], channels)
 
 
-def _prepared(cine: Cine, source: Source, subject: str | None, channels: int) -> tuple[Cine, Source]:
+def _prepared(cine: Cine, source: Source, subject: str | None, channels: int | None) -> tuple[Cine, Source]:
   changes: dict = {} if subject in (None, cine.subject) else {'subject': subject}
-  if channels < cine.video.shape[-1]:
+  if channels == 1 and cine.venc:
     changes |= {'video': cine.video[..., :1], 'venc': None}
   return cine.replace(**changes) if changes else cine, source
 
