@@ -43,23 +43,23 @@ _ENDINGS = ('.nii.gz', '.nii')
 
 
 def find(files: Sequence[pathlib.Path]) -> list[pathlib.Path]:
-  """Returns the video files of `files`; and masks whose video is missing, for `scan` to complain about.
-
-  A NIfTI file that is given alone is a video whatever its name is.
-  """
+  """Returns the video files of `files`; a NIfTI file that is given alone is a video whatever its name is."""
   if len(files) == 1 and ends(files[0], *_ENDINGS):
     return [*files]
-  videos, others = ([file for file in files if ends(file, *(f'_{kind}{e}' for e in _ENDINGS))] for kind in _KINDS)
-  there = {(file.parent, _stem(file)) for file in videos}
-  return sorted(videos + [mask for mask in others if (mask.parent, _stem(mask)) not in there])
+  return [file for file in files if ends(file, *(f'_video{e}' for e in _ENDINGS))]
+
+
+def find_masks(files: Sequence[pathlib.Path]) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
+  """Returns the masks of `files` that lie beside their video, and those that do not."""
+  there = {(file.parent, _stem(file)) for file in find(files)}
+  masks = [file for file in files if ends(file, *(f'_mask{e}' for e in _ENDINGS))]
+  beside = [mask for mask in masks if (mask.parent, _stem(mask)) in there]
+  return beside, [mask for mask in masks if mask not in beside]
 
 
 def scan(path: pathlib.Path, root: pathlib.Path, label: int | None = None) -> Scan:
   """Looks over one file and its mask; `label` is the value of the myocardium in a mask of several."""
   file = str(path.relative_to(root))
-  if ends(path, *(f'_mask{e}' for e in _ENDINGS)):
-    missing = _beside(path, 'video', '.nii.gz').name
-    return Scan((), (Fault(file, '', f'mask without video: add {missing} or remove the mask'),))
   dataset, slice_id = _ids(path)
   if not dataset or not slice_id:
     return Scan((), (Fault(file, '', 'name is not <dataset>_<slice>_video.nii.gz'),))
@@ -84,13 +84,13 @@ def read(path: pathlib.Path, label: int | None = None) -> Iterator[Cine]:
   dataset, slice_id = _ids(path)
   image, settings = load(path), _settings(path)
   video, mask_path = stack(image), _mask_path(path)
-  walls = None if mask_path is None else _walls(load(mask_path), image, settings, label)
+  drawn = None if mask_path is None else walls(load(mask_path), image, settings, label)
   spacing, interval, _ = spacing_and_interval(image, settings)
   matrix = None if any(map(math.isnan, spacing)) else affine.of_image(image)[0]
   for z, name in enumerate(_slice_ids(slice_id, image.shape[2])):
-    mask = np.zeros(video.shape[1:4], np.uint8) if walls is None else walls[z]
+    mask = np.zeros(video.shape[1:4], np.uint8) if drawn is None else drawn[z]
     annotated = np.array([frame.any() for frame in mask])
-    if walls is not None and 'annotated' in settings:
+    if drawn is not None and 'annotated' in settings:
       annotated = np.isin(np.arange(len(mask)), settings['annotated'])
       mask[~annotated] = 0
     yield Cine(
@@ -267,7 +267,7 @@ def structures(mask, video, known: labels.Meaning, label: int | None) -> np.ndar
   return labels.ours(pixels, labels.understand(pixels, known, label))
 
 
-def _walls(mask, video, settings: dict, label: int | None) -> np.ndarray:
+def walls(mask, video, settings: dict, label: int | None) -> np.ndarray:
   """Returns `[slice, T, H, W]` uint8, 1 in the myocardium. Raises ValueError as `structures`."""
   found = (structures(mask, video, {}, label) == labels.MYOCARDIUM).astype(np.uint8)
   if found.shape[1] == video.shape[3]:
@@ -275,9 +275,9 @@ def _walls(mask, video, settings: dict, label: int | None) -> np.ndarray:
   frame = settings.get('annotated', ())
   if len(frame) != 1:
     raise ValueError('is of one frame: say which by "annotated" in the JSON file beside the video, such as [0]')
-  walls = np.zeros((found.shape[0], video.shape[3], *found.shape[2:]), np.uint8)
-  walls[:, frame[0]] = found[:, 0]
-  return walls
+  whole = np.zeros((found.shape[0], video.shape[3], *found.shape[2:]), np.uint8)
+  whole[:, frame[0]] = found[:, 0]
+  return whole
 
 
 def spacing_and_interval(image, settings: dict) -> tuple[tuple[float, float], float, str]:
@@ -329,7 +329,7 @@ def _faults(path: pathlib.Path, root: pathlib.Path, image, settings: dict, label
       found.append(Fault(file, place(within, frames(fast)), rule))
   if mask_path is not None and not found:
     try:
-      _walls(load(mask_path), image, settings, label)
+      walls(load(mask_path), image, settings, label)
     except ValueError as error:
       found.append(Fault(str(mask_path.relative_to(root)), '', f'mask {error}'))
   return found

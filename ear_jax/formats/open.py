@@ -13,7 +13,18 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from types import ModuleType
 
 from ear_jax.cine import Cine
-from ear_jax.formats import acdc, contour_files, hdf5, mnms, nifti, nnunet, references, strainmap_train, ukbiobank
+from ear_jax.formats import (
+  acdc,
+  contour_files,
+  hdf5,
+  mask_files,
+  mnms,
+  nifti,
+  nnunet,
+  references,
+  strainmap_train,
+  ukbiobank,
+)
 from ear_jax.formats.choices import REFUSE, Choices
 from ear_jax.formats.dicom import geometry, instances, phase_contrast, velocity_tags
 from ear_jax.formats.dicom import stack as dicom_study
@@ -52,8 +63,11 @@ def open_studies(path: str | pathlib.Path, choices: Choices = REFUSE) -> list[Op
   there = walk(path)
   left: list[pathlib.Path] = []
   contours: list[pathlib.Path] = []
+  of_videos, masks = nifti.find_masks(there.files)
+  others = {*of_videos, *masks}
   for file in there.files:
-    (contours if contour_files.is_contours(file) else left).append(file)
+    if file not in others:
+      (contours if contour_files.is_contours(file) else left).append(file)
   opened: list[Opened] = []
   for recognise in _FORMATS:
     studies, files = recognise(left, there.root, choices)
@@ -61,11 +75,12 @@ def open_studies(path: str | pathlib.Path, choices: Choices = REFUSE) -> list[Op
     opened += studies
     left = [file for file in left if file not in taken]
   if not opened:
-    raise MalformedStudy(path, [Fault('.', '', _nothing(there, left)), *there.faults])
+    raise MalformedStudy(path, [Fault('.', '', _nothing(there, left + masks)), *there.faults])
   opened = [dataclasses.replace(study, notes=(*study.notes, *there.others)) for study in _unique(opened)]
   found = contour_files.among(contours, there.root)
   opened, unused = references.attach(opened, found.drawn, trusted=choices.trusted)
-  if faults := (*there.faults, *found.faults, *unused):  # of no study, and they must not go unsaid
+  opened, lost = mask_files.attach(opened, masks, there.root, choices.label)
+  if faults := (*there.faults, *found.faults, *unused, *lost):  # of no study, and they must not go unsaid
     opened.append(_unreadable('unused-files', faults, there.root))
   if all(study.faults for study in opened):
     raise MalformedStudy(path, sorted({fault for study in opened for fault in study.faults}))
