@@ -182,6 +182,21 @@ def velocity_noise(cine: Cine, wall: np.ndarray) -> np.ndarray:
   return _MAD * np.median(np.abs(np.concatenate(own)), axis=0).astype(float) / math.sqrt(6)
 
 
+def check_alike(motions: Sequence[SliceMotion]) -> list[Check]:
+  """Returns a warning for each setting of the scan in which slices of one study differ, as they rarely should."""
+  found = []
+  settings: dict[str, tuple[str, list[tuple[float, ...] | None]]] = {
+    'venc': ('cm/s', [motion.venc for motion in motions]),
+    'pixel spacing': ('mm', [motion.spacing for motion in motions]),
+  }
+  for name, (unit, values) in settings.items():
+    stated = {tuple(round(v, 4) for v in value) for value in values if value and not math.isnan(value[0])}
+    if len(stated) > 1:
+      text = '; '.join(', '.join(f'{v:g}' for v in value) for value in sorted(stated))
+      found.append(Check(name, '', 'warn', f'slices of this study differ: {text} {unit}'))
+  return found
+
+
 def check_study(cines: Sequence[tuple[str, int, float]], notes: Sequence[str] = ()) -> list[Check]:
   """Returns the checks of the study as a whole.
 

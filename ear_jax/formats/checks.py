@@ -18,15 +18,15 @@ DEFAULT_VENC = (20.0, 20.0, 30.0)  # cm/s along column, row and through the plan
 FASTEST = 500.0  # cm/s; no heart muscle moves so fast, but raw phase pixels read as cm/s look so
 SMALLEST = 1e-3  # of a setting; below it the unit is another
 FINEST, COARSEST = 0.05, 20.0  # mm a pixel, from mice to scouts; beyond them the unit is another
-CYCLE = (300.0, 2000.0)  # ms a heart takes for one beat: 200 to 30 a minute
-_WHOLE = 8  # frames: fewer may be a part of the cycle, and cover less than a beat
 SLOWEST = 1e4  # ms between frames
-_UNDERSHOOT, _UNDERSHOOT_SHARE = 0.02, 0.25  # of the largest value, and of the pixels
-_OUTSIDE_SHARE = 0.6  # of the pixels: a circle in a square leaves 0.21
+SHORTEST_BEAT, LONGEST_BEAT = 300.0, 2000.0  # ms: 200 and 30 beats a minute
+_CYCLE = 8  # frames: fewer may be a part of the cycle, and cover less than a beat
 LARGEST = 2**28  # values of a cine: 50 frames of 1158 x 1158 pixels with velocities, a gigabyte
 BRIGHTEST = 1e9  # of a magnitude; sums of squares of larger ones leave float32
 LEVELS = ('base', 'mid', 'apex', '')
 CHANNELS = {1: 'magnitude', 4: 'magnitude and three velocities'}
+_UNDERSHOOT, _UNDERSHOOT_SHARE = 0.02, 0.25  # of the largest value, and of the pixels
+_OUTSIDE_SHARE = 0.6  # of the pixels: a circle in a square leaves 0.21
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,16 +132,18 @@ def frame_interval(times: Iterable[float]) -> float:
   return float(np.median(steps)) if steps.size else float('nan')
 
 
-def believable(frame_interval: float, frames: int) -> tuple[float, str]:
-  """Returns a stated time between frames in ms, or NaN and why, where a cycle of so many would be no heartbeat."""
-  cycle = frames * frame_interval
-  part = frames < _WHOLE and cycle < CYCLE[0]
-  if frames < 2 or math.isnan(cycle) or CYCLE[0] <= cycle <= CYCLE[1] or part:
-    return frame_interval, ''
-  return math.nan, (
-    f'frame interval unknown: {frames} frames of {frame_interval:.4g} ms would be a cardiac cycle of {cycle:.4g} ms, '
-    f'expected {CYCLE[0]:g} to {CYCLE[1]:g} ms'
-  )
+def beat(count: int, interval: float) -> tuple[float, str]:
+  """Returns the interval between `count` frames of one heart cycle in ms, and what is wrong with it, or ''.
+
+  It is NaN, unknown, where no heart has such a cycle: files state repetition times, seconds and 1 in its place.
+  """
+  cover = count * interval
+  if math.isnan(interval) or count < 2:
+    return interval, ''
+  if cover <= LONGEST_BEAT and (cover >= SHORTEST_BEAT or count < _CYCLE):
+    return interval, ''
+  heart = f'a heartbeat lasts {SHORTEST_BEAT:g} to {LONGEST_BEAT:g} ms: the frame interval is unknown'
+  return math.nan, f'{count} frames of {interval:.4g} ms are {cover:.4g} ms, and {heart}'
 
 
 def size_rule(shape: Iterable[int]) -> str:

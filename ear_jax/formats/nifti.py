@@ -288,7 +288,7 @@ def spacing_and_interval(image, settings: dict) -> tuple[tuple[float, float], fl
   spacing = (float(row * mm), float(column * mm)) if 'spacing' not in settings else (math.nan, math.nan)
   if 'frame_interval' in settings:
     return spacing, settings['frame_interval'], ''
-  return spacing, *checks.believable(float(step * ms) if step > 0 else math.nan, image.shape[3])
+  return spacing, *checks.beat(image.shape[3], float(step * ms) if step > 0 else math.nan)
 
 
 def _notes(path: pathlib.Path, image, settings: dict) -> list[str]:

@@ -120,6 +120,10 @@ def _notes(motion: SliceMotion) -> pd.DataFrame:
     f'The mean over the cycle was {"" if settings.remove_mean else "not "}taken away from each curve.',
     f'Sectors of ANGULAR_x6, in order: {", ".join(region_names("angular6", settings.orientation))}.',
   ]
+  if motion.venc:
+    limits, step = ', '.join(f'{v:g}' for v in motion.venc), motion.frame_interval
+    interval = 'not known' if math.isnan(step) else f'{step:.6g} ms'
+    lines.append(f'Scanned with venc {limits} cm/s (along column, along row, through the plane); frames: {interval}.')
   stated = ', '.join(f'{key} {value}' for key, value in dataclasses.asdict(settings).items())
   lines.append(f'Settings of the analysis: {stated}.')
   failed = [f'{frame}' for frame, flag in enumerate(motion.contours.failed) if flag]

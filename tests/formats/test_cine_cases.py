@@ -86,6 +86,26 @@ def test_a_slice_of_another_matrix_is_kept(stack):
   assert opened.notes == ('series 9 has another size (6 x 4) than the stack (6 x 8)',)
 
 
+@pytest.mark.parametrize('axes', [[3, 4, 5, 0, 1, 2], [0, 1, 2, -3, -4, -5]])
+def test_a_slice_that_is_stored_turned_or_mirrored_is_kept(stack, axes):
+  """Case A10: another order of rows and columns in one slice of the stack."""
+  there = [math.copysign(1, k) * SHORT_AXIS[abs(k)] for k in axes]
+  stack.edit(1, ImageOrientationPatient=there)
+  opened, slices = read(stack.folder)
+  assert values(slices) == WHOLE
+  assert [*slices[1][0].place.across, *slices[1][0].place.down] == pytest.approx(there)
+  assert slices[1][1].orientation == pytest.approx(there)
+  assert opened.notes == (
+    'slices of one plane are stored turned or mirrored against each other: each has its own place',
+  )
+
+
+def test_frames_that_lie_a_little_beside_each_other_are_one_slice(stack):
+  """Case C5: a slice that follows the breath; 0.3 mm."""
+  stack.edit(ImagePositionPatient=lambda s, t: list((8.0 * s + 0.3 * (t % 2)) * APEXWARD))
+  assert values(read(stack.folder)[1]) == WHOLE
+
+
 def test_names_of_one_patient_that_are_written_in_other_ways(stack):
   """Case B10."""
   stack.edit(PatientID='17')
@@ -231,8 +251,8 @@ def test_an_interval_that_no_heart_has_is_unknown(cine, step, cover):
   opened, slices = read(cine.folder)
   assert values(slices) == cine.whole()
   assert math.isnan(slices[0][0].frame_interval)
-  beat = f'would be a cardiac cycle of {cover} ms, expected 300 to 2000 ms'
-  assert opened.notes == (f'frame interval unknown: 20 frames of {step} ms {beat} (3 times)',)
+  heart = 'a heartbeat lasts 300 to 2000 ms: the frame interval is unknown'
+  assert opened.notes == (f'20 frames of {step} ms are {cover} ms, and {heart} (3 times)',)
   cine.edit(NominalInterval=1016, CardiacNumberOfImages=20)
   opened, slices = read(cine.folder)
   assert slices[0][0].frame_interval == pytest.approx(50.8)
@@ -270,7 +290,7 @@ def test_a_compression_that_cannot_be_read_is_named_once_a_series(stack):
 
 def test_a_repeated_slice_is_refused_until_one_is_chosen(stack):
   """Case C4: both series are named; also where the second lies a little beside the first."""
-  for off in (0.0, 0.4):
+  for off in (0.0, 1.5):
     moved = list((11.0 + off) * APEXWARD)
     stack.again(1, SeriesInstanceUID='7', SeriesNumber=7, ImagePositionPatient=moved, SOPInstanceUID=generate_uid())
     stack.edit(SOPInstanceUID=lambda s, t: generate_uid())
@@ -361,14 +381,75 @@ def test_two_beats_in_one_cine_are_refused_until_one_is_chosen(cine):
   faults = refused(cine.folder)
   assert len(faults) == 3
   said = '20 frames of 90.0 ms cover 1800 ms, but the RR interval is 900 ms'
-  assert f'{said}: 2 beats in one cine' in faults[0]
+  assert f'{said}: several beats in one cine' in faults[0]
   opened, slices = read(cine.folder, repeated='last')
   assert values(slices)[0] == list(range(10, 20))
-  assert opened.notes[0] == f'{said}: the last of 2 beats is taken (3 times)'
-  cine.edit(NominalInterval=1200)  # neither one beat nor two
+  assert opened.notes[0] == f'{said}: the last beat is taken (3 times)'
+  cine.edit(NominalInterval=1250)  # the heart rate changed
   opened, slices = read(cine.folder)
   assert values(slices) == cine.whole()
-  assert 'cover 1800 ms, but the RR interval is 1200 ms: trigger times are taken' in opened.notes[0]
+  assert 'cover 1800 ms, but the RR interval is 1250 ms: trigger times are taken' in opened.notes[0]
+
+
+def test_many_beats_of_a_real_time_scan(cine):
+  """Case C5: no interval is made of the RR interval over frames of several beats."""
+  cine.edit(TriggerTime=lambda s, t: 5 + 150 * t, NominalInterval=750)
+  assert 'cover 3000 ms, but the RR interval is 750 ms: several beats' in refused(cine.folder)[0]
+  _, slices = read(cine.folder, repeated='first')
+  assert values(slices)[0] == list(range(5))
+  assert slices[0][0].frame_interval == 150
+
+
+def test_the_end_of_the_cycle_is_missing_in_every_slice(cine):
+  """Case S6 for cines: two tags of the header say so."""
+  cine.edit(NominalInterval=1125, CardiacNumberOfImages=25)
+  faults = refused(cine.folder)
+  assert len(faults) == 3
+  said = '20 frames of 45.0 ms cover 900 ms, but the RR interval is 1125 ms, and CardiacNumberOfImages is 25'
+  assert f'frames are missing: {said}' in faults[0]
+  assert read(cine.folder, gaps='accept')[0].notes == (f'{said}: trigger times are taken (3 times)',)
+  cine.edit(NominalInterval=900)
+  said = '20 frames of 45.0 ms cover 900 ms, and CardiacNumberOfImages is 25: trigger times are taken (3 times)'
+  assert read(cine.folder)[0].notes == (said,)
+  cine.edit(NominalInterval=1050, CardiacNumberOfImages=20)  # prospective gating leaves out the end of the cycle
+  assert read(cine.folder)[0].notes == ()
+
+
+def test_a_copy_that_was_made_of_a_series_is_passed_over(stack):
+  """Case C4: UK Biobank has such copies beside the cine."""
+  stack.edit(ImageType=['ORIGINAL', 'PRIMARY', 'M'])
+  stack.again(1, SeriesInstanceUID='7', SeriesNumber=7, ImageType=['DERIVED', 'SECONDARY', 'M', 'INLINEVF'])
+  opened, slices = read(stack.folder)
+  assert values(slices) == WHOLE
+  assert opened.notes == (
+    '2 series (2, 7) hold pictures of this place: series 2 is taken, the others are derived (ImageType)',
+  )
+
+
+def test_colour_pictures_are_passed_over(stack):
+  """Case B22: a colour copy beside the cine."""
+  stack.again(1, SeriesInstanceUID='7', SeriesNumber=7, SamplesPerPixel=3, PhotometricInterpretation='RGB')
+  opened, slices = read(stack.folder)
+  assert values(slices) == WHOLE
+  assert opened.notes == ('series 7 passed over: colour pictures',)
+
+
+def test_a_perfusion_scan_of_fewer_slices_is_not_the_cine(stack):
+  """Case C4: many more pictures at one place, of another size."""
+  for t in range(40):
+    small = {'SeriesInstanceUID': '7', 'SeriesNumber': 7, 'TriggerTime': 800.0 * t}
+    stack.add(f'perfusion{t}', 1, t, pixels=np.ones((3, 4)), **small)
+  opened, slices = read(stack.folder)
+  assert values(slices) == WHOLE
+  assert opened.notes == ('series 7 passed over: another size (3 x 4), at a place of the stack (6 x 8)',)
+
+
+def test_every_picture_with_a_series_uid_of_its_own(stack):
+  """Case C7: an anonymiser that gives each file new UIDs but for the study's."""
+  stack.edit(SeriesInstanceUID=lambda s, t: generate_uid())
+  opened, slices = read(stack.folder)
+  assert values(slices) == WHOLE
+  assert opened.notes == ('each picture has a SeriesInstanceUID of its own: series numbers tell which belong together',)
 
 
 def test_two_beats_with_the_same_trigger_times(cine):

@@ -323,3 +323,14 @@ def test_the_undamaged_study_is_read(two_slices):
   (study,) = open_studies(two_slices.folder)
   assert len(list(study.read())) == 2
   assert len(DAMAGES) >= 50
+
+
+def test_renamed_files_are_a_line_a_series(two_slices):
+  """Case S12."""
+  for path in two_slices.files():
+    fields = path.name.split('.')
+    fields[3], fields[4] = str(int(fields[3]) + 100), str(int(fields[4]) + 1)
+    path.rename(path.with_name('.'.join(fields)))
+  with pytest.raises(MalformedStudy) as error:
+    open_studies(two_slices.folder)
+  assert len(error.value.faults) == 10

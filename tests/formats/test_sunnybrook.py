@@ -52,7 +52,7 @@ def test_cine_is_annotated_where_both_contours_exist(cine_root):
   np.testing.assert_array_equal(cine.annotated, [False, False, True])
   np.testing.assert_array_equal(cine.mask[2], _ring())
   np.testing.assert_array_equal(cine.video[:, 0, 0, 0], [100, 101, 102])
-  assert (cine.spacing, cine.frame_interval) == ((1.25, 1.5), 140.0)
+  assert (cine.spacing, cine.frame_interval) == ((1.25, 1.5), 40.0)
 
 
 def _png(path, shape=(16, 20), value=255):

@@ -1,5 +1,7 @@
 """The workbook, opened by openpyxl and by pandas, against the curves and markers it was made from."""
 
+import dataclasses
+
 import openpyxl
 import pandas as pd
 import pytest
@@ -130,6 +132,17 @@ def test_notes_say_what_the_layout_does_not(book):
   assert 'IS, I, IL, AL, A, AS' in text
   assert 'CIRC is positive counter-clockwise' in text
   assert 'left empty: 2.' in text
+  assert 'venc' not in text  # of a motion that has none
+
+
+def test_notes_say_which_venc_and_frame_interval_were_used(tmp_path, motion):
+  """Case S7."""
+  scanned = dataclasses.replace(motion, venc=(20.0, 25.0, 30.0), frame_interval=20.5)
+  workbook.write(tmp_path / 'book.xlsx', scanned, cine='c', pseudonym='p')
+  rows = openpyxl.load_workbook(tmp_path / 'book.xlsx')['Notes'].iter_rows(values_only=True)
+  assert any(
+    'venc 20, 25, 30 cm/s (along column, along row, through the plane); frames: 20.5 ms' in str(r[1]) for r in rows
+  )
 
 
 def test_a_cine_called_like_a_formula_stays_text(tmp_path, motion):

@@ -89,6 +89,11 @@ def test_the_wall_is_found_on_another_grid(results):
 
 def test_every_slice_has_its_files_and_the_study_one_name(results):
   summary = _summary(results)
+  for one in summary['slices']:  # case S7
+    assert one['venc_cm_s'] == [20.0, 20.0, 30.0]
+    assert one['spacing_mm'] == [2.0, 2.0]
+    assert len(one['image_orientation']) == 6
+    assert one['sectors'] == 'CCW'
   assert results.name == summary['study']
   assert results.name.startswith('study-')
   slices = [entry['slice'] for entry in summary['slices']]
@@ -290,6 +295,7 @@ def test_no_identifier_reaches_any_output_or_line(delineates, scanned, tmp_path,
     (['{scanned}', '--output={out}', '--checkpoint=/nowhere'], ['/nowhere', 'no training run']),
     (['{scanned}', '--output={out}', '--contours=/nowhere.nc'], ['/nowhere.nc', 'no such file']),
     (['{scanned}', '--output={out}', '--checkpoint={trained}', '--signs=1,1'], ['--signs=1,1', '1,-1,1']),
+    (['{scanned}', '--output={out}', '--checkpoint={trained}', '--venc=20,0,30'], ['--venc=20,0,30', '20,20,30']),
     (['{scanned}', '--output={out}', '--checkpoint=/nowhere', '--pseudonym=a/b'], ["'a/b'"]),
     (['{scanned}', '--output={out}', '--checkpoint={trained}', '--orientation=up'], ['up', 'CCW']),
   ],

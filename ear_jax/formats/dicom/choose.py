@@ -80,11 +80,11 @@ def stack(magnitudes: list[Part]) -> tuple[list[Part], list[str]]:
 
 
 def _by_orientation(pictures: Sequence[Instance]) -> Iterable[list[Instance]]:
-  """Returns the pictures by parallel orientation; one that is alone stays with the most: it is an error, no view."""
+  """Returns the pictures by plane; one that is alone stays with the most: it is an error, no view."""
   groups: list[list[Instance]] = []
   for picture in pictures:
     for group in groups:
-      if geometry.parallel(group[0].orientation, picture.orientation):
+      if geometry.coplanar(group[0].orientation, picture.orientation):
         group.append(picture)
         break
     else:
@@ -99,7 +99,7 @@ def _short_axis(cines: list[Part]) -> tuple[list[Part], list[str]]:
   groups: list[list[Part]] = []
   for part in cines:
     for group in groups:
-      if geometry.parallel(group[0].first.orientation, part.first.orientation):
+      if geometry.coplanar(group[0].first.orientation, part.first.orientation):
         group.append(part)
         break
     else:
@@ -120,9 +120,9 @@ def _short_axis(cines: list[Part]) -> tuple[list[Part], list[str]]:
 
 def _of_one_size(taken: list[Part]) -> tuple[list[Part], list[str]]:
   """Returns the parts without those of another matrix that lie where others do, or are no cine of the same kind."""
-  sizes: Counter = Counter()
+  sizes: Counter = Counter()  # by places: a perfusion scan has fewer slices, and more pictures
   for part in taken:
-    sizes[_size(part)] += len(part.pictures)
+    sizes[_size(part)] += len(part.places())
   usual = sizes.most_common(1)[0][0]
   model = [part for part in taken if _size(part) == usual]
   places = {place for part in model for place in map(_level, part.pictures)}

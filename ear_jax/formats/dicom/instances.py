@@ -209,9 +209,9 @@ def _instance(header: Dataset, path: pathlib.Path, frame: int | None) -> Instanc
 
   rows, columns = value('Rows', _whole), value('Columns', _whole)
   image_type = value('FrameType', _words) or value('ImageType', _words, ())
-  stored = getattr(header, 'file_meta', {}).get('MediaStorageSOPClassUID', '')  # all that a DICOMDIR says
   own = private(header)
   part = component(value('ComplexImageComponent', str, ''), image_type, words(own.value(*_PHILIPS_TYPE)))
+  stored = getattr(header, 'file_meta', {}).get('MediaStorageSOPClassUID', '')  # all that a DICOMDIR says
   slope, intercept = value('RescaleSlope', _number), value('RescaleIntercept', _number)
   scaled = slope is not None or intercept is not None
   return Instance(

@@ -23,7 +23,7 @@ from ear_jax.formats.dicom.instances import Instance
 from ear_jax.formats.dicom.timing import Timed, in_time
 from ear_jax.formats.faults import Fault, once
 
-SAME_PLACE = 0.1  # mm: positions that differ less are one slice
+SAME_PLACE = 0.5  # mm: positions that differ less are one slice
 _GAP = 1.5  # times the usual distance between slices: a slice is missing
 _NO_SPACING = (math.nan, math.nan)
 _SAME_SPACING = 0.01  # relative: other last digits
@@ -114,8 +114,8 @@ def place(picture: Instance) -> Place | None:
   except ValueError:
     return None
   (x, y, z), axes = picture.corner, picture.orientation
-  thickness = math.nan if picture.thickness is None else picture.thickness
-  return Place((x, y, z), (axes[0], axes[1], axes[2]), (axes[3], axes[4], axes[5]), thickness)
+  thickness = picture.thickness if (picture.thickness or 0) > 0 else None
+  return Place((x, y, z), (axes[0], axes[1], axes[2]), (axes[3], axes[4], axes[5]), thickness or math.nan)
 
 
 def position(picture: Instance, stated: float | None = None) -> float:
@@ -180,7 +180,7 @@ def stack_faults(slices: Slices, folder: str, choices: Choices, notes: list[tupl
   model = next(one for one in slices if len(one.pictures) == usual)
   found = []
   for index, one in enumerate(slices):
-    if len(one.pictures) == usual:
+    if len(one.pictures) == usual or one.timed.rule:
       continue
     said = f'{len(one.pictures)} frames, the other slices have {usual}'
     if choices.gaps == 'accept' or _whole_cycle(one, model):
@@ -240,6 +240,8 @@ def _look_at(picture: Instance, first: Instance) -> tuple[str, str]:
     return f'picture has shape {picture.shape}, frame 0 of the slice {first.shape}', ''
   if not np.allclose(picture.spacing or _NO_SPACING, first.spacing or _NO_SPACING, rtol=_SAME_SPACING, equal_nan=True):
     return 'PixelSpacing differs from that of frame 0 of the slice', ''
+  if not geometry.parallel(picture.orientation, first.orientation):
+    return 'ImageOrientationPatient differs from that of frame 0 of the slice', ''
   try:
     values, said = pixels.magnitude(picture)
   except Exception as error:  # pydicom's decoders raise errors of many kinds, and all mean the same to the user

@@ -7,38 +7,37 @@ import dataclasses
 import math
 import pathlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from ear_jax.cine import Vector
-from ear_jax.formats import checks
 from ear_jax.formats.choices import Choices
 from ear_jax.formats.dicom import geometry, magnitude, velocity_tags
 from ear_jax.formats.dicom.component import is_magnitude
 from ear_jax.formats.dicom.instances import Instance
+from ear_jax.formats.dicom.timing import Timed, in_time
 from ear_jax.formats.faults import Fault
 
 Pictures = list[Instance]
 _SAME_AXIS = 0.98  # cosine, 11 degrees: one direction
 _INDEPENDENT = 0.3  # volume that three unit vectors span
 _LATE = 0.5  # frames that two directions of one slice may differ in time
-_MISSING = 1.6  # times the usual step between frames: one is missing
 _WHOLE = 0.75  # frames that a cycle may differ from RR before it is said
 _TOO_LONG = 0.1  # relative, by which frames may go beyond RR
 
 
 @dataclasses.dataclass(frozen=True)
 class Directed:
-  """Phase pictures of one direction at one place, in the order of time; `axis` is a unit vector in the patient."""
+  """Phase pictures of one direction at one place in the order of time; `axis` is a unit vector in the patient."""
 
   axis: Vector
-  pictures: tuple[Instance, ...]
+  timed: Timed
 
   @property
-  def named(self) -> str:
-    """Its series, for a sentence."""
-    return series_of(self.pictures)
+  def pictures(self) -> tuple[Instance, ...]:
+    """Frame by frame."""
+    return self.timed.pictures
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +84,7 @@ def at_places(files: Sequence[Instance]) -> tuple[list[Pictures], Pictures]:
   return places, [one for one in files if id(one) not in kept]
 
 
-def directed(pictures: Pictures, root: pathlib.Path) -> tuple[list[Directed], list[str], list[Fault]]:
+def directed(pictures: Pictures, root: pathlib.Path, choices: Choices) -> tuple[list[Directed], list[str], list[Fault]]:
   """Returns the directions that the velocities of one place were encoded along, with notes and faults."""
   phases = [one for one in pictures if velocity_tags.component(one) == 'P']
   groups: dict[Vector, Pictures] = {}
@@ -104,7 +103,7 @@ def directed(pictures: Pictures, root: pathlib.Path) -> tuple[list[Directed], li
       continue
     same = next((known for known in groups if float(np.dot(known, axis)) > _SAME_AXIS), axis)
     groups.setdefault(same, []).append(one)
-  found = [Directed(axis, tuple(in_time(group))) for axis, group in groups.items()]
+  found = [Directed(axis, in_time(group, choices)) for axis, group in groups.items()]
   return found, list(notes), [faulty(group, rule, root) for rule, group in rules.items()]
 
 
@@ -112,35 +111,20 @@ def build(
   pictures: Pictures, found: list[Directed], root: pathlib.Path, choices: Choices
 ) -> tuple[PhaseSlice | None, list[Fault]]:
   """Returns a slice of three directions and no fault, or None and what its headers break."""
-  if rules := [rule for one in found for rule in _time_rules(one, choices)] + _agreement(found):
+  if rules := [rule for one in found for rule in _time_rules(one)] + _agreement(found):
     return None, [faulty(group, rule, root) for group, rule in rules]
   first = found[0].pictures
-  candidates = _magnitudes(pictures, found)
+  candidates = _magnitudes(pictures, found, choices)
   if not candidates:
     rule = f'no magnitude of {len(first)} frames at the place of these velocities: export the magnitude too'
     return None, [faulty(first, rule, root)]
-  interval, rule, note = _interval(first)
-  if rule:
-    return None, [faulty(first, rule, root)]
   one, two, three = found
-  notes = (note,) if note else ()
-  where, taken = position(first[0]), tuple(candidates[0])
-  return PhaseSlice(taken, (one, two, three), where, interval, first[0].direction, len(candidates), notes), []
-
-
-def in_time(pictures: Iterable[Instance]) -> Pictures:
-  """Returns pictures by trigger time where it tells all apart, else by their rank in time or number."""
-  pictures = list(pictures)
-  keys: tuple[Callable[[Instance], float | None], ...] = (
-    lambda one: one.trigger,
-    lambda one: one.temporal,
-    lambda one: one.number,
-  )
-  for key in keys:
-    values = [key(one) for one in pictures]
-    if None not in values and len(set(values)) == len(pictures):
-      return sorted(pictures, key=lambda one: key(one) or 0.0)
-  return sorted(pictures, key=lambda one: (one.trigger or 0.0, one.number or 0, str(one.path)))
+  said = dict.fromkeys([text for direction in found for _, text in direction.timed.notes])
+  if note := _short(one.timed):
+    said[note] = None
+  where, interval = position(first[0]), one.timed.interval
+  taken = tuple(candidates[0])
+  return PhaseSlice(taken, (one, two, three), where, interval, first[0].direction, len(candidates), tuple(said)), []
 
 
 def faulty(pictures: Sequence[Instance], rule: str, root: pathlib.Path) -> Fault:
@@ -165,20 +149,31 @@ def _times(pictures: Sequence[Instance]) -> list[float] | None:
   return times if len(set(times)) == len(pictures) else None
 
 
-def _time_rules(one: Directed, choices: Choices) -> list[tuple[Sequence[Instance], str]]:
+def _time_rules(one: Directed) -> list[tuple[Sequence[Instance], str]]:
   """Returns what is wrong with the frames of one direction."""
-  pictures, times = one.pictures, _times(one.pictures)
-  if times is None and len({picture.number for picture in pictures}) < len(pictures):
-    return [(pictures, 'several pictures of one place, direction and time: keep the ones that are meant')]
-  stated = {picture.cardiac_images for picture in pictures} - {None}
-  if len(stated) == 1 and (count := stated.pop()) != len(pictures):
-    rule = f'{len(pictures)} frames, the header says {count} (CardiacNumberOfImages): frames are missing or mixed'
-    return [(pictures, rule)] if choices.gaps == 'refuse' else []
-  steps = np.sort(np.diff(times)) if times else np.array([])
-  if len(steps) > 1 and steps[-1] > _MISSING * (usual := steps[(len(steps) - 1) // 2]) and choices.gaps == 'refuse':
-    rule = f'missing frame: {steps[-1]:.1f} ms between two, the usual step is {usual:.1f} ms'
-    return [(pictures, f'{rule}; --gaps=accept takes what is there')]
+  count, timed = len(one.pictures), one.timed
+  if timed.rule:
+    limits = sorted({said.venc for picture in one.pictures for said in velocity_tags.statements(picture) if said.venc})
+    stated = f' (venc {" and ".join(f"{limit:g}" for limit in limits)} cm/s)' if len(limits) > 1 else ''
+    return [(one.pictures, timed.rule + stated)]
+  rr = one.pictures[0].interval or math.inf
+  if count * timed.interval > (1 + _TOO_LONG) * rr + timed.interval:
+    both = (
+      f'{count} frames of {timed.interval:.1f} ms are {count * timed.interval:.0f} ms, the RR interval is {rr:.0f} ms'
+    )
+    return [(one.pictures, f'{both}: trigger times and RR contradict each other')]
   return []
+
+
+def _short(timed: Timed) -> str:
+  """Returns a note with both numbers where the frames do not reach to the end of the RR interval."""
+  rr, count = timed.pictures[0].interval or math.nan, len(timed.pictures)
+  if not rr / timed.interval - count > _WHOLE:
+    return ''
+  both = (
+    f'{count} frames of {timed.interval:.1f} ms are {count * timed.interval:.0f} ms, the RR interval is {rr:.0f} ms'
+  )
+  return f'{both}: frames at the end are missing, or the scan does not cover the cycle'
 
 
 def _agreement(found: list[Directed]) -> list[tuple[Sequence[Instance], str]]:
@@ -188,7 +183,7 @@ def _agreement(found: list[Directed]) -> list[tuple[Sequence[Instance], str]]:
     return [(first.pictures, 'the three directions of velocity do not span the room: their tags cannot be right')]
   counts = [len(one.pictures) for one in found]
   if len(set(counts)) > 1:
-    stated = ', '.join(f'{one.named} {count}' for one, count in zip(found, counts, strict=True))
+    stated = ', '.join(f'{series_of(one.pictures)} {count}' for one, count in zip(found, counts, strict=True))
     return [(first.pictures, f'unequal numbers of frames: {stated}; export the shorter series again')]
   times = _times(first.pictures)
   for other in found[1:]:
@@ -196,11 +191,16 @@ def _agreement(found: list[Directed]) -> list[tuple[Sequence[Instance], str]]:
     if times and later and len(times) > 1:
       off = np.abs(np.subtract(later, times)).max()
       if off > _LATE * (times[-1] - times[0]) / (len(times) - 1):
-        return [(other.pictures, f'trigger times differ by {off:.1f} ms from those of {first.named}: series are mixed')]
+        return [
+          (
+            other.pictures,
+            f'trigger times differ by {off:.1f} ms from those of {series_of(first.pictures)}: series are mixed',
+          )
+        ]
   return []
 
 
-def _magnitudes(pictures: Pictures, found: list[Directed]) -> list[Pictures]:
+def _magnitudes(pictures: Pictures, found: list[Directed], choices: Choices) -> list[tuple[Instance, ...]]:
   """Returns the series that could be the magnitude, the best first: of the velocities' own series, then the nearest."""
   count, times = len(found[0].pictures), _times(found[0].pictures)
   phases = [one for direction in found for one in direction.pictures]
@@ -211,31 +211,9 @@ def _magnitudes(pictures: Pictures, found: list[Directed]) -> list[Pictures]:
       series[one.series, velocity_tags.component(one)].append(one)
   kept = []
   for (uid, word), group in series.items():
-    ordered = in_time(group)
-    own = _times(ordered)
-    if len(ordered) == count and not (times and own and np.abs(np.subtract(own, times)).max() > _step(times)):
-      number = group[0].series_number or 0
-      kept.append((uid not in uids, word != 'M', min(abs(number - other) for other in numbers), number, ordered))
+    timed = in_time(group, choices)
+    own, number = _times(timed.pictures), group[0].series_number or 0
+    apart = np.abs(np.subtract(own, times)).max() if times and own and len(own) == count else 0.0
+    if len(timed.pictures) == count and not timed.rule and not apart > found[0].timed.interval:
+      kept.append((uid not in uids, word != 'M', min(abs(number - other) for other in numbers), number, timed.pictures))
   return [ordered for *_, ordered in sorted(kept, key=lambda one: one[:4])]
-
-
-def _step(times: list[float]) -> float:
-  return (times[-1] - times[0]) / max(len(times) - 1, 1) or math.inf
-
-
-def _interval(pictures: Sequence[Instance]) -> tuple[float, str, str]:
-  """Returns ms between frames, a rule that RR and trigger times break together, and a note."""
-  times, count = _times(pictures), len(pictures)
-  rr = next((one.interval for one in pictures if one.interval), None)
-  if times is None or count < 2:
-    if rr is None:
-      return math.nan, '', 'without trigger times: the frame interval is unknown'
-    return rr / count, '', f'without trigger times: the frame interval is the RR interval / {count}'
-  step = _step(times)
-  if not step <= checks.SLOWEST:
-    return step, f'trigger times step by {step:g} ms, which no cine does', ''
-  both = f'{count} frames of {step:.1f} ms are {count * step:.0f} ms, the RR interval is {rr or 0:.0f} ms'
-  if rr and count * step > (1 + _TOO_LONG) * rr + step:
-    return step, f'{both}: trigger times and RR contradict each other', ''
-  short = rr is not None and abs(rr / step - count) > _WHOLE
-  return step, '', f'{both}: frames at the end are missing, or the scan does not cover the cycle' if short else ''

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence as Items
 
 GROUPS = (0x0019, 0x0021, 0x0029, 0x0043, 0x0051, 0x0065, 0x2001, 0x2005)  # that readers ask for
 _DEEPEST = 3  # sequences within sequences
@@ -34,8 +35,8 @@ class Private:
     places += [(one, _FIRST) for one in self.sets if (group, _FIRST) not in one]
     for one, block in places:
       key = (group, (block << 8) + number)
-      if key in one and not _empty(one[key].value):
-        return one[key].value
+      if key in one and not _empty(value := _value(one, key)):
+        return value
     return None
 
 
@@ -45,7 +46,7 @@ def private(header: Dataset) -> Private:
   blocks: dict[tuple[int, str], list[tuple[Dataset, int]]] = defaultdict(list)
   for one in sets:
     for key in [key for key in one.keys() if key.is_private_creator]:  # noqa: SIM118 - a loop over it decodes each
-      blocks[key.group, words(one[key].value)].append((one, key.element))
+      blocks[key.group, words(_value(one, key))].append((one, key.element))
   return Private(sets, blocks)
 
 
@@ -59,9 +60,18 @@ def _empty(value: Any) -> bool:
   return value is None or (hasattr(value, '__len__') and not len(value))
 
 
+def _value(one: Dataset, key: Any) -> Any:
+  """Returns the value of an element; None where it cannot be understood, for nothing may be lost but itself."""
+  try:
+    return one[key].value
+  except Exception:  # pydicom raises errors of many kinds for a value of the wrong type or form
+    return None
+
+
 def _within(one: Dataset, depth: int = 0) -> Iterator[Dataset]:
   yield one
   keys = [key for key in one.keys() if key.is_private and key.group in GROUPS]  # noqa: SIM118
   for key in keys if depth < _DEEPEST else ():
-    if one.get_item(key).VR in ('SQ', 'UN', None) and one[key].VR == 'SQ' and one[key].value:
-      yield from _within(one[key].value[0], depth + 1)
+    items = _value(one, key) if one.get_item(key).VR in ('SQ', 'UN', None) else None
+    if isinstance(items, Items) and items:
+      yield from _within(items[0], depth + 1)

@@ -5,6 +5,7 @@ without image position, SliceLocation orders slices; without that either, each s
 numbers. Two series at one place are refused, or one is taken as the user chooses.
 """
 
+import dataclasses
 import math
 import pathlib
 from collections import Counter
@@ -32,17 +33,17 @@ Placed = tuple[float, Instance]
 def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Choices = REFUSE) -> Opened:
   """Looks over one study, pixels included, and returns it with its notes and faults, slices from base to apex."""
   dataset, folder = instances.pseudonym(files[0].study), _folder(files, root)
-  parts = choose.parts(files)
-  magnitudes = [part for part in parts if component.is_magnitude(part.first.component)]
-  others = [part for part in parts if not component.is_magnitude(part.first.component)]
-  if not magnitudes:
-    kinds = ', '.join(sorted({component.named(part.first.component) for part in others}))
-    rule = f'no magnitude pictures, only {kinds}: export it whole'
+  notes: list[str] = []
+  parts = choose.parts(_series(files, notes))
+  others = {part: why for part in parts if (why := _no_magnitude(part))}
+  if len(others) == len(parts):
+    rule = f'no magnitude pictures, only {", ".join(sorted(set(others.values())))}: export it whole'
     return Opened(dataset, (), (), (Fault(folder, '', rule),), root, lambda which: iter(()))
-  stack, notes = choose.stack(magnitudes)
+  stack, passed = choose.stack([part for part in parts if part not in others])
+  notes += passed
   if not any(part.is_cine() for part in stack):
     notes.append('one picture a slice: this is no cine')
-  notes += [part.passed(component.named(part.first.component)) for part in others]
+  notes += [part.passed(why) for part, why in others.items()]
   pictures = [picture for part in stack for picture in part.pictures]
   places, orientation = _places(stack, notes)
   placed, broken = _placed(stack, places, orientation, root)
@@ -66,9 +67,24 @@ def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Choices =
     for one, name in list(zip(slices, ids, strict=True))[which]:
       cine = dicom.cine(one, subject=dataset, dataset=dataset, slice_id=name)
       paths, position = tuple(picture.path for picture in one.pictures), one.position if known else math.nan
-      yield cine, Source(paths, position, orientation, notes=tuple(notes))
+      yield cine, Source(paths, position, one.pictures[0].orientation or orientation, notes=tuple(notes))
 
   return Opened(dataset, ids, tuple(notes), tuple(sorted(found)), root, cines)
+
+
+def _series(files: Sequence[Instance], notes: list[str]) -> Sequence[Instance]:
+  """Returns the pictures; where each has a SeriesInstanceUID of its own, without it."""
+  if len({file.series for file in files}) < len(files) or len({file.series_number for file in files}) == len(files):
+    return files
+  notes.append('each picture has a SeriesInstanceUID of its own: series numbers tell which belong together')
+  return [dataclasses.replace(file, series='') for file in files]
+
+
+def _no_magnitude(part: Part) -> str:
+  """Returns what the pictures of a part are in words, '' for a magnitude."""
+  if all(picture.samples == 3 for picture in part.pictures):
+    return 'colour pictures'
+  return '' if component.is_magnitude(part.first.component) else component.named(part.first.component)
 
 
 def _folder(files: Sequence[Instance], root: pathlib.Path) -> str:
@@ -97,8 +113,11 @@ def _placed(stack: list[Part], places, orientation, root: pathlib.Path) -> tuple
   for number, part in enumerate(stack):
     for picture in part.pictures:
       try:
-        placed.append((dicom.position(picture, places and places(number, picture)), picture))
-        if not geometry.parallel(picture.orientation, orientation):
+        there = dicom.position(picture, places and places(number, picture))
+        if picture.corner and orientation and not places:
+          there = geometry.position(orientation, picture.corner)  # one normal, whichever way up a slice is stored
+        placed.append((there, picture))
+        if not geometry.coplanar(picture.orientation, orientation):
           raise ValueError('ImageOrientationPatient differs from that of the other pictures of the stack')
       except ValueError as error:
         rule = f'not a single-frame cine image: {error}'
@@ -128,12 +147,17 @@ def _one_series_a_place(
       kept += here
       continue
     said = f'{len(series)} series ({", ".join(str(number) for _, number, _ in series)}) hold pictures of this place'
+    original = sorted({choose.series_key(p) for _, p in here if p.image_type[:1] == ('ORIGINAL',)})
+    derived = {choose.series_key(p) for _, p in here if p.image_type[:1] == ('DERIVED',)}
     locations = [p.location for _, p in here if p.location is not None]
     if locations and max(locations) - min(locations) > _CONTRADICTION:
       rule = (
         f'{said}, but their SliceLocation reaches from {min(locations):g} to {max(locations):g} mm: one of both lies'
       )
       found.append(Fault(folder, f'slice {index}', rule))
+    elif len(original) == 1 and len(derived) == len(series) - 1:
+      kept += [(at, p) for at, p in here if choose.series_key(p) == original[0]]
+      notes.append(f'{said}: series {original[0][1]} is taken, the others are derived (ImageType)')
     elif choices.repeated == 'refuse':
       rule = f'{said}: keep the one that is the cine, or choose by --repeated=first or --repeated=last'
       found.append(Fault(folder, f'slice {index}', rule))
@@ -180,6 +204,8 @@ def _contradictions(slices: dicom.Slices) -> list[str]:
   first = [one.pictures[0] for one in slices]
   steps = np.abs(np.diff([one.position for one in slices]))
   notes = []
+  if not all(geometry.parallel(first[0].orientation, picture.orientation) for picture in first):
+    notes.append('slices of one plane are stored turned or mirrored against each other: each has its own place')
   gap = first[0].gap
   if len(steps) and gap and gap >= (first[0].thickness or math.inf) and abs(np.median(steps) - gap) > _CONTRADICTION:
     notes.append(f'slices lie {np.median(steps):.1f} mm apart, SpacingBetweenSlices says {gap:.1f} mm')

@@ -18,7 +18,9 @@ from ear_jax.formats.choices import Choices
 from ear_jax.formats.dicom.instances import Instance
 
 _LONG = 1.6  # times the usual step of trigger times: a frame may be missing
-_BEATS = 0.3  # that much of a beat more or less is a change of heart rate; the rest of several beats in one cine
+_SEVERAL = 1.5  # times the RR interval: several beats; less is a change of heart rate
+_SAMPLED = 4  # frames a beat at least, or the times are none
+_SHORT, _HALF = 0.9, 0.6  # of the RR interval: the end of the cycle is missing; the times may be those of another scan
 _LATE = 0.25  # share of the cycle before the first frame that is worth a note
 
 
@@ -90,22 +92,31 @@ def _without_times(pictures: Sequence[Instance]) -> Timed:
 
 def _nominal(pictures: Sequence[Instance]) -> tuple[float, str]:
   """Returns the frame interval of the RR interval and the number of pictures in it, and where it is from."""
-  rr, stated, count = pictures[0].interval, pictures[0].cardiac_images, len(pictures)
-  if not rr or not checks.CYCLE[0] <= rr <= checks.CYCLE[1] or stated not in (None, 0, count):
+  rr, stated, count = _rr(pictures[0]), pictures[0].cardiac_images, len(pictures)
+  if math.isnan(rr) or stated not in (None, 0, count):
     return math.nan, ''
   return rr / count, f'{rr / count:.1f} ms, the RR interval of {rr:g} ms over {count} frames'
 
 
+def _rr(picture: Instance) -> float:
+  """Returns the RR interval in ms that a header states, NaN where no heart has it."""
+  rr = picture.interval or math.nan
+  return rr if checks.SHORTEST_BEAT <= rr <= checks.LONGEST_BEAT else math.nan
+
+
 def _with_times(ordered: Sequence[Instance], choices: Choices) -> Timed:
   ordered, times, notes = _from_r_wave(ordered)
-  rr = ordered[0].interval or math.nan
+  rr = _rr(ordered[0])
   numbers = [one.number for one in ordered if one.number]
   if any(after <= before for before, after in itertools.pairwise(numbers)):
     notes.append(
       ('numbers', 'instance numbers do not rise with trigger times: frames are in the order of trigger times')
     )
   rule, at = _gap(ordered, times, choices, notes)
-  interval, wrong = checks.believable(checks.frame_interval(times), len(ordered))
+  raw = checks.frame_interval(times)
+  if raw < rr / _SAMPLED and len(ordered) * raw >= _SEVERAL * rr:
+    return _one_beat(Timed(tuple(ordered), raw, tuple(notes), rule, at), rr, choices)
+  interval, wrong = checks.beat(len(ordered), raw)
   if wrong:
     interval, source = _nominal(ordered)
     notes.append(('beat', f'{wrong}; it is taken as {source}' if source else wrong))
@@ -114,13 +125,14 @@ def _with_times(ordered: Sequence[Instance], choices: Choices) -> Timed:
     notes.append(
       ('late', f'the first trigger time is {times[0]:g} ms: frame 0 lies later in the cycle than the R wave')
     )
-  return _one_beat(Timed(tuple(ordered), interval, tuple(notes), rule, at), rr, choices)
+  lost = _lost(ordered, interval, rr, choices, notes)
+  return Timed(tuple(ordered), interval, tuple(notes), rule or lost, at)
 
 
 def _from_r_wave(ordered: Sequence[Instance]) -> tuple[Sequence[Instance], np.ndarray, list[tuple[str, str]]]:
   """Returns frames and their times; where they begin late and run beyond the RR interval, from its beginning on."""
   times = np.array([one.trigger for one in ordered], float)
-  rr, step = ordered[0].interval or math.inf, checks.frame_interval(times)
+  rr, step = _rr(ordered[0]), checks.frame_interval(times)
   beyond = int((times >= rr).sum())
   if not beyond or not times[-1] - rr + step / 2 < times[0] or times[0] < 2 * step:
     return ordered, times, []
@@ -150,23 +162,36 @@ def _gap(ordered: Sequence[Instance], times: np.ndarray, choices: Choices, notes
   return f'missing frame: {said}; export the slice again, or --gaps=accept takes what is there', long[0]
 
 
+def _lost(ordered: Sequence[Instance], interval: float, rr: float, choices: Choices, notes: list) -> str:
+  """Returns what is wrong where the RR interval and the number of pictures that a header states say more than there is.
+
+  Where only one of them says so it becomes a note.
+  """
+  count, stated = len(ordered), ordered[0].cardiac_images or len(ordered)
+  cover = count * interval
+  short = cover < _SHORT * rr
+  said = f'{count} frames of {interval:.1f} ms cover {cover:.0f} ms'
+  if short:
+    said += f', but the RR interval is {rr:g} ms'
+  if stated != count:
+    said += f', and CardiacNumberOfImages is {stated}'
+  if short and stated > count and choices.gaps == 'refuse':
+    return f'frames are missing: {said}; export the slice again, or --gaps=accept takes what is there'
+  if stated != count or cover < _HALF * rr or cover > (2 - _HALF) * rr:
+    plain = said if short or stated != count else f'{said}, but the RR interval is {rr:g} ms'
+    notes.append(('rr', f'{plain}: trigger times are taken'))
+  return ''
+
+
 def _one_beat(timed: Timed, rr: float, choices: Choices) -> Timed:
-  """Returns the cine, of which one beat is taken where it has several; `rr` is the interval that its header states."""
+  """Returns one beat of a cine that has several by the RR interval that its header states."""
   count = len(timed.pictures)
   cover = count * timed.interval
-  if math.isnan(cover) or not checks.CYCLE[0] <= rr <= checks.CYCLE[1]:
-    return timed
   said = f'{count} frames of {timed.interval:.1f} ms cover {cover:.0f} ms, but the RR interval is {rr:g} ms'
-  beats = round(cover / rr)
-  if beats < 2 or abs(cover / rr - beats) > _BEATS:
-    odd = cover > (1 + _BEATS) * rr or cover < 0.6 * rr
-    return dataclasses.replace(
-      timed, notes=(*timed.notes, ('rr', f'{said}: trigger times are taken')) if odd else timed.notes
-    )
   if choices.repeated == 'refuse':
-    rule = f'{said}: {beats} beats in one cine; export one, or choose by --repeated=first or --repeated=last'
+    rule = f'{said}: several beats in one cine; export one, or choose by --repeated=first or --repeated=last'
     return dataclasses.replace(timed, rule=timed.rule or rule)
-  one = round(count / beats)
+  one = round(rr / timed.interval)
   pictures = timed.pictures[:one] if choices.repeated == 'first' else timed.pictures[-one:]
-  note = ('beats', f'{said}: the {choices.repeated} of {beats} beats is taken')
+  note = ('beats', f'{said}: the {choices.repeated} beat is taken')
   return dataclasses.replace(timed, pictures=pictures, notes=(*timed.notes, note))

@@ -37,7 +37,7 @@ def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Choices =
   slices = []
   for five in groups:
     one, faults = check(five, root)
-    found += faults
+    found += faults or _flag_faults(one, root, choices)
     if one:
       slices.append(one)
   found += _count_faults(slices, root)
@@ -97,6 +97,17 @@ def _direction(first: list[Instance]) -> int:
   """Returns +1 or -1 as positions grow towards apex or base, 0 when any slice does not tell or they disagree."""
   found = {geometry.towards_apex(file.orientation) if file.corner else 0 for file in first}
   return found.pop() if len(found) == 1 else 0
+
+
+def _flag_faults(one: Slice | None, root: pathlib.Path, choices: Choices) -> list[Fault]:
+  """Returns a fault where the user says another venc than the protocol text."""
+  if one is None or choices.venc is None:
+    return []
+  stated = tuple(one.venc[picture] for picture, _ in _PICTURES[one.direction])
+  if stated == choices.venc:
+    return []
+  texts = (', '.join(f'{v:g}' for v in values) for values in (stated, choices.venc))
+  return [fault(one.series[0], root, 'the protocol text states a venc of {} cm/s, --venc {}'.format(*texts))]
 
 
 def _count_faults(slices: list[Slice], root: pathlib.Path) -> list[Fault]:
