@@ -201,6 +201,7 @@ def with_drawn(cine: Cine, source: Source, drawn: Drawn) -> tuple[Cine, Source]:
   """Returns a cine and its source with the contours that belong to it."""
   frames = _frames(drawn, [*map(_number, source.instances)], len(cine.video))
   contours = on_rays(frames) if drawn.count is None else as_drawn(frames)
+  contours = dataclasses.replace(contours, drawn=drawn.mark.drawn, corrected=drawn.mark.corrected)
   annotated = np.array([pair is not None for pair in frames])
   cine = cine.replace(mask=wall_mask(frames, cine.mask.shape[1:]), annotated=annotated)
   septum = source.septum if drawn.septum is None else _whole(drawn.septum)

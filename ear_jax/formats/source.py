@@ -15,6 +15,7 @@ class Source:
 
   Attributes:
     instances: DICOM file of the magnitude of each frame, in the order of the frames; empty for other formats.
+    frames: index of each of them in its file, None where the file is the picture; empty: every file is.
     position: mm along the slice normal; NaN when unknown.
     orientation: ImageOrientationPatient, six direction cosines; None when unknown.
     septum: `[T, 2]` (row, column) in pixels of the mid-septal point, where a file states one.
@@ -33,3 +34,4 @@ class Source:
   drawn: Contours | None = None
   signs: tuple[int, int, int] | None = None
   sectors: str = ''
+  frames: tuple[int | None, ...] = ()

@@ -110,7 +110,10 @@ def write_results(
       book.unlink(missing_ok=True)
   paths.append(folder / f'{pseudonym}.nc')
   names = [one.cine_name for one in slices]
-  marks = [Mark(one.fingerprint, one.source.position, one.motion.contours.drawn) for one in slices]
+  made = [one.motion.contours for one in slices]
+  marks = [
+    Mark(one.fingerprint, one.source.position, by.drawn, by.corrected) for one, by in zip(slices, made, strict=True)
+  ]
   strainmap.write(paths[-1], [one.motion for one in slices], names, pseudonym=pseudonym, marks=marks)
   return paths
 
@@ -198,6 +201,8 @@ def _write_slice(folder: pathlib.Path, result: SliceResult, pseudonym: str, inde
         pseudonym=pseudonym,
         slice_id=result.slice_id,
         series_number=9000 + index,
+        frames=source.frames,
+        made=motion.contours.made,
       )
     except UserError as error:
       logging.warning('no DICOM SEG of slice %s: %s', result.slice_id, error)
