@@ -3,10 +3,12 @@
 import dataclasses
 import math
 import pathlib
+from typing import Self
 
 import numpy as np
 
 from ear_jax.analysis.motion import Contours
+from ear_jax.cine import Place
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -35,3 +37,15 @@ class Source:
   signs: tuple[int, int, int] | None = None
   sectors: str = ''
   frames: tuple[int | None, ...] = ()
+
+  def at(self, place: Place | None) -> Self:
+    """Returns the source with position and orientation as the place of its cine says, where its reader left them out.
+
+    A format without headers of its own for them, such as NIfTI, states them by the place alone.
+    """
+    if place is None or self.orientation is not None:
+      return self
+    normal = np.cross(place.across, place.down)
+    return dataclasses.replace(
+      self, position=float(normal @ np.array(place.corner)), orientation=(*place.across, *place.down)
+    )

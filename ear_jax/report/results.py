@@ -23,7 +23,6 @@ from absl import logging
 
 from ear_jax.analysis.motion import COMPONENTS, SliceMotion
 from ear_jax.analysis.rotation import twist
-from ear_jax.analysis.stack import distance
 from ear_jax.formats import nifti, strainmap
 from ear_jax.formats.dicom import seg
 from ear_jax.formats.opened import NAME
@@ -178,10 +177,7 @@ def twist_table(results: Sequence[SliceResult]) -> list[pd.DataFrame]:
   apex = next((one for one in reversed(results) if one.motion.level == 'apex'), None)
   if base is None or apex is None:
     return []
-  apart = distance(base.motion, apex.motion)
-  if math.isnan(apart):  # SliceLocation may be known where no place is
-    apart = abs(apex.source.position - base.source.position) or math.nan
-  found = twist(base.motion, apex.motion, apart)
+  found = twist(base.motion, apex.motion, abs(apex.source.position - base.source.position) or math.nan)
   ids = pd.DataFrame({'base': base.slice_id, 'apex': apex.slice_id, 'frame': found.index})
   return [ids.join(found)]
 
