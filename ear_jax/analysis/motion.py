@@ -86,6 +86,7 @@ class Contours:
     flags: for each frame '' or what was mended or failed, in words: 'ring closed', 'second component removed', ...
     failed: `[T]` bool, frames without contours.
     drawn: by a person, and kept as drawn.
+    corrected: by a person who began with those of a network.
   """
 
   endo: np.ndarray
@@ -93,6 +94,12 @@ class Contours:
   flags: tuple[str, ...]
   failed: np.ndarray
   drawn: bool = False
+  corrected: bool = False
+
+  @property
+  def made(self) -> str:
+    """As DICOM calls it: AUTOMATIC, SEMIAUTOMATIC (a network's, corrected by a person) or MANUAL."""
+    return 'SEMIAUTOMATIC' if self.corrected else 'MANUAL' if self.drawn else 'AUTOMATIC'
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -5,7 +5,6 @@ axis of a ventricle is nearly straight, so that each centre lies near the line t
 """
 
 import itertools
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -61,14 +60,6 @@ def ring_centre(motion: SliceMotion) -> np.ndarray | None:
     return None
   row, column = motion.centre[good].mean(axis=0)
   return np.array(motion.place.point(row, column, motion.spacing))
-
-
-def distance(one: SliceMotion, other: SliceMotion) -> float:
-  """Returns how far apart the planes of two slices lie, mm; NaN where a place is unknown or they lie in one plane."""
-  if one.place is None or other.place is None:
-    return math.nan
-  normal = np.cross(one.place.across, one.place.down)
-  return abs(float(normal @ np.subtract(other.place.corner, one.place.corner))) or math.nan
 
 
 def _usual(normals: np.ndarray) -> np.ndarray:

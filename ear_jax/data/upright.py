@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage
+from scipy import ndimage, stats
 
 from ear_jax.cine import MAGNITUDE, Cine, Place, Vector, as_vector, flip, rot90
 
@@ -99,8 +99,7 @@ def _look(frame, centre, spacing, step):
   rows, columns = (c + line / s for c, s in zip(centre, spacing, strict=True))
   blurred = ndimage.gaussian_filter(frame.astype(np.float32), [step / 2 / s for s in spacing])
   values = ndimage.map_coordinates(blurred, np.stack(np.meshgrid(rows, columns, indexing='ij')), order=1)
-  ranks = np.argsort(np.argsort(values, axis=None)).reshape(values.shape)
-  return _standard(ranks)
+  return _standard(stats.rankdata(values, axis=None).reshape(values.shape))
 
 
 def _standard(values: np.ndarray) -> np.ndarray:

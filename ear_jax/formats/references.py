@@ -235,7 +235,8 @@ def with_drawn(cine: Cine, source: Source, drawn: Drawn) -> tuple[Cine, Source]:
 
 def _contours(drawn: Drawn, source: Source, frames: int) -> Contours:
   pairs = _frames(drawn, [*map(_number, source.instances)], frames)
-  return on_rays(pairs) if drawn.count is None else as_drawn(pairs)
+  contours = on_rays(pairs) if drawn.count is None else as_drawn(pairs)
+  return dataclasses.replace(contours, drawn=drawn.mark.drawn, corrected=drawn.mark.corrected)
 
 
 def _whole(septum: np.ndarray) -> np.ndarray | None:

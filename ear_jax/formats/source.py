@@ -3,10 +3,12 @@
 import dataclasses
 import math
 import pathlib
+from typing import Self
 
 import numpy as np
 
 from ear_jax.analysis.motion import Contours
+from ear_jax.cine import Place
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -15,6 +17,7 @@ class Source:
 
   Attributes:
     instances: DICOM file of the magnitude of each frame, in the order of the frames; empty for other formats.
+    frames: index of each of them in its file, None where the file is the picture; empty: every file is.
     position: mm along the slice normal; NaN when unknown.
     orientation: ImageOrientationPatient, six direction cosines; None when unknown.
     septum: `[T, 2]` (row, column) in pixels of the mid-septal point, where a file states one.
@@ -35,3 +38,16 @@ class Source:
   signs: tuple[int, int, int] | None = None
   sectors: str = ''
   labels: np.ndarray | None = None
+  frames: tuple[int | None, ...] = ()
+
+  def at(self, place: Place | None) -> Self:
+    """Returns the source with position and orientation as the place of its cine says, where its reader left them out.
+
+    A format without headers of its own for them, such as NIfTI, states them by the place alone.
+    """
+    if place is None or self.orientation is not None:
+      return self
+    normal = np.cross(place.across, place.down)
+    return dataclasses.replace(
+      self, position=float(normal @ np.array(place.corner)), orientation=(*place.across, *place.down)
+    )

@@ -30,11 +30,13 @@ class Mark:
     fingerprint: of its pictures (`fingerprint`); '' when unknown.
     position: mm along the slice normal; NaN when unknown.
     drawn: by a person, as far as is known.
+    corrected: by a person who began with those of a network.
   """
 
   fingerprint: str = ''
   position: float = math.nan
   drawn: bool = True
+  corrected: bool = False
 
 
 UNMARKED = Mark()
@@ -69,10 +71,9 @@ def read(h5: h5py.File) -> dict[str, Mark]:
 
 
 def _mark(stated: dict, touched: bool) -> Mark:
-  position = stated['position']
-  return Mark(
-    str(stated['fingerprint']), math.nan if position is None else float(position), touched or bool(stated['drawn'])
-  )
+  position = math.nan if stated['position'] is None else float(stated['position'])
+  drawn, corrected = bool(stated['drawn']), bool(stated.get('corrected'))
+  return Mark(str(stated['fingerprint']), position, touched or drawn, corrected or (touched and not drawn))
 
 
 def _digest(h5: h5py.File) -> str:

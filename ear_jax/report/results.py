@@ -23,7 +23,6 @@ from absl import logging
 
 from ear_jax.analysis.motion import COMPONENTS, SliceMotion
 from ear_jax.analysis.rotation import twist
-from ear_jax.analysis.stack import distance
 from ear_jax.formats import nifti, strainmap
 from ear_jax.formats.dicom import seg
 from ear_jax.formats.opened import NAME
@@ -110,7 +109,10 @@ def write_results(
       book.unlink(missing_ok=True)
   paths.append(folder / f'{pseudonym}.nc')
   names = [one.cine_name for one in slices]
-  marks = [Mark(one.fingerprint, one.source.position, one.motion.contours.drawn) for one in slices]
+  made = [one.motion.contours for one in slices]
+  marks = [
+    Mark(one.fingerprint, one.source.position, by.drawn, by.corrected) for one, by in zip(slices, made, strict=True)
+  ]
   strainmap.write(paths[-1], [one.motion for one in slices], names, pseudonym=pseudonym, marks=marks)
   return paths
 
@@ -175,10 +177,7 @@ def twist_table(results: Sequence[SliceResult]) -> list[pd.DataFrame]:
   apex = next((one for one in reversed(results) if one.motion.level == 'apex'), None)
   if base is None or apex is None:
     return []
-  apart = distance(base.motion, apex.motion)
-  if math.isnan(apart):  # SliceLocation may be known where no place is
-    apart = abs(apex.source.position - base.source.position) or math.nan
-  found = twist(base.motion, apex.motion, apart)
+  found = twist(base.motion, apex.motion, abs(apex.source.position - base.source.position) or math.nan)
   ids = pd.DataFrame({'base': base.slice_id, 'apex': apex.slice_id, 'frame': found.index})
   return [ids.join(found)]
 
@@ -198,6 +197,8 @@ def _write_slice(folder: pathlib.Path, result: SliceResult, pseudonym: str, inde
         pseudonym=pseudonym,
         slice_id=result.slice_id,
         series_number=9000 + index,
+        frames=source.frames,
+        made=motion.contours.made,
       )
     except UserError as error:
       logging.warning('no DICOM SEG of slice %s: %s', result.slice_id, error)

@@ -72,6 +72,7 @@ def predict(
     for slice_id in progress.track(opened.slices, description=f'{name}: slices'):
       with clock.measure('read'):
         cine, source = next(cines)
+        source = source.at(cine.place)
       if not networks and not cine.annotated.any():
         notes.append(f'{slice_id}: no contours are drawn, and no network is given: left out')
         continue

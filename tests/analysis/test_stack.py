@@ -10,7 +10,7 @@ from ear_jax.analysis.contours import from_mask
 from ear_jax.analysis.motion import Settings
 from ear_jax.analysis.outline import outline
 from ear_jax.analysis.septum import given
-from ear_jax.analysis.stack import check_stack, distance, ring_centre
+from ear_jax.analysis.stack import check_stack, ring_centre
 from ear_jax.cine import Cine, Place, flip
 
 ACROSS, DOWN = np.array([0.8, 0.6, 0.0]), np.array([0.36, -0.48, -0.8])
@@ -85,9 +85,3 @@ def test_another_order_is_said():
 
 def test_without_places_nothing_is_said():
   assert check_stack([dataclasses.replace(one, place=None) for one in stack(*SOUND)]) == []
-
-
-def test_slices_are_as_far_apart_as_their_planes():
-  first, _, third = stack(*SOUND[:3])
-  assert distance(first, third) == pytest.approx(16)
-  assert math.isnan(distance(first, dataclasses.replace(third, place=None)))

@@ -10,6 +10,8 @@ import pytest
 
 from ear_jax.cine import Place, flip, rot90
 from ear_jax.formats import nifti
+from ear_jax.formats.dicom import geometry
+from ear_jax.formats.source import Source
 
 ACROSS, DOWN = (0.8, 0.6, 0.0), (0.36, -0.48, -0.8)
 PLACE = Place((-20.0, 31.5, 7.25), ACROSS, DOWN, 8.0)
@@ -224,3 +226,13 @@ def test_a_mask_without_a_place_is_taken_on_its_array_and_that_is_said(placed):
   nib.save(nib.Nifti1Image(np.asarray(nib.load(mask).dataobj), np.eye(4)), mask)
   np.testing.assert_array_equal(next(nifti.read(path)).mask, cine.mask)
   assert scanned(path)[1:] == ([], ['mask taken as it lies on the array of its video: it does not say where it lies'])
+
+
+def test_a_source_without_headers_of_its_own_lies_where_its_cine_lies():
+  """So sectors are named, and torsion has a length, for NIfTI as for DICOM."""
+  there = Source().at(PLACE)
+  assert there.orientation == (*ACROSS, *DOWN)
+  assert there.position == pytest.approx(geometry.position(there.orientation, PLACE.corner))
+  stated = Source(position=3.0, orientation=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0))
+  assert stated.at(PLACE) is stated
+  assert Source().at(None).orientation is None
