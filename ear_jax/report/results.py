@@ -103,8 +103,8 @@ def write_results(
     book = folder / f'{one.slice_id}_velocity.xlsx'
     if curves:
       rr = instances.rr_interval(one.source.instances[0]) if one.source.instances else ''
-      known = {'offset': one.source.position, 'rr_interval': rr}
-      workbook.write(book, one.motion, cine=one.cine_name, pseudonym=pseudonym, **known)
+      position, called = one.source.position, one.cine_name
+      workbook.write(book, one.motion, cine=called, pseudonym=pseudonym, offset=position, rr_interval=rr)
       paths.append(book)
     else:
       book.unlink(missing_ok=True)
