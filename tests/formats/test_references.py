@@ -220,6 +220,8 @@ def test_the_sentence_of_a_contradiction_has_both_values(scans, tmp_path):
   assert f'at 77.0 mm, slice slice-00 lies at {place:.1f} mm' in attached(scans / 'one', file)[1][0]
   short = by_hand(tmp_path / 'b.nc', SERIES, [one[:, :7] for one in curves()])
   assert 'have 7 frames, slice slice-00 has 8' in attached(scans / 'one', short)[1][0]
+  large = by_hand(tmp_path / 'd.nc', SERIES, [one * 1.8 for one in curves()])
+  assert 'leave the picture of 72 x 72 pixels of slice slice-00' in attached(scans / 'one', large)[1][0]
   strange = by_hand(tmp_path / 'c.nc', ['99 cine'], curves()[:1])
   assert 'fit no slice by name (slices: slice-00, slice-01, slice-02' in attached(scans / 'one', strange)[1][0]
 
