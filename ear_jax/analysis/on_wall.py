@@ -7,6 +7,10 @@ little inside or outside. The endocardium has blood on one side and muscle on th
 edge rises, or falls, in every sector. `edges` is the product of three shares: strength at the endocardium and at the
 epicardium over the largest within reach, and how much all sectors of the endocardium agree on the sign.
 
+Place. The whole contours are moved aside, in eight directions by up to `_ASIDE` of the wall's thickness: `place` is the
+mean edge of the endocardium, all sectors with their signs, over the largest that is found so. Right contours lose by
+being moved.
+
 Motion. Where there are velocities, the wall's mean radius must change as they say: `motion` is the correlation over
 the cycle of its rate of change with the mean radial velocity between the contours, by the best signs of both in-plane
 components.
@@ -26,11 +30,18 @@ from ear_jax.analysis.motion import Contours
 from ear_jax.analysis.regions import lengths
 from ear_jax.cine import ALONG_COLUMN, ALONG_ROW, MAGNITUDE, Cine
 
-LIMITS = {'edges': 0.6, 'motion': 0.5}  # less than this is no wall
+LIMITS = {'edges': 0.6, 'place': 0.75, 'motion': 0.5}  # less than this is no wall
+_SAID = {
+  'edges': 'there are stronger edges beside them',
+  'place': 'they fit better when moved aside',
+  'motion': 'they do not move as the velocities say',
+}
 _REACH, _TOLERANCE = 0.6, 0.1  # of the thickness of the wall
 _STEPS = 25
-_SECTORS, _POINTS = 24, 240
+_ASIDE = (0.4, 0.8, 1.2)  # of the thickness of the wall
+_SECTORS, _POINTS = 24, 120
 _SMOOTH = 0.1  # of the thickness: standard deviation that the pictures are smoothed by
+_FLAT = 1e-4  # of the brightest pixel, over the thickness of the wall: no edge
 _CYCLE = 8  # frames, all drawn, from which on motion tells something
 _DEPTHS = (0.3, 0.5, 0.7)  # between endo- and epicardium, where velocities are looked at
 
@@ -39,6 +50,7 @@ class Evidence(NamedTuple):
   """What is found: 1 for the best place; NaN for what cannot be told."""
 
   edges: float
+  place: float
   motion: float
 
 
@@ -52,8 +64,7 @@ def fault(cine: Cine, contours: Contours) -> str:
     return f'the endocardium ({inner:.0f} square pixels) is not within the epicardium ({outer:.0f}): sides are swapped'
   for name, value in evidence(cine, contours)._asdict().items():
     if value < LIMITS[name]:
-      said = {'edges': 'there are stronger edges beside them', 'motion': 'they do not move as the velocities say'}[name]
-      return f'the contours do not lie on a wall: {said} ({value:.2f}, expected {LIMITS[name]:g} at least)'
+      return f'the contours do not lie on a wall: {_SAID[name]} ({value:.2f}, expected {LIMITS[name]:g} at least)'
   return ''
 
 
@@ -61,40 +72,52 @@ def evidence(cine: Cine, contours: Contours) -> Evidence:
   """Returns the evidence for contours of which at least one frame is drawn."""
   good = np.flatnonzero(~contours.failed)
   endo, epi = (_resampled(side[good]) for side in (contours.endo, contours.epi))
-  return Evidence(_edges(cine.video[..., MAGNITUDE], good, endo, epi), _motion(cine, good, endo, epi))
+  return Evidence(*_of_edges(cine.video[..., MAGNITUDE], good, endo, epi), _motion(cine, good, endo, epi))
 
 
 def _resampled(curve: np.ndarray) -> np.ndarray:
-  """`[T, P, 2]` -> `[T, 240, 2]`, on the chords."""
+  """`[T, P, 2]` -> `[T, 120, 2]`, on the chords."""
   at = np.linspace(0, curve.shape[1], _POINTS, endpoint=False)
   low = at.astype(int)
   share = (at - low)[:, None]
   return curve[:, low] * (1 - share) + curve[:, (low + 1) % curve.shape[1]] * share
 
 
-def _edges(magnitude: np.ndarray, frames: np.ndarray, endo: np.ndarray, epi: np.ndarray) -> float:
+def _of_edges(magnitude: np.ndarray, frames: np.ndarray, endo: np.ndarray, epi: np.ndarray) -> tuple[float, float]:
+  """Returns `edges` and `place`."""
   wall = float(np.hypot(*np.moveaxis(epi - endo, -1, 0)).mean())
   margin = math.ceil(2 * wall) + 2
   low = np.maximum(np.floor(epi.min((0, 1))).astype(int) - margin, 0)
   high = np.maximum(np.ceil(epi.max((0, 1))).astype(int) + margin, low + 1)
   sigma = max(_SMOOTH * wall, 0.5)
   window = magnitude[frames, low[0] : high[0], low[1] : high[1]].astype(np.float32)
-  pictures = ndimage.gaussian_filter(window, (0, sigma, sigma))
+  pictures, endo, epi = ndimage.gaussian_filter(window, (0, sigma, sigma)), endo - low, epi - low
   steps = np.linspace(-_REACH, _REACH, _STEPS) * wall
-  near = np.abs(steps) <= _TOLERANCE * wall + 1e-9
-  product = 1.0
+  near = np.flatnonzero(np.abs(steps) <= _TOLERANCE * wall + 1e-9)
+  edges = 1.0
   for side in (endo, epi):
-    points = (side - low)[:, :, None] + _normals(side)[:, :, None] * steps[:, None]  # [T, P, U, 2]
-    profile = np.gradient(_sample(pictures, points), steps, axis=-1)
-    sectors = profile.reshape(len(frames), _SECTORS, -1, _STEPS).mean((0, 2))  # [S, U]
+    sectors = _slopes(pictures, side, steps)
     strength = np.abs(sectors).mean(0)
-    best = np.flatnonzero(near)[strength[near].argmax()]
-    if not strength.max() > 0:
-      return 0.0  # a picture without any edge
-    product *= strength[best] / strength.max()
+    best = near[strength[near].argmax()]
+    if not strength.max() * wall > _FLAT * np.abs(pictures).max():
+      return 0.0, 0.0  # a picture without any edge
+    edges *= strength[best] / strength.max()
     if side is endo:
-      product *= abs(sectors[:, best].mean()) / strength[best] if strength[best] > 0 else 0.0
-  return float(product)
+      edges *= abs(sectors[:, best].mean()) / max(strength[best], 1e-9)
+  steps = steps[near[0] - 1 : near[-1] + 2]  # one more at either end: slopes there are of one side only
+  turn = np.arange(8) * (np.pi / 4)
+  aside = [far * wall * np.array([np.cos(a), np.sin(a)]) for far in _ASIDE for a in turn]
+  here, *there = (
+    float(np.abs(_slopes(pictures, endo + move, steps)[:, 1:-1].mean(0)).max()) for move in (np.zeros(2), *aside)
+  )
+  return float(edges), here / max(here, *there)
+
+
+def _slopes(pictures: np.ndarray, curve: np.ndarray, steps: np.ndarray) -> np.ndarray:
+  """Returns `[S, U]`, the slope of the pictures across a curve at steps `[U]` along its normals, over all frames."""
+  points = curve[:, :, None] + _normals(curve)[:, :, None] * steps[:, None]  # [T, P, U, 2]
+  slope = np.gradient(_sample(pictures, points), steps, axis=-1)
+  return slope.reshape(len(curve), _SECTORS, -1, len(steps)).mean((0, 2))
 
 
 def _motion(cine: Cine, frames: np.ndarray, endo: np.ndarray, epi: np.ndarray) -> float:

@@ -116,7 +116,7 @@ def _of_reference(cine: Cine, source: Source, septum: Septum, settings: Settings
 
 def _on_wall(cine: Cine, contours: Contours) -> Check:
   rule = on_wall.fault(cine, contours)
-  found = on_wall.evidence(cine, contours) if not contours.failed.all() else on_wall.Evidence(math.nan, math.nan)
+  found = on_wall.evidence(cine, contours) if not contours.failed.all() else on_wall.Evidence(*[math.nan] * 3)
   said = ', '.join(f'{name} {value:.2f}' for name, value in found._asdict().items() if math.isfinite(value))
   return Check('contours on a wall', cine.slice_id, 'fail' if rule else 'pass', rule or f'{said} (1 is best)')
 
