@@ -266,7 +266,7 @@ def series_name(path: pathlib.Path) -> str:
 
 def rr_interval(path: pathlib.Path) -> str:
   """Returns '900±20', mean and deviation of the RR interval in ms where the comments are 'RR 900 +/- 20'; '' else."""
-  with _quiet():
+  with quiet():
     comments = str(pydicom.dcmread(path, stop_before_pixels=True, specific_tags=['ImageComments']).get('ImageComments'))
   stated = re.match(r'\s*RR\s+([\d.]+)\s*\+/-\s*([\d.]+)', comments)
   return f'{stated[1]}±{stated[2]}' if stated else ''
