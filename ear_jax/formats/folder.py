@@ -8,7 +8,8 @@ on. There a dataset has the name that results give it, or that of the file or fo
 
 import csv
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 
 from absl import logging
 
@@ -46,12 +47,29 @@ def read(
     if not study.faults:
       found += _channel_faults(study, channels)
   require_none(root, set(found))
+  _warn_of_persons(root, studies, subjects)
   for study in studies:
     logging.info('%s is the study in %s', study.dataset, study.origin)
     for note in study.notes:
       logging.info('%s: %s', study.dataset, note)
   cines = (_prepared(*slice_, subjects.get(study.dataset), channels) for study in studies for slice_ in study.read())
   return _referenced(root, cines) if referenced else cines
+
+
+def _warn_of_persons(root: pathlib.Path, studies: Sequence[Opened], subjects: Mapping[str, str]) -> None:
+  of_person: dict[str, dict[str, str]] = defaultdict(dict)
+  for study in studies:
+    if study.person:
+      of_person[study.person][study.dataset] = subjects.get(study.dataset, study.dataset)
+  for datasets in of_person.values():
+    if len({*datasets.values()}) > 1:
+      logging.warning(
+        '%s: %s have one PatientID and are several subjects: join them in %s, or the same heart may be trained on and '
+        'tested on',
+        root,
+        ', '.join(datasets),
+        _SUBJECTS,
+      )
 
 
 def _channel_faults(study: Opened, channels: int | None) -> list[Fault]:

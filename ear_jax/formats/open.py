@@ -121,7 +121,9 @@ def _open_one(files: Sequence[Instance], found: Found, root: pathlib.Path, choic
   where = [Fault('.', opened.dataset, mixed)] if people > 1 else []
   notes = (*opened.notes, *note, *found.notes)
   faults = tuple(sorted((*opened.faults, *strangers, *where)))
-  return dataclasses.replace(opened, notes=notes, faults=faults, origin=_common(folders))
+  known = {file.person for file in files} - {''}
+  person = known.pop() if len(known) == 1 else ''
+  return dataclasses.replace(opened, notes=notes, faults=faults, origin=_common(folders), person=person)
 
 
 def _scattered(opened: list[Opened], studies: Sequence[Sequence[Instance]]) -> list[Opened]:

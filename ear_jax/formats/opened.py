@@ -32,6 +32,7 @@ class Opened:
     root: the folder that faults name files relative to.
     cines: reads the slices of a range one after another; `read` checks the faults before.
     origin: where below `root` it lies, for the terminal alone: it may be a patient's name. '.' for the whole folder.
+    person: hash of the PatientID, to see whether two studies are of one person, and for nothing else; '' when unknown.
   """
 
   dataset: str
@@ -41,6 +42,7 @@ class Opened:
   root: pathlib.Path
   cines: Callable[[slice], Iterator[tuple[Cine, Source]]]
   origin: str = '.'
+  person: str = ''
 
   def read(self, which: slice = slice(None)) -> Iterator[tuple[Cine, Source]]:
     """Returns the slices and their origins, one in memory at a time. Raises MalformedStudy if there are faults."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from pydicom.uid import MRImageStorage
+from pydicom.uid import MRImageStorage, generate_uid
 
 from ear_jax.cine import Study
 from ear_jax.formats import folder, hdf5, nifti
@@ -39,6 +39,19 @@ def test_subjects_csv_of_german_excel_and_with_places_of_studies(root, mark):  #
   lines = ('dataset,subject', 'anna-1,anna', 'second/anna-2_MID_video.nii.gz,anna', '')
   (root / 'subjects.csv').write_text('\n'.join(lines).replace(',', mark))
   assert [cine.subject for cine, _ in folder.read(root, channels=4)] == ['anna', 'anna']
+
+
+def test_two_studies_of_one_patient_that_are_two_subjects_are_said(scan, caplog):
+  again = scan.copy(scan.folder / 'again')
+  again.edit(StudyInstanceUID='1.2.3', SOPInstanceUID=lambda image: setattr(image, 'SOPInstanceUID', generate_uid()))
+  names = sorted(cine.dataset for cine, _ in folder.read(scan.folder, channels=4))
+  said = [record.getMessage() for record in caplog.records if 'one PatientID' in record.getMessage()]
+  assert len(said) == 1
+  assert all(name in said[0] for name in names)
+  (scan.folder / 'subjects.csv').write_text('dataset,subject\n' + ''.join(f'{name},a\n' for name in set(names)))
+  caplog.clear()
+  folder.read(scan.folder, channels=4)
+  assert 'one PatientID' not in caplog.text
 
 
 def test_cines_without_reference_can_be_left_out(root):
