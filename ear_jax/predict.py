@@ -46,14 +46,20 @@ def main() -> None:
     flags.DEFINE_list(
       'signs', None, "1 or -1 for velocity along column, along row, through the plane; else the contours' file's, or 1."
     ),
+    flags.DEFINE_list(
+      'venc', None, 'cm/s along column, along row, through the plane, where the study does not say it.'
+    ),
     flags.DEFINE_float('smooth_contours', 0.0, 'Strength of the smoothing of contours over frames; 0: off.'),
     flags.DEFINE_float('border', 0.0, 'mm of wall next to either contour left out of the curves.'),
     flags.DEFINE_float('view_sharing', 0.0, "Weight of each neighbouring frame in a frame's data, undone."),
     flags.DEFINE_bool('tta', False, 'Average over mirror images and quarter turns: eight times the work.'),
-    flags.DEFINE_bool('force', False, 'Give curves even where the quality gate fails the study.'),
+    flags.DEFINE_bool(
+      'force', False, 'Give curves even where the quality gate fails the study; take contours off the wall.'
+    ),
     flags.DEFINE_enum(
       'repeated', 'refuse', ['refuse', 'first', 'last'], 'Of several series at one place, which is read.'
     ),
+    flags.DEFINE_integer('label', None, 'Value of the myocardium in masks of several values.'),
     flags.DEFINE_enum('gaps', 'refuse', ['refuse', 'accept'], 'Whether slices or frames may be missing.'),
     flags.DEFINE_bool(
       'strainmap_names', False, "Name slices by the series' number and description, as StrainMap does; may identify."
@@ -80,10 +86,15 @@ def _predict(given: SimpleNamespace) -> int:
   options = _options(given)
   path, output = (pathlib.Path(p).expanduser() for p in (given.words[0], given.output))
   drawn, unread = _contours(given.contours or [])
-  studies = _open(path, given.pseudonym, Choices(repeated=given.repeated, gaps=given.gaps))
-  studies, unused = references.attach(studies, drawn)
+  choices = Choices(
+    repeated=given.repeated, gaps=given.gaps, venc=_venc(given.venc), label=given.label, trusted=given.force
+  )
+  studies = _open(path, given.pseudonym, choices)
+  studies, unused = references.attach(studies, drawn, trusted=given.force)
   for fault in (*unread, *unused):
     print(f'error: {fault}', file=sys.stderr)
+  if any('lie on a wall' in fault.rule for fault in unused):
+    print('contours that do not lie on a wall are taken with --force', file=sys.stderr)
   require_writable(output, 'results')
   for opened in studies:
     if opened.origin != '.':  # said here and in no file: names of files may be a patient's
@@ -141,6 +152,18 @@ def _contours(paths: list[str]) -> tuple[list[Drawn], list[Fault]]:
     drawn += found.drawn
     faults += found.faults
   return drawn, faults
+
+
+def _venc(words: list[str] | None) -> tuple[float, float, float] | None:
+  from ear_jax.formats.checks import is_number
+
+  if words is None:
+    return None
+  values = [float(word) for word in words if is_number(word)]
+  if len(words) != 3 or len(values) != 3 or not min(values) > 0:
+    raise UserError(f'--venc={",".join(words)}: expected three positive numbers of cm/s, such as 20,20,30')
+  column, row, through = values
+  return column, row, through
 
 
 def _open(path: pathlib.Path, pseudonym: str | None, choices: Choices) -> list[Opened]:

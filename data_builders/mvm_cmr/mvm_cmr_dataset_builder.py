@@ -20,6 +20,7 @@ from absl import logging
 from ear_jax.cine import Cine
 from ear_jax.data import records, upright
 from ear_jax.formats import folder
+from ear_jax.formats.choices import Choices
 from ear_jax.phantom import study
 
 
@@ -30,11 +31,13 @@ class MvmCmrConfig(tfds.core.BuilderConfig):
   Attributes:
     phantom: 'mini', 'many' or 'paper', the size of the digital study; '' for the studies in the manual directory.
     seed: of the phantom's cohort; another seed is other people.
+    label: value of the myocardium in masks of several values, for the studies in the manual directory.
     beam: whether Apache Beam renders the phantom where a runner is named, so that a cluster can share the work.
   """
 
   phantom: str = ''
   seed: int = 0
+  label: int | None = None
   beam: bool = False
 
 
@@ -77,7 +80,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
   def _split_generators(self, dl_manager: tfds.download.DownloadManager):
     config = self.builder_config
     if not config.phantom:
-      cines = folder.read(dl_manager.manual_dir, channels=4, referenced=True)
+      choices = Choices(label=config.label)
+      cines = folder.read(dl_manager.manual_dir, channels=4, referenced=True, choices=choices)
       return {'train': self._generate_examples(cine for cine, _ in cines)}
     size = {'mini': study.MINI, 'many': study.MANY, 'paper': study.PAPER}[config.phantom]
     plans = study.plan(size, config.seed)[: self._max_examples]

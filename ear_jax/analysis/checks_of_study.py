@@ -12,6 +12,7 @@ import numpy as np
 
 from ear_jax.analysis.contours import INTERPOLATED, bounding_box
 from ear_jax.analysis.motion import COMPONENTS, SliceMotion
+from ear_jax.analysis.signs import CHANNELS, signs
 from ear_jax.cine import Cine, Venc
 
 STATUSES = ('pass', 'warn', 'fail')  # from good to bad
@@ -24,9 +25,11 @@ LIMITS = {  # beyond the first number a check warns, beyond the second it fails
   'noise': (0.08, 0.25),  # of venc; a uniformly random phase has 0.58
   'background': (0.15, 0.5),  # mean over the cycle, of venc
 }
+SIGNS = (0.3, -0.3)  # agreement of a velocity with systole below which it warns, and fails
 _AREA_JUMP = 0.3
 _THICKNESS = (3.0, 18.0)  # mm, mean over the wall and the cycle
 _RADIUS = (10.0, 50.0)  # mm, mean epicardial
+_NO_NOISE = 'not known: no pixel lies in the wall in three of at least four frames running'
 _MAD = 1.4826  # standard deviation of a normal law per median absolute deviation
 
 
@@ -126,13 +129,38 @@ def _of_velocity(cine: Cine, venc: Venc, motion: SliceMotion) -> list[tuple[str,
   noise, offset = velocity_noise(cine, wall), motion.offset['global'][0]
   level = max(n / v for n, v in zip(noise, venc, strict=True))
   by_axis = ', '.join(f'{n:.2f}' for n in noise)
+  text = f'{by_axis} cm/s along column, row and through the plane; {level:.3f} of venc'
+  known = _grade('noise', level, text) if math.isfinite(level) else ('noise', 'fail', _NO_NOISE)
   size = float(np.abs(offset).max() / min(venc)) if np.isfinite(offset).all() else math.nan
   means = ', '.join(f'{name} {o:+.2f}' for name, o in zip(COMPONENTS, offset, strict=True))
   return [
     _grade('phase wraps', motion.wraps / samples, f'{motion.wraps} of {samples} samples in the wall had wrapped'),
-    _grade('noise', level, f'{by_axis} cm/s along column, row and through the plane; {level:.3f} of venc'),
+    known,
     _grade('background', size, f'mean over the cycle {means} cm/s; {size:.2f} of the lowest venc'),
+    *_of_signs(cine, motion),
   ]
+
+
+def _of_signs(cine: Cine, motion: SliceMotion) -> list[tuple[str, str, str]]:
+  """Whether the velocities go with systole; by time alone, which a scan need not begin with the R wave, it warns."""
+  seen = signs(cine, motion)
+  if seen is None:
+    return []
+  low, high = SIGNS
+  wrong = [value < high for value in seen.agreement]
+  doubtful = any(value < low for value in seen.agreement)
+  stated = ', '.join(
+    f'{channel} {value:+.2f}' if math.isfinite(value) else f'{channel} hardly moves'
+    for channel, value in zip(CHANNELS, seen.agreement, strict=True)
+  )
+  reason = f'agreement with systole {stated} (warns below {low:g}, fails below {high:g}); {seen.decided}'
+  if seen.certain and all(map(math.isnan, seen.agreement[:2])):
+    doubtful = True
+    reason += '. The wall moves inward, its velocities do not: are directions exchanged, or is this not the wall?'
+  if any(wrong):
+    turned = ','.join(f'{-s if w else s:d}' for s, w in zip(motion.settings.signs, wrong, strict=True))
+    reason += f'. A velocity is against it: --signs={turned} turns it'
+  return [('signs', 'fail' if any(wrong) and seen.certain else 'warn' if any(wrong) or doubtful else 'pass', reason)]
 
 
 def velocity_noise(cine: Cine, wall: np.ndarray) -> np.ndarray:
@@ -152,6 +180,21 @@ def velocity_noise(cine: Cine, wall: np.ndarray) -> np.ndarray:
   bend = (bend + venc) % (2 * venc) - venc  # a wrap is no noise
   own = [b[i] - np.median(b[i], axis=0) for b, i in zip(bend, inside[box], strict=True) if i.any()]
   return _MAD * np.median(np.abs(np.concatenate(own)), axis=0).astype(float) / math.sqrt(6)
+
+
+def check_alike(motions: Sequence[SliceMotion]) -> list[Check]:
+  """Returns a warning for each setting of the scan in which slices of one study differ, as they rarely should."""
+  found = []
+  settings: dict[str, tuple[str, list[tuple[float, ...] | None]]] = {
+    'venc': ('cm/s', [motion.venc for motion in motions]),
+    'pixel spacing': ('mm', [motion.spacing for motion in motions]),
+  }
+  for name, (unit, values) in settings.items():
+    stated = {tuple(round(v, 4) for v in value) for value in values if value and not math.isnan(value[0])}
+    if len(stated) > 1:
+      text = '; '.join(', '.join(f'{v:g}' for v in value) for value in sorted(stated))
+      found.append(Check(name, '', 'warn', f'slices of this study differ: {text} {unit}'))
+  return found
 
 
 def check_study(cines: Sequence[tuple[str, int, float]], notes: Sequence[str] = ()) -> list[Check]:

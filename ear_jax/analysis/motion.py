@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ear_jax.analysis.septum import Septum
-from ear_jax.cine import Place
+from ear_jax.cine import Place, Venc
 
 if TYPE_CHECKING:
   import xarray as xr
@@ -126,6 +126,7 @@ class SliceMotion:
     wraps: number of pixels and frames in the wall whose velocity was unwrapped.
     settings: the conventions used.
     place: of the slice in the patient; None when unknown.
+    venc: cm/s along column, along row and through the plane, that the velocities were scaled by; None without any.
   """
 
   name: str
@@ -146,6 +147,7 @@ class SliceMotion:
   wraps: int
   settings: Settings
   place: Place | None = None
+  venc: Venc | None = None
 
   def to_frame(self) -> pd.DataFrame:
     """Returns the curves, one line a value: slice, level, group, region, region_name, component, frame, time_ms,

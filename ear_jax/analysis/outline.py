@@ -29,6 +29,7 @@ def outline(cine: Cine, contours: Contours, *, septum: Septum, settings: Setting
     wraps=0,
     settings=settings,
     place=cine.place,
+    venc=cine.venc,
     **_unknown(len(contours.failed), cine.frame_interval, settings),
   )
 

@@ -47,12 +47,9 @@ def collect_wall(cine: Cine, contours: Contours, mask: np.ndarray, centre: np.nd
     centre: `[T, 2]` (row, column) in pixels.
     settings: signs, unwrapping, border and the sense of circumferential velocity.
   """
-  inside = mask.astype(bool)
-  box = bounding_box(inside, _MARGIN)
-  inside, size = inside[box], lengths(cine.spacing)
-  # [T, h, w, 3]; a change of sign keeps every bit of the value.
-  measured = cine.video[box][..., 1:] * np.asarray(settings.signs, cine.video.dtype)
-  measured, wraps = unwrap(measured, inside, cine.venc) if settings.unwrap and cine.venc else (measured, 0)
+  inside, size = mask.astype(bool), lengths(cine.spacing)
+  measured, box, wraps = wall_velocity(cine, inside, settings)
+  inside = inside[box]
   frame, row, column = np.nonzero(inside)
   row, column = row + box[1].start, column + box[2].start
   offset = (np.stack([row, column], -1) - centre[frame]) * size
@@ -63,6 +60,20 @@ def collect_wall(cine: Cine, contours: Contours, mask: np.ndarray, centre: np.nd
   velocity[:, :2] -= means_over(velocity[core, :2], frame[core], len(mask))[frame]  # bulk motion, of the frame's wall
   velocity = project(velocity, offset, settings.circumferential_sign)
   return Wall(frame, row, column, _layers(contours, mask, box), core, offset, velocity, wraps)
+
+
+def wall_velocity(
+  cine: Cine, inside: np.ndarray, settings: Settings
+) -> tuple[np.ndarray, tuple[slice, slice, slice], int]:
+  """Returns the velocities `[T, h, w, 3]` around the wall, cm/s with the signs of `settings` and wraps undone.
+
+  Also the window that they are of, and how many pixels of the wall `inside` `[T, H, W]` had wrapped.
+  """
+  box = bounding_box(inside, _MARGIN)
+  # A change of sign keeps every bit of the value.
+  measured = cine.video[box][..., 1:] * np.asarray(settings.signs, cine.video.dtype)
+  measured, wraps = unwrap(measured, inside[box], cine.venc) if settings.unwrap and cine.venc else (measured, 0)
+  return measured, box, wraps
 
 
 def _layers(contours: Contours, mask: np.ndarray, box: tuple[slice, slice, slice]) -> np.ndarray:

@@ -16,9 +16,14 @@ _FULL_SCALE = 32767
 IDS = ('subject', 'dataset', 'slice_id', 'level')
 
 
-def features(channels: int) -> tfds.features.FeaturesDict:
-  """Returns the TFDS features of one cine with 1 (magnitude) or 4 (magnitude and velocity) channels."""
+def features(channels: int, *, labels: bool = False) -> tfds.features.FeaturesDict:
+  """Returns the TFDS features of one cine with 1 (magnitude) or 4 (magnitude and velocity) channels.
+
+  With `labels` an example has one feature more, which nothing but its builder writes and training does not read:
+  `[T, H, W]` uint8, 1 cavity, 2 myocardium, 3 right ventricle.
+  """
   tensor, zlib = tfds.features.Tensor, tfds.features.Encoding.ZLIB
+  more = {'labels': tensor(shape=(None, None, None), dtype=np.uint8, encoding=zlib)} if labels else {}
   return tfds.features.FeaturesDict(
     {
       'video': tensor(shape=(None, None, None, channels), dtype=np.int16, encoding=zlib),
@@ -29,6 +34,7 @@ def features(channels: int) -> tfds.features.FeaturesDict:
       'spacing': tensor(shape=(2,), dtype=np.float32),  # mm; NaN when unknown
       'frame_interval': np.float32,  # ms; NaN when unknown
       **{key: tfds.features.Text() for key in IDS},
+      **more,
     }
   )
 

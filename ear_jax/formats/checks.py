@@ -25,6 +25,8 @@ LARGEST = 2**28  # values of a cine: 50 frames of 1158 x 1158 pixels with veloci
 BRIGHTEST = 1e9  # of a magnitude; sums of squares of larger ones leave float32
 LEVELS = ('base', 'mid', 'apex', '')
 CHANNELS = {1: 'magnitude', 4: 'magnitude and three velocities'}
+_UNDERSHOOT, _UNDERSHOOT_SHARE = 0.02, 0.25  # of the largest value, and of the pixels
+_OUTSIDE_SHARE = 0.6  # of the pixels: a circle in a square leaves 0.21
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +73,25 @@ def video_faults(file: str, within: str, video: np.ndarray) -> list[Fault]:
   if negative.size:
     return [Fault(file, place(within, frames(negative)), 'magnitude is negative: is channel 0 the magnitude?')]
   return []
+
+
+def without_negatives(magnitude: np.ndarray) -> tuple[np.ndarray, str]:
+  """Returns a magnitude with 0 in place of what is no signal, and in words what that was, or ''.
+
+  Scanners put one negative value outside the circle that they reconstruct, interpolation undershoots a little at edges;
+  whatever else is negative is left, and is a fault of `video_faults`.
+  """
+  negative = magnitude < 0
+  if not negative.any():
+    return magnitude, ''
+  corners = negative[..., [0, 0, -1, -1], [0, -1, 0, -1]]
+  if corners.any() and negative.mean() <= _OUTSIDE_SHARE and np.ptp(magnitude[negative]) == 0:
+    said = 'one negative value outside the scanned region'
+  elif magnitude.min() >= -_UNDERSHOOT * magnitude.max() and negative.mean() <= _UNDERSHOOT_SHARE:
+    said = 'slightly negative values, as interpolation makes them,'
+  else:
+    return magnitude, ''
+  return np.where(negative, 0, magnitude).astype(magnitude.dtype), f'{said} were set to 0'
 
 
 def phase_faults(file: str, within: str, phase: np.ndarray) -> list[Fault]:
@@ -170,6 +191,14 @@ def spacing_fault(spacing: tuple[float, float]) -> str | None:
   if _within(spacing, (2,), COARSEST, smallest=FINEST):
     return None
   return f'is {spacing[0]:g}, {spacing[1]:g} mm, expected positive numbers, from {FINEST:g} to {COARSEST:g}'
+
+
+def is_number(word: str) -> bool:
+  """Whether a word of a header is a number, which may be quoted."""
+  try:
+    return math.isfinite(float(word))
+  except ValueError:
+    return False
 
 
 def text(value: str | bytes) -> str:

@@ -6,9 +6,11 @@ a user mends a folder in one go and no half of a data set is ever written.
 
 import dataclasses
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Sequence
 
 from ear_jax.system.errors import printable
+
+_SOME = 8  # numbers that one sentence lists
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -53,6 +55,17 @@ def require_none(root: pathlib.Path | str, faults: Iterable[Fault]) -> None:
     raise MalformedStudy(root, faults)
 
 
+def once(found: Iterable[tuple[Hashable, Fault]]) -> list[Fault]:
+  """Returns one fault for each rule that the files of a group break: that of the first, with how many there are."""
+  groups: dict[tuple, list[Fault]] = {}
+  for group, fault in found:
+    groups.setdefault((group, fault.rule), []).append(fault)
+  return [
+    first if not more else dataclasses.replace(first, rule=f'{first.rule} ({1 + len(more)} times; this is the first)')
+    for first, *more in map(sorted, groups.values())
+  ]
+
+
 def require_folder(root: pathlib.Path, holding: str) -> None:
   """Raises MalformedStudy unless `root` is a folder; `holding` says what should lie in it."""
   if not root.is_dir():
@@ -62,4 +75,9 @@ def require_folder(root: pathlib.Path, holding: str) -> None:
 def frames(indices: Iterable[int]) -> str:
   """Returns 'frame 3' or 'frames 3, 4, 7' for a fault; frames count from 0."""
   indices = list(indices)
-  return ('frame ' if len(indices) == 1 else 'frames ') + ', '.join(map(str, indices))
+  return ('frame ' if len(indices) == 1 else 'frames ') + some(indices)
+
+
+def some(numbers: Sequence[int]) -> str:
+  """Returns numbers with commas; of many the first and how many they are."""
+  return ', '.join(map(str, numbers[:_SOME])) + f', ... ({len(numbers)} of them)' * (len(numbers) > _SOME)

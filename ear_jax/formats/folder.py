@@ -14,6 +14,7 @@ from absl import logging
 
 from ear_jax.cine import Cine
 from ear_jax.formats import checks
+from ear_jax.formats.choices import REFUSE, Choices
 from ear_jax.formats.faults import Fault, MalformedStudy, require_folder, require_none
 from ear_jax.formats.open import HOLDING, open_studies
 from ear_jax.formats.opened import Opened
@@ -22,19 +23,23 @@ from ear_jax.formats.source import Source
 _SUBJECTS = 'subjects.csv'
 
 
-def read(root: str | pathlib.Path, *, channels: int, referenced: bool = False) -> Iterator[tuple[Cine, Source]]:
+def read(
+  root: str | pathlib.Path, *, channels: int | None = None, referenced: bool = False, choices: Choices = REFUSE
+) -> Iterator[tuple[Cine, Source]]:
   """Returns the cines of every study below `root` with their origins, study by study.
 
   Args:
     root: the folder; searched with its subfolders.
     channels: 1 or 4. For 1 the magnitude is taken of a study with velocities; for 4 a study without them is a fault.
+      None: as they are.
     referenced: leave out cines without a single annotated frame, and log how many there were.
+    choices: of `open_studies`.
 
   Raises: MalformedStudy, before the first cine, with every fault of every file; also when there is nothing to read.
   """
   root = pathlib.Path(root)
   require_folder(root, HOLDING)
-  studies = open_studies(root)
+  studies = open_studies(root, choices)
   subjects, found = _subjects(root, studies)
   found += [fault for study in studies for fault in study.faults]
   for study in studies:
@@ -49,15 +54,16 @@ def read(root: str | pathlib.Path, *, channels: int, referenced: bool = False) -
   return _referenced(root, cines) if referenced else cines
 
 
-def _channel_faults(study: Opened, channels: int) -> list[Fault]:
+def _channel_faults(study: Opened, channels: int | None) -> list[Fault]:
+  if channels != 4:
+    return []
   # The first slice stands for all: readers take care that those of one study are alike.
-  count = study[0].video.shape[-1]
-  return [] if channels == 1 else checks.channel_faults(study.origin, '', count, channels)
+  return checks.channel_faults(study.origin, '', study[0].video.shape[-1], channels)
 
 
-def _prepared(cine: Cine, source: Source, subject: str | None, channels: int) -> tuple[Cine, Source]:
+def _prepared(cine: Cine, source: Source, subject: str | None, channels: int | None) -> tuple[Cine, Source]:
   changes: dict = {} if subject in (None, cine.subject) else {'subject': subject}
-  if channels < cine.video.shape[-1]:
+  if channels == 1 and cine.venc:
     changes |= {'video': cine.video[..., :1], 'venc': None}
   return cine.replace(**changes) if changes else cine, source
 

@@ -30,7 +30,7 @@ import nibabel as nib
 import numpy as np
 
 from ear_jax.cine import Cine, Place, as_venc
-from ear_jax.formats import affine, checks
+from ear_jax.formats import affine, checks, labels
 from ear_jax.formats.checks import Scan, place
 from ear_jax.formats.faults import Fault, frames
 from ear_jax.formats.walk import ends
@@ -43,54 +43,54 @@ _ENDINGS = ('.nii.gz', '.nii')
 
 
 def find(files: Sequence[pathlib.Path]) -> list[pathlib.Path]:
-  """Returns the video files of `files`; and masks whose video is missing, for `scan` to complain about.
-
-  A NIfTI file that is given alone is a video whatever its name is.
-  """
+  """Returns the video files of `files`; a NIfTI file that is given alone is a video whatever its name is."""
   if len(files) == 1 and ends(files[0], *_ENDINGS):
     return [*files]
-  videos, masks = ([file for file in files if ends(file, *(f'_{kind}{e}' for e in _ENDINGS))] for kind in _KINDS)
-  there = {(file.parent, _stem(file)) for file in videos}
-  return sorted(videos + [mask for mask in masks if (mask.parent, _stem(mask)) not in there])
+  return [file for file in files if ends(file, *(f'_video{e}' for e in _ENDINGS))]
 
 
-def scan(path: pathlib.Path, root: pathlib.Path) -> Scan:
-  """Looks over one file and its mask."""
+def find_masks(files: Sequence[pathlib.Path]) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
+  """Returns the masks of `files` that lie beside their video, and those that do not."""
+  there = {(file.parent, _stem(file)) for file in find(files)}
+  masks = [file for file in files if ends(file, *(f'_mask{e}' for e in _ENDINGS))]
+  beside = [mask for mask in masks if (mask.parent, _stem(mask)) in there]
+  return beside, [mask for mask in masks if mask not in beside]
+
+
+def scan(path: pathlib.Path, root: pathlib.Path, label: int | None = None) -> Scan:
+  """Looks over one file and its mask; `label` is the value of the myocardium in a mask of several."""
   file = str(path.relative_to(root))
-  if ends(path, *(f'_mask{e}' for e in _ENDINGS)):
-    missing = _beside(path, 'video', '.nii.gz').name
-    return Scan((), (Fault(file, '', f'mask without video: add {missing} or remove the mask'),))
   dataset, slice_id = _ids(path)
   if not dataset or not slice_id:
     return Scan((), (Fault(file, '', 'name is not <dataset>_<slice>_video.nii.gz'),))
   if wrong := checks.name_faults(file, slice_id):
     return Scan((), tuple(wrong))
   try:
-    image = _load(path)
+    image = load(path)
     if image.ndim not in (4, 5) or 0 in image.shape:
       rule = f'video has shape {image.shape}, expected (column, row, slice, frame) with or without channel'
       return Scan((), (Fault(file, '', rule),))
-    if rule := _size_rule(image):
+    if rule := size_rule(image.shape, image.get_data_dtype()):
       return Scan((), (Fault(file, '', rule),))
     settings = _settings(path)
-    found, notes = _faults(path, root, image, settings), _notes(path, image, settings)
+    found, notes = _faults(path, root, image, settings, label), _notes(path, image, settings)
   except Exception as error:  # nibabel and what it stands on raise errors of many kinds, and all mean the same here
-    return Scan((), (Fault(file, '', f'not readable ({_reason(error)})'),))
+    return Scan((), (Fault(file, '', f'not readable ({reason(error)})'),))
   return Scan(tuple((dataset, name) for name in _slice_ids(slice_id, image.shape[2])), tuple(found), tuple(notes))
 
 
-def read(path: pathlib.Path) -> Iterator[Cine]:
+def read(path: pathlib.Path, label: int | None = None) -> Iterator[Cine]:
   """Yields the cines of a file that `scan` found sound; a dataset is its own subject, unless its name tells visits."""
   dataset, slice_id = _ids(path)
-  image, settings = _load(path), _settings(path)
-  video, mask_path = _video(image), _mask_path(path)
-  masks = None if mask_path is None else _masks(_load(mask_path), image)
-  spacing, interval, _ = _spacing_and_interval(image, settings)
+  image, settings = load(path), _settings(path)
+  video, mask_path = stack(image), _mask_path(path)
+  drawn = None if mask_path is None else walls(load(mask_path), image, settings, label)
+  spacing, interval, _ = spacing_and_interval(image, settings)
   matrix = None if any(map(math.isnan, spacing)) else affine.of_image(image)[0]
   for z, name in enumerate(_slice_ids(slice_id, image.shape[2])):
-    mask = np.zeros(video.shape[1:4], np.uint8) if masks is None else masks[z].astype(np.uint8)
+    mask = np.zeros(video.shape[1:4], np.uint8) if drawn is None else drawn[z]
     annotated = np.array([frame.any() for frame in mask])
-    if masks is not None and 'annotated' in settings:
+    if drawn is not None and 'annotated' in settings:
       annotated = np.isin(np.arange(len(mask)), settings['annotated'])
       mask[~annotated] = 0
     yield Cine(
@@ -206,21 +206,22 @@ def _settings(path: pathlib.Path) -> dict:
   return {'venc': checks.DEFAULT_VENC, 'level': ''} | stated
 
 
-def _load(path: pathlib.Path):
+def load(path: pathlib.Path):
   """Returns the image of a file, its pixels not read; no other format than NIfTI hides behind the ending."""
   one, _ = nib.Nifti1Image.path_maybe_image(checks.ordinary(path))
   return (nib.Nifti1Image if one else nib.Nifti2Image).from_filename(path)
 
 
-def _size_rule(image) -> str:
+def size_rule(shape: Sequence[int], kind: np.dtype) -> str:
   """Returns what is wrong with the size or the kind of the pixels that a header declares, or ''."""
-  if image.get_data_dtype().kind not in 'biuf':
-    return f'pixels are {image.get_data_dtype()}, expected numbers'
-  columns, rows, slices, *others = image.shape
+  if kind.kind not in 'biuf':
+    return f'pixels are {kind}, expected numbers'
+  columns, rows, slices, *others = shape
   return checks.size_rule((columns, rows, *others)) or checks.size_rule((slices, slices))
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+  """Returns what is wrong with a file that could not be read: a sentence, or what kind of error it was."""
   ours = isinstance(error, OSError | EOFError | ValueError | zlib.error | nib.filebasedimages.ImageFileError)
   return ' '.join(str(error).split())[:200] if ours else type(error).__name__
 
@@ -230,24 +231,56 @@ def _pixels(image) -> np.ndarray:
     return image.get_fdata(dtype=np.float32, caching='unchanged')
 
 
-def _video(image) -> np.ndarray:
+def stack(image) -> np.ndarray:
   """Returns `[slice, T, H, W, C]` float32 from (column, row, slice, frame[, channel])."""
   pixels = _pixels(image)
   pixels = pixels[..., None] if pixels.ndim == 4 else pixels
   return np.ascontiguousarray(pixels.transpose(2, 3, 1, 0, 4))  # [W, H, Z, T, C] -> [Z, T, H, W, C]
 
 
-def _masks(image, video) -> np.ndarray:
-  """Returns `[slice, T, H, W]` float32 from a mask of the same place as its video, whatever the order of its axes.
+def single(image):
+  """Returns an image of (column, row, slice) as one of a single frame, and one with frames as it is."""
+  if image.ndim != 3:
+    return image
+  found = image.__class__(np.asanyarray(image.dataobj)[..., None], None, image.header.copy())
+  found.header.set_zooms((*image.header.get_zooms(), 0.0))
+  return found
 
-  Raises: ValueError, in words, when the two differ in their place or their pixels.
+
+def structures(mask, video, known: labels.Meaning, label: int | None) -> np.ndarray:
+  """Returns a mask as `[slice, T, H, W]` uint8 in the values of `labels`, on the array of its video; T may be 1.
+
+  The mask may lie in the same place with another order of axes. `known` and `label` are as in `labels.understand`.
+
+  Raises: ValueError, in words that follow "mask", when place, size or values do not fit.
   """
+  if mask.ndim not in (3, 4) or 0 in mask.shape:
+    raise ValueError(f'has shape {mask.shape}, its video {video.shape[:4]} (column, row, slice, frame)')
+  if rule := size_rule((*mask.shape, 1)[:4], mask.get_data_dtype()):
+    raise ValueError(rule)
+  image = single(mask)
   order, mirrored = affine.turned(image, video)
-  pixels = affine.apply(_pixels(image), order, mirrored)
-  return np.ascontiguousarray(pixels.T.swapaxes(0, 1))  # [W, H, Z, T] -> [Z, T, H, W]
+  shape = (*(image.shape[axis] for axis in order), image.shape[3])
+  if shape[:3] != video.shape[:3] or shape[3] not in (1, video.shape[3]):
+    raise ValueError(f'has shape {mask.shape}, its video {video.shape[:4]} (column, row, slice, frame)')
+  pixels = affine.apply(_pixels(image), order, mirrored).T.swapaxes(0, 1)  # [W, H, Z, T] -> [Z, T, H, W]
+  return labels.ours(pixels, labels.understand(pixels, known, label))
 
 
-def _spacing_and_interval(image, settings: dict) -> tuple[tuple[float, float], float, str]:
+def walls(mask, video, settings: dict, label: int | None) -> np.ndarray:
+  """Returns `[slice, T, H, W]` uint8, 1 in the myocardium. Raises ValueError as `structures`."""
+  found = (structures(mask, video, {}, label) == labels.MYOCARDIUM).astype(np.uint8)
+  if found.shape[1] == video.shape[3]:
+    return found
+  frame = settings.get('annotated', ())
+  if len(frame) != 1:
+    raise ValueError('is of one frame: say which by "annotated" in the JSON file beside the video, such as [0]')
+  whole = np.zeros((found.shape[0], video.shape[3], *found.shape[2:]), np.uint8)
+  whole[:, frame[0]] = found[:, 0]
+  return whole
+
+
+def spacing_and_interval(image, settings: dict) -> tuple[tuple[float, float], float, str]:
   """Returns mm along row and column index, ms between frames, and why that is unknown though a number is there."""
   column, row, _, step = image.header.get_zooms()[:4]
   space, time = image.header.get_xyzt_units()
@@ -262,21 +295,21 @@ def _notes(path: pathlib.Path, image, settings: dict) -> list[str]:
   """Returns what had to be decided about place and time of a sound file and of its mask, in words without its name."""
   matrix, why = affine.of_image(image)
   found = [f'place in the patient unknown: {why}'] if why else []
-  if rule := _spacing_and_interval(image, settings)[2]:
+  if rule := spacing_and_interval(image, settings)[2]:
     found.append(f'{rule} (state "frame_interval" in the JSON file beside the video)')
   mask_path = _mask_path(path)
-  if mask_path is not None and matrix is not None and affine.of_image(mask := _load(mask_path))[0] is None:
+  if mask_path is not None and matrix is not None and affine.of_image(mask := load(mask_path))[0] is None:
     why = affine.of_image(mask)[1] or 'it does not say where it lies'
     found.append(f'mask taken as it lies on the array of its video: {why}')
   return found
 
 
-def _faults(path: pathlib.Path, root: pathlib.Path, image, settings: dict) -> list[Fault]:
+def _faults(path: pathlib.Path, root: pathlib.Path, image, settings: dict, label: int | None) -> list[Fault]:
   file = str(path.relative_to(root))
   wrong = checks.channel_faults(file, '', 1 if image.ndim == 4 else image.shape[4], None)
   if wrong:
     return wrong
-  spacing, interval, _ = _spacing_and_interval(image, settings)
+  spacing, interval, _ = spacing_and_interval(image, settings)
   venc = None if image.ndim == 4 or image.shape[4] == 1 else settings['venc'] or ()
   stated = {'venc': venc, 'level': settings['level']}
   found = checks.settings_faults(file, '', spacing=spacing, frame_interval=interval, **stated)
@@ -285,7 +318,7 @@ def _faults(path: pathlib.Path, root: pathlib.Path, image, settings: dict) -> li
     found.append(Fault(file, '', '`annotated` is no list of whole numbers'))
   elif beyond := [frame for frame in annotated if frame not in range(image.shape[3])]:
     found.append(Fault(file, '', f'`annotated` names {frames(beyond)}, but the video has {image.shape[3]} frames'))
-  video, mask_path = _video(image), _mask_path(path)
+  video, mask_path = stack(image), _mask_path(path)
   names = _slice_ids(_ids(path)[1], image.shape[2])
   for z, name in enumerate(names):
     within = f'slice {name}'
@@ -294,22 +327,9 @@ def _faults(path: pathlib.Path, root: pathlib.Path, image, settings: dict) -> li
     if fast.size:
       rule = f'velocity beyond {checks.FASTEST:g} cm/s: expected cm/s, not phase pixels'
       found.append(Fault(file, place(within, frames(fast)), rule))
-  if mask_path is not None:
-    found += _mask_faults(str(mask_path.relative_to(root)), _load(mask_path), image, names)
-  return found
-
-
-def _mask_faults(file: str, mask, image, names: list[str]) -> list[Fault]:
-  if rule := _size_rule(mask):
-    return [Fault(file, '', rule)]
-  try:
-    order, _ = affine.turned(mask, image) if mask.ndim == 4 else ((0, 1, 2), ())
-  except ValueError as error:
-    return [Fault(file, '', f'mask {error}')]
-  wanted, shape = image.shape[:4], (*(mask.shape[axis] for axis in order[: mask.ndim]), *mask.shape[3:])
-  if shape != wanted:
-    return [Fault(file, '', f'mask has shape {mask.shape}, its video {wanted} (column, row, slice, frame)')]
-  found = []
-  for name, one in zip(names, _masks(mask, image), strict=True):
-    found += checks.mask_faults(file, f'slice {name}', one, one.shape)
+  if mask_path is not None and not found:
+    try:
+      walls(load(mask_path), image, settings, label)
+    except ValueError as error:
+      found.append(Fault(str(mask_path.relative_to(root)), '', f'mask {error}'))
   return found

@@ -13,12 +13,24 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from types import ModuleType
 
 from ear_jax.cine import Cine
-from ear_jax.formats import contour_files, hdf5, nifti, references, strainmap_train
+from ear_jax.formats import (
+  acdc,
+  contour_files,
+  hdf5,
+  mask_files,
+  mnms,
+  nifti,
+  nnunet,
+  references,
+  strainmap_train,
+  ukbiobank,
+)
 from ear_jax.formats.choices import REFUSE, Choices
-from ear_jax.formats.dicom import geometry, instances
+from ear_jax.formats.dicom import geometry, instances, phase_contrast, velocity_tags
 from ear_jax.formats.dicom import stack as dicom_study
 from ear_jax.formats.dicom.instances import Found, Instance
 from ear_jax.formats.faults import Fault, MalformedStudy
+from ear_jax.formats.labelled import open_layout
 from ear_jax.formats.opened import HASHED, Opened, pseudonym
 from ear_jax.formats.siemens import study as siemens
 from ear_jax.formats.siemens.series import evident
@@ -49,18 +61,26 @@ def open_studies(path: str | pathlib.Path, choices: Choices = REFUSE) -> list[Op
   if not path.exists():
     raise MalformedStudy(path, [Fault('.', '', f'there is no such file or folder; it should hold {HOLDING}')])
   there = walk(path)
-  contours = [file for file in there.files if contour_files.is_contours(file)]
-  opened, left = [], [file for file in there.files if file not in contours]
+  left: list[pathlib.Path] = []
+  contours: list[pathlib.Path] = []
+  of_videos, masks = nifti.find_masks(there.files)
+  others = {*of_videos, *masks}
+  for file in there.files:
+    if file not in others:
+      (contours if contour_files.is_contours(file) else left).append(file)
+  opened: list[Opened] = []
   for recognise in _FORMATS:
     studies, files = recognise(left, there.root, choices)
+    taken = set(files)
     opened += studies
-    left = [file for file in left if file not in files]
+    left = [file for file in left if file not in taken]
   if not opened:
-    raise MalformedStudy(path, [Fault('.', '', _nothing(there, left)), *there.faults])
+    raise MalformedStudy(path, [Fault('.', '', _nothing(there, left + masks)), *there.faults])
   opened = [dataclasses.replace(study, notes=(*study.notes, *there.others)) for study in _unique(opened)]
   found = contour_files.among(contours, there.root)
-  opened, unused = references.attach(opened, found.drawn)
-  if faults := (*there.faults, *found.faults, *unused):  # of no study, and they must not go unsaid
+  opened, unused = references.attach(opened, found.drawn, trusted=choices.trusted)
+  opened, lost = mask_files.attach(opened, masks, there.root, choices.label)
+  if faults := (*there.faults, *found.faults, *unused, *lost):  # of no study, and they must not go unsaid
     opened.append(_unreadable('unused-files', faults, there.root))
   if all(study.faults for study in opened):
     raise MalformedStudy(path, sorted({fault for study in opened for fault in study.faults}))
@@ -84,7 +104,12 @@ def _open_dicom(left: Sequence[pathlib.Path], root: pathlib.Path, choices: Choic
 
 
 def _open_one(files: Sequence[Instance], found: Found, root: pathlib.Path, choices: Choices) -> Opened:
-  opened = (siemens if any(map(evident, files)) else dicom_study).open_study(files, root, choices)
+  reader: ModuleType = dicom_study
+  if any(map(evident, files)):
+    reader = siemens
+  elif any(map(velocity_tags.encodes, files)):
+    reader = phase_contrast
+  opened = reader.open_study(files, root, choices)
   strangers: Sequence[Fault] = found.faults
   folders = {str(file.path.parent.relative_to(root)) for file in files}
   if len(found.studies) > 1:  # a file that cannot be read is one of the study that it lies beside
@@ -148,14 +173,15 @@ def _open_files(form: ModuleType, left: Sequence[pathlib.Path], root: pathlib.Pa
   """Opens the studies of one of the formats that have a file a study or a file a slice."""
   files, studies = form.find(left), defaultdict(list)
   for number, file in enumerate(files):
-    scan = form.scan(file, root)
+    scan = nifti.scan(file, root, choices.label) if form is nifti else form.scan(file, root)
     # A file that has no readable name of its own may be named after a patient.
     unnamed = f'unreadable-{form.__name__.rpartition(".")[2]}-{number + 1}'
     studies[scan.names[0][0] if scan.names else unnamed].append((file, scan))
-  return [_open_file(form, dataset, sources, root) for dataset, sources in studies.items()], files
+  read = functools.partial(nifti.read, label=choices.label) if form is nifti else form.read
+  return [_open_file(form, read, dataset, sources, root) for dataset, sources in studies.items()], files
 
 
-def _open_file(form: ModuleType, called: str, sources: list, root: pathlib.Path) -> Opened:
+def _open_file(form: ModuleType, read: Callable, called: str, sources: list, root: pathlib.Path) -> Opened:
   names: Sequence[str] = [slice_id for _, scan in sources for _, slice_id in scan.names]
   dataset = pseudonym(called)
   found = [fault for _, scan in sources for fault in scan.faults]
@@ -166,22 +192,23 @@ def _open_file(form: ModuleType, called: str, sources: list, root: pathlib.Path)
   ]
   if form is hdf5 and not found:
     names = hdf5.from_base(sources[0][0])
-  cines = functools.partial(_cines, form, sources, names, dataset)
+  cines = functools.partial(_cines, read, sources, names, dataset)
   notes = [HASHED] * (dataset != called) + [note for _, scan in sources for note in scan.notes]
   origin = str(sources[0][0].relative_to(root))
   return Opened(dataset, tuple(names), tuple(dict.fromkeys(notes)), tuple(sorted(found)), root, cines, origin)
 
 
 def _cines(
-  form: ModuleType, sources: list, names: Sequence[str], dataset: str, which: slice
+  read: Callable, sources: list, names: Sequence[str], dataset: str, which: slice
 ) -> Iterator[tuple[Cine, Source]]:
   wanted, number = range(len(names))[which], 0
   for file, scan in sources:
     own = range(number, number := number + len(scan.names))
     if not set(own) & set(wanted):
       continue
-    cines = hdf5.read(file, names[which]) if form is hdf5 else form.read(file)
-    for index, cine in zip(wanted if form is hdf5 else own, cines, strict=True):
+    by_name = read is hdf5.read  # a file a study: slices have an order, and each can be read alone
+    cines = hdf5.read(file, names[which]) if by_name else read(file)
+    for index, cine in zip(wanted if by_name else own, cines, strict=True):
       if index in wanted:
         yield cine if cine.dataset == dataset else cine.replace(dataset=dataset, subject=dataset), Source()
 
@@ -207,6 +234,7 @@ def _unique(opened: list[Opened]) -> list[Opened]:
 
 
 _FORMATS: tuple[Callable[[Sequence[pathlib.Path], pathlib.Path, Choices], Taken], ...] = (
+  *(functools.partial(open_layout, layout) for layout in (acdc, mnms, ukbiobank, nnunet)),
   functools.partial(_open_files, hdf5),
   functools.partial(_open_files, strainmap_train),
   functools.partial(_open_files, nifti),

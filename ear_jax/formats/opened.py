@@ -4,7 +4,8 @@ import dataclasses
 import hashlib
 import pathlib
 import re
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from ear_jax.cine import Cine
 from ear_jax.formats.faults import Fault, require_none
@@ -56,3 +57,18 @@ class Opened:
     first = range(len(self))[index]  # raises IndexError, which ends a loop
     ((cine, _),) = self.read(slice(first, first + 1))
     return cine
+
+
+def gathered(notes: Mapping[str, Sequence[str]]) -> list[str]:
+  """Returns the notes of slices, each once: with the slices that it is of, unless it is of all."""
+  slices: dict[str, list[str]] = defaultdict(list)
+  for name, own in notes.items():
+    for note in own:
+      slices[note].append(name)
+  return [note if len(names) == len(notes) else f'{", ".join(names)}: {note}' for note, names in slices.items()]
+
+
+def differing(what: str, values: Iterable[str]) -> list[str]:
+  """Returns a note where slices of one study differ in something, which they rarely should."""
+  stated = sorted(set(values))
+  return [f'{what} differs between slices: {", ".join(one or "not stated" for one in stated)}'] * (len(stated) > 1)

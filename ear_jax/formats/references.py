@@ -4,7 +4,7 @@
                 position where the file states it. All cines of a file belong to one study.
     text        by the number in the name of the picture's file; among several studies by the names of folders.
 
-Nothing is guessed: contours that contradict the slice, or that fit several, are named and not used.
+Nothing is guessed: contours that contradict the slice, fit several, or do not lie on a wall are named and not used.
 """
 
 import dataclasses
@@ -15,7 +15,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from ear_jax.analysis import on_wall
 from ear_jax.analysis.drawn import Pair, as_drawn, on_rays, wall_mask
+from ear_jax.analysis.motion import Contours
 from ear_jax.cine import Cine
 from ear_jax.formats import strainmap_marks
 from ear_jax.formats.contour_files import Drawn, find
@@ -42,9 +44,12 @@ class _Slice:
   shape: tuple[int, ...]  # T, H, W
   fingerprint: str
   position: float
+  off_wall: Mapping[int, str]  # why contours (by their number) that seem to belong here do not lie on its wall
 
 
-def attach(studies: Sequence[Opened], drawn: Sequence[Drawn]) -> tuple[list[Opened], list[Fault]]:
+def attach(
+  studies: Sequence[Opened], drawn: Sequence[Drawn], *, trusted: bool = False
+) -> tuple[list[Opened], list[Fault]]:
   """Returns the studies with the contours as their references, and a fault for each contours that were not used.
 
   A cine that contours belong to has its `mask` from the polygons (pixel centres within exactly one of both), its
@@ -52,32 +57,37 @@ def attach(studies: Sequence[Opened], drawn: Sequence[Drawn]) -> tuple[list[Open
   Signs and order of the sectors as the file states them are in the `Source` of every slice of the study. All else is as
   it was. Each slice of a sound study is read once for this.
 
+  Args:
+    studies: of `open_studies`; those with faults are handed on as they are.
+    drawn: of `find`.
+    trusted: take contours that belong to a slice even where they do not lie on its wall (`analysis.on_wall`).
+
   >>> from ear_jax.formats import references
   >>> drawn, faults = references.find('STUDY')
   >>> studies, unused = references.attach(ear_jax.open_studies('STUDY'), drawn)
   """
   if not drawn:
     return list(studies), []
-  slices = [one for number, study in enumerate(studies) if not study.faults for one in _look(number, study)]
+  sound = [(number, study) for number, study in enumerate(studies) if not study.faults]
+  slices = [one for number, study in sound for one in _look(number, study, () if trusted else drawn)]
   chosen: dict[tuple[int, int], list[Drawn]] = defaultdict(list)
   found = []
-  by_file = defaultdict(list)
-  for one in drawn:
-    by_file[one.path].append(one)
+  by_file: dict[pathlib.Path, dict[int, Drawn]] = defaultdict(dict)
+  for number, one in enumerate(drawn):
+    by_file[one.path][number] = one
   for several in by_file.values():
     pairs, faults = _of_one_file(several, slices, studies)
     found += faults
-    for one, place in pairs:
-      chosen[place.study, place.index].append(one)
-  for key, several in list(chosen.items()):
-    if len(several) > 1:
-      del chosen[key]
-      files = ', '.join(sorted({one.file for one in several}))
-      where = f'slice {studies[key[0]].slices[key[1]]} of {studies[key[0]].dataset}'
-      found.append(Fault(files, several[0].called, f'{len(several)} contours for {where}: keep those that are meant'))
+    for contours, place in pairs:
+      chosen[place.study, place.index].append(contours)
+  for (number, index), rivals in chosen.items():
+    if len(rivals) > 1:
+      files = ', '.join(sorted({one.file for one in rivals}))
+      where = f'slice {studies[number].slices[index]} of {studies[number].dataset}'
+      found.append(Fault(files, '', f'not used: {len(rivals)} contours for {where}; keep those that are meant'))
   given = []
   for number, study in enumerate(studies):
-    mine = {index: one[0] for (k, index), one in chosen.items() if k == number}
+    mine = {index: one[0] for (k, index), one in chosen.items() if k == number and len(one) == 1}
     stated = {(one.signs, one.sectors): one.file for one in mine.values()}
     if len(stated) > 1:
       said = ' and '.join(f'signs {signs}, order {order!r} in {file}' for (signs, order), file in stated.items())
@@ -87,11 +97,11 @@ def attach(studies: Sequence[Opened], drawn: Sequence[Drawn]) -> tuple[list[Open
   return given, sorted(found)
 
 
-def _look(number: int, study: Opened) -> Iterator[_Slice]:
+def _look(number: int, study: Opened, checked: Sequence[Drawn]) -> Iterator[_Slice]:
   for index, (cine, source) in enumerate(study.read()):
     names = {cine.slice_id} | ({instances.series_name(source.instances[0])} if source.instances else set())
     folders = (source.instances[0] if source.instances else study.root / '_').parent.resolve().parts
-    yield _Slice(
+    one = _Slice(
       number,
       index,
       cine.slice_id,
@@ -101,7 +111,14 @@ def _look(number: int, study: Opened) -> Iterator[_Slice]:
       cine.mask.shape,
       strainmap_marks.fingerprint(cine),
       source.position,
+      {},
     )
+    # Text files name their pictures; of experts' contours of real cines one in ten has stronger edges beside it.
+    doubtful = ((k, contours) for k, contours in enumerate(checked) if contours.count is not None)
+    mine = {k: contours for k, contours in doubtful if _fits(contours, one) and not _refused(contours, one)}
+    curves = {k: _contours(contours, source, len(cine.video)) for k, contours in mine.items()}
+    off = {k: on_wall.fault(cine, contours) for k, contours in curves.items()}
+    yield dataclasses.replace(one, off_wall={k: rule for k, rule in off.items() if rule})
 
 
 def _number(path: pathlib.Path) -> int | None:
@@ -115,31 +132,41 @@ def _plain(folder: str) -> str:
 
 
 def _of_one_file(
-  several: Sequence[Drawn], slices: Sequence[_Slice], studies: Sequence[Opened]
+  several: Mapping[int, Drawn], slices: Sequence[_Slice], studies: Sequence[Opened]
 ) -> tuple[list[tuple[Drawn, _Slice]], list[Fault]]:
   """Returns which contours of a file belong to which slice, and the faults of those that belong to none."""
-  fits = {k: [one for one in slices if _fits(drawn, one)] for k, drawn in enumerate(several)}
-  counts = Counter(number for mine in fits.values() for number in {one.study for one in mine})
-  near = {one.study: len(one.folders & {*map(_plain, several[0].path.resolve().parts)}) for one in slices}
-  text = several[0].count is None
+  first = next(iter(several.values()))
+  fits = {k: [one for one in slices if _fits(drawn, one)] for k, drawn in several.items()}
+  counts = Counter({number: 0 for mine in fits.values() for number in {one.study for one in mine}})
+  counts.update(one.study for k, mine in fits.items() for one in mine if k not in one.off_wall)
+  near = {one.study: len(one.folders & {*map(_plain, first.path.resolve().parts)}) for one in slices}
+  text = first.count is None
   rank = {number: (near[number], counts[number])[:: 1 if text else -1] for number in counts}
   best = [number for number in rank if rank[number] == max(rank.values())]
   if len(best) > 1:
     names = ', '.join(studies[number].dataset for number in best)
     rule = f'the contours fit {len(best)} studies ({names}): put them into the folder of theirs, or give one study'
-    return [], [Fault(several[0].file, '', rule)]
+    return [], [Fault(first.file, '', rule)]
   pairs, found = [], []
-  for k, drawn in enumerate(several):
+  lost = [k for k in several for one in fits[k] if one.study in best and k in one.off_wall]
+  strangers = 2 * len(lost) > len([k for k in several if fits[k]]) and not text
+  for k, drawn in several.items():
     mine = [one for one in fits[k] if one.study in best]
-    rules = [rule for one in mine if (rule := _refused(drawn, one))]
-    if not mine:
-      rules = [_strange(drawn, slices)]
-    elif len(mine) > 1 and not text:
-      rules = [f'the contours fit several slices ({", ".join(one.slice_id for one in mine)}): nothing tells which']
-    elif text and (left := sorted(set(drawn.frames) - {number for one in mine for number in one.numbers})):
+    if not mine or (len(mine) > 1 and not text):
+      ids = ', '.join(one.slice_id for one in mine)
+      rule = f'the contours fit several slices ({ids}): nothing tells which' if mine else _strange(drawn, slices)
+      found.append(Fault(drawn.file, drawn.called, f'not used: {rule}'))
+      continue
+    if text and (left := sorted(set(drawn.frames) - {number for one in mine for number in one.numbers})):
       found.append(Fault(drawn.file, '', f'contours of {len(left)} pictures that are not there (first: {left[0]:04d})'))
-    found += [Fault(drawn.file, drawn.called, f'not used: {rule}') for rule in rules]
-    pairs += [] if rules else [(drawn, one) for one in mine]
+    for one in mine:
+      rule = _refused(drawn, one) or one.off_wall.get(k, '')
+      if not rule and strangers and not drawn.mark.fingerprint:
+        rule = 'most other contours of this file do not lie on a wall of this study'
+      if rule:
+        found.append(Fault(drawn.file, drawn.called or f'slice {one.slice_id}', f'not used: {rule}'))
+      else:
+        pairs.append((drawn, one))
   return pairs, found
 
 
@@ -157,7 +184,7 @@ def _refused(drawn: Drawn, one: _Slice) -> str:
   if drawn.count not in (None, frames):
     return f'the contours have {drawn.count} frames, {where} has {frames}'
   apart = abs(drawn.mark.position - one.position)
-  if apart > _SAME_PLACE:  # not where one of both is unknown
+  if apart > _SAME_PLACE and not drawn.mark.fingerprint:  # not where one of both is unknown
     return f'the contours were drawn at {drawn.mark.position:.1f} mm, {where} lies at {one.position:.1f} mm'
   points = [side for pair in _frames(drawn, one.numbers, frames) if pair for side in pair]
   if not points:
@@ -200,12 +227,16 @@ def _with(study: Opened, mine: Mapping[int, Drawn]) -> Opened:
 def with_drawn(cine: Cine, source: Source, drawn: Drawn) -> tuple[Cine, Source]:
   """Returns a cine and its source with the contours that belong to it."""
   frames = _frames(drawn, [*map(_number, source.instances)], len(cine.video))
-  contours = on_rays(frames) if drawn.count is None else as_drawn(frames)
-  contours = dataclasses.replace(contours, drawn=drawn.mark.drawn, corrected=drawn.mark.corrected)
   annotated = np.array([pair is not None for pair in frames])
   cine = cine.replace(mask=wall_mask(frames, cine.mask.shape[1:]), annotated=annotated)
   septum = source.septum if drawn.septum is None else _whole(drawn.septum)
-  return cine, dataclasses.replace(source, septum=septum, drawn=contours)
+  return cine, dataclasses.replace(source, septum=septum, drawn=_contours(drawn, source, len(annotated)))
+
+
+def _contours(drawn: Drawn, source: Source, frames: int) -> Contours:
+  pairs = _frames(drawn, [*map(_number, source.instances)], frames)
+  contours = on_rays(pairs) if drawn.count is None else as_drawn(pairs)
+  return dataclasses.replace(contours, drawn=drawn.mark.drawn, corrected=drawn.mark.corrected)
 
 
 def _whole(septum: np.ndarray) -> np.ndarray | None:

@@ -26,6 +26,7 @@ class Source:
     signs: +1 or -1 for the velocity along column, along row, through the plane, where the file of the contours says
       so; they are not applied to the video.
     sectors: 'CW' or 'CCW', the order of the sectors where the file of the contours says so; '' else.
+    labels: `[T, H, W]` uint8, more structures than the myocardium as `formats.labels` numbers them; None without.
   """
 
   instances: tuple[pathlib.Path, ...] = ()
@@ -36,6 +37,7 @@ class Source:
   drawn: Contours | None = None
   signs: tuple[int, int, int] | None = None
   sectors: str = ''
+  labels: np.ndarray | None = None
   frames: tuple[int | None, ...] = ()
 
   def at(self, place: Place | None) -> Self:

@@ -25,9 +25,8 @@ import h5py
 import numpy as np
 import xarray as xr
 
-from ear_jax.analysis.drawn import Pair, wall_mask
+from ear_jax.analysis.drawn import Pair
 from ear_jax.analysis.motion import SECTORS, SliceMotion
-from ear_jax.cine import Cine
 from ear_jax.formats import checks, h5_arrays, strainmap_marks
 from ear_jax.formats.strainmap_marks import UNMARKED, Mark
 from ear_jax.system.errors import UserError
@@ -120,30 +119,6 @@ def _look_at(group: h5py.Group) -> None:
     part = h5_arrays.member(group, name)
     if isinstance(part, h5py.Dataset) and part.shape is not None and (rule := checks.size_rule(part.shape)):
       raise ValueError(f'`{name}` {rule}')
-
-
-def to_reference(contours: StrainMapSlice, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-  """Returns the mask `[T, H, W]` uint8 between the curves and the frames `[T]` bool that have both.
-
-  A pixel belongs to the wall when its centre lies within one of the two curves and not within the other.
-  """
-  return wall_mask(contours.pairs(), shape), contours.annotated
-
-
-def with_reference(cine: Cine, contours: StrainMapSlice) -> Cine:
-  """Returns the cine with StrainMap's contours as its reference mask.
-
-  Raises: UserError when the frame counts differ, or when a curve leaves the picture: then they belong to another cine.
-  """
-  frames, *shape = cine.mask.shape
-  where = f'{cine.name}: StrainMap\'s contours "{contours.name}"'
-  if len(contours.annotated) != frames:
-    raise UserError(f'{where} have {len(contours.annotated)} frames, the cine {frames}; give the file of this study')
-  points = np.concatenate([contours.endo, contours.epi], axis=1)
-  if (points < -0.5).any() or (points > np.array(shape) - 0.5).any():
-    raise UserError(f'{where} leave the picture of {shape[0]} x {shape[1]} pixels; give the cine without a crop')
-  mask, annotated = to_reference(contours, tuple(shape))
-  return cine.replace(mask=mask, annotated=annotated)
 
 
 def write(

@@ -24,7 +24,7 @@ from absl import logging
 from ear_jax.analysis.motion import COMPONENTS, SliceMotion
 from ear_jax.analysis.rotation import twist
 from ear_jax.formats import nifti, strainmap
-from ear_jax.formats.dicom import seg
+from ear_jax.formats.dicom import instances, seg
 from ear_jax.formats.opened import NAME
 from ear_jax.formats.source import Source
 from ear_jax.formats.strainmap_marks import Mark
@@ -103,7 +103,9 @@ def write_results(
     paths += _write_slice(folder, one, pseudonym, index)
     book = folder / f'{one.slice_id}_velocity.xlsx'
     if curves:
-      workbook.write(book, one.motion, cine=one.cine_name, pseudonym=pseudonym, offset=one.source.position)
+      rr = instances.rr_interval(one.source.instances[0]) if one.source.instances else ''
+      position, called = one.source.position, one.cine_name
+      workbook.write(book, one.motion, cine=called, pseudonym=pseudonym, offset=position, rr_interval=rr)
       paths.append(book)
     else:
       book.unlink(missing_ok=True)

@@ -4,13 +4,15 @@ What comes back holds no video, so that a study of any number of slices takes th
 """
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
+from ear_jax.analysis import on_wall
 from ear_jax.analysis import septum as septum_lib
 from ear_jax.analysis.checks_of_study import Check, check_slice
-from ear_jax.analysis.motion import Settings, SliceMotion
+from ear_jax.analysis.motion import Contours, Settings, SliceMotion
 from ear_jax.analysis.septum import Septum
 from ear_jax.analysis.slices import analyse, analyse_with_contours
 from ear_jax.cine import Cine
@@ -92,6 +94,8 @@ def examine(
     with clock.measure('analyse'):
       motion = _of_reference(cine, source, septum, settings)
   checks = check_slice(cine, motion, uncertainty)
+  if motion.contours.drawn:
+    checks.append(_on_wall(cine, motion.contours))
   if drawn is not None and drawn.failed.any():
     missing = named_frames(np.flatnonzero(drawn.failed))
     checks.append(Check('drawn contours', cine.slice_id, 'warn', f'{missing} of {len(drawn.failed)}: not drawn'))
@@ -108,6 +112,13 @@ def _of_reference(cine: Cine, source: Source, septum: Septum, settings: Settings
   if source.drawn is not None:
     return analyse_with_contours(cine, source.drawn, septum=septum, settings=settings)
   return analyse(cine, cine.mask, septum=septum, settings=settings)
+
+
+def _on_wall(cine: Cine, contours: Contours) -> Check:
+  rule = on_wall.fault(cine, contours)
+  found = on_wall.evidence(cine, contours) if not contours.failed.all() else on_wall.Evidence(*[math.nan] * 3)
+  said = ', '.join(f'{name} {value:.2f}' for name, value in found._asdict().items() if math.isfinite(value))
+  return Check('contours on a wall', cine.slice_id, 'fail' if rule else 'pass', rule or f'{said} (1 is best)')
 
 
 def _by_file(options: Options, source: Source) -> Settings:

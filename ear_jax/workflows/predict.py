@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 import ear_jax
-from ear_jax.analysis.checks_of_study import Check, check_study, worst
+from ear_jax.analysis.checks_of_study import Check, check_alike, check_study, worst
 from ear_jax.analysis.outline import withhold
 from ear_jax.analysis.stack import check_stack
 from ear_jax.formats.opened import Opened
@@ -73,7 +73,6 @@ def predict(
       with clock.measure('read'):
         cine, source = next(cines)
         source = source.at(cine.place)
-      notes += source.notes
       if not networks and not cine.annotated.any():
         notes.append(f'{slice_id}: no contours are drawn, and no network is given: left out')
         continue
@@ -89,6 +88,7 @@ def predict(
     raise UserError(f'{name}: there are no contours for any slice, and no --checkpoint is given')
   checks = stated + check_study([(s.page.label, s.page.frames, s.page.frame_interval) for s in slices], notes)
   checks += check_stack([one.result.motion for one in slices])
+  checks += check_alike([one.result.motion for one in slices])
   checks += [check for one in slices for check in one.checks]
   withheld = worst(checks) == 'fail' and not force
   moving = any(one.page.sheets.venc is not None for one in slices)
@@ -139,6 +139,10 @@ def _summary(name, slices, checks: Sequence[Check], networks, withheld) -> dict:
         'level': one.page.level,
         'frames': one.page.frames,
         'frame_interval_ms': None if math.isnan(one.page.frame_interval) else one.page.frame_interval,
+        'venc_cm_s': one.result.motion.venc,
+        'spacing_mm': [None if math.isnan(v) else v for v in one.page.spacing],
+        'image_orientation': one.result.source.orientation,
+        'sectors': one.result.motion.settings.orientation,
         'uncertainty': None if one.page.uncertainty is None else round(float(one.page.uncertainty.mean()), 4),
         'uncertainty_by_frame': None if one.page.uncertainty is None else one.page.uncertainty.round(4).tolist(),
         'wraps': one.result.motion.wraps,

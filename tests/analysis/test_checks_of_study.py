@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ear_jax.analysis.checks_of_study import area_jumps, check_slice, check_study, velocity_noise
+from ear_jax.analysis.checks_of_study import area_jumps, check_alike, check_slice, check_study, velocity_noise
 from ear_jax.analysis.motion import Settings
 from ear_jax.analysis.outline import withhold
 from ear_jax.analysis.slices import analyse, analyse_with_contours
@@ -129,3 +129,13 @@ def test_the_study_as_a_whole():
   uneven = check_study([('a', 50, 20.0), ('b', 40, 20.0)], ['series 7 passed over', 'series 7 passed over'])
   assert [check.status for check in uneven] == ['warn', 'warn', 'warn']
   assert sum(check.name == 'reading' for check in uneven) == 1
+
+
+def test_slices_that_differ_in_venc_or_spacing_are_a_warning_with_the_values(motion):
+  """Case S7."""
+  assert check_alike([motion, motion]) == []
+  other = dataclasses.replace(motion, venc=(20.0, 20.0, 60.0), spacing=(1.3, 1.2))
+  venc, spacing = check_alike([motion, other, motion])
+  assert (venc.name, venc.status) == ('venc', 'warn')
+  assert venc.reason == 'slices of this study differ: 20, 20, 30; 20, 20, 60 cm/s'
+  assert spacing.reason == 'slices of this study differ: 1.2, 1.2; 1.3, 1.2 mm'

@@ -40,6 +40,10 @@ def protocol(scan, old, new, **which):
   scan.edit(change=change, **which)
 
 
+def doubled(text):
+  return bytes(text).replace(b' = \t20', b' = \t40')
+
+
 def set_pixels(value, **tags):
   def change(image):
     image.PixelData = np.full((image.Rows, image.Columns), value, np.uint16).tobytes()
@@ -153,12 +157,14 @@ DAMAGES = {
   'no pixels': (lambda s: edit(s.file(), PixelData=None), 'series 11 (MagAvg), frame 0: pixels are not readable'),
   'broken compressed stream': (lambda s: broken_stream(s.file()), 'series 11 (MagAvg), frame 0: pixels are not read'),
   'empty folder': (lambda s: remove(s.files()), 'nothing to read; expected DICOM files'),
-  'no DICOM at all': (only_text, 'nothing to read; expected DICOM files'),
+  'no DICOM at all': (only_text, 'nothing to read (1 file passed over: not DICOM; the first is '),
   'no such folder': (lambda s: shutil.rmtree(s.folder), 'there is no such file or folder'),
   # Series and frames.
   'missing PhaseX': (lambda s: remove(s.files(1, 'PhaseX')), 'series 16: 2 consecutive series at one slice location'),
-  'missing RefMag': (lambda s: remove(s.files(0, 'RefMag')), 'series 11: 4 consecutive series at one slice location'),
-  'missing MagAvg': (lambda s: remove(s.files(0, 'MagAvg')), 'series 12: 4 consecutive series at one slice location'),
+  'missing MagAvg': (
+    lambda s: remove(s.files(0, 'MagAvg')),
+    'expected magnitude, phase, phase, phase: the order of series is not MagAvg, PhaseZ, PhaseX, PhaseY, RefMag',
+  ),
   'only phases': (lambda s: only(s, 'PhaseZ'), '1 consecutive series at one slice location (series 12), expected five'),
   'missing frame': (
     lambda s: s.file(0, 'PhaseY', 1).unlink(),
@@ -197,7 +203,7 @@ DAMAGES = {
   ),
   'slice scanned twice': (repeat_slice, 'scanned twice (series 11 too): remove one of both'),
   'sixth series': (sixth_series, '6 consecutive series at one slice location (series 10 to 15), expected five'),
-  'names exchanged': (swap_names, 'the file is named after series 13, instance 2, but its header says series 14'),
+  'names exchanged': (swap_names, 'the file is named after series 13, but its header says series 14'),
   # Identity.
   'no study': (lambda s: s.edit(StudyInstanceUID=None), 'StudyInstanceUID is missing'),
   'file without study': (lambda s: edit(s.file(), StudyInstanceUID=None), 'StudyInstanceUID is missing'),
@@ -218,6 +224,14 @@ DAMAGES = {
   'venc no number': (lambda s: protocol(s, '[2].nVelocity\t = \t20', '[2].nVelocity\t = \tx'), 'venc is not a number'),
   'venc nan': (lambda s: protocol(s, '[2].nVelocity\t = \t20', '[2].nVelocity\t = \tnan'), 'venc is nan'),
   'venc huge': (lambda s: protocol(s, '[0].nVelocity\t = \t30', '[0].nVelocity\t = \t9000'), 'up to 500'),
+  'another venc in one series': (  # case S7
+    lambda s: protocol(s, '[0].nVelocity\t = \t30', '[0].nVelocity\t = \t60', s=0, role='PhaseZ'),
+    'series 11 (MagAvg) says 30, 20, 20 cm/s; series 12 (PhaseZ) says 60, 20, 20 cm/s. Export',
+  ),
+  'another venc in one file': (  # case S7
+    lambda s: edit(s.file(0, 'PhaseY', 2), change=lambda i: i[TEXT].__setattr__('value', doubled(i[TEXT].value))),
+    'series 11 (MagAvg) says 30, 20, 20 cm/s; series 14 (PhaseY) says 30, 40, 40 cm/s. Export',
+  ),
   'in-plane venc differ': (
     lambda s: protocol(s, '[1].nVelocity\t = \t20', '[1].nVelocity\t = \t25'),
     'in-plane venc 25 and 20 cm/s differ, and the header does not say which belongs to X',
@@ -309,3 +323,14 @@ def test_the_undamaged_study_is_read(two_slices):
   (study,) = open_studies(two_slices.folder)
   assert len(list(study.read())) == 2
   assert len(DAMAGES) >= 50
+
+
+def test_renamed_files_are_a_line_a_series(two_slices):
+  """Case S12."""
+  for path in two_slices.files():
+    fields = path.name.split('.')
+    fields[3], fields[4] = str(int(fields[3]) + 100), str(int(fields[4]) + 1)
+    path.rename(path.with_name('.'.join(fields)))
+  with pytest.raises(MalformedStudy) as error:
+    open_studies(two_slices.folder)
+  assert len(error.value.faults) == 10

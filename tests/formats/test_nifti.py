@@ -76,7 +76,17 @@ VIDEO, MASK = 'anna-1_MID_video.nii.gz', 'anna-1_MID_mask.nii.gz'
   [
     (lambda d: _edit(d / VIDEO, (0, 0, 0, 1, 0), np.nan), f'{VIDEO}, slice MID, frame 1: video holds NaN or infinity'),
     (lambda d: _edit(d / VIDEO, (0, 0, 0, 1, 1), 2048), f'{VIDEO}, slice MID, frame 1: velocity beyond 500 cm/s'),
-    (lambda d: _edit(d / MASK, (0, 0, 0, 2), 3), f'{MASK}, slice MID, frame 2: mask holds values other than 0 and 1'),
+    (lambda d: _edit(d / MASK, (0, 0, 0, 2), 3), f'{MASK}: mask holds values 1, 3: say which is the myocardium (label'),
+    (lambda d: _edit(d / MASK, (0, 0, 0, 2), 0.5), f'{MASK}: mask holds values between whole numbers: resample it by'),
+    (lambda d: _edit(d / MASK, (0, 0, 0, 2), np.nan), f'{MASK}: mask holds values between whole numbers'),
+    (
+      lambda d: _save(d / MASK, np.arange(360).reshape(10, 12, 1, 3)),
+      f'{MASK}: mask holds 359 values, from 1 to 359: it is a picture, not a mask',
+    ),
+    (
+      lambda d: _save(d / MASK, np.ones((10, 12, 1))),
+      f'{MASK}: mask is of one frame: say which by "annotated" in the JSON file beside the video, such as [0]',
+    ),
     (
       lambda d: _save(d / MASK, np.zeros((10, 12, 1, 2))),
       f'{MASK}: mask has shape (10, 12, 1, 2), its video (10, 12, 1, 3) (column, row, slice, frame)',
@@ -102,9 +112,9 @@ def test_a_broken_rule_is_one_sentence(path, change, message):
 
 
 def test_a_mask_without_video(path):
-  path.unlink()
-  (mask,) = nifti.find(sorted(path.parent.iterdir()))
-  assert _faults(mask) == [f'{MASK}: mask without video: add {VIDEO} or remove the mask']
+  files = sorted(path.parent.iterdir())
+  assert nifti.find_masks(files) == ([path.with_name(MASK)], [])
+  assert nifti.find_masks([file for file in files if file != path]) == ([], [path.with_name(MASK)])
 
 
 def test_endings_in_capitals(tmp_path, make_cine):  # case B25

@@ -13,6 +13,7 @@ from pydicom.uid import ImplicitVRLittleEndian, RLELossless, generate_uid
 from velocity_scan import ROLES, Scan, edit
 
 from ear_jax.cine import rot90
+from ear_jax.formats.choices import Choices
 from ear_jax.formats.faults import MalformedStudy
 from ear_jax.formats.open import open_studies
 from ear_jax.formats.siemens import writer as siemens_writer
@@ -41,11 +42,14 @@ def test_what_was_written_comes_back(phantom_study, tmp_path, direction):
   opened, cines = read(scan.folder)
   assert_same(cines, phantom_study)
   assert opened.slices == ('slice-00', 'slice-01', 'slice-02')
-  assert opened.notes == ('3 frames a series instead of 50: the frame interval is the RR interval / 3',)
+  assert opened.notes == ('3 frames a series instead of 50',)
   for s, (cine, source) in enumerate(opened.read()):
     assert cine.name == f'{opened.dataset}/slice-{s:02d}'
     assert source.instances == tuple(scan.files(s, 'MagAvg'))
     assert source.septum is None
+    header = pydicom.dcmread(scan.file(s, 'MagAvg'))
+    assert [*cine.place.across, *cine.place.down] == list(header.ImageOrientationPatient)
+    assert (*cine.place.corner, cine.place.thickness) == (*header.ImagePositionPatient, header.SliceThickness)
   positions = [source.position for _, source in opened.read()]
   np.testing.assert_allclose(np.diff(positions), 9.0, atol=1e-3)
 
@@ -172,6 +176,37 @@ def test_the_older_place_of_the_protocol_text(scan, phantom_study):
   assert_same(read(scan.folder)[1], phantom_study)
 
 
+def test_a_protocol_text_that_an_archive_moved_to_another_block(scan, phantom_study):
+  """Case B11: another creator lies where the text was."""
+
+  def move(image):
+    text = image[0x0021, 0x1019].value
+    image.remove_private_tags()
+    image.add_new((0x0021, 0x0010), 'LO', 'ANOTHER ONE')
+    image.add_new((0x0021, 0x1019), 'OB', b'nothing of ours ')
+    image.add_new((0x0021, 0x0011), 'LO', 'SIEMENS MR SDS 01')
+    image.add_new((0x0021, 0x1119), 'OB', text)
+
+  scan.edit(move=move)
+  assert_same(read(scan.folder)[1], phantom_study)
+
+
+def test_a_protocol_text_whose_creator_an_archive_dropped(scan, phantom_study):
+  scan.edit(drop=lambda image: image.__delitem__((0x0021, 0x0010)))
+  assert_same(read(scan.folder)[1], phantom_study)
+
+
+def test_a_protocol_text_in_a_sequence_as_newer_scanners_nest_it(scan, phantom_study):
+  def nest(image):
+    inner = pydicom.Dataset()
+    inner.private_block(0x0021, 'SIEMENS MR SDS 01', create=True).add_new(0x19, 'OB', image[0x0021, 0x1019].value)
+    image.remove_private_tags()
+    image.private_block(0x0021, 'SIEMENS MR SDS 01', create=True).add_new(0xFE, 'SQ', [inner])
+
+  scan.edit(nest=nest)
+  assert_same(read(scan.folder)[1], phantom_study)
+
+
 def test_slices_from_base_to_apex_whichever_way_positions_run(scan, phantom_study):
   """The same pictures with axes mirrored through the origin of the plane: the normal points from apex to base."""
 
@@ -199,7 +234,7 @@ def test_image_type_without_information_leaves_it_to_the_pixels(scan, phantom_st
   scan.edit(ImageType=['ORIGINAL', 'PRIMARY', 'OTHER'])
   opened, cines = read(scan.folder)
   assert_same(cines, phantom_study)
-  assert 'slice-00: ImageType does not tell phase from magnitude: the pixels do' in opened.notes
+  assert 'ImageType does not tell phase from magnitude: the pixels do' in opened.notes
 
 
 def plant(path):
@@ -278,3 +313,40 @@ def test_the_files_follow_the_layout(whole_scan):
       vencs = [float(re.search(rf'asElm\[{i}\]\.nVelocity\t = \t(.*)\n', text)[1]) for i in range(3)]
       assert vencs == [30, 20, 20]
       assert float(image.ImageComments.split()[1]) > 0
+
+
+def test_a_missing_refmag_is_a_note_since_nothing_uses_it(scan, phantom_study):
+  """Case S14."""
+  for path in scan.files(role='RefMag'):
+    path.unlink()
+  opened, cines = read(scan.folder)
+  assert_same(cines, phantom_study)
+  assert opened.notes.count('RefMag is missing, which nothing uses') == 1
+
+
+@pytest.mark.parametrize('lost', [1, 2])
+def test_the_end_of_the_cycle_missing_in_every_series_is_a_fault_with_both_numbers(tmp_path, lost):
+  """Case S6: the interval was stretched to fill the RR interval, and with it the windows of the markers."""
+  size = dataclasses.replace(velocity_scan.TINY, frames=25, matrix=16)
+  cine = phantom.exact(phantom.plan(size)[0])
+  cine = cine.replace(frame_interval=36.0)
+  scan = Scan.write(phantom_of((cine,)), tmp_path / 'scan')
+  assert read(scan.folder)[1][0].frame_interval == pytest.approx(36.0)
+  for role in ROLES:
+    for t in range(25 - lost, 25):
+      scan.file(0, role, t).unlink()
+  with pytest.raises(MalformedStudy, match=r'step by 36\.0 ms, but RR 900 ms over 2\d frames is 3[79]\.\d ms'):
+    read(scan.folder)
+
+
+def test_the_frame_interval_is_that_of_the_trigger_times(scan):
+  """RR is a mean over the scan, rounded; trigger times say when each frame was."""
+  scan.edit(change=lambda image: setattr(image, 'TriggerTime', f'{(image.InstanceNumber - 1) * 300.0}'))
+  scan.edit(ImageComments='RR 910 +/- 5')
+  assert [cine.frame_interval for cine in read(scan.folder)[1]] == [300.0] * 3
+
+
+def test_a_venc_that_the_user_says_against_the_text_is_refused(scan):
+  assert len(open_studies(scan.folder, Choices(venc=(20.0, 20.0, 30.0)))) == 1
+  with pytest.raises(MalformedStudy, match='the protocol text states a venc of 20, 20, 30 cm/s, --venc 20, 20, 60'):
+    open_studies(scan.folder, Choices(venc=(20.0, 20.0, 60.0)))

@@ -6,6 +6,7 @@ import pytest
 import xarray as xr
 from analysed import SMALL, exact_motion
 
+from ear_jax.analysis.drawn import wall_mask
 from ear_jax.analysis.motion import Settings
 from ear_jax.formats import strainmap
 from ear_jax.phantom import study
@@ -106,7 +107,7 @@ def test_our_contours_come_back_as_the_mask_they_were_drawn_from(path, motions):
   read = strainmap.read_contours(path)
   assert list(read) == NAMES[:2]
   for name, motion in zip(NAMES[:2], motions, strict=True):
-    mask, annotated = strainmap.to_reference(read[name], motion.mask.shape[1:])
+    mask, annotated = wall_mask(read[name].pairs(), motion.mask.shape[1:]), read[name].annotated
     np.testing.assert_array_equal(annotated, ~motion.contours.failed)
     assert not mask[~annotated].any()
     assert min(dice(a, b) for a, b in zip(mask[annotated], motion.mask[annotated], strict=True)) >= 0.98
@@ -164,28 +165,12 @@ def test_reads_a_file_with_dimensions_in_another_order_and_no_centre(tmp_path, p
   np.testing.assert_allclose(read.endo[0, 0], [20, 40], atol=1e-6)  # row 20, column 30 + 10
   assert np.isnan(read.septum).all()
   assert 'SECRET' not in repr(read)
-  mask, annotated = strainmap.to_reference(read, (40, 60))
+  mask, annotated = wall_mask(read.pairs(), (40, 60)), read.annotated
   assert annotated.tolist() == [True, False, True]
   rows, columns = np.indices((40, 60))
   distance = np.hypot(rows - 20, columns - 30)
   sure = (abs(distance - 10) > 0.01) & (abs(distance - 15) > 0.01)  # a 360-gon lies up to 0.001 inside its circle
   np.testing.assert_array_equal(mask[0][sure], ((distance > 10) & (distance < 15))[sure])
-
-
-def test_a_reference_replaces_the_mask_of_its_cine(path, motions):
-  cine = study.render(study.plan(SMALL)[1])
-  read = strainmap.read_contours(path)[NAMES[1]]
-  referenced = strainmap.with_reference(cine.replace(mask=np.zeros_like(cine.mask)), read)
-  assert referenced.annotated.tolist() == [True, True, False, True]
-  assert dice(referenced.mask[referenced.annotated], cine.mask[referenced.annotated]) >= 0.98
-
-
-def test_contours_of_another_cine_are_refused(path, make_cine):
-  read = strainmap.read_contours(path)[NAMES[0]]
-  with pytest.raises(UserError, match='have 4 frames, the cine 3'):
-    strainmap.with_reference(make_cine(), read)
-  with pytest.raises(UserError, match='leave the picture of 12 x 10 pixels'):
-    strainmap.with_reference(make_cine(frames=4), read)
 
 
 def test_files_that_are_not_strainmaps_are_refused_in_a_sentence(tmp_path):

@@ -109,7 +109,10 @@ SQUARE = '4 4\n10 4\n10 10\n4 10\n'
     (_contour(OUTER, '4 4\n10 4\n10\n4 10'), f'{CONTOURS}/{OUTER}: not a contour: line 3 is not one `x y` pair'),
     (_contour(OUTER, '4 4\n10 4\n'), f'{CONTOURS}/{OUTER}: not a contour: expected at least three points'),
     (_contour(OUTER, SQUARE + 'nan 4\n'), f'{CONTOURS}/{OUTER}: not a contour: expected at least three points, all'),
-    (_contour(OUTER, SQUARE + '25 4\n'), f'{CONTOURS}: not used: the contours leave the picture of 16 x 20 pixels'),
+    (
+      _contour(OUTER, SQUARE + '25 4\n'),
+      f'{CONTOURS}, slice slice-01: not used: the contours leave the picture of 16 x',
+    ),
     (lambda r: (r / 'images/SC-HF-I-1/IM-0001-0011.dcm').unlink(), 'images/SC-HF-I-1, slice 3: 2 frames, the other'),
   ],
 )

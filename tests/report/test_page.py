@@ -231,6 +231,13 @@ def test_settings_versions_and_the_statement_are_on_the_page(report):
   assert 'Not a medical device' in text
 
 
+def test_venc_and_frame_interval_of_each_slice_are_on_the_page(report, analysed):
+  """Case S7."""
+  text = parse(report).words()
+  for one in analysed:
+    assert f'{one.cine.slice_id} 20.00, 20.00, 30.00 {one.cine.frame_interval:.2f} ' in ' '.join(text.split())
+
+
 def test_the_summary_has_the_peaks_of_every_slice(report, analysed):
   text = report.read_text(encoding='utf-8')
   table = text[text.index('class="summary"') : text.index('</table>')]

@@ -31,7 +31,9 @@ def headers(image: Dataset) -> Iterator[Dataset]:
   shared, frames = image.get(SHARED), image.get(PER_FRAME)
   declared = image.get('NumberOfFrames')
   items = list(frames.value) if frames else []
-  if not items or len(items) != int(declared or len(items)):
+  if not items:
+    raise ValueError('it is enhanced MR without the functional groups of its frames')
+  if len(items) != int(declared or len(items)):
     raise ValueError(f'the header declares {int(declared or 0)} frames and describes {len(items)}')
   common = Dataset()
   common.update({e.tag: e for e in image if e.tag not in (SHARED, PER_FRAME, *map(Tag, _OF_THE_FILE))})

@@ -56,6 +56,19 @@ def parallel(one: Sequence[float] | None, other: Sequence[float] | None) -> bool
   return bool((np.einsum('ij,ij->i', first, second) > _SAME).all())
 
 
+def coplanar(one: Sequence[float] | None, other: Sequence[float] | None) -> bool:
+  """Returns True when both orientations are unknown, or their planes are tilted by less than 2.6 degrees.
+
+  The pictures may be turned or mirrored within the plane.
+  """
+  if one is None or other is None:
+    return one is other
+  try:
+    return bool(abs(normal(one) @ normal(other)) > _SAME)
+  except ValueError:
+    return parallel(one, other)
+
+
 def levels(count: int) -> list[str]:
   """Returns 'base', 'mid' or 'apex' for each of `count` slices in that order; '' each for fewer than three.
 

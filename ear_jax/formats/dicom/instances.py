@@ -10,7 +10,9 @@ import dataclasses
 import hashlib
 import math
 import pathlib
+import re
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
@@ -18,16 +20,17 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.misc import is_dicom
 from pydicom.tag import Tag
-from pydicom.uid import DeflatedExplicitVRLittleEndian
+from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from ear_jax.formats import checks
-from ear_jax.formats.dicom import enhanced, siemens_protocol
+from ear_jax.formats.dicom import enhanced, siemens_protocol, velocity_vendors
 from ear_jax.formats.dicom.component import component
-from ear_jax.formats.faults import Fault
+from ear_jax.formats.dicom.private import GROUPS, Private, private, words
+from ear_jax.formats.faults import Fault, once
 
 _SUFFIXES = ('.dcm', '.dicom', '.ima')
 _PICTURES = ('1.2.840.10008.5.1.4.1.1.4', *enhanced.CLASSES, '')
-_PHILIPS_CREATOR, _PHILIPS_TYPE = Tag(0x2005, 0x0010), Tag(0x2005, 0x1011)
+_PHILIPS_TYPE = 0x2005, 'Philips MR Imaging DD 001', 0x11
 _DIRECTIONS = {'COLUMN': 'COL'}  # as enhanced headers spell it
 _TAGS = (
   *('SOPClassUID', 'SOPInstanceUID', 'StudyInstanceUID', 'SeriesInstanceUID', 'SeriesNumber', 'InstanceNumber'),
@@ -38,7 +41,9 @@ _TAGS = (
   *('NominalInterval', 'CardiacNumberOfImages', 'CardiacRRIntervalSpecified', 'TemporalPositionIdentifier'),
   *('RescaleSlope', 'RescaleIntercept', 'RescaleType', 'RealWorldValueMappingSequence', 'PixelPaddingValue'),
   *('ComplexImageComponent', 'SharedFunctionalGroupsSequence', 'PerFrameFunctionalGroupsSequence'),
+  *('SequenceName', 'PulseSequenceName'),
 )
+_WANTED = frozenset(map(Tag, _TAGS))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +72,8 @@ class Instance:
   and columns, `spacing` along row and column index, `gap` between the centres of slices; `person` and `called` are
   hashes of PatientID and PatientName; `component` is a word of `component.py`. `interval` is the RR interval that
   `cardiac_images` pictures cover, `temporal` the rank in time that the header states. `rescale` is that of the picture,
-  `real_world` has other scales with their units; nothing applies them but `pixels.rescaled`.
+  `real_world` has other scales with their units; nothing applies them but `pixels.rescaled`. `stored` is the smallest
+  number that a pixel can hold and the largest and one; `said` is what the vendor states of velocity encoding.
   """
 
   path: pathlib.Path
@@ -104,7 +110,9 @@ class Instance:
   rescale: Rescale | None
   real_world: tuple[Rescale, ...]
   encodings: tuple[Encoding, ...]
+  stored: tuple[int, int]
   protocol: siemens_protocol.Protocol | None
+  said: tuple[velocity_vendors.Said, ...]
   unclear: tuple[str, ...]
 
 
@@ -120,37 +128,45 @@ class Found:
 def find(paths: Iterable[pathlib.Path], root: pathlib.Path) -> Found:
   """Reads the headers of those of `paths` that are DICOM pictures; faults name files relative to `root`."""
   studies: dict[str, list[Instance]] = {}
-  found, without_study, others, no_pictures = [], [], 0, 0
+  found: list[tuple[pathlib.Path, Fault]] = []
+  passed: Counter[str] = Counter()
   for path in sorted(paths):
-    file = str(path.relative_to(root))
     try:
-      if not is_dicom(checks.ordinary(path)):
-        others += 1
-        if path.suffix.lower() in _SUFFIXES:
-          rule = 'no DICOM file: the mark DICM is missing after the preamble. Export the file again or remove it'
-          found.append(Fault(file, '', rule))
-        continue
-      pictures = read(path)
+      if is_dicom(checks.ordinary(path)):
+        pictures = read(path)
+        rule, why = _unusable(pictures[0])
+      else:
+        named = path.suffix.lower() in _SUFFIXES
+        rule = 'no DICOM file: the mark DICM is missing after the preamble. Export the file again or remove it' * named
+        why = 'not DICOM'
     except Exception as error:  # pydicom raises errors of many kinds for a broken file, and all mean the same here
-      found.append(Fault(file, '', f'not a readable DICOM file ({reason(error)}): export it again or remove it'))
-      continue
-    first = pictures[0]
-    if first.kind not in _PICTURES or first.modality not in ('MR', ''):
-      no_pictures += 1
-    elif not first.study and not first.shape:
-      found.append(Fault(file, '', 'not a readable DICOM file (empty header): export it again or remove it'))
-    elif not first.study:
-      without_study.append(file)
+      rule, why = f'not a readable DICOM file ({reason(error)}): export it again or remove it', ''
+    if rule:
+      found.append((path.parent, Fault(str(path.relative_to(root)), '', rule)))
+    elif why:
+      passed[why] += 1
     else:
-      studies.setdefault(first.study, []).extend(pictures)
-  if without_study:
-    rule = (
-      f'StudyInstanceUID is missing in {_count(len(without_study))}: nothing says which study the pictures belong to'
-    )
-    found.append(Fault(without_study[0], '', rule))
-  notes = [f'{_count(others - sum(f.rule.startswith("no DICOM") for f in found))} passed over: not DICOM']
-  notes += [f'{_count(no_pictures)} passed over: DICOM, but no MR picture']
-  return Found({uid: tuple(v) for uid, v in studies.items()}, tuple(n for n in notes if n[0] != '0'), tuple(found))
+      studies.setdefault(pictures[0].study, []).extend(pictures)
+  notes = tuple(
+    f'{count} {"file" if count == 1 else "files"} passed over: {why}' for why, count in sorted(passed.items())
+  )
+  return Found({uid: tuple(v) for uid, v in studies.items()}, notes, tuple(once(found)))
+
+
+def _unusable(picture: Instance) -> tuple[str, str]:
+  """Returns the fault of a file whose first picture is none of a study, and why it is passed over; '' for neither."""
+  if picture.kind not in _PICTURES:
+    known = UID(picture.kind).name
+    return '', f'DICOM, but no MR picture ({known if known != picture.kind else "of a SOP class that is not standard"})'
+  if picture.modality not in ('MR', ''):
+    return '', 'DICOM, but no MR picture (Modality is another)'
+  if not picture.study and not picture.shape:
+    return 'not a readable DICOM file (empty header): export it again or remove it', ''
+  if not picture.study:
+    return 'StudyInstanceUID is missing: nothing says which study the picture belongs to', ''
+  if not picture.shape and not picture.photometric:
+    return '', 'DICOM, but an MR object without a picture'
+  return '', ''
 
 
 class Refused(ValueError):
@@ -166,8 +182,9 @@ def read(path: pathlib.Path) -> list[Instance]:
   """Returns the headers of the pictures of a DICOM file. Raises whatever pydicom raises when it is not readable."""
   with quiet():
     refuse_deflated(checks.ordinary(path))
-    wanted = [Tag(tag) for tag in (*_TAGS, *siemens_protocol.TAGS, _PHILIPS_CREATOR, _PHILIPS_TYPE)]
-    header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=wanted)
+    header = pydicom.dcmread(path, stop_before_pixels=True)
+    for key in [key for key in header.keys() if key not in _WANTED and key.group not in GROUPS]:  # noqa: SIM118
+      del header[key]  # before anything is decoded: a block that an archive has moved has no tags to ask for
     if header.get('SOPClassUID') not in enhanced.CLASSES:
       return [_instance(header, path, None)]
     try:
@@ -193,7 +210,8 @@ def _instance(header: Dataset, path: pathlib.Path, frame: int | None) -> Instanc
 
   rows, columns = value('Rows', _whole), value('Columns', _whole)
   image_type = value('FrameType', _words) or value('ImageType', _words, ())
-  part = component(value('ComplexImageComponent', str, ''), image_type, value(_PHILIPS_TYPE, _private, ''))
+  own = private(header)
+  part = component(value('ComplexImageComponent', str, ''), image_type, words(own.value(*_PHILIPS_TYPE)))
   stored = getattr(header, 'file_meta', {}).get('MediaStorageSOPClassUID', '')  # all that a DICOMDIR says
   slope, intercept = value('RescaleSlope', _number), value('RescaleIntercept', _number)
   scaled = slope is not None or intercept is not None
@@ -232,7 +250,9 @@ def _instance(header: Dataset, path: pathlib.Path, frame: int | None) -> Instanc
     rescale=Rescale(slope or 1.0, intercept or 0.0, value('RescaleType', str, '')) if scaled else None,
     real_world=value('RealWorldValueMappingSequence', _mappings, ()),
     encodings=value('MRVelocityEncodingSequence', _encodings, ()),
-    protocol=siemens_protocol.parse(header),
+    stored=_range(value('BitsStored', _whole, 16), value('PixelRepresentation', _whole, 0)),
+    protocol=siemens_protocol.parse(own),
+    said=_said(own, header, value('ImageOrientationPatient', _numbers(6)), unclear),
     unclear=tuple(unclear),
   )
 
@@ -242,6 +262,14 @@ def series_name(path: pathlib.Path) -> str:
   with quiet():
     header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=['SeriesNumber', 'SeriesDescription'])
     return f'{header.get("SeriesNumber", "")} {header.get("SeriesDescription", "")}'.strip()
+
+
+def rr_interval(path: pathlib.Path) -> str:
+  """Returns '900±20', mean and deviation of the RR interval in ms where the comments are 'RR 900 +/- 20'; '' else."""
+  with quiet():
+    comments = str(pydicom.dcmread(path, stop_before_pixels=True, specific_tags=['ImageComments']).get('ImageComments'))
+  stated = re.match(r'\s*RR\s+([\d.]+)\s*\+/-\s*([\d.]+)', comments)
+  return f'{stated[1]}±{stated[2]}' if stated else ''
 
 
 def pseudonym(study_uid: str) -> str:
@@ -273,10 +301,6 @@ def _plain_name(name: str) -> str:
   return ' '.join(name.partition('=')[0].rstrip('^ ').casefold().split())
 
 
-def _count(files: int) -> str:
-  return f'{files} file' if files == 1 else f'{files} files'
-
-
 def _mappings(items) -> tuple[Rescale, ...]:
   found = []
   for item in items:
@@ -298,8 +322,17 @@ def _encodings(items) -> tuple[Encoding, ...]:
   )
 
 
-def _private(value) -> str:
-  return (value.decode('ascii') if isinstance(value, bytes) else str(value)).strip(' \0')
+def _range(bits: int, signed: int) -> tuple[int, int]:
+  return (-(2 ** (bits - 1)), 2 ** (bits - 1)) if signed else (0, 2**bits)
+
+
+def _said(own: Private, header: Dataset, orientation, unclear: list[str]) -> tuple[velocity_vendors.Said, ...]:
+  try:
+    names = {name: words(header.get(name)) for name in velocity_vendors.NAMES}
+    return velocity_vendors.statements(own, names, orientation)
+  except Exception:  # a value of the wrong type or form fails in many ways
+    unclear.append('velocity encoding')
+    return ()
 
 
 def _words(value) -> tuple[str, ...]:

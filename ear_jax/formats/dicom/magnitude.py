@@ -1,15 +1,15 @@
-"""Cine MR as single-frame DICOM, magnitude only: one folder a study, one file a frame of a slice, under any names.
+"""Cine MR as DICOM, magnitude only: pictures put in order by their headers, under any names.
 
-Frames are put in order by the headers alone: into slices by their position along the slice normal, within a slice by
-trigger time, or by instance number where trigger times are missing. Ids come from the folder's name; name, birth date
-and dates of a patient are never read. Velocity series need their vendor's conventions and are read elsewhere.
+Pictures go into slices by their position along the slice normal, within a slice by time (`timing`). Ids come from the
+folder's name; name, birth date and dates of a patient are never read. Velocity series need their vendor's conventions
+and are read elsewhere.
 """
 
 import dataclasses
-import itertools
 import math
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 
 import numpy as np
 import pydicom
@@ -17,32 +17,35 @@ import pydicom
 from ear_jax.cine import Cine, Place
 from ear_jax.formats import checks
 from ear_jax.formats.checks import Scan
+from ear_jax.formats.choices import REFUSE, Choices
 from ear_jax.formats.dicom import geometry, instances, pixels
 from ear_jax.formats.dicom.instances import Instance
-from ear_jax.formats.faults import Fault
+from ear_jax.formats.dicom.timing import Timed, in_time
+from ear_jax.formats.faults import Fault, once
 
-SAME_PLACE = 0.1  # mm: positions that differ less are one slice
+SAME_PLACE = 0.5  # mm: positions that differ less are one slice
 _GAP = 1.5  # times the usual distance between slices: a slice is missing
+_NO_SPACING = (math.nan, math.nan)
+_SAME_SPACING = 0.01  # relative: other last digits
+_COVER = 0.1  # relative: slices of other frame counts cover the same cycle
+_SAME_INTERVAL = 0.03  # relative
 
 
 @dataclasses.dataclass(frozen=True)
-class Frame:
-  """One picture of a cine; position in mm along the slice normal, trigger time in ms or None."""
+class Slice:
+  """The pictures of one place in the order of time; position in mm along the slice normal."""
 
-  picture: Instance
   position: float
-  trigger: float | None
-  instance: int
-  shape: tuple[int, int]
-  spacing: tuple[float, float]
+  timed: Timed
 
   @property
-  def path(self) -> pathlib.Path:
-    """File of the picture."""
-    return self.picture.path
+  def pictures(self) -> tuple[Instance, ...]:
+    """Headers of the frames."""
+    return self.timed.pictures
 
 
-Slices = list[list[Frame]]
+Slices = list[Slice]
+Grouped = tuple[Hashable, Fault]  # faults of one group that say the same are said once
 
 
 def find(root: pathlib.Path) -> list[pathlib.Path]:
@@ -61,9 +64,9 @@ def scan(path: pathlib.Path, root: pathlib.Path, channels: int | None = None) ->
 def read(path: pathlib.Path, subjects: Mapping[str, str] | None = None) -> Iterator[Cine]:
   """Yields the slices of a folder that `scan` found sound, without reference; the folder's name is the dataset."""
   dataset = path.resolve().name
-  for index, slice_frames in enumerate(_by_headers(path, path)[0]):
+  for index, one in enumerate(_by_headers(path, path)[0]):
     subject = (subjects or {}).get(dataset, dataset)
-    yield cine(slice_frames, subject=subject, dataset=dataset, slice_id=slice_id(index))
+    yield cine(one, subject=subject, dataset=dataset, slice_id=slice_id(index))
 
 
 def slice_id(index: int) -> str:
@@ -72,30 +75,33 @@ def slice_id(index: int) -> str:
 
 
 def arrange(folder: pathlib.Path, root: pathlib.Path) -> tuple[Slices, list[Fault]]:
-  """Returns the frames of a folder in slices along the normal, each in order of time, and the faults found.
+  """Returns the pictures of a folder in slices along the normal, each in order of time, and the faults found.
 
   Faults name files relative to `root`: unreadable files and pixels, frames or slices that are missing, frames of
-  another size, and trigger times that do not increase.
+  another size, and times that contradict each other.
   """
   slices, found = _by_headers(folder, root)
-  return slices, found + faults(slices, str(folder.relative_to(root)), root)
+  if not slices:
+    return slices, [*found, Fault(str(folder.relative_to(root)), '', 'no readable *.dcm in this folder')]
+  looked, _ = look(slices, root)
+  return slices, found + once(looked) + stack_faults(slices, str(folder.relative_to(root)), REFUSE, [])
 
 
-def cine(slice_frames: Sequence[Frame], *, subject: str, dataset: str, slice_id: str) -> Cine:
+def cine(one: Slice, *, subject: str, dataset: str, slice_id: str) -> Cine:
   """Returns the cine of one arranged slice: video `[T, H, W, 1]` in the file's units, no frame annotated."""
-  video = np.stack([_pixels(frame.picture) for frame in slice_frames])[..., None]  # [T, H, W, 1]
-  times = [frame.trigger for frame in slice_frames if frame.trigger is not None]
+  first = one.pictures[0]
+  video = np.stack([pixels.magnitude(picture)[0] for picture in one.pictures])[..., None]  # [T, H, W, 1]
   return Cine(
     video=video,
     mask=np.zeros(video.shape[:3], np.uint8),
     annotated=np.zeros(len(video), bool),
     venc=None,
-    spacing=slice_frames[0].spacing,
-    frame_interval=checks.frame_interval(times) if len(times) == len(video) else math.nan,
+    spacing=first.spacing or _NO_SPACING,
+    frame_interval=one.timed.interval,
     subject=subject,
     dataset=dataset,
     slice_id=slice_id,
-    place=place(slice_frames[0].picture),
+    place=place(first),
   )
 
 
@@ -108,139 +114,138 @@ def place(picture: Instance) -> Place | None:
   except ValueError:
     return None
   (x, y, z), axes = picture.corner, picture.orientation
-  thickness = math.nan if picture.thickness is None else picture.thickness
-  return Place((x, y, z), (axes[0], axes[1], axes[2]), (axes[3], axes[4], axes[5]), thickness)
+  thickness = picture.thickness if (picture.thickness or 0) > 0 else None
+  return Place((x, y, z), (axes[0], axes[1], axes[2]), (axes[3], axes[4], axes[5]), thickness or math.nan)
 
 
-def frame(file: Instance, place: float | None = None) -> Frame:
-  """Returns the frame that a header describes; `place` in mm instead of what its position tags say.
+def position(picture: Instance, stated: float | None = None) -> float:
+  """Returns where a picture of a cine lies, in mm; `stated` instead of what its position tags say.
 
-  Raises: ValueError when the file is no single grey picture, or its header lacks size or place.
+  Raises: ValueError when it is no single grey picture, or its header lacks size or place.
   """
-  stated: dict[str, tuple[float, ...] | None] = {'Rows': file.shape, 'Columns': file.shape}
-  if place is None:
-    stated |= {'ImagePositionPatient': file.corner, 'ImageOrientationPatient': file.orientation}
-  missing = [tag for tag, value in stated.items() if not value]
-  if missing or not file.shape:
+  needed: dict[str, tuple[float, ...] | None] = {'Rows': picture.shape, 'Columns': picture.shape}
+  if stated is None:
+    needed |= {'ImagePositionPatient': picture.corner, 'ImageOrientationPatient': picture.orientation}
+  missing = [tag for tag, value in needed.items() if not value]
+  if missing:
     raise ValueError(f'header lacks {", ".join(missing)}')
-  if file.samples != 1:
-    raise ValueError(f'wrong channel count: {file.samples} samples a pixel, expected 1')
-  if file.frames != 1:
-    raise ValueError(f'file holds {file.frames} frames, expected one file a frame')
-  if file.photometric == 'MONOCHROME1':
+  if picture.samples != 1:
+    raise ValueError(f'wrong channel count: {picture.samples} samples a pixel, expected 1')
+  if picture.frames != 1:
+    raise ValueError(f'file holds {picture.frames} frames, expected one file a frame')
+  if picture.photometric == 'MONOCHROME1':
     raise ValueError('picture is MONOCHROME1 (bright is low): export it as MONOCHROME2')
-  if 'PixelSpacing' in file.unclear:
+  if 'PixelSpacing' in picture.unclear:
     raise ValueError('pixel spacing is not two numbers')
-  if file.spacing and (wrong := checks.spacing_fault(file.spacing)):
+  if picture.spacing and (wrong := checks.spacing_fault(picture.spacing)):
     raise ValueError(f'pixel spacing {wrong}')
-  return Frame(
-    picture=file,
-    position=geometry.position(file.orientation or (), file.corner or ()) if place is None else place,
-    trigger=file.trigger,
-    instance=file.number or 0,
-    shape=file.shape,
-    spacing=file.spacing or (math.nan, math.nan),
-  )
+  return geometry.position(picture.orientation or (), picture.corner or ()) if stated is None else stated
 
 
-def in_order(frames_: list[Frame]) -> Slices:
-  """Returns frames in slices by increasing position, each by trigger time, or by instance number if any lacks one."""
-  slices: Slices = []
-  for one in sorted(frames_, key=lambda one: one.position):
-    if slices and one.position - slices[-1][0].position < SAME_PLACE:
-      slices[-1].append(one)
+def in_order(placed: Iterable[tuple[float, Instance]], choices: Choices = REFUSE) -> Slices:
+  """Returns pictures with their positions in slices by increasing position, each in order of time."""
+  groups: list[list[tuple[float, Instance]]] = []
+  for here, picture in sorted(placed, key=lambda both: both[0]):
+    if groups and here - groups[-1][0][0] < SAME_PLACE:
+      groups[-1].append((here, picture))
     else:
-      slices.append([one])
-  return [in_time(one) for one in slices]
+      groups.append([(here, picture)])
+  return [Slice(group[0][0], in_time([picture for _, picture in group], choices)) for group in groups]
 
 
-def in_time(frames_: list[Frame]) -> list[Frame]:
-  """Returns the frames of one slice by trigger time, or by instance number if any frame has no trigger time."""
-  if any(one.trigger is None for one in frames_):
-    return sorted(frames_, key=lambda one: (one.instance, one.path.name))
-  return sorted(frames_, key=lambda one: (one.trigger, one.instance, one.path.name))
+def look(slices: Slices, root: pathlib.Path) -> tuple[list[Grouped], list[tuple[str, str]]]:
+  """Returns the faults and notes of each slice by itself, pixels included."""
+  found: list[Grouped] = []
+  notes: list[tuple[str, str]] = []
+  for index, one in enumerate(slices):
+    notes += one.timed.notes
+    if one.timed.rule:
+      found.append(_fault(one, index, one.timed.at, one.timed.rule, root))
+    if rule := checks.size_rule((len(one.pictures), *(one.pictures[0].shape or ()))):
+      found.append(_fault(one, index, 0, f'the slice {rule}', root))
+      continue
+    for number, picture in enumerate(one.pictures):
+      rule, said = _look_at(picture, one.pictures[0])
+      if rule:
+        found.append(_fault(one, index, number, rule, root))
+      if said:
+        notes.append(('pixels', said))
+  return found, notes
 
 
-def numbered_in_time(frames_: list[Frame]) -> bool:
-  """Returns whether the instance numbers of a slice in order rise, as far as they are known."""
-  numbers = [one.instance for one in frames_ if one.instance]
-  return all(before < after for before, after in itertools.pairwise(numbers))
-
-
-def faults(slices: Slices, folder: str, root: pathlib.Path) -> list[Fault]:
-  """Returns the faults of arranged slices, pixels included; those of the whole study are named `folder`."""
-  found = [fault for index, one in enumerate(slices) for fault in _slice_faults(one, index, root)]
-  return found + _study_faults(slices, folder)
-
-
-def _by_headers(folder: pathlib.Path, root: pathlib.Path) -> tuple[Slices, list[Fault]]:
-  """Returns the frames in order, and a fault for each file that is no frame; no pixels are read."""
-  frames_: list[Frame] = []
+def stack_faults(slices: Slices, folder: str, choices: Choices, notes: list[tuple[str, str]]) -> list[Fault]:
+  """Returns the faults that show only when slices are compared: a missing frame, a missing slice; adds to `notes`."""
+  counts = [len(one.pictures) for one in slices]
+  usual = Counter(counts).most_common(1)[0][0]
+  model = next(one for one in slices if len(one.pictures) == usual)
   found = []
-  for path in sorted(folder.glob('*.dcm')):
-    try:
-      frames_ += map(frame, instances.read(path))
-    except (OSError, ValueError, AttributeError, TypeError, pydicom.errors.InvalidDicomError) as error:
-      found.append(Fault(str(path.relative_to(root)), 'frame 0', f'not a single-frame cine image: {error}'))
-  return in_order(frames_), found
-
-
-def _slice_faults(slice_frames: list[Frame], index: int, root: pathlib.Path) -> list[Fault]:
-  first, found = slice_frames[0], []
-  if rule := checks.size_rule((len(slice_frames), *first.shape)):
-    return [Fault(str(first.path.relative_to(root)), f'slice {index}', f'the slice {rule}')]
-  for number, frame in enumerate(slice_frames):
-    file, within = str(frame.path.relative_to(root)), f'slice {index}, frame {number}'
-    if frame.shape != first.shape:
-      found.append(Fault(file, within, f'picture has shape {frame.shape}, frame 0 of the slice {first.shape}'))
-    try:
-      values = _pixels(frame.picture)
-    except Exception as error:  # pydicom's decoders raise errors of many kinds, and all mean the same to the user
-      found.append(Fault(file, within, f'pixels are not readable ({instances.reason(error)})'))
+  for index, one in enumerate(slices):
+    if len(one.pictures) == usual or one.timed.rule:
       continue
-    if values.shape != frame.shape:
-      found.append(Fault(file, within, f'pixels have shape {values.shape}, the header says {frame.shape}'))
-      continue
-    found += [
-      dataclasses.replace(fault, frame=within) for fault in checks.video_faults(file, '', values[None, ..., None])
-    ]
-  for number, (before, after) in enumerate(itertools.pairwise(slice_frames), start=1):
-    rule = _order_rule(before, after)
-    if rule:
-      found.append(Fault(str(after.path.relative_to(root)), f'slice {index}, frame {number}', rule))
-  return found
+    said = f'{len(one.pictures)} frames, the other slices have {usual}'
+    if choices.gaps == 'accept' or _whole_cycle(one, model):
+      notes.append(('counts', f'slices have different numbers of frames ({said})'))
+    else:
+      advice = 'export the slice again, or --gaps=accept takes what is there'
+      found.append(Fault(folder, f'slice {index}', f'{said}: {advice}'))
+  return found + _missing_slices(slices, folder, choices, notes)
 
 
-def _order_rule(before: Frame, after: Frame) -> str:
-  """Returns what is wrong with the order of two neighbours, or ''."""
-  times = [one.trigger for one in (before, after) if one.trigger is not None]
-  timed = len(times) == 2
-  if timed and times[1] <= times[0]:
-    return f'trigger time {times[1]:g} ms is that of {before.path.name} too: trigger times must increase'
-  if not timed and after.instance <= before.instance:
-    return f'instance number {after.instance} does not follow {before.instance} of {before.path.name}'
-  return ''
-
-
-def _study_faults(slices: Slices, folder: str) -> list[Fault]:
-  """Returns the faults that show only when slices are compared: a missing frame, a missing slice."""
-  if not slices:
-    return [Fault(folder, '', 'no readable *.dcm in this folder')]
-  counts = [len(one) for one in slices]
-  usual = max(set(counts), key=counts.count)
-  found = [
-    Fault(folder, f'slice {index}', f'{count} frames, the other slices have {usual}: export the slice again')
-    for index, count in enumerate(counts)
-    if count != usual
-  ]
-  steps = np.diff([one[0].position for one in slices])
-  if len(steps) >= 2:
-    step = sorted(steps)[(len(steps) - 1) // 2]
-    for index in np.flatnonzero(steps > _GAP * step):
-      rule = f'missing slice: {steps[index]:.1f} mm to slice {index + 1}, the usual step is {step:.1f} mm'
+def _missing_slices(slices: Slices, folder: str, choices: Choices, notes: list[tuple[str, str]]) -> list[Fault]:
+  steps = np.diff([one.position for one in slices])
+  if len(steps) < 2:
+    return []
+  step = sorted(steps)[(len(steps) - 1) // 2]
+  found = []
+  for index in np.flatnonzero(steps > _GAP * step):
+    said = f'{steps[index]:.1f} mm to slice {index + 1}, the usual step is {step:.1f} mm'
+    if choices.gaps == 'accept':
+      notes.append(('missing', f'a slice is missing in the stack ({said}), taken as --gaps=accept says'))
+    else:
+      rule = f'missing slice: {said}; export it too, or --gaps=accept takes what is there'
       found.append(Fault(folder, f'slice {index}', rule))
   return found
 
 
-def _pixels(picture: Instance) -> np.ndarray:
-  return pixels.rescaled(picture, pixels.stored(picture))
+def _whole_cycle(one: Slice, model: Slice) -> bool:
+  """Returns whether a slice of another number of frames than `model` covers a whole cycle all the same."""
+  if one.pictures[0].cardiac_images == len(one.pictures):
+    return True
+  intervals = np.array([one.timed.interval, model.timed.interval])
+  covers = intervals * [len(one.pictures), len(model.pictures)]
+  faster = abs(intervals[0] / intervals[1] - 1) > _SAME_INTERVAL  # else it was sampled alike, and some are lost
+  return bool(faster and abs(covers[0] / covers[1] - 1) <= _COVER)  # False where an interval is unknown
+
+
+def _by_headers(folder: pathlib.Path, root: pathlib.Path) -> tuple[Slices, list[Fault]]:
+  """Returns the slices, and a fault for each file that is no frame; no pixels are read."""
+  placed: list[tuple[float, Instance]] = []
+  found = []
+  for path in sorted(folder.glob('*.dcm')):
+    try:
+      placed += [(position(picture), picture) for picture in instances.read(path)]
+    except (OSError, ValueError, AttributeError, TypeError, pydicom.errors.InvalidDicomError) as error:
+      found.append(Fault(str(path.relative_to(root)), 'frame 0', f'not a single-frame cine image: {error}'))
+  return in_order(placed), found
+
+
+def _fault(one: Slice, index: int, frame: int, rule: str, root: pathlib.Path) -> Grouped:
+  picture = one.pictures[frame]
+  return picture.series, Fault(str(picture.path.relative_to(root)), f'slice {index}, frame {frame}', rule)
+
+
+def _look_at(picture: Instance, first: Instance) -> tuple[str, str]:
+  """Returns what is wrong with the pixels of one picture, and what was done to them; '' where nothing."""
+  if picture.shape != first.shape:
+    return f'picture has shape {picture.shape}, frame 0 of the slice {first.shape}', ''
+  if not np.allclose(picture.spacing or _NO_SPACING, first.spacing or _NO_SPACING, rtol=_SAME_SPACING, equal_nan=True):
+    return 'PixelSpacing differs from that of frame 0 of the slice', ''
+  if not geometry.parallel(picture.orientation, first.orientation):
+    return 'ImageOrientationPatient differs from that of frame 0 of the slice', ''
+  try:
+    values, said = pixels.magnitude(picture)
+  except Exception as error:  # pydicom's decoders raise errors of many kinds, and all mean the same to the user
+    return f'pixels are not readable ({instances.reason(error)})', ''
+  if values.shape != picture.shape:
+    return f'pixels have shape {values.shape}, the header says {picture.shape}', ''
+  return next((fault.rule for fault in checks.video_faults('', '', values[None, ..., None])), ''), said

@@ -9,9 +9,10 @@ import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
-from pydicom.pixels import pixel_array
+from pydicom.pixels import get_decoder, pixel_array
 from pydicom.uid import RLELossless
 
+from ear_jax.formats import checks
 from ear_jax.formats.dicom import codestream
 from ear_jax.formats.dicom.instances import Instance, Refused, quiet, refuse_deflated
 
@@ -32,6 +33,7 @@ def stored(picture: Instance) -> np.ndarray:
       declared.append(frames)
     if math.prod(declared) > LARGEST or min(declared) < 1:
       raise Refused(f'the header declares {" x ".join(map(str, declared))} values')
+    _refuse_without_decoder(whole)
     _refuse_disagreement(whole, picture.frame or 0, frames)
     return pixel_array(whole, index=picture.frame)
 
@@ -43,6 +45,19 @@ def rescaled(picture: Instance, values: np.ndarray) -> np.ndarray:
   return values * np.float32(scale.slope) + np.float32(scale.intercept) if scale else values
 
 
+def magnitude(picture: Instance) -> tuple[np.ndarray, str]:
+  """Returns a magnitude `[H, W]` float32 with 0 where there is no signal, and what was set to 0 in words, or ''."""
+  values = stored(picture)
+  padding = (
+    values == picture.padding if picture.padding in (values.min(), values.max()) else np.zeros_like(values, bool)
+  )
+  scaled = rescaled(picture, values)
+  said = 'pixels of PixelPaddingValue were set to 0' if scaled[padding].any() else ''
+  scaled[padding] = 0
+  scaled, undershoot = checks.without_negatives(scaled)
+  return scaled, ', '.join(filter(None, (said, undershoot)))
+
+
 def _file(path: pathlib.Path) -> Dataset:
   refuse_deflated(path)
   return pydicom.dcmread(path)
@@ -52,6 +67,21 @@ def _file(path: pathlib.Path) -> Dataset:
 def _held(path: pathlib.Path, _changed: int) -> Dataset:
   """Returns a file that holds many pictures; the next of them does not read it again."""
   return _file(path)
+
+
+def _refuse_without_decoder(image: Dataset) -> None:
+  syntax = image.file_meta.TransferSyntaxUID
+  try:
+    decoder = get_decoder(syntax)
+  except NotImplementedError:
+    raise Refused(f'{_syntax(syntax)} is none that can be decoded: export the files uncompressed') from None
+  if not decoder.is_available:
+    advice = 'pip install pylibjpeg pylibjpeg-libjpeg pylibjpeg-openjpeg, or export the files uncompressed'
+    raise Refused(f'no decoder for {_syntax(syntax)} is installed: {advice}')
+
+
+def _syntax(uid) -> str:
+  return f'transfer syntax {uid.name if uid.name != uid else "that is not in the standard"}'
 
 
 def _refuse_disagreement(image: Dataset, frame: int, frames: int) -> None:

@@ -1,7 +1,7 @@
 """The protocol text in the private part of a Siemens header: the sequence, and the velocity encoding limits.
 
-Newer files keep it as bytes in (0021,1019) of the block `SIEMENS MR SDS 01`, older ones in the CSA series header
-(0029,1020) as the field `MrPhoenixProtocol`. Three lines of it matter:
+Newer files keep it as bytes in (0021,xx19) of the block `SIEMENS MR SDS 01`, older ones in the CSA series header
+(0029,xx20) as the field `MrPhoenixProtocol`. Three lines of it matter:
 
     tSequenceFileName<TAB> = <TAB>""%CustomerSeq%\\ParallelSpirals""
     sAngio.sFlowArray.asElm[0].nVelocity<TAB> = <TAB>30
@@ -13,12 +13,12 @@ import dataclasses
 import math
 import re
 
-import pydicom
 from pydicom.dataset import Dataset
 
+from ear_jax.formats.dicom.private import Private
+
 _GROUP, _CREATOR, _ELEMENT = 0x0021, 'SIEMENS MR SDS 01', 0x19
-_TEXT, _CSA = pydicom.tag.Tag(_GROUP, 0x1019), pydicom.tag.Tag(0x0029, 0x1020)
-TAGS = (_TEXT, _CSA)
+_CSA = 0x0029, 'SIEMENS CSA HEADER', 0x20
 _VELOCITY = re.compile(r'asElm\[([0-9]+)\]\.nVelocity[ \t]*=[ \t]*(\S+)[ \t]*\r?$', re.MULTILINE)
 _SEQUENCE = re.compile(r'tSequenceFileName[ \t]*=[ \t]*"+([^"\r\n]*)"+')
 _SPIRALS = re.compile(r'Parallel.?Spirals')
@@ -52,7 +52,7 @@ class Protocol:
     return value
 
 
-def parse(header: Dataset) -> Protocol | None:
+def parse(header: Private) -> Protocol | None:
   """Returns what the protocol text of a header says; None when there is no such text."""
   text = _newer(header) or _older(header)
   if not text:
@@ -70,14 +70,14 @@ def add(header: Dataset, venc: tuple[float, float, float]) -> None:
   header.private_block(_GROUP, _CREATOR, create=True).add_new(_ELEMENT, 'OB', text + b' ' * (len(text) % 2))
 
 
-def _newer(header: Dataset) -> str:
-  value = header[_TEXT].value if _TEXT in header else b''
+def _newer(header: Private) -> str:
+  value = header.value(_GROUP, _CREATOR, _ELEMENT)
   return value if isinstance(value, str) else _decoded(value)
 
 
-def _older(header: Dataset) -> str:
+def _older(header: Private) -> str:
   # The CSA header is binary, but the text lies in it in one piece behind the field's name.
-  value = header[_CSA].value if _CSA in header else b''
+  value = header.value(*_CSA)
   return _decoded(value.partition(b'MrPhoenixProtocol')[2]) if isinstance(value, bytes) else ''
 
 

@@ -1,82 +1,91 @@
-"""A study of single-frame magnitude cines as a scanner sends it: the short-axis stack among everything else.
+"""A study of magnitude cines as a scanner sends it: the short-axis stack among everything else, classic or enhanced.
 
-The stack is the geometry (orientation and size) that most files have. Series of another geometry, phase pictures, and
-series with one picture a slice beside cines are passed over with a note. Fallbacks, each with a note: without a trigger
-time in every frame, instance numbers order and the frame interval is unknown; without image position, SliceLocation;
-without that either, each series is a slice, in the order of series numbers.
+`choose` says which pictures are the stack, `timing` in which order they follow each other. Fallbacks, each with a note:
+without image position, SliceLocation orders slices; without that either, each series is a slice, in the order of series
+numbers. Two series at one place are refused, or one is taken as the user chooses.
 """
 
+import dataclasses
 import math
 import pathlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from ear_jax.cine import Cine
 from ear_jax.formats.choices import REFUSE, Choices
-from ear_jax.formats.dicom import geometry, instances
+from ear_jax.formats.dicom import choose, component, geometry, instances
 from ear_jax.formats.dicom import magnitude as dicom
+from ear_jax.formats.dicom.choose import Part
 from ear_jax.formats.dicom.instances import Instance
-from ear_jax.formats.faults import Fault
+from ear_jax.formats.dicom.magnitude import Grouped
+from ear_jax.formats.faults import Fault, once
 from ear_jax.formats.opened import Opened
 from ear_jax.formats.source import Source
 
-_GAP = 1.6  # times the usual step of trigger times: a frame is missing
-Series = list[Instance]
+_NEAR = 0.5  # times the usual step: two series that are nearer show the same slice
+_CONTRADICTION = 1.0  # mm
+_UNEVEN = 0.2  # steps of SliceLocation, over those along the normal
+Placed = tuple[float, Instance]
 
 
 def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Choices = REFUSE) -> Opened:
   """Looks over one study, pixels included, and returns it with its notes and faults, slices from base to apex."""
   dataset, folder = instances.pseudonym(files[0].study), _folder(files, root)
-  series = _series(files)
-  magnitudes = [one for one in series if not _is_phase(one)]
-  if not magnitudes:
-    rule = 'phase pictures only, without the header of velocity mapping (protocol text, RR interval): export it whole'
+  notes: list[str] = []
+  parts = choose.parts(_series(files, notes))
+  others = {part: why for part in parts if (why := _no_magnitude(part))}
+  if len(others) == len(parts):
+    rule = f'no magnitude pictures, only {", ".join(sorted(set(others.values())))}: export it whole'
     return Opened(dataset, (), (), (Fault(folder, '', rule),), root, lambda which: iter(()))
-  stack, notes = _stack(magnitudes)
-  notes += [_passed(one, 'phase pictures without the header of velocity mapping') for one in series if _is_phase(one)]
-  found = _repeated(stack, root)
+  stack, passed = choose.stack([part for part in parts if part not in others])
+  notes += passed
+  if not any(part.is_cine() for part in stack):
+    notes.append('one picture a slice: this is no cine')
+  notes += [part.passed(why) for part, why in others.items()]
+  pictures = [picture for part in stack for picture in part.pictures]
   places, orientation = _places(stack, notes)
-  frames, unread = _frames(stack, places, orientation, root)
-  found += unread
-  of_series = {file.path: number for number, one in enumerate(stack) for file in one}
-  slices = dicom.in_order(frames)
-  crowded = _crowded(slices, of_series, stack, folder)
-  found += crowded or dicom.faults(slices, folder, root)
-  found += [] if crowded else [fault for k, one in enumerate(slices) for fault in _gaps(one, k, root)]
+  placed, broken = _placed(stack, places, orientation, root)
+  found = once(_duplicates(pictures, root) + broken)
+  placed, crowded = _one_series_a_place(placed, folder, choices, notes)
+  slices = dicom.in_order(placed, choices)
+  if crowded or not slices:
+    found += crowded
+  else:
+    looked, said = dicom.look(slices, root)
+    found += once(looked) + dicom.stack_faults(slices, folder, choices, said)
+    notes += _counted(said) + _contradictions(slices)
   direction = geometry.towards_apex(orientation) if slices and not found and not places else 0
   if not direction and slices:
     notes.append('which end of the stack is the base is not known: slices are in the order of their position')
-  if any(None in [frame.trigger for frame in one] for one in slices):
-    notes.append('without trigger times: frames are in the order of instance numbers, the frame interval is unknown')
-  if not all(map(dicom.numbered_in_time, slices)):
-    notes.append('instance numbers do not rise with trigger times: frames are in the order of trigger times')
   slices = slices[:: direction or 1]
   ids = tuple(map(dicom.slice_id, range(len(slices))))
-  known = places is None or all(file.location is not None for one in stack for file in one)
+  known = places is None or all(picture.location is not None for picture in pictures)
 
   def cines(which: slice) -> Iterator[tuple[Cine, Source]]:
     for one, name in list(zip(slices, ids, strict=True))[which]:
       cine = dicom.cine(one, subject=dataset, dataset=dataset, slice_id=name)
-      paths, position = tuple(frame.path for frame in one), one[0].position if known else math.nan
-      yield cine, Source(paths, position, orientation, notes=tuple(notes))
+      paths, position = tuple(picture.path for picture in one.pictures), one.position if known else math.nan
+      frames, lies = tuple(picture.frame for picture in one.pictures), one.pictures[0].orientation or orientation
+      yield cine, Source(paths, position, lies, notes=tuple(notes), frames=frames)
 
   return Opened(dataset, ids, tuple(notes), tuple(sorted(found)), root, cines)
 
 
-def _frames(stack: list[Series], places, orientation, root: pathlib.Path) -> tuple[list[dicom.Frame], list[Fault]]:
-  """Returns the frames of the stack, and a fault for each file that is none."""
-  frames, found = [], []
-  for number, one in enumerate(stack):
-    for file in one:
-      try:
-        frames.append(dicom.frame(file, places and places(number, file)))
-        if not geometry.parallel(file.orientation, orientation):
-          raise ValueError('ImageOrientationPatient differs from that of the other pictures of the stack')
-      except ValueError as error:
-        found.append(Fault(str(file.path.relative_to(root)), '', f'not a single-frame cine image: {error}'))
-  return frames, found
+def _series(files: Sequence[Instance], notes: list[str]) -> Sequence[Instance]:
+  """Returns the pictures; where each has a SeriesInstanceUID of its own, without it."""
+  if len({file.series for file in files}) < len(files) or len({file.series_number for file in files}) == len(files):
+    return files
+  notes.append('each picture has a SeriesInstanceUID of its own: series numbers tell which belong together')
+  return [dataclasses.replace(file, series='') for file in files]
+
+
+def _no_magnitude(part: Part) -> str:
+  """Returns what the pictures of a part are in words, '' for a magnitude."""
+  if all(picture.samples == 3 for picture in part.pictures):
+    return 'colour pictures'
+  return '' if component.is_magnitude(part.first.component) else component.named(part.first.component)
 
 
 def _folder(files: Sequence[Instance], root: pathlib.Path) -> str:
@@ -84,49 +93,9 @@ def _folder(files: Sequence[Instance], root: pathlib.Path) -> str:
   return parents.pop() if len(parents) == 1 else '.'
 
 
-def _series(files: Sequence[Instance]) -> list[Series]:
-  """Returns the files by series, in the order of series numbers; without a SeriesInstanceUID the number tells."""
-  series: dict[tuple, Series] = defaultdict(list)
-  for file in files:
-    series[file.series_number is None, file.series_number, file.series].append(file)
-  return [series[key] for key in sorted(series)]
-
-
-def _is_phase(one: Series) -> bool:
-  return any(file.image_type[2:3] == ('P',) for file in one)
-
-
-def _geometry(one: Series) -> tuple:
-  """Returns what the pictures of one stack have in common, by the usual picture of the series."""
-  # Rounded, since scanners write the same plane with other last digits.
-  found = Counter((file.shape, file.orientation and tuple(np.round(file.orientation, 2))) for file in one)
-  return found.most_common(1)[0][0]
-
-
-def _stack(series: list[Series]) -> tuple[list[Series], list[str]]:
-  """Returns the series of the stack, and a note for each that was passed over."""
-  sizes: Counter = Counter()
-  for one in series:
-    sizes[_geometry(one)] += len(one)
-  wanted = sizes.most_common(1)[0][0]
-  alike = [one for one in series if _geometry(one) == wanted]
-  notes = [_passed(one, 'another size or orientation') for one in series if _geometry(one) != wanted]
-  longest = [max(Counter(file.corner or file.location for file in one).values()) for one in alike]
-  if max(longest) > 1:
-    notes += [_passed(one, 'one picture a slice, no cine') for one, n in zip(alike, longest, strict=True) if n == 1]
-    cines = [one for one, n in zip(alike, longest, strict=True) if n > 1]
-    return cines, notes
-  return alike, notes
-
-
-def _passed(one: Series, why: str) -> str:
-  number = 'without number' if one[0].series_number is None else one[0].series_number
-  return f'series {number} passed over: {why}'
-
-
-def _places(stack: list[Series], notes: list[str]):
+def _places(stack: list[Part], notes: list[str]):
   """Returns None where image positions tell, else a function of series index and file to mm; and the orientation."""
-  files = [file for one in stack for file in one]
+  files = [picture for part in stack for picture in part.pictures]
   orientations = Counter(file.orientation for file in files if file.orientation)
   orientation = orientations.most_common(1)[0][0] if orientations else None
   if any(file.corner and file.orientation for file in files):
@@ -138,36 +107,111 @@ def _places(stack: list[Series], notes: list[str]):
   return (lambda number, _: float(number)), orientation
 
 
-def _repeated(stack: list[Series], root: pathlib.Path) -> list[Fault]:
-  seen: dict[tuple, Instance] = {}
-  found = []
-  for file in (file for one in stack for file in one):
-    if file.sop and (file.sop, file.frame) in seen:
-      first = seen[file.sop, file.frame].path.relative_to(root)
-      found.append(Fault(str(file.path.relative_to(root)), '', f'duplicated instance: the same picture as {first}'))
-    seen.setdefault((file.sop, file.frame), file)
+def _placed(stack: list[Part], places, orientation, root: pathlib.Path) -> tuple[list[Placed], list[Grouped]]:
+  """Returns the pictures of the stack with their positions, and a fault for each that is none."""
+  placed: list[Placed] = []
+  found: list[Grouped] = []
+  for number, part in enumerate(stack):
+    for picture in part.pictures:
+      try:
+        there = dicom.position(picture, places and places(number, picture))
+        if picture.corner and orientation and not places:
+          there = geometry.position(orientation, picture.corner)  # one normal, whichever way up a slice is stored
+        placed.append((there, picture))
+        if not geometry.coplanar(picture.orientation, orientation):
+          raise ValueError('ImageOrientationPatient differs from that of the other pictures of the stack')
+      except ValueError as error:
+        rule = f'not a single-frame cine image: {error}'
+        found.append((picture.series, Fault(str(picture.path.relative_to(root)), '', rule)))
+  return placed, found
+
+
+def _duplicates(pictures: Sequence[Instance], root: pathlib.Path) -> list[Grouped]:
+  seen: set[tuple] = set()
+  found: list[Grouped] = []
+  for picture in pictures:
+    if picture.sop and (picture.sop, picture.frame) in seen:
+      rule = 'duplicated instance: another file holds the same picture (SOPInstanceUID): remove one of both'
+      found.append((picture.series, Fault(str(picture.path.relative_to(root)), '', rule)))
+    seen.add((picture.sop, picture.frame))
   return found
 
 
-def _crowded(slices: dicom.Slices, of_series: dict, stack: list[Series], folder: str) -> list[Fault]:
-  """Returns a fault for each slice that several series hold pictures of: nothing says which is meant."""
-  found = []
-  for index, one in enumerate(slices):
-    numbers = sorted({of_series[frame.path] for frame in one})
-    if len(numbers) > 1:
-      named = ', '.join(str(stack[number][0].series_number) for number in numbers)
-      rule = f'{len(numbers)} series ({named}) hold pictures of this place: keep the one that is the cine'
+def _one_series_a_place(
+  placed: list[Placed], folder: str, choices: Choices, notes: list[str]
+) -> tuple[list[Placed], list[Fault]]:
+  """Returns the pictures of one series a place, or a fault for each place where several lie."""
+  kept, found = [], []
+  for index, here in enumerate(_near(placed)):
+    series = sorted({choose.series_key(p) for _, p in here})
+    if len(series) == 1:
+      kept += here
+      continue
+    said = f'{len(series)} series ({", ".join(str(number) for _, number, _ in series)}) hold pictures of this place'
+    original = sorted({choose.series_key(p) for _, p in here if p.image_type[:1] == ('ORIGINAL',)})
+    derived = {choose.series_key(p) for _, p in here if p.image_type[:1] == ('DERIVED',)}
+    locations = [p.location for _, p in here if p.location is not None]
+    if locations and max(locations) - min(locations) > _CONTRADICTION:
+      rule = (
+        f'{said}, but their SliceLocation reaches from {min(locations):g} to {max(locations):g} mm: one of both lies'
+      )
       found.append(Fault(folder, f'slice {index}', rule))
-  return found
+    elif len(original) == 1 and len(derived) == len(series) - 1:
+      kept += [(at, p) for at, p in here if choose.series_key(p) == original[0]]
+      notes.append(f'{said}: series {original[0][1]} is taken, the others are derived (ImageType)')
+    elif choices.repeated == 'refuse':
+      rule = f'{said}: keep the one that is the cine, or choose by --repeated=first or --repeated=last'
+      found.append(Fault(folder, f'slice {index}', rule))
+    else:
+      wanted = series[0 if choices.repeated == 'first' else -1]
+      kept += [(at, p) for at, p in here if choose.series_key(p) == wanted]
+      notes.append(f'{said}: series {wanted[1]} is taken')
+  return kept, found
 
 
-def _gaps(one: list[dicom.Frame], index: int, root: pathlib.Path) -> Iterator[Fault]:
-  """Yields a fault for each step of trigger times that is so long that a frame is missing."""
-  times = [frame.trigger for frame in one if frame.trigger is not None]
-  if len(times) != len(one) or len(times) < 3:
-    return
-  steps = np.diff(times)
+def _near(placed: list[Placed]) -> list[list[Placed]]:
+  """Returns the pictures by place; places much nearer than the usual step are one, unless a series has both."""
+  groups: list[list[Placed]] = []
+  for here, picture in sorted(placed, key=lambda both: both[0]):
+    if groups and here - groups[-1][0][0] < dicom.SAME_PLACE:
+      groups[-1].append((here, picture))
+    else:
+      groups.append([(here, picture)])
+  if len(groups) < 3:
+    return groups
+  steps = np.diff([group[0][0] for group in groups])
   usual = sorted(steps)[(len(steps) - 1) // 2]
-  for k in np.flatnonzero(steps > _GAP * usual):
-    rule = f'missing frame: {steps[k]:.1f} ms to the next one, the usual step is {usual:.1f} ms'
-    yield Fault(str(one[k].path.relative_to(root)), f'slice {index}, frame {k}', rule)
+  merged = groups[:1]
+  for step, group in zip(steps, groups[1:], strict=True):
+    shared = {p.series for _, p in group} & {p.series for _, p in merged[-1]}
+    if step < _NEAR * usual and not shared:
+      merged[-1] = merged[-1] + group
+    else:
+      merged.append(group)
+  return merged
+
+
+def _counted(notes: list[tuple[str, str]]) -> list[str]:
+  """Returns one note a kind: the first, and how often there is one of the kind."""
+  first: dict[str, str] = {}
+  for kind, said in notes:
+    first.setdefault(kind, said)
+  times = Counter(kind for kind, _ in notes)
+  return [said if times[kind] == 1 else f'{said} ({times[kind]} times)' for kind, said in first.items()]
+
+
+def _contradictions(slices: dicom.Slices) -> list[str]:
+  """Returns notes on header values that disagree with the positions that were used."""
+  first = [one.pictures[0] for one in slices]
+  steps = np.abs(np.diff([one.position for one in slices]))
+  notes = []
+  if not all(geometry.parallel(first[0].orientation, picture.orientation) for picture in first):
+    notes.append('slices of one plane are stored turned or mirrored against each other: each has its own place')
+  gap = first[0].gap
+  if len(steps) and gap and gap >= (first[0].thickness or math.inf) and abs(np.median(steps) - gap) > _CONTRADICTION:
+    notes.append(f'slices lie {np.median(steps):.1f} mm apart, SpacingBetweenSlices says {gap:.1f} mm')
+  locations = [picture.location for picture in first if picture.corner and picture.location is not None]
+  # Some makers count it along the axis of the patient that is nearest to the normal, so that its steps are shorter.
+  if len(locations) == len(slices) > 1 and np.ptp(np.diff(locations) / steps) > _UNEVEN:
+    notes.append('SliceLocation contradicts ImagePositionPatient: slices are in the order of image positions')
+  return notes

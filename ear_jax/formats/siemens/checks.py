@@ -10,22 +10,23 @@ from ear_jax.formats import checks
 from ear_jax.formats.checks import COUNTS
 from ear_jax.formats.dicom import geometry, instances, pixels
 from ear_jax.formats.dicom.instances import Instance
-from ear_jax.formats.faults import Fault, frames
+from ear_jax.formats.faults import Fault, frames, some
 from ear_jax.formats.siemens.series import RR, Series, fault, position
 
 FRAMES = 50  # of a series, by the layout
 ROLES = ('MagAvg', 'PhaseZ', 'PhaseX', 'PhaseY', 'RefMag')
 _RR_RANGE = (200.0, 3000.0)  # ms
-_RR_AGREE, _TIME_AGREE = 0.01, 0.1  # relative
+_RR_AGREE = 0.01  # relative
+_FRAMES_AGREE = 0.75  # frames that trigger times may leave of the RR interval: a missing one is more
 _NAME_FIELDS = 13  # patient.modality.protocol.SERIES.INSTANCE.yyyy.mm.dd.hh.mm.ss.ms.uid
 _LOOK = 3  # frames that the pattern of a group is looked up in
 
 
 @dataclasses.dataclass(frozen=True)
 class Slice:
-  """One sound slice: its five series in the order of frames, and what their headers say.
+  """One sound slice: its four or five series in the order of frames, and what their headers say.
 
-  `venc` in cm/s of PhaseZ, PhaseX, PhaseY; `rr` in ms; `position` in mm.
+  `venc` in cm/s of PhaseZ, PhaseX, PhaseY; `interval` between frames in ms; `position` in mm.
   """
 
   series: tuple[Series, ...]
@@ -34,14 +35,14 @@ class Slice:
   spacing: tuple[float, float]
   direction: str
   venc: tuple[float, float, float]
-  rr: float
+  interval: float
   notes: tuple[str, ...]
 
 
 def check(five: list[Series], root: pathlib.Path) -> tuple[Slice | None, list[Fault]]:
   """Returns the slice and no fault, or None and every fault of its headers; then of its pixels."""
   first = five[0][0]
-  found = [broken for role, one in zip(ROLES, five, strict=True) for broken in _series_faults(one, role, first, root)]
+  found = [broken for role, one in zip(ROLES, five, strict=False) for broken in _series_faults(one, role, first, root)]
   used = five[:4]
   counts = [len(one) for one in used]
   if len(set(counts)) > 1:
@@ -55,7 +56,7 @@ def check(five: list[Series], root: pathlib.Path) -> tuple[Slice | None, list[Fa
   if max(rr) - min(rr) > _RR_AGREE * rr[0]:
     stated = ', '.join(f'{value:g}' for value in rr)
     found.append(fault(five[0], root, f'RR intervals of the four series differ ({stated} ms): series are mixed'))
-  found += _time_faults(five[0], rr[0], root)
+  found += [fault for one in used for fault in _time_faults(one, rr[0], root)] + _text_faults(five, root)
   if rule := checks.size_rule((len(used[0]), *first.shape, 4)):
     found.append(fault(five[0], root, f'the slice {rule}'))
   found = found or _pixel_faults(five, root) or _pattern_faults(five, root)
@@ -63,7 +64,8 @@ def check(five: list[Series], root: pathlib.Path) -> tuple[Slice | None, list[Fa
     return None, found
   z, x, y = (_venc(one[0], role) for one, role in zip(used[1:], ROLES[1:], strict=False))
   place, direction, notes = position(first), first.direction, _notes(five)
-  return Slice(tuple(five), place, first.shape, first.spacing, direction, (z, x, y), rr[0], notes), []
+  interval = _step(used[0]) or rr[0] / counts[0]
+  return Slice(tuple(five), place, first.shape, first.spacing, direction, (z, x, y), interval, notes), []
 
 
 def _series_faults(one: Series, role: str, model: Instance, root: pathlib.Path) -> Iterator[Fault]:
@@ -161,21 +163,19 @@ def _name_rules(file: Instance) -> Iterator[str]:
   fields = file.path.name.removesuffix('.dcm').split('.')
   if len(fields) != _NAME_FIELDS or not (fields[3].isdecimal() and fields[4].isdecimal()):
     return
-  if (int(fields[3]), int(fields[4])) != (file.series_number, file.number):
-    yield (
-      f'the file is named after series {int(fields[3])}, instance {int(fields[4])}, but its header says '
-      f'series {file.series_number}, instance {file.number}'
-    )
+  if int(fields[3]) != file.series_number:
+    yield f'the file is named after series {int(fields[3])}, but its header says series {file.series_number}'
+  elif int(fields[4]) != file.number:
+    yield 'the file is named after another instance than its header says'  # which: a line a file
 
 
 def _number_rules(numbers: list[int]) -> Iterator[str]:
   twice = sorted({number for number in numbers if numbers.count(number) > 1})
   if twice:
-    yield f'duplicated instances: instance number {", ".join(map(str, twice))} occurs more than once'
+    yield f'duplicated instances: instance number {some(twice)} occurs more than once'
   missing = sorted(set(range(1, max(numbers) + 1)) - set(numbers)) if max(numbers) <= 10_000 else []
   if missing:
-    stated = ', '.join(map(str, missing[:8])) + (', ...' if len(missing) > 8 else '')
-    yield f'missing frame: instance number {stated} of {max(numbers)} is not there; export the series again'
+    yield f'missing frame: instance number {some(missing)} of {max(numbers)} is not there; export the series again'
   if min(numbers) < 1 or max(numbers) > 10_000:
     yield f'instance numbers run from {min(numbers)} to {max(numbers)}, expected 1, 2, 3, ...'
 
@@ -184,21 +184,41 @@ def _not_later(before: Instance, after: Instance) -> bool:
   return before.trigger is not None and after.trigger is not None and not after.trigger > before.trigger
 
 
+def _step(one: Series) -> float | None:
+  """Returns the mean step of the trigger times in ms; None where they do not tell."""
+  times = [file.trigger for file in one if file.trigger is not None]
+  return (times[-1] - times[0]) / (len(one) - 1) if len(times) == len(one) > 1 else None
+
+
 def _time_faults(one: Series, rr: float, root: pathlib.Path) -> list[Fault]:
   """Returns a fault when the trigger times step otherwise than the RR interval over the frames: some are missing."""
-  times = [file.trigger for file in one if file.trigger is not None]
-  if len(times) != len(one) or len(one) < 2:
-    return []
-  step, wanted = float(np.median(np.diff(times))), rr / len(one)
-  if abs(step - wanted) <= _TIME_AGREE * wanted:
+  step, wanted = _step(one), rr / len(one)
+  if step is None or (step > 0 and abs(rr / step - len(one)) < _FRAMES_AGREE):
     return []
   rule = f'trigger times step by {step:.1f} ms, but RR {rr:g} ms over {len(one)} frames is {wanted:.1f} ms'
   return [fault(one, root, f'{rule}: frames are missing, or RR belongs to another scan')]
 
 
+def _text_faults(five: list[Series], root: pathlib.Path) -> list[Fault]:
+  """Returns a fault when the protocol texts of one slice state another venc in one series, or file, than elsewhere."""
+  seen: dict[tuple[tuple[int, str], ...], str] = {}
+  for role, one in zip(ROLES, five, strict=False):
+    for file in one:
+      if file.protocol and file.protocol.words:
+        seen.setdefault(file.protocol.words, f'series {file.series_number} ({role})')
+  if len(seen) < 2:
+    return []
+  stated = '; '.join(
+    f'{name} says {", ".join(word if checks.is_number(word) else "no number" for _, word in text)} cm/s'
+    for text, name in seen.items()
+  )
+  rule = f'venc is contradictory in the protocol texts of one slice (through the plane, then the two in it): {stated}'
+  return [fault(five[0], root, f'{rule}. Export the slice again')]
+
+
 def _pixel_faults(five: list[Series], root: pathlib.Path) -> list[Fault]:
   found = []
-  for role, one in zip(ROLES, five, strict=True):
+  for role, one in zip(ROLES, five, strict=False):
     name = f'series {one[0].series_number} ({role})'
     for t, file in enumerate(one if role != 'RefMag' else one[:_LOOK]):
       if rule := _pixel_rule(file):
@@ -233,9 +253,11 @@ def _pattern_faults(five: list[Series], root: pathlib.Path) -> list[Fault]:
     phase = abs(level - COUNTS / 2) < COUNTS / 8 and level > 0.75 * overall
     magnitude = level < 0.75 * overall
     seen.append('phase' if phase else 'magnitude' if magnitude else 'neither')
-  wanted = ['phase' if role.startswith('Phase') else 'magnitude' for role in ROLES]
+  wanted = ['phase' if role.startswith('Phase') else 'magnitude' for role in ROLES[: len(five)]]
   if seen != wanted:
-    rule = f'the pixels of the five series look like {", ".join(seen)}, expected {", ".join(wanted)}: the order of '
+    rule = (
+      f'the pixels of the {len(five)} series look like {", ".join(seen)}, expected {", ".join(wanted)}: the order of '
+    )
     return [fault(five[0], root, f'{rule}series is not MagAvg, PhaseZ, PhaseX, PhaseY, RefMag')]
   stated = _stated(five)
   if len(set(stated)) > 1 and stated != wanted:
@@ -255,6 +277,6 @@ def _notes(five: list[Series]) -> tuple[str, ...]:
     notes.append('ImageType does not tell phase from magnitude: the pixels do')
   if any(file.trigger is None for file in five[0]):
     notes.append('without trigger times: frames are in the order of their instance numbers')
-  if len({file.protocol.words for one in five[1:4] for file in one if file.protocol}) > 1:
-    notes.append('the protocol texts of the three phase series differ: each was used for its own series')
+  if len(five) < len(ROLES):
+    notes.append('RefMag is missing, which nothing uses')
   return tuple(notes)

@@ -18,7 +18,7 @@ from ear_jax.formats.faults import Fault
 Series = tuple[Instance, ...]  # of one series number, in the order of instance numbers
 RR = re.compile(r'\s*RR\s+(\S+)')
 _SAME_PLACE = 0.1  # mm
-_FIVE = 5
+_FIVE, _USED = 5, 4  # without RefMag, which nothing uses
 _PATTERN = 'MagAvg, PhaseZ, PhaseX, PhaseY, RefMag'
 
 
@@ -35,7 +35,10 @@ def position(file: Instance) -> float:
 
 
 def group(files: Sequence[Instance], root: pathlib.Path) -> tuple[list[list[Series]], list[str], list[Fault]]:
-  """Returns the fives of the study in the order of series number, notes on what was passed over, and faults."""
+  """Returns the groups of the study in the order of series number, notes on what was passed over, and faults.
+
+  A group is five series, or four where RefMag is missing.
+  """
   series, found = _by_number(files, root)
   model = _model(series)
   kept, notes = [], []
@@ -56,7 +59,7 @@ def group(files: Sequence[Instance], root: pathlib.Path) -> tuple[list[list[Seri
       notes.append(f'{_named(run)} passed over: not part of a group of five')
       continue
     run = _trimmed(run)
-    if len(run) == _FIVE:
+    if _USED <= len(run) <= _FIVE:
       groups.append(run)
       continue
     rule = f'{len(run)} consecutive series at one slice location ({_named(run)}), expected five: {_PATTERN}'

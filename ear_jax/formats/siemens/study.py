@@ -4,7 +4,7 @@
 
 Velocity = (stored - 2048) / 2048 * venc; rescale tags are not applied. For the phase encoding direction COL the
 pictures are X = -v_col, Y = +v_row, Z = +v_long; for ROW, X and Y are exchanged and all three signs turned. RefMag
-takes part in recognising a slice and is not read otherwise. Series are grouped by header, so a stray one shifts
+may be missing: it is not read. Series are grouped by header, so a stray one shifts
 nothing: `siemens_series` does that, `siemens_checks` has the rules that a slice must keep.
 """
 
@@ -19,7 +19,7 @@ from ear_jax.formats.choices import REFUSE, Choices
 from ear_jax.formats.dicom import geometry, instances, magnitude, pixels
 from ear_jax.formats.dicom.instances import Instance
 from ear_jax.formats.faults import Fault
-from ear_jax.formats.opened import Opened
+from ear_jax.formats.opened import Opened, differing, gathered
 from ear_jax.formats.siemens.checks import FRAMES, Slice, check
 from ear_jax.formats.siemens.series import fault, group
 from ear_jax.formats.source import Source
@@ -37,7 +37,7 @@ def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Choices =
   slices = []
   for five in groups:
     one, faults = check(five, root)
-    found += faults
+    found += faults or _flag_faults(one, root, choices)
     if one:
       slices.append(one)
   found += _count_faults(slices, root)
@@ -49,7 +49,7 @@ def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Choices =
   ids = tuple(f'slice-{k:02d}' for k in range(len(slices)))
   frames = len(slices[0].series[0]) if slices else FRAMES
   if frames != FRAMES:
-    notes.append(f'{frames} frames a series instead of {FRAMES}: the frame interval is the RR interval / {frames}')
+    notes.append(f'{frames} frames a series instead of {FRAMES}')
 
   def cines(which: slice) -> Iterator[tuple[Cine, Source]]:
     for one, name, level in list(zip(slices, ids, levels, strict=True))[which]:
@@ -62,8 +62,9 @@ def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Choices =
       )
       yield read_slice(one, dataset=dataset, slice_id=name, level=level), source
 
-  every = [*notes, *(f'{name}: {note}' for name, one in zip(ids, slices, strict=True) for note in one.notes)]
-  return Opened(dataset, ids, tuple(every), tuple(sorted(found)), root, cines)
+  notes += differing('phase encoding direction', (one.direction for one in slices))
+  every = (*notes, *gathered({name: one.notes for name, one in zip(ids, slices, strict=True)}))
+  return Opened(dataset, ids, every, tuple(sorted(found)), root, cines)
 
 
 def read_slice(one: Slice, *, dataset: str, slice_id: str, level: str = '') -> Cine:
@@ -84,7 +85,7 @@ def read_slice(one: Slice, *, dataset: str, slice_id: str, level: str = '') -> C
     annotated=np.zeros(len(video), bool),
     venc=as_venc(one.venc[picture] for picture, _ in wanted),
     spacing=one.spacing,
-    frame_interval=one.rr / len(video),
+    frame_interval=one.interval,
     subject=dataset,
     dataset=dataset,
     slice_id=slice_id,
@@ -97,6 +98,17 @@ def _direction(first: list[Instance]) -> int:
   """Returns +1 or -1 as positions grow towards apex or base, 0 when any slice does not tell or they disagree."""
   found = {geometry.towards_apex(file.orientation) if file.corner else 0 for file in first}
   return found.pop() if len(found) == 1 else 0
+
+
+def _flag_faults(one: Slice | None, root: pathlib.Path, choices: Choices) -> list[Fault]:
+  """Returns a fault where the user says another venc than the protocol text."""
+  if one is None or choices.venc is None:
+    return []
+  stated = tuple(one.venc[picture] for picture, _ in _PICTURES[one.direction])
+  if stated == choices.venc:
+    return []
+  texts = (', '.join(f'{v:g}' for v in values) for values in (stated, choices.venc))
+  return [fault(one.series[0], root, 'the protocol text states a venc of {} cm/s, --venc {}'.format(*texts))]
 
 
 def _count_faults(slices: list[Slice], root: pathlib.Path) -> list[Fault]:

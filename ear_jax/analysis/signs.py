@@ -1,0 +1,88 @@
+"""Which sign the velocities have, by physiology: in systole the wall moves inward and the base towards the apex.
+
+When systole is, the contours say, which know nothing of velocity: the cavity narrows. Where they hardly move, time
+says it: systole is the third of the cycle after the R wave, with which the first frame begins.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from ear_jax.analysis.motion import SliceMotion
+from ear_jax.analysis.periodic import bridge_gaps
+from ear_jax.analysis.regions import lengths
+from ear_jax.analysis.velocity import means_over
+from ear_jax.analysis.wall import wall_velocity
+from ear_jax.cine import Cine
+
+CHANNELS = ('along column', 'along row', 'through the plane')
+_HARMONICS = 4  # of the cycle: what is faster is noise of contours
+_FEWEST = 8  # frames
+_NARROWS = 0.03  # of the mean radius, by which a cavity must narrow to tell when systole is
+_MOVES = 1.0  # cm/s, the least swing of a velocity that tells its sign
+_SYSTOLE = 1 / 3  # of the cycle
+
+
+@dataclasses.dataclass(frozen=True)
+class Signs:
+  """How far each velocity channel goes with systole, from -1 (against it) to 1, NaN where it hardly moves.
+
+  `certain` is False where it was by time, and `decided` says in words which test it was.
+  """
+
+  agreement: tuple[float, float, float]
+  certain: bool
+  decided: str
+
+
+def signs(cine: Cine, motion: SliceMotion) -> Signs | None:
+  """Returns what physiology says of the signs of one slice; None for too few frames, or none with contours."""
+  frames = len(motion.mask)
+  if frames < _FEWEST or motion.contours.failed.all():
+    return None
+  systole, decided = _narrowing(motion), 'systole is when the cavity narrows, by its contours'
+  certain = systole is not None
+  if systole is None:
+    systole = np.where(np.arange(frames) < _SYSTOLE * frames, 1.0, 0.0)
+    decided = 'systole is the first third of the cycle, by time: contours hardly move'
+  found = [_agreement(curve, systole) for curve in _inward(cine, motion).T]
+  return Signs((found[0], found[1], found[2]), certain, decided)
+
+
+def _narrowing(motion: SliceMotion) -> np.ndarray | None:
+  """Returns how fast `[T]` the cavity narrows, in any unit; None where it hardly does."""
+  away = (motion.contours.endo - motion.centre[:, None]) * lengths(motion.spacing)
+  radius = np.hypot(*np.moveaxis(away, -1, 0)).mean(1)
+  radius = _smooth(np.where(motion.contours.failed, np.nan, radius))
+  if np.ptp(radius) < _NARROWS * radius.mean():
+    return None
+  return np.roll(radius, 1) - np.roll(radius, -1)
+
+
+def _inward(cine: Cine, motion: SliceMotion) -> np.ndarray:
+  """Returns `[T, 3]` cm/s: what each in-plane channel adds to the inward velocity, and the velocity to the apex."""
+  inside = motion.mask.astype(bool)
+  velocity, box, _ = wall_velocity(cine, inside, motion.settings)
+  frame, row, column = np.nonzero(inside[box])
+  place = np.stack([row + box[1].start, column + box[2].start], -1)
+  offset = (place - motion.centre[frame]) * lengths(cine.spacing)
+  offset /= np.maximum(np.hypot(*offset.T), 1e-9)[:, None]
+  measured = velocity[inside[box]].astype(float)
+  measured[:, :2] -= means_over(measured[:, :2], frame, len(inside))[frame]  # bulk motion
+  parts = np.stack([-offset[:, 1] * measured[:, 0], -offset[:, 0] * measured[:, 1], measured[:, 2]], -1)
+  return means_over(parts, frame, len(inside))
+
+
+def _agreement(curve: np.ndarray, systole: np.ndarray) -> float:
+  """Returns the correlation of a curve `[T]` with systole; NaN where it hardly moves."""
+  curve = _smooth(curve)
+  if not np.ptp(curve) >= _MOVES:
+    return float('nan')
+  return float(np.corrcoef(curve, _smooth(systole))[0, 1])
+
+
+def _smooth(curve: np.ndarray) -> np.ndarray:
+  """Returns a curve around the cycle with its slow harmonics alone; frames that are NaN are bridged."""
+  spectrum = np.fft.rfft(bridge_gaps(curve))
+  spectrum[_HARMONICS + 1 :] = 0
+  return np.fft.irfft(spectrum, len(curve))

@@ -1,0 +1,518 @@
+"""Phase contrast of every vendor: one phantom through all layouts, and what is planted in them."""
+
+import dataclasses
+import functools
+import os
+import pathlib
+import shutil
+
+import numpy as np
+import pydicom
+import pytest
+from layouts import classic, enhanced
+from layouts.scan import short_axis
+from velocity_scan import edit
+
+from ear_jax.analysis.motion import Settings
+from ear_jax.analysis.slices import analyse
+from ear_jax.cine import Study
+from ear_jax.formats.choices import Choices
+from ear_jax.formats.dicom import instances, velocity_tags
+from ear_jax.formats.faults import MalformedStudy
+from ear_jax.formats.open import open_studies
+from ear_jax.phantom import study
+
+SIZE = study.Size('phantom_layouts', 1, 0, (1,), 4, 48, 2.4, 2.4, offset=4.0, sharing=0.0)
+LAYOUTS = {
+  'Siemens': classic.siemens,
+  'Siemens XA as classic': classic.siemens_xa,
+  'Siemens XA': enhanced.siemens_xa,
+  'Philips': classic.philips,
+  'Philips enhanced, cm/s': enhanced.philips,
+  'Philips enhanced, mrad': functools.partial(enhanced.philips, mrad=True),
+  'GE': classic.ge,
+  'GE, weighted': functools.partial(classic.ge, weighted=True),
+}
+HEADERS = os.environ.get('HEADERS_DIR')
+VENC = (20.0, 20.0, 30.0)
+
+
+@functools.cache
+def phantom():
+  cines = tuple(study.exact(plan) for plan in study.plan(SIZE))
+  return Study(cines[0].subject, cines[0].dataset, cines)
+
+
+@pytest.fixture(scope='session')
+def written(tmp_path_factory):
+  """Returns `written(layout, from_the_apex)`: the folder of the phantom in a layout, not to be changed."""
+
+  @functools.cache
+  def write(layout, from_the_apex=False):
+    folder = tmp_path_factory.mktemp('layout') / 'scan'
+    LAYOUTS[layout](short_axis(phantom(), from_the_apex=from_the_apex), folder)
+    return folder
+
+  return write
+
+
+@pytest.fixture
+def export(written, tmp_path):
+  """Returns `export(layout)`: a copy, to be changed."""
+
+  def copy(layout):
+    shutil.copytree(written(layout), tmp_path / 'scan')
+    return tmp_path / 'scan'
+
+  return copy
+
+
+def change(folder, function, when=lambda image: True):
+  """Calls `function` with the data set of each file that `when` is true of; returns how many."""
+  count = 0
+  for path in sorted(folder.iterdir()):
+    if when(pydicom.dcmread(path, stop_before_pixels=True)):
+      edit(path, change=function)
+      count += 1
+  assert count
+  return count
+
+
+def read(folder, **choices):
+  (opened,) = open_studies(folder, Choices(**choices))
+  return opened, list(opened)
+
+
+def refusal(folder, **choices):
+  with pytest.raises(MalformedStudy) as error:
+    open_studies(folder, Choices(**choices))
+  assert 'Planted' not in str(error.value)
+  return str(error.value)
+
+
+def is_phase(image):
+  return image.get('ImageType', ['', '', ''])[2] == 'P'
+
+
+def private(image, group, creator, number):
+  return image.private_block(group, creator)[number]
+
+
+@pytest.mark.parametrize('from_the_apex', [False, True], ids=['from the base', 'from the apex'])
+@pytest.mark.parametrize('layout', LAYOUTS)
+def test_one_phantom_through_every_layout_gives_the_same_curves(written, layout, from_the_apex):
+  opened, cines = read(written(layout, from_the_apex))
+  assert opened.slices == ('slice-00', 'slice-01', 'slice-02')
+  assert [cine.level for cine in cines] == ['base', 'mid', 'apex']
+  for plan, cine, made in zip(study.plan(SIZE), cines, phantom(), strict=True):
+    mask, septum = made.mask, study.truth(plan).septal_angle
+    # With the mean over the cycle, which would add the rounding of the other frames.
+    settings = Settings(remove_mean=False)
+    found, expected = (analyse(one, mask, septum=septum, settings=settings).curves for one in (cine, made))
+    limits = np.array([cine.venc[2], *[max(cine.venc[:2])] * 2]) / 4096
+    for group in ('global', 'angular6'):
+      assert (np.abs(found[group] - expected[group]).max((0, 1)) < limits).all()
+    assert np.ptp(expected['global'], axis=1).min() > 0.2, 'curves that do not move compare nothing'
+    assert cine.frame_interval == pytest.approx(made.frame_interval, abs=1e-5)
+    assert cine.spacing == made.spacing
+    assert cine.place.thickness == 8
+    magnitude, counts = cine.video[..., 0], made.video[..., 0]
+    np.testing.assert_allclose(magnitude, counts * (1.29 if 'Philips' in layout else 1), rtol=1e-6, atol=1e-3)
+
+
+@pytest.mark.parametrize('layout', ['Siemens', 'Siemens XA as classic', 'Siemens XA', 'GE'])
+def test_a_noisy_scan_of_12_bits_comes_back_to_the_bit_wraps_too(phantom_study, tmp_path, layout):
+  LAYOUTS[layout](short_axis(phantom_study), tmp_path / 'scan')
+  for cine, made in zip(read(tmp_path / 'scan')[1], phantom_study, strict=True):
+    np.testing.assert_allclose(cine.video, made.video, atol=1e-5)
+    assert made.video[..., 3].min() < -29, 'no phase is near the end of its range'
+
+
+@pytest.mark.parametrize('layout', ['Siemens', 'Siemens XA as classic', 'Siemens XA', 'GE'])
+def test_directions_that_are_the_pictures_own_keep_their_venc(written, layout):
+  for cine in read(written(layout))[1]:
+    assert cine.venc == VENC
+    assert cine.video[..., 1:].min((0, 1, 2)).tolist() >= [-v for v in VENC]
+
+
+def test_oblique_directions_and_the_choice_of_magnitude_are_notes(written):
+  opened, _ = read(written('Philips'))
+  assert opened.notes == (
+    'the magnitude is that of series 101; up to 3 series hold one',
+    'velocities were encoded along axes oblique to the picture and turned into it: wraps are not undone',
+  )
+  assert read(written('Siemens XA'))[0].notes == ()  # nothing had to be decided
+  assert read(written('Siemens'))[0].notes == ('the magnitude is that of series 24, 33, 42; up to 3 series hold one',)
+
+
+def test_a_phase_of_minus_venc_stays_minus_venc_whichever_way_the_axis_points(written, export):
+  """The phase is cyclic: a reader that turns -venc to +venc shows a wrap where the scanner wrote none."""
+  folder = export('Siemens XA as classic')
+  change(folder, lambda image: setattr(image, 'PixelData', bytes(len(image.PixelData))), is_phase)
+  for cine in read(folder)[1]:
+    np.testing.assert_array_equal(cine.video[..., 1:], np.broadcast_to(np.negative(VENC), cine.video[..., 1:].shape))
+
+
+MOVED = {
+  'Siemens': (0x0051, 'SIEMENS MR HEADER'),
+  'Siemens XA as classic': (0x0021, 'SIEMENS MR SDI 02'),
+  'Philips': (0x2001, 'Philips Imaging DD 001'),
+  'GE': (0x0019, 'GEMS_ACQU_01'),
+}
+
+
+@pytest.mark.parametrize('layout', MOVED)
+def test_a_private_block_that_an_archive_moved_is_found_by_its_creator(export, layout):
+  """Case B11, for each vendor."""
+  folder, (group, creator) = export(layout), MOVED[layout]
+  before = read(folder)[1]
+
+  def move(image):
+    block = image.private_block(group, creator)
+    elements = {
+      tag & 0xFF: image[tag]
+      for tag in list(image.keys())
+      if tag.group == group and tag >> 8 & 0xFF == block.block_start >> 8
+    }
+    for element in elements.values():
+      del image[element.tag]
+    del image[group, block.block_start >> 8]
+    image.add_new((group, 0x10), 'LO', 'ANOTHER ONE')
+    image.add_new((group, 0x1029), 'SH', 'v99_inplane_rl')
+    image.add_new((group, 0x101A), 'FL', [1.0, 2.0, 3.0])
+    image.add_new((group, 0x35), 'LO', creator)
+    for number, element in elements.items():
+      image.add_new((group, 0x3500 + number), element.VR, element.value)
+    if 'SequenceName' in image:
+      del image.SequenceName
+
+  change(folder, move)
+  for cine, same in zip(read(folder)[1], before, strict=True):
+    np.testing.assert_array_equal(cine.video, same.video)
+    assert cine.venc == same.venc
+
+
+def test_labels_that_an_archive_made_bytes_of_are_read(export):
+  folder = export('Siemens')
+
+  def unknown(image):
+    element = private(image, 0x0051, 'SIEMENS MR HEADER', 0x14)
+    image[element.tag] = pydicom.DataElement(element.tag, 'UN', element.value.encode())
+    del image.SequenceName
+
+  change(folder, unknown)
+  assert [cine.venc for cine in read(folder)[1]] == [VENC] * 3
+
+
+def test_the_name_of_the_sequence_is_enough_where_private_tags_are_gone(export):
+  folder = export('Siemens')
+  change(folder, lambda image: image.remove_private_tags())
+  opened, cines = read(folder)
+  assert len(cines) == 3
+  assert all(cine.video.shape[-1] == 4 for cine in cines)
+  # Without `inplane`, the letters are the patient's axes, which are oblique to this picture.
+  assert any('oblique' in note for note in opened.notes)
+
+
+def no_venc(image):
+  del image.SequenceName
+  image.remove_private_tags()
+
+
+def label(text):
+  def function(image):
+    private(image, 0x0051, 'SIEMENS MR HEADER', 0x14).value = text
+
+  return function
+
+
+def standard(axis=None, low=-20.0, high=20.0):
+  def function(image):
+    item = image.SharedFunctionalGroupsSequence[0].MRVelocityEncodingSequence[0]
+    item.VelocityEncodingDirection = item.VelocityEncodingDirection if axis is None else axis
+    item.VelocityEncodingMinimumValue, item.VelocityEncodingMaximumValue = low, high
+
+  return function
+
+
+def series(number):
+  return lambda image: image.SeriesNumber == number
+
+
+def xa_label(text):
+  def function(image):
+    inner = private(image, 0x0021, 'SIEMENS MR SDI 02', 0xFE).value[0]
+    private(inner, 0x0021, 'SIEMENS MR SDI 02', 0x29).value = text
+
+  return function
+
+
+def coplanar(image):
+  """Turns the first in-plane direction next to the normal, with no label beside it."""
+  for group in image.PerFrameFunctionalGroupsSequence:
+    group.remove_private_tags()
+  scan = short_axis(phantom())
+  standard(axis=(scan.normal + 0.3 * scan.down).tolist())(image)
+
+
+def set_private(group, creator, number, value):
+  return lambda image: setattr(private(image, group, creator, number), 'value', value)
+
+
+CONTRADICTIONS = {  # layout, what is planted, where; words of the refusal, with both values
+  'label and CSA header': (
+    *('Siemens', label('v90_through'), series(23)),
+    '4 pictures: venc is contradictory: (0051,xx14) of SIEMENS MR HEADER says 90 cm/s, FlowVenc says 30 cm/s. --venc=',
+  ),
+  'one frame': (
+    *('Siemens', label('v90_through'), lambda i: (i.SeriesNumber, i.InstanceNumber) == (23, 2)),
+    'series 23: venc is contradictory',
+  ),
+  'frames of one series': (
+    *('Siemens XA as classic', xa_label('v60_through'), lambda i: i.SeriesNumber == 12 and i.InstanceNumber > 2),
+    'venc differs between frames: 30, 60 cm/s',
+  ),
+  'direction': (
+    *('Siemens', label('v30_inplane_fh'), series(23)),
+    'the direction of the velocity is contradictory: (0051,xx14) of SIEMENS MR HEADER says (0.42, -0.37, 0.83), Sequ',
+  ),
+  'standard and private venc': (
+    *('Siemens XA', standard(low=-40.0, high=40.0), series(3)),
+    'MRVelocityEncodingSequence says 40 cm/s, (0021,xx29) of SIEMENS MR SDI 02 says 20',
+  ),
+  'standard and private direction': (
+    *('Siemens XA', standard(axis=[0.62, -0.55, -0.56]), series(3)),
+    'MRVelocityEncodingSequence says (0.62, -0.55, -0.56), (0021,xx29) of SIEMENS MR SDI 02 says (0.66, 0.75, -0.00)',
+  ),
+  'directions in one plane': (
+    'Siemens XA',
+    coplanar,
+    series(3),
+    'the three directions of velocity do not span the room',
+  ),
+  'Philips venc and its scale': (
+    *('Philips', set_private(0x2001, 'Philips Imaging DD 001', 0x1A, [90.0, 0.0, 0.0]), series(101)),
+    'Philips says 90 cm/s, pixels reach -45 cm/s',
+  ),
+  'RR and trigger times': (
+    *('Siemens', lambda i: setattr(i, 'NominalInterval', 700), is_phase),
+    'ms, the RR interval is 700 ms: trigger times and RR contradict',
+  ),
+  'phases beyond venc': (
+    *('GE', set_private(0x0019, 'GEMS_ACQU_01', 0xE2, '10'), lambda i: True),
+    'phases reach beyond venc',
+  ),
+  'a scale of nothing': (
+    *(
+      'Philips',
+      lambda i: i.update({'RescaleIntercept': '-77', 'RescaleType': 'US'}),
+      lambda i: i.ImageType[-2] == 'P',
+    ),
+    'rescaled phases begin at -77, which is neither venc (45 cm/s) nor -1000 pi mrad',
+  ),
+}
+
+
+@pytest.mark.parametrize('name', CONTRADICTIONS)
+def test_planted_contradictions_are_refused_with_both_values(export, name):
+  layout, function, when, words = CONTRADICTIONS[name]
+  folder = export(layout)
+  change(folder, function, when)
+  said = refusal(folder)
+  assert words in said
+  assert len(said.splitlines()) < 12  # one line a series, not one a file
+
+
+def test_a_venc_that_is_not_stated_is_asked_for(export):
+  folder = export('Siemens XA')
+
+  def without(image):
+    for group in image.PerFrameFunctionalGroupsSequence:
+      group.remove_private_tags()
+    item = image.SharedFunctionalGroupsSequence[0].get('MRVelocityEncodingSequence')
+    if item:
+      item[0].VelocityEncodingMinimumValue = item[0].VelocityEncodingMaximumValue = 0.0
+
+  expected = [cine.video for cine in read(folder)[1]]
+  change(folder, without)
+  assert 'venc is stated nowhere: give it, --venc=20,20,30' in refusal(folder)
+  for cine, video in zip(read(folder, venc=VENC)[1], expected, strict=True):
+    assert cine.venc == VENC
+    np.testing.assert_allclose(cine.video, video, atol=1e-5)
+
+
+def test_the_flag_does_not_overrule_what_the_header_says_clearly(written):
+  said = refusal(written('Siemens'), venc=(20.0, 20.0, 60.0))
+  assert 'the header states a venc of 30 cm/s, --venc 60 cm/s' in said
+  assert 'series 23, 4 pictures' in said
+
+
+def test_the_flag_settles_a_contradiction(export):
+  folder = export('Siemens')
+  change(folder, label('v90_through'), lambda image: 'through' in private(image, 0x51, 'SIEMENS MR HEADER', 0x14).value)
+  assert '--venc=20,20,30 settles it' in refusal(folder)
+  assert [cine.venc for cine in read(folder, venc=VENC)[1]] == [VENC] * 3
+
+
+def test_the_opposite_sign_of_two_sources_is_a_note_with_both(export):
+  """A private label of XA names the normal where the standard's vector was seen to point against it."""
+  folder = export('Siemens XA')
+  before = read(folder)[1]
+
+  def turn(image):
+    item = image.SharedFunctionalGroupsSequence[0].get('MRVelocityEncodingSequence')
+    if item:
+      item[0].VelocityEncodingDirection = [-v for v in item[0].VelocityEncodingDirection]
+
+  change(folder, turn)
+  opened, cines = read(folder)
+  assert any('MRVelocityEncodingSequence says (-0.62, 0.55, 0.56), (0021,xx29)' in note for note in opened.notes)
+  inside = np.abs(before[0].video[..., 3]) < 30
+  np.testing.assert_allclose(cines[0].video[..., 3][inside], -before[0].video[..., 3][inside], atol=1e-4)
+
+
+def test_fewer_directions_are_magnitudes_with_a_note_and_never_zeros(export):
+  folder = export('GE')
+  for path in sorted(folder.iterdir()):
+    if pydicom.dcmread(path, stop_before_pixels=True).SeriesNumber % 10 != 3:
+      path.unlink()
+  opened, cines = read(folder)
+  assert opened.notes[0] == 'velocity along 1 of three directions: only the magnitude is read'
+  assert [cine.video.shape for cine in cines] == [(4, 48, 48, 1)] * 3
+
+
+def test_a_slice_that_lost_a_direction_does_not_vanish(export):
+  folder = export('Siemens XA')
+  for path in folder.iterdir():
+    if pydicom.dcmread(path, stop_before_pixels=True).SeriesNumber == 3:
+      path.unlink()
+  assert '2 directions of velocity at' in refusal(folder)
+
+
+def test_frames_are_in_the_order_of_time_whatever_their_numbers(export):
+  """Case B3, for velocities."""
+  folder = export('Siemens')
+  before = read(folder)[1]
+  change(folder, lambda image: setattr(image, 'InstanceNumber', 9 - image.InstanceNumber))
+  for cine, same in zip(read(folder)[1], before, strict=True):
+    np.testing.assert_array_equal(cine.video, same.video)
+
+
+def test_without_trigger_times_the_interval_is_that_of_rr_and_said(export):
+  folder = export('Siemens')
+  change(folder, lambda image: delattr(image, 'TriggerTime'))
+  opened, cines = read(folder)
+  assert any('without trigger times: frames are in the order of instance numbers' in note for note in opened.notes)
+  made = [one.frame_interval for one in phantom()]
+  assert [cine.frame_interval for cine in cines] == pytest.approx(made, abs=0.2)  # NominalInterval is whole
+
+
+@pytest.mark.parametrize(
+  ('lost', 'words'),
+  [
+    (lambda i: i.SeriesNumber == 23 and i.InstanceNumber == 4, 'unequal numbers of frames: series 23 3'),
+    (lambda i: i.SeriesNumber < 30 and i.InstanceNumber == 2, 'missing frame: '),
+    (lambda i: i.SeriesNumber in (21, 24, 27), 'no magnitude of 4 frames at the place of these velocities'),
+  ],
+)
+def test_what_is_missing_is_said(export, lost, words):
+  folder = export('Siemens')
+  for path in sorted(folder.iterdir()):
+    if lost(pydicom.dcmread(path, stop_before_pixels=True)):
+      path.unlink()
+  change(folder, lambda image: delattr(image, 'CardiacNumberOfImages'))
+  assert words in refusal(folder)
+
+
+def test_frames_missing_at_the_end_of_every_series_are_said_with_both_numbers(export):
+  """Case S6, where a scanner may also have triggered prospectively: a note."""
+  folder = export('Siemens')
+  for path in sorted(folder.iterdir()):
+    if pydicom.dcmread(path, stop_before_pixels=True).InstanceNumber == 4:
+      path.unlink()
+  assert 'and CardiacNumberOfImages is 4' in refusal(folder)
+  change(folder, lambda image: delattr(image, 'CardiacNumberOfImages'))
+  opened, cines = read(folder)
+  made = phantom()[0]
+  step, rr = made.frame_interval, 4 * made.frame_interval
+  assert f'3 frames of {step:.1f} ms are {3 * step:.0f} ms, the RR interval is {rr:.0f} ms' in opened.notes[-1]
+  assert cines[0].frame_interval == pytest.approx(step, abs=1e-5)
+
+
+def test_padding_is_no_velocity(export):
+  folder = export('GE')
+  corner = np.s_[:5, :5]
+
+  def pad(image):
+    pixels = image.pixel_array.copy()
+    pixels[corner] = -32768
+    image.PixelData = pixels.tobytes()
+    image.add_new('PixelPaddingValue', 'SS', -32768)
+
+  change(folder, pad)
+  for cine in read(folder)[1]:
+    assert not cine.video[:, :5, :5].any()
+
+
+def test_velocities_without_a_place_are_refused_by_that_reason(export):
+  folder = export('Siemens XA as classic')
+  change(folder, lambda image: delattr(image, 'ImagePositionPatient'))
+  assert 'ImagePositionPatient, ImageOrientationPatient or PixelSpacing is missing or broken' in refusal(folder)
+
+
+def test_a_direction_scanned_twice_is_refused_with_each_venc(export):
+  """As dual-venc scans are; one of both is then exported."""
+  folder = export('Siemens')
+  for path in sorted(folder.iterdir()):
+    image = pydicom.dcmread(path)
+    if image.SeriesNumber == 23:
+      image.SeriesNumber, image.SOPInstanceUID = 99, pydicom.uid.generate_uid()
+      image.remove_private_tags()
+      image.SequenceName = '*fl2d1_v60in'
+      image.save_as(folder / f'{path.name}-again')
+  said = refusal(folder)
+  assert 'each 2 times' in said
+  assert '(venc 30 and 60 cm/s)' in said
+
+
+def test_pictures_elsewhere_are_passed_over(export):
+  folder = export('Siemens XA as classic')
+  path = min(folder.iterdir())
+  for number in range(3):
+    other = shutil.copy(path, folder / f'localiser{number}')
+    edit(other, SeriesNumber=1, SOPInstanceUID=f'1.2.{number}', ImageOrientationPatient=[1, 0, 0, 0, 1, 0])
+  opened, cines = read(folder)
+  assert len(cines) == 3
+  assert 'series 1 passed over: no velocity there, or another size or orientation' in opened.notes
+
+
+@pytest.mark.skipif(not HEADERS, reason='needs real headers of enhanced MR')
+def test_real_headers_are_what_they_are():
+  """A field map and a brain's time series: neither is a velocity, and neither is read as one."""
+  folder = pathlib.Path(HEADERS)
+  pictures = [one for path in folder.rglob('*.dcm') for one in instances.read(path)]
+  words = {(one.manufacturer.split()[0], velocity_tags.component(one)) for one in pictures}
+  assert words == {('Philips', 'M'), ('Philips', 'B0'), ('Siemens', 'M')}
+  assert not any(map(velocity_tags.encodes, pictures))
+  assert {one.protocol is not None for one in pictures} == {True, False}  # the Siemens text lies in a shared group
+
+
+def test_each_writer_differs_from_the_others_in_what_it_must(written):
+  """The layouts test nothing unless they are different: scales, files and places of the labels."""
+  counts = {layout: len(list(written(layout).iterdir())) for layout in LAYOUTS}
+  assert counts['Philips enhanced, mrad'] == 3
+  assert counts['Siemens XA'] == 12
+  intercepts = {
+    layout: {
+      float(one.rescale.intercept) if one.rescale else None
+      for path in written(layout).iterdir()
+      for one in instances.read(path)
+      if velocity_tags.component(one) == 'P'
+    }
+    for layout in ('Siemens', 'Philips', 'Philips enhanced, mrad', 'GE')
+  }
+  assert intercepts['Siemens'] == {-4096.0}
+  assert intercepts['Philips'] == {-45.0, -40.0, -50.0}
+  assert {round(v) for v in intercepts['Philips enhanced, mrad']} == {-3142}
+  assert intercepts['GE'] == {None}
+  assert dataclasses.is_dataclass(Choices)
