@@ -360,7 +360,8 @@ def texts(folder, images, sides, by='manual'):
       (folder / f'IM-0001-{images + number:04d}-{side}contour-{by}.txt').write_text('\n'.join(lines))
 
 
-def test_sparse_text_contours_go_to_the_folder_of_their_patient(tmp_path, write_dicom):
+@pytest.mark.parametrize('trusted', [False, True], ids=['by wall and folder', 'by folder alone'])
+def test_sparse_text_contours_go_to_the_folder_of_their_patient(tmp_path, write_dicom, trusted):
   """Two patients whose pictures have the same numbers; only two frames are drawn."""
   folder, expected = tmp_path / 'set', {}
   for index, name in enumerate(('SC-HF-I-1', 'SC-HF-I-2')):
@@ -372,7 +373,7 @@ def test_sparse_text_contours_go_to_the_folder_of_their_patient(tmp_path, write_
       write_dicom(path, pixels, trigger=20.0 + 40 * t, instance=t + 1, PixelSpacing=[2, 2], **uid)
     texts(folder / 'contours' / name.replace('I-', 'I-0') / 'IRCCI-expert', 1, {t: pair[:, t] for t in (0, 3)})
     expected[name] = pair
-  found, unused = attached(folder, folder)
+  found, unused = attached(folder, folder, trusted=trusted)
   assert unused == []
   assert len(found) == 2
   for cine, source in found.values():
