@@ -23,12 +23,14 @@ def open_curve(points: np.ndarray) -> np.ndarray:
 
 
 def wall_mask(frames: Sequence[Pair | None], shape: tuple[int, int]) -> np.ndarray:
-  """Returns `[T, H, W]` uint8, 1 where a pixel's centre lies within exactly one of the two polygons of its frame."""
+  """Returns `[T, H, W]` uint8, 1 where a pixel's centre lies within exactly one of the two polygons of its frame.
+
+  By scikit-image's `polygon2mask`, as StrainMap does it: polygons with corners on pixel centres leave a choice.
+  """
   mask = np.zeros((len(frames), *shape), np.uint8)
   for t, pair in enumerate(frames):
     if pair is not None:
-      inner, outer = (polygon2mask(shape, side) for side in pair)
-      mask[t] = inner ^ outer
+      mask[t] = np.logical_xor(*(polygon2mask(shape, side[np.isfinite(side).all(-1)]) for side in pair))
   return mask
 
 

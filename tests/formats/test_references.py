@@ -1,6 +1,8 @@
 """Contours beside studies: matched to the right slice, kept as drawn, refused elsewhere; files as StrainMap writes."""
 
 import dataclasses
+import os
+import pathlib
 import shutil
 
 import h5py
@@ -11,7 +13,7 @@ import xarray as xr
 
 from ear_jax.analysis.motion import Settings, region_names
 from ear_jax.cine import Study
-from ear_jax.formats import references, strainmap, strainmap_marks
+from ear_jax.formats import references, strainmap, strainmap_marks, sunnybrook_cine
 from ear_jax.formats.open import open_studies
 from ear_jax.formats.siemens import writer
 from ear_jax.formats.strainmap_marks import Mark
@@ -360,7 +362,8 @@ def texts(folder, images, sides, by='manual'):
       (folder / f'IM-0001-{images + number:04d}-{side}contour-{by}.txt').write_text('\n'.join(lines))
 
 
-def test_sparse_text_contours_go_to_the_folder_of_their_patient(tmp_path, write_dicom):
+@pytest.mark.parametrize('trusted', [False, True], ids=['by wall and folder', 'by folder alone'])
+def test_sparse_text_contours_go_to_the_folder_of_their_patient(tmp_path, write_dicom, trusted):
   """Two patients whose pictures have the same numbers; only two frames are drawn."""
   folder, expected = tmp_path / 'set', {}
   for index, name in enumerate(('SC-HF-I-1', 'SC-HF-I-2')):
@@ -372,7 +375,7 @@ def test_sparse_text_contours_go_to_the_folder_of_their_patient(tmp_path, write_
       write_dicom(path, pixels, trigger=20.0 + 40 * t, instance=t + 1, PixelSpacing=[2, 2], **uid)
     texts(folder / 'contours' / name.replace('I-', 'I-0') / 'IRCCI-expert', 1, {t: pair[:, t] for t in (0, 3)})
     expected[name] = pair
-  found, unused = attached(folder, folder)
+  found, unused = attached(folder, folder, trusted=trusted)
   assert unused == []
   assert len(found) == 2
   for cine, source in found.values():
@@ -391,3 +394,17 @@ def test_text_contours_without_their_other_side_or_picture_are_said(tmp_path, wr
     ('0002-', 'epicardium without endocardium'),
     ('0003-', 'not a contour'),
   ]
+
+
+@pytest.mark.skipif(not os.environ.get('SUNNYBROOK_DIR'), reason='SUNNYBROOK_DIR does not name the data')
+def test_expert_contours_of_sunnybrook_come_to_the_slices_that_its_own_reader_gives_them():
+  root = pathlib.Path(os.environ['SUNNYBROOK_DIR']) / 'cine'
+  found, unused = attached(root, root)
+  expected = list(sunnybrook_cine.read_cines(root))
+  assert len(unused) <= 0.05 * len(expected)  # apical contours, drawn in one frame, that lie aside of every edge
+  drawn = [cine for cine, source in found.values() if source.drawn is not None]
+  assert len(drawn) == len(expected) - len(unused)
+  for cine in drawn:
+    (own,) = [one for one in expected if np.array_equal(one.video, cine.video)]
+    np.testing.assert_array_equal(cine.annotated, own.annotated)
+    assert (cine.mask != own.mask).sum() <= 1  # within the endocardium alone, where it leaves the epicardium

@@ -1,5 +1,7 @@
 """StrainMap's files: what we write is what plain xarray, and so StrainMap, reads; and what we read back is the wall."""
 
+import dataclasses
+
 import h5py
 import numpy as np
 import pytest
@@ -137,6 +139,20 @@ def test_shorter_slices_are_filled_with_frames_not_segmented(tmp_path):
   strainmap.write(tmp_path / 'a.nc', [exact_motion(0), exact_motion(1, frames=2)], NAMES[:2], pseudonym='a')
   read = strainmap.read_contours(tmp_path / 'a.nc')
   assert [list(read[name].annotated) for name in NAMES[:2]] == [[True] * 4, [True, True, False, False]]
+
+
+def test_drawn_slices_of_different_numbers_of_points_keep_them_all(tmp_path):
+  """Case S11: the shorter curve is closed by its first point again and again, which moves no line."""
+  few, many = exact_motion(0), exact_motion(1)
+  endo, epi = (side[:, ::3] for side in (few.contours.endo, few.contours.epi))
+  few = dataclasses.replace(few, contours=dataclasses.replace(few.contours, endo=endo, epi=epi, drawn=True))
+  many = dataclasses.replace(many, contours=dataclasses.replace(many.contours, drawn=True))
+  strainmap.write(tmp_path / 'a.nc', [few, many], NAMES[:2], pseudonym='a')
+  first, second = strainmap.read_contours(tmp_path / 'a.nc').values()
+  assert first.endo.shape == (4, 361, 2)
+  np.testing.assert_allclose(first.endo[:, :120], endo, atol=1e-7)
+  np.testing.assert_allclose(first.endo[:, 120:], np.repeat(endo[:, :1], 241, 1), atol=1e-7)
+  np.testing.assert_allclose(second.epi[:, :360], many.contours.epi, atol=1e-7)
 
 
 def test_a_slice_without_any_contour_is_written_with_scale_one(tmp_path):
