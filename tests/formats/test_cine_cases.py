@@ -244,6 +244,15 @@ def test_temporal_positions_order_before_instance_numbers(cine):
   assert 'frames are in the order of temporal positions, the frame interval is unknown' in opened.notes[0]
 
 
+def test_without_trigger_times_a_number_that_is_missing_is_a_missing_frame(cine):
+  """Case B21."""
+  cine.file(1, 7).unlink()
+  cine.edit(TriggerTime=None, CardiacNumberOfImages=19)
+  (fault,) = refused(cine.folder)
+  assert 'without trigger times, and instance numbers step unevenly, by 1 to 2: frames are missing' in fault
+  assert len(read(cine.folder, gaps='accept')[1][1][0].video) == 19
+
+
 @pytest.mark.parametrize(('step', 'cover'), [(3.745, '74.9'), (1000, '2e+04')])
 def test_an_interval_that_no_heart_has_is_unknown(cine, step, cover):
   """Case A3: the repetition time, or 1 s, in place of the frame interval."""

@@ -516,3 +516,20 @@ def test_each_writer_differs_from_the_others_in_what_it_must(written):
   assert {round(v) for v in intercepts['Philips enhanced, mrad']} == {-3142}
   assert intercepts['GE'] == {None}
   assert dataclasses.is_dataclass(Choices)
+
+
+def test_slices_that_differ_in_phase_direction_are_a_note(export):
+  """Case S7, for every vendor."""
+  folder = export('Siemens XA as classic')
+  change(folder, lambda image: setattr(image, 'InPlanePhaseEncodingDirection', 'ROW'), lambda i: i.SeriesNumber < 17)
+  assert 'phase encoding direction differs between slices: not stated, ROW' in read(folder)[0].notes
+
+
+def test_a_volume_of_velocities_is_a_note(tmp_path):
+  """4D flow has three directions at dozens of places, and they are no short-axis slices."""
+  one = phantom()[0]
+  many = Study(one.subject, one.dataset, tuple(one.replace(slice_id=f'plane {k}') for k in range(16)))
+  enhanced.philips(short_axis(many), tmp_path / 'scan')
+  opened, cines = read(tmp_path / 'scan')
+  assert len(cines) == 16
+  assert '16 planes with velocities: of 4D flow each is taken for a slice, whatever its orientation' in opened.notes

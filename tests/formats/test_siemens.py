@@ -350,3 +350,10 @@ def test_a_venc_that_the_user_says_against_the_text_is_refused(scan):
   assert len(open_studies(scan.folder, Choices(venc=(20.0, 20.0, 30.0)))) == 1
   with pytest.raises(MalformedStudy, match='the protocol text states a venc of 20, 20, 30 cm/s, --venc 20, 20, 60'):
     open_studies(scan.folder, Choices(venc=(20.0, 20.0, 60.0)))
+
+
+def test_slices_that_differ_in_phase_direction_are_a_note(scan):
+  """Case S7."""
+  scan.edit(1, InPlanePhaseEncodingDirection='ROW')
+  opened, _ = read(scan.folder)
+  assert 'phase encoding direction differs between slices: COL, ROW' in opened.notes

@@ -1,1 +1,1 @@
-"""DICOM: headers, magnitude cines, where slices lie, segmentation objects."""
+"""DICOM: headers, magnitude cines, phase contrast of any vendor, where slices lie, segmentation objects."""

@@ -21,6 +21,7 @@ from ear_jax.formats.opened import Opened, differing, gathered
 from ear_jax.formats.source import Source
 
 DIRECTIONS = 3
+_MANY = 15  # slices; more are planes of a volume
 
 
 def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Choices = REFUSE) -> Opened:
@@ -112,6 +113,10 @@ def _notes(slices: Sequence[Measured], outside: Sequence[Instance], towards: int
     found.append(f'the magnitude is that of {taken}; up to {max(one.slice.held for one in slices)} series hold one')
   if any(one.oblique for one in slices):
     found.append('velocities were encoded along axes oblique to the picture and turned into it: wraps are not undone')
+  if len(slices) > _MANY:
+    found.append(
+      f'{len(slices)} planes with velocities: of 4D flow each is taken for a slice, whatever its orientation'
+    )
   if slices and not towards:
     found.append('which end of the stack is the base is not known: velocity through the plane is along the normal')
   if outside:

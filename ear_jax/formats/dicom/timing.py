@@ -43,7 +43,7 @@ def in_time(pictures: Sequence[Instance], choices: Choices) -> Timed:
   """Returns the pictures of one place in order of time."""
   times = [one.trigger for one in pictures]
   if None in times or len(set(times)) == 1 < len(times):
-    return _without_times(pictures)
+    return _without_times(pictures, choices)
   ordered = sorted(pictures, key=_by_trigger)
   repeats = Counter(times)
   if len(repeats) < len(times):
@@ -72,22 +72,30 @@ def _repeated(ordered: list[Instance], times: int, choices: Choices) -> Timed:
   return dataclasses.replace(timed, notes=(note, *timed.notes))
 
 
-def _without_times(pictures: Sequence[Instance]) -> Timed:
+def _without_times(pictures: Sequence[Instance], choices: Choices) -> Timed:
   """Returns the cine by the ranks in time that the header states, or by instance numbers."""
   same = len(pictures) > 1 and pictures[0].trigger is not None and len({one.trigger for one in pictures}) == 1
   lacking = 'trigger times are all the same' if same else 'without trigger times'
-  ranks, numbers = ([getattr(one, tag) for one in pictures] for tag in ('temporal', 'number'))
-  by_rank = None not in ranks and len(set(ranks)) == len(ranks) > 1
-  ordered = tuple(sorted(pictures, key=lambda one: (one.temporal if by_rank else one.number or 0, one.path.name)))
-  if not by_rank and len(pictures) > 1 and len(set(numbers)) < len(numbers):
-    k = next(k for k in range(1, len(ordered)) if ordered[k].number == ordered[k - 1].number)
-    rule = f'{lacking}, and instance number {ordered[k].number or 0} occurs more than once: the order is not known'
-    return Timed(ordered, math.nan, rule=rule, at=k)
-  interval, source = _nominal(ordered)
+  by_rank = len({one.temporal for one in pictures} - {None}) == len(pictures) > 1
+  ranked = sorted(
+    (((one.temporal if by_rank else one.number) or 0, one.path.name, k) for k, one in enumerate(pictures))
+  )
+  ordered = tuple(pictures[k] for _, _, k in ranked)
   by = 'temporal positions' if by_rank else 'instance numbers'
+  interval, source = _nominal(ordered)
   known = f'the frame interval is {source}' if source else 'the frame interval is unknown'
-  note = ('untimed', f'{lacking}: frames are in the order of {by}, {known}')
-  return Timed(ordered, interval, (note,) if len(ordered) > 1 else ())
+  notes = [('untimed', f'{lacking}: frames are in the order of {by}, {known}')] if len(ordered) > 1 else []
+  strides = np.diff([rank for rank, _, _ in ranked])
+  rule = ''
+  if 0 in strides:
+    rule = f'{lacking}, and one of the {by} occurs more than once: the order is not known'
+  elif len(set(strides)) > 1:
+    said = f'{lacking}, and {by} step unevenly, by {strides.min()} to {strides.max()}'
+    if choices.gaps == 'accept':
+      notes.append(('gap', f'{said}: taken as --gaps=accept says'))
+    else:
+      rule = f'{said}: frames are missing, or they are no order; --gaps=accept takes what is there'
+  return Timed(ordered, interval, tuple(notes), rule, int(strides.argmin()) + 1 if rule else 0)
 
 
 def _nominal(pictures: Sequence[Instance]) -> tuple[float, str]:
