@@ -3,6 +3,7 @@
 Restores a checkpoint, segments every cine of the split and writes numbers, tables and pictures into
 `<workdir>/evaluation_<split>` (or `--output`). Subjects that the network was trained on are refused. An exported
 network or one that ships with the package takes the place of a run: `--checkpoint ear3d-phantom --output FOLDER`.
+`--studies FOLDER` scores studies as `predict` takes them, against the contours beside them.
 """
 
 import pathlib
@@ -21,6 +22,7 @@ def main() -> None:
     _evaluate,
     *cli.shared('workdir', 'checkpoint', 'output'),
     flags.DEFINE_string('data', None, 'Another data set, name/config: all of its subjects are scored.'),
+    flags.DEFINE_string('studies', None, 'A folder of studies with contours, in place of a data set.'),
     flags.DEFINE_string('split', 'test', "Subjects to score: 'test', 'validation', 'train' or 'all'."),
     flags.DEFINE_string('data_dir', None, 'Where the data set is, if it has moved since training.'),
     flags.DEFINE_bool('allow_training_subjects', False, 'Score subjects that were trained on.'),
@@ -32,8 +34,9 @@ def _evaluate(given: SimpleNamespace) -> None:
   from ear_jax.networks.weights import names
   from ear_jax.report import agreement_tables, tables
   from ear_jax.workflows.evaluate import evaluate
+  from ear_jax.workflows.evaluate_studies import evaluate_studies
 
-  part = given.data.replace('/', '_') if given.data else given.split
+  part = given.data.replace('/', '_') if given.data else 'studies' if given.studies else given.split
   network, checkpoint, output = given.checkpoint, 'best', given.output
   if given.workdir is not None:
     workdir, checkpoint = pathlib.Path(given.workdir).expanduser(), given.checkpoint or 'best'
@@ -52,15 +55,18 @@ def _evaluate(given: SimpleNamespace) -> None:
     )
   output = pathlib.Path(output).expanduser()
   cli.request_cpu_devices(0, 0)
-  summary = evaluate(
-    network,
-    output,
-    part=given.split,
-    checkpoint=checkpoint,
-    data_dir=given.data_dir,
-    other_data=given.data,
-    allow_training_subjects=given.allow_training_subjects,
-  )
+  if given.studies:
+    summary = evaluate_studies(network, output, pathlib.Path(given.studies).expanduser(), checkpoint=checkpoint)
+  else:
+    summary = evaluate(
+      network,
+      output,
+      part=given.split,
+      checkpoint=checkpoint,
+      data_dir=given.data_dir,
+      other_data=given.data,
+      allow_training_subjects=given.allow_training_subjects,
+    )
   console = Console()
   console.print(tables.terminal(summary))
   console.print(agreement_tables.terminal(summary['agreement']))

@@ -25,6 +25,7 @@ def main() -> None:
     flags.DEFINE_enum('size', 'demo', sizes, 'demo: 3 slices, 50 frames, 224 x 224; paper: 512 x 512.'),
     flags.DEFINE_enum('direction', 'COL', ['COL', 'ROW'], 'In-plane phase encoding direction.'),
     flags.DEFINE_bool('exact', False, 'No noise, blur or background phase; velocity 0 outside the wall.'),
+    flags.DEFINE_bool('contours', False, 'The exact contours too, as contours.nc in the form of StrainMap.'),
   )
 
 
@@ -35,8 +36,10 @@ def _make_phantom(given: SimpleNamespace) -> None:
     raise UserError('give --output, the folder to write into')
   output = pathlib.Path(given.output).expanduser()
   person = {'seed': given.seed, 'subject': given.subject}
-  files = make_phantom(output, size=given.size, direction=given.direction, exact=given.exact, **person)
-  Console().print(f'{len(files)} DICOM files: {output}')
+  files = make_phantom(
+    output, size=given.size, direction=given.direction, exact=given.exact, contours=given.contours, **person
+  )
+  Console().print(f'{len(files)} files: {output}')
 
 
 if __name__ == '__main__':

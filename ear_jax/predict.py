@@ -17,11 +17,14 @@ from absl import flags
 from rich.console import Console
 
 from ear_jax.system import cli
-from ear_jax.system.errors import UserError
+from ear_jax.system.errors import UserError, printable
+from ear_jax.system.files import require_writable
 from ear_jax.system.terminal import progress_console
 
 if TYPE_CHECKING:
   from ear_jax.formats.choices import Choices
+  from ear_jax.formats.contour_files import Drawn
+  from ear_jax.formats.faults import Fault
   from ear_jax.formats.opened import Opened
   from ear_jax.workflows.examine import Options
 
@@ -33,12 +36,16 @@ def main() -> None:
   cli.run(
     _predict,
     *cli.shared('checkpoint', 'output'),
-    flags.DEFINE_string('contours', None, 'StrainMap file (.nc) with contours of this study.'),
+    flags.DEFINE_multi_string(
+      'contours', None, 'StrainMap file (.nc), or a folder with contours; each goes to the study that it matches.'
+    ),
     flags.DEFINE_string('pseudonym', None, 'Name of the study in all outputs; else made from its DICOM UID.'),
     flags.DEFINE_float('septum_angle', None, 'Direction of mid septum in deg: 0 is down, 90 right.'),
     flags.DEFINE_enum('orientation', 'auto', ['auto', 'CW', 'CCW'], 'Order in which sectors are named.'),
     flags.DEFINE_enum('circumferential', 'ccw', ['ccw', 'cw'], 'Which way round the picture is positive.'),
-    flags.DEFINE_list('signs', '1,1,1', '1 or -1 for velocity along column, along row, through the plane.'),
+    flags.DEFINE_list(
+      'signs', None, "1 or -1 for velocity along column, along row, through the plane; else the contours' file's, or 1."
+    ),
     flags.DEFINE_list(
       'venc', None, 'cm/s along column, along row, through the plane, where the study does not say it.'
     ),
@@ -46,10 +53,13 @@ def main() -> None:
     flags.DEFINE_float('border', 0.0, 'mm of wall next to either contour left out of the curves.'),
     flags.DEFINE_float('view_sharing', 0.0, "Weight of each neighbouring frame in a frame's data, undone."),
     flags.DEFINE_bool('tta', False, 'Average over mirror images and quarter turns: eight times the work.'),
-    flags.DEFINE_bool('force', False, 'Give curves even where the quality gate fails the study.'),
+    flags.DEFINE_bool(
+      'force', False, 'Give curves even where the quality gate fails the study; take contours off the wall.'
+    ),
     flags.DEFINE_enum(
       'repeated', 'refuse', ['refuse', 'first', 'last'], 'Of several series at one place, which is read.'
     ),
+    flags.DEFINE_integer('label', None, 'Value of the myocardium in masks of several values.'),
     flags.DEFINE_enum('gaps', 'refuse', ['refuse', 'accept'], 'Whether slices or frames may be missing.'),
     flags.DEFINE_bool(
       'strainmap_names', False, "Name slices by the series' number and description, as StrainMap does; may identify."
@@ -59,6 +69,7 @@ def main() -> None:
 
 
 def _predict(given: SimpleNamespace) -> int:
+  from ear_jax.formats import references
   from ear_jax.formats.choices import Choices
   from ear_jax.formats.faults import MalformedStudy
   from ear_jax.networks.load import load_network
@@ -74,11 +85,24 @@ def _predict(given: SimpleNamespace) -> int:
     check_pseudonym(given.pseudonym)  # before the work
   options = _options(given)
   path, output = (pathlib.Path(p).expanduser() for p in (given.words[0], given.output))
-  studies = _open(path, given.pseudonym, Choices(repeated=given.repeated, gaps=given.gaps, venc=_venc(given.venc)))
+  drawn, unread = _contours(given.contours or [])
+  choices = Choices(
+    repeated=given.repeated, gaps=given.gaps, venc=_venc(given.venc), label=given.label, trusted=given.force
+  )
+  studies = _open(path, given.pseudonym, choices)
+  studies, unused = references.attach(studies, drawn, trusted=given.force)
+  for fault in (*unread, *unused):
+    print(f'error: {fault}', file=sys.stderr)
+  if any('lie on a wall' in fault.rule for fault in unused):
+    print('contours that do not lie on a wall are taken with --force', file=sys.stderr)
+  require_writable(output, 'results')
+  for opened in studies:
+    if opened.origin != '.':  # said here and in no file: names of files may be a patient's
+      print(printable(f'{given.pseudonym or opened.dataset} is the study in {opened.origin}'))
   networks = [load_network(name) for name in given.checkpoint.split(',')] if given.checkpoint else []
   for network in networks:
     network.picture()  # one that is too old to say is refused before the work
-  console, status = progress_console(), 0
+  console, status = progress_console(), int(bool(unread or unused))
   for opened in studies:
     try:
       folder = output / (given.pseudonym or opened.dataset)
@@ -95,12 +119,12 @@ def _predict(given: SimpleNamespace) -> int:
 
 def _options(given: SimpleNamespace) -> Options:
   from ear_jax.analysis.motion import Settings
-  from ear_jax.formats import strainmap
   from ear_jax.workflows.examine import Options
 
-  if sorted(set(given.signs) - {'1', '-1', '+1'}) or len(given.signs) != 3:
-    raise UserError(f'--signs={",".join(given.signs)}: expected three of 1 or -1, such as 1,-1,1')
-  column, row, through = map(int, given.signs)
+  signs = given.signs or ['1', '1', '1']
+  if sorted(set(signs) - {'1', '-1', '+1'}) or len(signs) != 3:
+    raise UserError(f'--signs={",".join(signs)}: expected three of 1 or -1, such as 1,-1,1')
+  column, row, through = map(int, signs)
   settings = Settings(
     orientation='CCW' if given.orientation == 'auto' else given.orientation,
     circumferential_sign=1 if given.circumferential == 'ccw' else -1,
@@ -109,8 +133,25 @@ def _options(given: SimpleNamespace) -> Options:
     border=given.border,
     view_sharing=given.view_sharing,
   )
-  drawn = strainmap.read_contours(pathlib.Path(given.contours).expanduser()) if given.contours else {}
-  return Options(settings, given.orientation == 'auto', given.septum_angle, drawn, given.strainmap_names, given.tta)
+  auto = {'auto_orientation': given.orientation == 'auto', 'auto_signs': given.signs is None}
+  return Options(
+    settings, **auto, septum_angle=given.septum_angle, strainmap_names=given.strainmap_names, tta=given.tta
+  )
+
+
+def _contours(paths: list[str]) -> tuple[list[Drawn], list[Fault]]:
+  """Returns the contours at all paths and the faults of files among them; a path without any contours is a mistake."""
+  from ear_jax.formats import references
+
+  drawn: list[Drawn] = []
+  faults: list[Fault] = []
+  for path in paths:
+    found = references.find(pathlib.Path(path).expanduser())
+    if not found.drawn:
+      raise UserError(f'--contours={path}: ' + '; '.join(map(str, found.faults or ['no contours lie there'])))
+    drawn += found.drawn
+    faults += found.faults
+  return drawn, faults
 
 
 def _venc(words: list[str] | None) -> tuple[float, float, float] | None:

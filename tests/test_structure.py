@@ -55,8 +55,8 @@ ROOMS = {
   ),
   'scoring': ('masks and curves against a reference: metrics, agreement, intervals, tests', 'analysis cine'),
   'formats': (
-    'readers and writers: `open` is the door; `dicom/` headers and magnitude cines, `siemens/` velocity mapping; '
-    'NIfTI, HDF5, StrainMap, Sunnybrook',
+    'readers and writers: `open` is the door, `folder` makes a data set of what comes through it; `dicom/` headers, '
+    'cines, phase contrast, `siemens/` velocity mapping; NIfTI, HDF5, StrainMap, public sets; contours beside a study',
     'analysis cine system',
   ),
   'devices': (

@@ -18,8 +18,9 @@ import tensorflow_datasets as tfds
 from absl import logging
 
 from ear_jax.cine import Cine
-from ear_jax.data import records
+from ear_jax.data import records, upright
 from ear_jax.formats import folder
+from ear_jax.formats.choices import Choices
 from ear_jax.phantom import study
 
 
@@ -30,11 +31,13 @@ class MvmCmrConfig(tfds.core.BuilderConfig):
   Attributes:
     phantom: 'mini', 'many' or 'paper', the size of the digital study; '' for the studies in the manual directory.
     seed: of the phantom's cohort; another seed is other people.
+    label: value of the myocardium in masks of several values, for the studies in the manual directory.
     beam: whether Apache Beam renders the phantom where a runner is named, so that a cluster can share the work.
   """
 
   phantom: str = ''
   seed: int = 0
+  label: int | None = None
   beam: bool = False
 
 
@@ -44,8 +47,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
   VERSION = tfds.core.Version('1.0.0')
   RELEASE_NOTES = {'1.0.0': 'First version.'}  # noqa: RUF012  (the base class declares it so)
   MANUAL_DOWNLOAD_INSTRUCTIONS = """\
-  Only for the config `folder`: put your studies into the manual directory, as HDF5 (<dataset>.h5) or
-  NIfTI (<dataset>_<slice>_video.nii.gz), described in docs/data.md."""
+  Only for the config `folder`: put your studies into the manual directory, with their contours: velocity-mapping DICOM,
+  HDF5 (<dataset>.h5), NIfTI (<dataset>_<slice>_video.nii.gz) or exports of StrainMap; docs/data.md describes them."""
   BUILDER_CONFIGS = [  # noqa: RUF012
     MvmCmrConfig(name='phantom_mini', phantom='mini', description='Digital phantom, small enough for a laptop.'),
     MvmCmrConfig(name='phantom_other', phantom='mini', seed=1, description='Twelve other people like phantom_mini.'),
@@ -68,12 +71,18 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     super().download_and_prepare(download_config=download_config, **kwargs)
 
   def _info(self) -> tfds.core.DatasetInfo:
-    return self.dataset_info_from_configs(features=records.features(channels=4), supervised_keys=None)
+    # Which way up the pictures are: a network that is trained on them shows itself others so.
+    metadata = tfds.core.MetadataDict(axes=upright.FROM_BASE)
+    return self.dataset_info_from_configs(
+      features=records.features(channels=4), supervised_keys=None, metadata=metadata
+    )
 
   def _split_generators(self, dl_manager: tfds.download.DownloadManager):
     config = self.builder_config
     if not config.phantom:
-      return {'train': self._generate_examples(folder.read(dl_manager.manual_dir, channels=4, referenced=True))}
+      choices = Choices(label=config.label)
+      cines = folder.read(dl_manager.manual_dir, channels=4, referenced=True, choices=choices)
+      return {'train': self._generate_examples(cine for cine, _ in cines)}
     size = {'mini': study.MINI, 'many': study.MANY, 'paper': study.PAPER}[config.phantom]
     plans = study.plan(size, config.seed)[: self._max_examples]
     # Beam's local default runner keeps every example in memory, several times over: without a runner of the user's
@@ -84,7 +93,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
   def _generate_examples(self, cines: Iterable[Cine]) -> Iterator[tuple[str, dict]]:
     for cine in cines:
-      yield cine.name, records.encode_cine(cine)
+      if cine.place is None and not self.builder_config.phantom:
+        self.info.metadata['axes'] = None  # as the file has it, whichever way that is
+      yield cine.name, records.encode_cine(upright.upright(cine, upright.FROM_BASE))
 
 
 def _rendered_by_beam(plans: Iterable[study.SlicePlan]):

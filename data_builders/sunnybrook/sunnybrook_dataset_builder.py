@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import tensorflow_datasets as tfds
 
-from ear_jax.data import records
+from ear_jax.data import records, upright
 from ear_jax.formats import sunnybrook, sunnybrook_cine
 
 
@@ -44,6 +44,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     return self.dataset_info_from_configs(
       features=records.features(channels=1),
       supervised_keys=None,
+      # Which way up the pictures are; frames do not say it, but 32 of the 35 patients lie so.
+      metadata=tfds.core.MetadataDict(axes=upright.CLINICAL),
       homepage='https://www.cardiacatlas.org/sunnybrook-cardiac-data/',
     )
 
@@ -54,4 +56,4 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
   def _generate_examples(self, cines) -> Iterator[tuple[str, dict]]:
     for cine in cines:
-      yield cine.name, records.encode_cine(cine)
+      yield cine.name, records.encode_cine(upright.upright(cine, upright.CLINICAL))

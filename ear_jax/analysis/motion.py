@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ear_jax.analysis.septum import Septum
-from ear_jax.cine import Venc
+from ear_jax.cine import Place, Venc
 
 if TYPE_CHECKING:
   import xarray as xr
@@ -80,16 +80,26 @@ class Contours:
   """Endocardium and epicardium of every frame.
 
   Attributes:
-    endo, epi: `[T, 360, 2]` float64 (row, column) in pixels, whole numbers are pixel centres; point i of both lies at
+    endo, epi: `[T, P, 2]` float64 (row, column) in pixels, whole numbers are pixel centres; point i of both lies at
       the same angle about the frame's centre; open (the first point is not repeated); NaN where a frame has no ring.
+      P is 360, or what a person's file has.
     flags: for each frame '' or what was mended or failed, in words: 'ring closed', 'second component removed', ...
     failed: `[T]` bool, frames without contours.
+    drawn: by a person, and kept as drawn.
+    corrected: by a person who began with those of a network.
   """
 
   endo: np.ndarray
   epi: np.ndarray
   flags: tuple[str, ...]
   failed: np.ndarray
+  drawn: bool = False
+  corrected: bool = False
+
+  @property
+  def made(self) -> str:
+    """As DICOM calls it: AUTOMATIC, SEMIAUTOMATIC (a network's, corrected by a person) or MANUAL."""
+    return 'SEMIAUTOMATIC' if self.corrected else 'MANUAL' if self.drawn else 'AUTOMATIC'
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -115,6 +125,7 @@ class SliceMotion:
     displacement: `[T, 3]` mm, the integral of the global curves.
     wraps: number of pixels and frames in the wall whose velocity was unwrapped.
     settings: the conventions used.
+    place: of the slice in the patient; None when unknown.
     venc: cm/s along column, along row and through the plane, that the velocities were scaled by; None without any.
   """
 
@@ -135,6 +146,7 @@ class SliceMotion:
   displacement: np.ndarray
   wraps: int
   settings: Settings
+  place: Place | None = None
   venc: Venc | None = None
 
   def to_frame(self) -> pd.DataFrame:

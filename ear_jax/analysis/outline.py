@@ -28,6 +28,7 @@ def outline(cine: Cine, contours: Contours, *, septum: Septum, settings: Setting
     septal_reference=septum,
     wraps=0,
     settings=settings,
+    place=cine.place,
     venc=cine.venc,
     **_unknown(len(contours.failed), cine.frame_interval, settings),
   )

@@ -7,6 +7,7 @@ resumed run draws the very batches that an unbroken one would.
 import contextlib
 import dataclasses
 import hashlib
+import math
 import pathlib
 import threading
 from collections.abc import Iterator, Sequence
@@ -21,8 +22,10 @@ from ear_jax.cine import Cine
 from ear_jax.data.augment import augment
 from ear_jax.data.normalise import check_channels, network_input
 from ear_jax.data.records import IDS, decode_cine, decode_text
+from ear_jax.data.upright import Axes, as_axes, portrait
 from ear_jax.system.errors import UserError
 
+_PORTRAYED = 512  # cines at most that a portrait is the mean of
 _EPOCHS = 10**6  # more than any run; grain's own endless repeat overflows when batched by 1
 
 
@@ -38,6 +41,7 @@ class DataSet:
     hash: first 12 hexadecimal digits of a SHA-256 over name, version and ids.
     content: the same over the stored pixels and masks besides.
     folder: where it is.
+    axes: patient directions of increasing column and row that its builder turned the pictures to; None: unknown.
   """
 
   source: Sequence
@@ -47,6 +51,7 @@ class DataSet:
   hash: str
   content: str
   folder: pathlib.Path
+  axes: Axes | None = None
 
   @property
   def subjects(self) -> tuple[str, ...]:
@@ -63,16 +68,26 @@ class DataSet:
 
     `frames`, `spacing` (mm along row and column index; None when unknown) and `size` (rows, columns) of the median
     record, as plain numbers. `assumed` is the spacing of pictures that do not say theirs, in mm; 0 leaves it unknown.
+    `axes` are the data set's; `heart` is their `portrait`, of magnitude cines that all lie one way.
     """
     records = self.records_of(subjects)
     spacing = np.median([self.spacing[record] for record in records], axis=0)
     if np.isnan(spacing).any() and assumed:
       spacing = np.full(2, assumed)
     return {
+      'axes': self.axes,
+      'heart': self._portrait(records, assumed) if self.axes else None,
       'frames': int(np.median([self.frames[record] for record in records])),
       'spacing': None if np.isnan(spacing).any() else [float(f'{s:.6g}') for s in spacing],
       'size': list(self.example(records[0])['mask'].shape[1:]),
     }
+
+  def _portrait(self, records: Sequence[int], assumed: float) -> list | None:
+    if self.cine(records[0]).venc is not None:
+      return None
+    chosen = (self.cine(record) for record in records[:: -(-len(records) // _PORTRAYED)])
+    lost = (assumed, assumed) if assumed else (math.nan, math.nan)
+    return portrait(c.replace(spacing=lost) if np.isnan(c.spacing).any() else c for c in chosen)
 
   def example(self, record: int) -> dict:
     """Returns one record as it is stored; raises UserError when it cannot be read."""
@@ -117,11 +132,12 @@ def open_data_set(config: ConfigDict, *, name: str | None = None, folder: str | 
     names = dict.fromkeys(('video', 'mask'), tfds.decode.SkipDecoding())  # pixels are most of the work
     index = [_entry(example) for example in builder.as_data_source(split='train', decoders=names)]
     source = builder.as_data_source(split='train')
+    axes = (builder.info.metadata or {}).get('axes')
   ids, frames, spacing, contents = zip(*index, strict=True)
   named, stored = sorted(ids), sorted(zip(ids, contents, strict=True))
   hashed = [repr((builder.info.full_name, each)).encode() for each in (named, stored)]
   of_ids, of_contents = (hashlib.sha256(each).hexdigest()[:12] for each in hashed)
-  return DataSet(source, ids, frames, spacing, of_ids, of_contents, versions[-1])
+  return DataSet(source, ids, frames, spacing, of_ids, of_contents, versions[-1], as_axes(axes) if axes else None)
 
 
 def _entry(example: dict) -> tuple:

@@ -6,7 +6,6 @@ back exactly, and a 50 x 512 x 512 x 4 cine takes 105 MB before compression inst
 """
 
 import math
-from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -17,9 +16,14 @@ _FULL_SCALE = 32767
 IDS = ('subject', 'dataset', 'slice_id', 'level')
 
 
-def features(channels: int) -> tfds.features.FeaturesDict:
-  """Returns the TFDS features of one cine with 1 (magnitude) or 4 (magnitude and velocity) channels."""
+def features(channels: int, *, labels: bool = False) -> tfds.features.FeaturesDict:
+  """Returns the TFDS features of one cine with 1 (magnitude) or 4 (magnitude and velocity) channels.
+
+  With `labels` an example has one feature more, which nothing but its builder writes and training does not read:
+  `[T, H, W]` uint8, 1 cavity, 2 myocardium, 3 right ventricle.
+  """
   tensor, zlib = tfds.features.Tensor, tfds.features.Encoding.ZLIB
+  more = {'labels': tensor(shape=(None, None, None), dtype=np.uint8, encoding=zlib)} if labels else {}
   return tfds.features.FeaturesDict(
     {
       'video': tensor(shape=(None, None, None, channels), dtype=np.int16, encoding=zlib),
@@ -30,6 +34,7 @@ def features(channels: int) -> tfds.features.FeaturesDict:
       'spacing': tensor(shape=(2,), dtype=np.float32),  # mm; NaN when unknown
       'frame_interval': np.float32,  # ms; NaN when unknown
       **{key: tfds.features.Text() for key in IDS},
+      **more,
     }
   )
 
@@ -57,7 +62,6 @@ def encode_cine(cine: Cine) -> dict:
 def decode_cine(example: dict) -> Cine:
   """Returns the cine of an example; video in float32 and physical units."""
   venc = as_venc(example['venc'])
-  ids: dict[str, Any] = {key: decode_text(example[key]) for key in IDS}
   return Cine(
     video=example['video'].astype(np.float32) * np.asarray(example['scale'], np.float32),
     mask=np.asarray(example['mask'], np.uint8),
@@ -65,7 +69,10 @@ def decode_cine(example: dict) -> Cine:
     venc=None if math.isnan(venc[0]) else venc,
     spacing=as_spacing(example['spacing']),
     frame_interval=float(example['frame_interval']),
-    **ids,
+    subject=decode_text(example['subject']),
+    dataset=decode_text(example['dataset']),
+    slice_id=decode_text(example['slice_id']),
+    level=decode_text(example['level']),
   )
 
 

@@ -16,7 +16,8 @@ from ear_jax.formats.faults import Fault, frames
 ZERO, COUNTS = 2048, 4096  # phase of zero velocity, and number of 12-bit values
 DEFAULT_VENC = (20.0, 20.0, 30.0)  # cm/s along column, row and through the plane: the protocol of the MVM-CMR studies
 FASTEST = 500.0  # cm/s; no heart muscle moves so fast, but raw phase pixels read as cm/s look so
-SMALLEST, COARSEST = 1e-3, 1e3  # mm; beyond them the unit is another
+SMALLEST = 1e-3  # of a setting; below it the unit is another
+FINEST, COARSEST = 0.05, 20.0  # mm a pixel, from mice to scouts; beyond them the unit is another
 SLOWEST = 1e4  # ms between frames
 SHORTEST_BEAT, LONGEST_BEAT = 300.0, 2000.0  # ms: 200 and 30 beats a minute
 _CYCLE = 8  # frames: fewer may be a part of the cycle, and cover less than a beat
@@ -30,10 +31,11 @@ _OUTSIDE_SHARE = 0.6  # of the pixels: a circle in a square leaves 0.21
 
 @dataclasses.dataclass(frozen=True)
 class Scan:
-  """What a look over one source found: the (dataset, slice_id) of its cines, and its faults."""
+  """What a look over one source found: the (dataset, slice_id) of its cines, its faults, and what was decided."""
 
   names: tuple[tuple[str, str], ...]
   faults: tuple[Fault, ...]
+  notes: tuple[str, ...] = ()
 
 
 def ordinary(path: pathlib.Path) -> pathlib.Path:
@@ -171,8 +173,8 @@ def settings_faults(
   if venc is not None and not _within(venc, (3,), FASTEST):
     rule = f'expected three positive numbers in cm/s, up to {FASTEST:g}'
     found.append(Fault(file, within, f'venc is {_plain(venc)}, {rule}'))
-  if not _within(spacing, (2,), COARSEST, unknown=True):
-    rule = f'expected two positive numbers in mm, up to {COARSEST:g}'
+  if not _within(spacing, (2,), COARSEST, smallest=FINEST, unknown=True):
+    rule = f'expected two positive numbers in mm, from {FINEST:g} to {COARSEST:g}'
     found.append(Fault(file, within, f'spacing is {_plain(spacing)}, {rule}'))
   if not _within(frame_interval, (), SLOWEST, unknown=True):
     rule = f'expected a positive number of ms, up to {SLOWEST:g}'
@@ -186,9 +188,9 @@ def settings_faults(
 
 def spacing_fault(spacing: tuple[float, float]) -> str | None:
   """Returns in words what is wrong with a known pixel spacing in mm; None when nothing is."""
-  if _within(spacing, (2,), COARSEST):
+  if _within(spacing, (2,), COARSEST, smallest=FINEST):
     return None
-  return f'is {spacing[0]:g}, {spacing[1]:g} mm, expected positive numbers, from {SMALLEST:g} to {COARSEST:g}'
+  return f'is {spacing[0]:g}, {spacing[1]:g} mm, expected positive numbers, from {FINEST:g} to {COARSEST:g}'
 
 
 def is_number(word: str) -> bool:
@@ -204,10 +206,12 @@ def text(value: str | bytes) -> str:
   return value.decode(errors='replace') if isinstance(value, bytes) else str(value)
 
 
-def _within(value, shape: tuple[int, ...], largest: float, *, unknown: bool = False) -> bool:
-  """Whether `value` is numbers of a shape, each in (0, largest], or NaN where they may be unknown."""
+def _within(
+  value, shape: tuple[int, ...], largest: float, *, smallest: float = SMALLEST, unknown: bool = False
+) -> bool:
+  """Whether `value` is numbers of a shape, each in (smallest, largest], or NaN where they may be unknown."""
   values = _numeric(value)
-  sound = (values > SMALLEST) & (values <= largest)
+  sound = (values > smallest) & (values <= largest)
   return values.shape == shape and bool(np.all(sound | np.isnan(values) if unknown else sound))
 
 

@@ -1,65 +1,97 @@
-"""A folder of studies in any format that we read, as one stream of cines.
+"""A folder of studies in any format that we read, as one stream of cines for a data set.
 
-Every file is looked over before the first cine is handed out, and every fault of every file is reported together.
-An optional `subjects.csv` in the folder, with the header `dataset,subject`, says which datasets are scans of the same
-person: splits group by subject, so without it a person scanned twice could be trained on and tested on.
+It comes through the door, `open_studies`; here any fault of any study refuses the whole folder, before the first cine
+is handed out. An optional `subjects.csv` in the folder, with the header `dataset,subject`, says which datasets are
+scans of the same person: splits group by subject, so without it a person scanned twice could be trained on and tested
+on. There a dataset has the name that results give it, or that of the file or folder that it lies in.
 """
 
 import csv
 import pathlib
-from collections import Counter
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 
 from absl import logging
 
 from ear_jax.cine import Cine
-from ear_jax.formats import hdf5, nifti, strainmap_train
-from ear_jax.formats.dicom import magnitude as dicom
+from ear_jax.formats import checks
+from ear_jax.formats.choices import REFUSE, Choices
 from ear_jax.formats.faults import Fault, MalformedStudy, require_folder, require_none
+from ear_jax.formats.open import HOLDING, open_studies
+from ear_jax.formats.opened import Opened
+from ear_jax.formats.source import Source
 
-_FORMATS = (hdf5, nifti, dicom, strainmap_train)
-_HOLDING = (
-  'studies as HDF5 (<dataset>.h5), NIfTI (<dataset>_<slice>_video.nii.gz), DICOM (folders of *.dcm) or exports of '
-  'StrainMap (*_train.nc)'
-)
 _SUBJECTS = 'subjects.csv'
 
 
-def read(root: str | pathlib.Path, *, channels: int | None = None, referenced: bool = False) -> Iterator[Cine]:
-  """Returns the cines of every study below `root`, format by format, in the order of their names.
+def read(
+  root: str | pathlib.Path, *, channels: int | None = None, referenced: bool = False, choices: Choices = REFUSE
+) -> Iterator[tuple[Cine, Source]]:
+  """Returns the cines of every study below `root` with their origins, study by study.
 
   Args:
     root: the folder; searched with its subfolders.
-    channels: 1 or 4 where the caller needs that count; a file with another is a fault. None: both are taken.
+    channels: 1 or 4. For 1 the magnitude is taken of a study with velocities; for 4 a study without them is a fault.
+      None: as they are.
     referenced: leave out cines without a single annotated frame, and log how many there were.
+    choices: of `open_studies`.
 
   Raises: MalformedStudy, before the first cine, with every fault of every file; also when there is nothing to read.
   """
   root = pathlib.Path(root)
-  require_folder(root, _HOLDING)
-  sources = [(form, path) for form in _FORMATS for path in form.find(root)]
-  scans = [form.scan(path, root, channels) for form, path in sources]
-  names = [name for scan in scans for name in scan.names]
-  subjects, found = _subjects(root, {dataset for dataset, _ in names})
-  found += [fault for scan in scans for fault in scan.faults]
-  found += [
-    Fault('/'.join(name), '', f'{count} files hold a cine of this dataset and slice: names must be unique')
-    for name, count in Counter(names).items()
-    if count > 1
-  ]
-  if not sources:
-    found.append(Fault('.', '', f'nothing to read; expected {_HOLDING}'))
-  require_none(root, found)
-  cines = (cine for form, path in sources for cine in form.read(path, subjects))
+  require_folder(root, HOLDING)
+  studies = open_studies(root, choices)
+  subjects, found = _subjects(root, studies)
+  found += [fault for study in studies for fault in study.faults]
+  for study in studies:
+    if not study.faults:
+      found += _channel_faults(study, channels)
+  require_none(root, set(found))
+  _warn_of_persons(root, studies, subjects)
+  for study in studies:
+    logging.info('%s is the study in %s', study.dataset, study.origin)
+    for note in study.notes:
+      logging.info('%s: %s', study.dataset, note)
+  cines = (_prepared(*slice_, subjects.get(study.dataset), channels) for study in studies for slice_ in study.read())
   return _referenced(root, cines) if referenced else cines
 
 
-def _referenced(root: pathlib.Path, cines: Iterator[Cine]) -> Iterator[Cine]:
+def _warn_of_persons(root: pathlib.Path, studies: Sequence[Opened], subjects: Mapping[str, str]) -> None:
+  of_person: dict[str, dict[str, str]] = defaultdict(dict)
+  for study in studies:
+    if study.person:
+      of_person[study.person][study.dataset] = subjects.get(study.dataset, study.dataset)
+  for datasets in of_person.values():
+    if len({*datasets.values()}) > 1:
+      logging.warning(
+        '%s: %s have one PatientID and are several subjects: join them in %s, or the same heart may be trained on and '
+        'tested on',
+        root,
+        ', '.join(datasets),
+        _SUBJECTS,
+      )
+
+
+def _channel_faults(study: Opened, channels: int | None) -> list[Fault]:
+  if channels != 4:
+    return []
+  # The first slice stands for all: readers take care that those of one study are alike.
+  return checks.channel_faults(study.origin, '', study[0].video.shape[-1], channels)
+
+
+def _prepared(cine: Cine, source: Source, subject: str | None, channels: int | None) -> tuple[Cine, Source]:
+  changes: dict = {} if subject in (None, cine.subject) else {'subject': subject}
+  if channels == 1 and cine.venc:
+    changes |= {'video': cine.video[..., :1], 'venc': None}
+  return cine.replace(**changes) if changes else cine, source
+
+
+def _referenced(root: pathlib.Path, cines: Iterator[tuple[Cine, Source]]) -> Iterator[tuple[Cine, Source]]:
   kept, left_out = 0, 0
-  for cine in cines:
+  for cine, source in cines:
     if cine.annotated.any():
       kept += 1
-      yield cine
+      yield cine, source
     else:
       left_out += 1
   if not kept:
@@ -68,27 +100,30 @@ def _referenced(root: pathlib.Path, cines: Iterator[Cine]) -> Iterator[Cine]:
     logging.warning('%s: left out %d cines without a reference mask, kept %d', root, left_out, kept)
 
 
-def _subjects(root: pathlib.Path, datasets: set[str]) -> tuple[dict[str, str], list[Fault]]:
+def _subjects(root: pathlib.Path, studies: Sequence[Opened]) -> tuple[dict[str, str], list[Fault]]:
   """Returns the subject of each dataset that subjects.csv names, and the faults of that file."""
   path = root / _SUBJECTS
   if not path.exists():
     return {}, []
   try:
-    with path.open(newline='', encoding='utf-8-sig') as lines:
-      rows = list(csv.DictReader(lines))
+    text = path.read_text(encoding='utf-8-sig')
+    mark = ';' if ';' in text.partition('\n')[0] else ','  # as Excel writes it where the comma is the decimal mark
+    rows = list(csv.DictReader(text.splitlines(), delimiter=mark))
   except (OSError, UnicodeDecodeError, csv.Error) as error:
     return {}, [Fault(_SUBJECTS, '', f'not a readable table ({type(error).__name__}): save it as UTF-8 text')]
   if not rows or not {'dataset', 'subject'} <= rows[0].keys():
     return {}, [Fault(_SUBJECTS, '', 'expected the header dataset,subject and one line a dataset')]
+  known = {name: study.dataset for study in studies for name in (study.dataset, study.origin)}
   found, subjects = [], {}
   for number, row in enumerate(rows, start=2):
-    dataset, subject = (row['dataset'] or '').strip(), (row['subject'] or '').strip()
+    given, subject = (row['dataset'] or '').strip(), (row['subject'] or '').strip()
+    dataset = known.get(given, given)
     if not dataset or not subject:
       found.append(Fault(_SUBJECTS, f'line {number}', 'dataset or subject is empty'))
     elif dataset in subjects:
-      found.append(Fault(_SUBJECTS, f'line {number}', f'dataset {dataset} is named twice'))
-    elif dataset not in datasets:
-      rule = f'dataset {dataset} has no readable file in this folder: add it, or remove the line'
+      found.append(Fault(_SUBJECTS, f'line {number}', f'dataset {given} is named twice'))
+    elif given not in known:
+      rule = f'dataset {given} has no readable file in this folder: add it, or remove the line'
       found.append(Fault(_SUBJECTS, f'line {number}', rule))
     subjects[dataset] = subject
   return subjects, found

@@ -15,7 +15,7 @@ Source of the layout: MRIUtils (github.com/kuangmeng/MRIUtils, MIT), `mriutils/d
 """
 
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import h5py
 import numpy as np
@@ -24,17 +24,18 @@ from ear_jax.cine import Cine, Study, as_spacing, as_venc
 from ear_jax.formats import checks, h5_arrays
 from ear_jax.formats.checks import COUNTS, ZERO, Scan
 from ear_jax.formats.faults import Fault
+from ear_jax.formats.walk import ends
 
 _DEFAULTS = h5_arrays.DEFAULTS | {'level': ''}
 
 
-def find(root: pathlib.Path) -> list[pathlib.Path]:
-  """Returns the HDF5 files below `root`."""
-  return sorted(path for pattern in ('*.h5', '*.hdf5') for path in root.rglob(pattern))
+def find(files: Sequence[pathlib.Path]) -> list[pathlib.Path]:
+  """Returns those of `files` that are HDF5 by their names."""
+  return [file for file in files if ends(file, '.h5', '.hdf5')]
 
 
-def scan(path: pathlib.Path, root: pathlib.Path, channels: int | None = None) -> Scan:
-  """Looks over every slice of a file; `channels` is the count that the caller needs (None: any that we read)."""
+def scan(path: pathlib.Path, root: pathlib.Path) -> Scan:
+  """Looks over every slice of a file."""
   file = str(path.relative_to(root))
   names, found = [], []
   try:
@@ -43,15 +44,15 @@ def scan(path: pathlib.Path, root: pathlib.Path, channels: int | None = None) ->
         return Scan((), (Fault(file, '', 'no slice in this file: expected one group a slice'),))
       for name in h5:
         names.append((path.stem, name))
-        found += checks.name_faults(file, name) or _look_at(file, name, h5, channels)
+        found += checks.name_faults(file, name) or _look_at(file, name, h5)
   except Exception as error:  # h5py raises errors of many kinds for a broken file, and all mean the same here
     return Scan((), (Fault(file, '', f'not a readable HDF5 file ({h5_arrays.reason(error)})'),))
   return Scan(tuple(names), tuple(found))
 
 
-def _look_at(file: str, name: str, h5: h5py.File, channels: int | None) -> list[Fault]:
+def _look_at(file: str, name: str, h5: h5py.File) -> list[Fault]:
   try:
-    return _slice_faults(file, f'slice {name}', h5_arrays.member(h5, name), channels)
+    return _slice_faults(file, f'slice {name}', h5_arrays.member(h5, name))
   except Exception as error:  # as above
     return [Fault(file, f'slice {name}', f'not readable: {h5_arrays.reason(error)}')]
 
@@ -67,19 +68,16 @@ def from_base(path: pathlib.Path) -> tuple[str, ...]:
     return tuple(sorted(h5, key=place))
 
 
-def read(
-  path: pathlib.Path, subjects: Mapping[str, str] | None = None, names: Sequence[str] | None = None
-) -> Iterator[Cine]:
-  """Yields the cines of a file that `scan` found sound, in the order of their names.
+def read(path: pathlib.Path, names: Sequence[str] | None = None) -> Iterator[Cine]:
+  """Yields the cines of a file that `scan` found sound; its stem is the dataset, and the subject too.
 
   Args:
-    path: the file; its stem is the dataset.
-    subjects: subject of each dataset; a dataset that is not named there is its own subject.
+    path: the file.
     names: the slices to read, in this order; all of them without it.
   """
   with h5py.File(path) as h5:
     for name in names or h5:
-      yield _read_slice(h5[name], dataset=path.stem, slice_id=name, subject=(subjects or {}).get(path.stem, path.stem))
+      yield _read_slice(h5[name], dataset=path.stem, slice_id=name)
 
 
 def write(study: Study, path: pathlib.Path) -> None:
@@ -104,14 +102,16 @@ def write(study: Study, path: pathlib.Path) -> None:
       group.attrs.update(venc=cine.venc, spacing=cine.spacing, frame_interval=cine.frame_interval, level=cine.level)
 
 
-def _slice_faults(file: str, within: str, group: h5py.Group, channels: int | None) -> list[Fault]:
+def _slice_faults(file: str, within: str, group: h5py.Group) -> list[Fault]:
+  if isinstance(group, h5py.Group) and {'xml', 'data'} <= set(group):
+    return [Fault(file, within, 'raw data (ISMRMRD), no pictures: reconstruct them first')]
   if not isinstance(group, h5py.Group) or 'image' not in group:
     return [Fault(file, within, 'missing slice: no data set `image` in this group; add it or remove the group')]
   image = h5_arrays.declared(group, 'image')
   if image.ndim != 4:
     return [Fault(file, within, f'image has shape {image.shape}, expected (frame, row, column, channel)')]
-  if image.shape[-1] != 4 or channels not in (None, 4):
-    return checks.channel_faults(file, within, image.shape[-1], channels or 4)
+  if image.shape[-1] != 4:
+    return checks.channel_faults(file, within, image.shape[-1], 4)
   settings = h5_arrays.settings(group, _DEFAULTS)
   found = checks.settings_faults(file, within, **settings)
   pixels = image[()]
@@ -138,7 +138,7 @@ def _phase_faults(file: str, within: str, phase: np.ndarray) -> list[Fault]:
   return []
 
 
-def _read_slice(group: h5py.Group, *, dataset: str, slice_id: str, subject: str) -> Cine:
+def _read_slice(group: h5py.Group, *, dataset: str, slice_id: str) -> Cine:
   settings = h5_arrays.settings(group, _DEFAULTS)
   venc = as_venc(settings['venc'])
   image = group['image'][()].astype(np.float32)
@@ -160,7 +160,7 @@ def _read_slice(group: h5py.Group, *, dataset: str, slice_id: str, subject: str)
     venc=venc,
     spacing=as_spacing(settings['spacing']),
     frame_interval=interval,
-    subject=subject,
+    subject=dataset,
     dataset=dataset,
     slice_id=slice_id,
     level=checks.text(settings['level']),

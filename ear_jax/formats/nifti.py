@@ -5,11 +5,16 @@
     <dataset>_<slice>_video.json     optional: {"venc": [20, 20, 30], "level": "mid", "annotated": [0, 7]}
 
 These are the axes of the NIfTI standard: x, y, z, t, then vector components. Velocities are in cm/s along increasing
-column, increasing row, and through the plane; they are tied to the array's own axes, so the orientation matrix is not
-used. Of a file with several slices each becomes a cine, `<slice>-00`, `<slice>-01`, ... Spacing and frame interval come
-from the header (pixdim, with the unit of time it names). An interval of 0 means unknown; `"spacing": null` in the JSON
-file says that the spacing is, because a NIfTI header cannot. Without `annotated`, a list of frames, a frame carries a
-reference if its mask is not empty. venc without a JSON file is 20, 20, 30 cm/s.
+column, increasing row, and through the plane: along the array's own axes. The orientation matrix gives the cine its
+place in the patient (`affine`); a mask that lies in the same place in another order of axes is turned to its video, a
+mask that lies elsewhere is a fault. Of a file with several slices each becomes a cine, `<slice>-00`, `<slice>-01`, ...
+
+Spacing and frame interval come from the header (pixdim), in the units that it names. An interval of 0 means unknown, as
+does one that makes no heartbeat, since converters write other times there: `"frame_interval": 41.5` (ms) in the JSON
+file is believed. `"spacing": null` there says that the spacing is unknown, because a NIfTI header cannot. Without
+`annotated`, a list of frames, a frame carries a reference if its mask is not empty. venc without a JSON file is 20, 20,
+30 cm/s. A dataset's name ends at the first `_`, but for those of BIDS (`sub-01_ses-02`) and of UK Biobank
+(`1234567_2_0`), which are visits of one subject.
 """
 
 import gzip
@@ -17,67 +22,75 @@ import json
 import math
 import os
 import pathlib
+import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 
 import nibabel as nib
 import numpy as np
 
-from ear_jax.cine import Cine, as_venc
-from ear_jax.formats import checks
+from ear_jax.cine import Cine, Place, as_venc
+from ear_jax.formats import affine, checks, labels
 from ear_jax.formats.checks import Scan, place
 from ear_jax.formats.faults import Fault, frames
+from ear_jax.formats.walk import ends
 from ear_jax.system.files import replacing
 
 _MS = {'sec': 1000.0, 'msec': 1.0, 'usec': 0.001, 'unknown': 1000.0}  # NIfTI's usual unit of time is the second
-_ENDING = '_video'
-
-
-def find(root: pathlib.Path) -> list[pathlib.Path]:
-  """Returns the video files below `root`; and masks whose video is missing, for `scan` to complain about."""
-  videos = {path for ending in ('nii', 'nii.gz') for path in root.rglob(f'*_video.{ending}')}
-  masks = {path for ending in ('nii', 'nii.gz') for path in root.rglob(f'*_mask.{ending}')}
-  return sorted(videos | {mask for mask in masks if not {_beside(mask, 'video', e) for e in _ENDINGS} & videos})
-
-
+_KINDS = ('video', 'mask')
+_VISIT = re.compile(r'(?P<subject>sub-[^_]+)_ses-[^_]+|(?P<number>\d{7})_\d+_\d+')  # of BIDS, of UK Biobank
 _ENDINGS = ('.nii.gz', '.nii')
 
 
-def scan(path: pathlib.Path, root: pathlib.Path, channels: int | None = None) -> Scan:
-  """Looks over one file and its mask; `channels` is the count that the caller needs (None: any that we read)."""
+def find(files: Sequence[pathlib.Path]) -> list[pathlib.Path]:
+  """Returns the video files of `files`; a NIfTI file that is given alone is a video whatever its name is."""
+  if len(files) == 1 and ends(files[0], *_ENDINGS):
+    return [*files]
+  return [file for file in files if ends(file, *(f'_video{e}' for e in _ENDINGS))]
+
+
+def find_masks(files: Sequence[pathlib.Path]) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
+  """Returns the masks of `files` that lie beside their video, and those that do not."""
+  there = {(file.parent, _stem(file)) for file in find(files)}
+  masks = [file for file in files if ends(file, *(f'_mask{e}' for e in _ENDINGS))]
+  beside = [mask for mask in masks if (mask.parent, _stem(mask)) in there]
+  return beside, [mask for mask in masks if mask not in beside]
+
+
+def scan(path: pathlib.Path, root: pathlib.Path, label: int | None = None) -> Scan:
+  """Looks over one file and its mask; `label` is the value of the myocardium in a mask of several."""
   file = str(path.relative_to(root))
-  if _stem(path).endswith('_mask'):
-    missing = _beside(path, 'video', '.nii.gz').name
-    return Scan((), (Fault(file, '', f'mask without video: add {missing} or remove the mask'),))
   dataset, slice_id = _ids(path)
   if not dataset or not slice_id:
     return Scan((), (Fault(file, '', 'name is not <dataset>_<slice>_video.nii.gz'),))
   if wrong := checks.name_faults(file, slice_id):
     return Scan((), tuple(wrong))
   try:
-    image = _load(path)
+    image = load(path)
     if image.ndim not in (4, 5) or 0 in image.shape:
       rule = f'video has shape {image.shape}, expected (column, row, slice, frame) with or without channel'
       return Scan((), (Fault(file, '', rule),))
-    if rule := _size_rule(image):
+    if rule := size_rule(image.shape, image.get_data_dtype()):
       return Scan((), (Fault(file, '', rule),))
-    found = _faults(path, root, image, _settings(path), channels)
+    settings = _settings(path)
+    found, notes = _faults(path, root, image, settings, label), _notes(path, image, settings)
   except Exception as error:  # nibabel and what it stands on raise errors of many kinds, and all mean the same here
-    return Scan((), (Fault(file, '', f'not readable ({_reason(error)})'),))
-  return Scan(tuple((dataset, name) for name in _slice_ids(slice_id, image.shape[2])), tuple(found))
+    return Scan((), (Fault(file, '', f'not readable ({reason(error)})'),))
+  return Scan(tuple((dataset, name) for name in _slice_ids(slice_id, image.shape[2])), tuple(found), tuple(notes))
 
 
-def read(path: pathlib.Path, subjects: Mapping[str, str] | None = None) -> Iterator[Cine]:
-  """Yields the cines of a file that `scan` found sound; a dataset not in `subjects` is its own subject."""
+def read(path: pathlib.Path, label: int | None = None) -> Iterator[Cine]:
+  """Yields the cines of a file that `scan` found sound; a dataset is its own subject, unless its name tells visits."""
   dataset, slice_id = _ids(path)
-  image, settings = _load(path), _settings(path)
-  video, mask_path = _video(image), _mask_path(path)
-  masks = None if mask_path is None else _masks(_load(mask_path))
-  spacing, interval = _spacing_and_interval(image, settings)
+  image, settings = load(path), _settings(path)
+  video, mask_path = stack(image), _mask_path(path)
+  drawn = None if mask_path is None else walls(load(mask_path), image, settings, label)
+  spacing, interval, _ = spacing_and_interval(image, settings)
+  matrix = None if any(map(math.isnan, spacing)) else affine.of_image(image)[0]
   for z, name in enumerate(_slice_ids(slice_id, image.shape[2])):
-    mask = np.zeros(video.shape[1:4], np.uint8) if masks is None else masks[z].astype(np.uint8)
+    mask = np.zeros(video.shape[1:4], np.uint8) if drawn is None else drawn[z]
     annotated = np.array([frame.any() for frame in mask])
-    if masks is not None and 'annotated' in settings:
+    if drawn is not None and 'annotated' in settings:
       annotated = np.isin(np.arange(len(mask)), settings['annotated'])
       mask[~annotated] = 0
     yield Cine(
@@ -87,10 +100,11 @@ def read(path: pathlib.Path, subjects: Mapping[str, str] | None = None) -> Itera
       venc=as_venc(settings['venc']) if video.shape[-1] == 4 else None,
       spacing=spacing,
       frame_interval=interval,
-      subject=(subjects or {}).get(dataset, dataset),
+      subject=_subject(dataset),
       dataset=dataset,
       slice_id=name,
       level=settings['level'],
+      place=affine.place(matrix, z),
     )
 
 
@@ -99,35 +113,51 @@ def write(cine: Cine, folder: pathlib.Path) -> pathlib.Path:
 
   Float32, so that nothing is lost. Raises ValueError when the dataset's id holds '_', which parts the file name.
   """
-  if '_' in cine.dataset:
-    raise ValueError(f'{cine.name}: a dataset written as NIfTI must not have "_" in its id, it parts the file name')
   stem = f'{cine.dataset}_{cine.slice_id}'
-  video = cine.video.transpose(2, 1, 0, 3)[:, :, None]  # [W, H, 1, T, C]
   path = folder / f'{stem}_video.nii.gz'
-  _save(video if cine.venc else video[..., 0], path, cine.spacing, cine.frame_interval)
+  if _ids(path) != (cine.dataset, cine.slice_id):
+    raise ValueError(f'{cine.name}: a dataset written as NIfTI must not have "_" in its id, it parts the file name')
+  video = cine.video.transpose(2, 1, 0, 3)[:, :, None]  # [W, H, 1, T, C]
+  _save(video if cine.venc else video[..., 0], path, cine.spacing, cine.frame_interval, cine.place)
   settings: dict[str, object] = {'level': cine.level}
   if any(math.isnan(v) for v in cine.spacing):
     settings['spacing'] = None
+  if not math.isnan(cine.frame_interval):
+    settings['frame_interval'] = cine.frame_interval
   if cine.venc:
     settings['venc'] = list(cine.venc)
   if cine.annotated.any():
     settings['annotated'] = np.flatnonzero(cine.annotated).tolist()
-    write_mask(cine.mask, folder / f'{stem}_mask.nii.gz', spacing=cine.spacing, frame_interval=cine.frame_interval)
+    mask = folder / f'{stem}_mask.nii.gz'
+    write_mask(cine.mask, mask, spacing=cine.spacing, frame_interval=cine.frame_interval, place=cine.place)
   (folder / f'{stem}_video.json').write_text(json.dumps(settings))
   return path
 
 
-def write_mask(mask: np.ndarray, path: pathlib.Path, *, spacing: tuple[float, float], frame_interval: float) -> None:
-  """Writes a mask `[T, H, W]` uint8 as (column, row, 1, frame) with its spacing in mm and frame interval in ms."""
-  _save(mask.transpose(2, 1, 0)[:, :, None], path, spacing, frame_interval)
+def write_mask(
+  mask: np.ndarray,
+  path: pathlib.Path,
+  *,
+  spacing: tuple[float, float],
+  frame_interval: float,
+  place: Place | None = None,
+) -> None:
+  """Writes a mask `[T, H, W]` uint8 as (column, row, 1, frame), where it lies in the patient.
+
+  `spacing` in mm, `frame_interval` in ms; sform and qform have code 0 where the place is unknown.
+  """
+  _save(mask.transpose(2, 1, 0)[:, :, None], path, spacing, frame_interval, place)
 
 
-def _save(array: np.ndarray, path: pathlib.Path, spacing: tuple[float, float], frame_interval: float) -> None:
+def _save(
+  array: np.ndarray, path: pathlib.Path, spacing: tuple[float, float], frame_interval: float, place: Place | None
+) -> None:
   row, column = (1.0 if math.isnan(v) else v for v in spacing)
   step = 0.0 if math.isnan(frame_interval) else frame_interval
-  image = nib.Nifti1Image(array, np.diag([column, row, 1.0, 1.0]))
+  image = nib.Nifti1Image(array, None)
+  affine.set_place(image, place, (row, column))
   image.header.set_xyzt_units('mm', 'msec')
-  image.header.set_zooms((column, row, 1.0, step, 1.0)[: array.ndim])
+  image.header.set_zooms((*image.header.get_zooms()[:3], step, 1.0)[: array.ndim])
   with (
     replacing(path) as temporary,
     temporary.open('wb') as file,
@@ -137,16 +167,27 @@ def _save(array: np.ndarray, path: pathlib.Path, spacing: tuple[float, float], f
 
 
 def _stem(path: pathlib.Path) -> str:
-  return path.name.removesuffix('.gz').removesuffix('.nii')
+  """Returns the name without ending, `_video` and `_mask`."""
+  return re.sub(r'(_video|_mask)?\.nii(\.gz)?$', '', path.name, flags=re.IGNORECASE)
 
 
 def _ids(path: pathlib.Path) -> tuple[str, str]:
-  dataset, _, slice_id = _stem(path).removesuffix(_ENDING).partition('_')
-  return dataset, slice_id
+  """Returns dataset and slice of a video's name; '' for what it lacks."""
+  name = _stem(path)
+  visit = _VISIT.match(name)
+  dataset = visit[0] if visit and name[visit.end() :].startswith('_') else name.partition('_')[0]
+  named = ends(path, *(f'_video{e}' for e in _ENDINGS))
+  return dataset, name[len(dataset) + 1 :] or 'slice' * (not named)
+
+
+def _subject(dataset: str) -> str:
+  visit = _VISIT.fullmatch(dataset)
+  return dataset if visit is None else visit['subject'] or visit['number']
 
 
 def _beside(path: pathlib.Path, kind: str, ending: str) -> pathlib.Path:
-  return path.with_name(_stem(path).rsplit('_', 1)[0] + f'_{kind}{ending}')
+  name = f'_{kind}{ending}'
+  return path.with_name(_stem(path) + (name.upper() if path.name.endswith(('.NII', '.NII.GZ')) else name))
 
 
 def _mask_path(path: pathlib.Path) -> pathlib.Path | None:
@@ -165,21 +206,22 @@ def _settings(path: pathlib.Path) -> dict:
   return {'venc': checks.DEFAULT_VENC, 'level': ''} | stated
 
 
-def _load(path: pathlib.Path):
+def load(path: pathlib.Path):
   """Returns the image of a file, its pixels not read; no other format than NIfTI hides behind the ending."""
   one, _ = nib.Nifti1Image.path_maybe_image(checks.ordinary(path))
   return (nib.Nifti1Image if one else nib.Nifti2Image).from_filename(path)
 
 
-def _size_rule(image) -> str:
+def size_rule(shape: Sequence[int], kind: np.dtype) -> str:
   """Returns what is wrong with the size or the kind of the pixels that a header declares, or ''."""
-  if image.get_data_dtype().kind not in 'biuf':
-    return f'pixels are {image.get_data_dtype()}, expected numbers'
-  columns, rows, slices, *others = image.shape
+  if kind.kind not in 'biuf':
+    return f'pixels are {kind}, expected numbers'
+  columns, rows, slices, *others = shape
   return checks.size_rule((columns, rows, *others)) or checks.size_rule((slices, slices))
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
+  """Returns what is wrong with a file that could not be read: a sentence, or what kind of error it was."""
   ours = isinstance(error, OSError | EOFError | ValueError | zlib.error | nib.filebasedimages.ImageFileError)
   return ' '.join(str(error).split())[:200] if ours else type(error).__name__
 
@@ -189,32 +231,85 @@ def _pixels(image) -> np.ndarray:
     return image.get_fdata(dtype=np.float32, caching='unchanged')
 
 
-def _video(image) -> np.ndarray:
+def stack(image) -> np.ndarray:
   """Returns `[slice, T, H, W, C]` float32 from (column, row, slice, frame[, channel])."""
   pixels = _pixels(image)
   pixels = pixels[..., None] if pixels.ndim == 4 else pixels
   return np.ascontiguousarray(pixels.transpose(2, 3, 1, 0, 4))  # [W, H, Z, T, C] -> [Z, T, H, W, C]
 
 
-def _masks(image) -> np.ndarray:
-  """Returns `[slice, T, H, W]` float32 from (column, row, slice, frame)."""
-  return _pixels(image).T.swapaxes(0, 1)
+def single(image):
+  """Returns an image of (column, row, slice) as one of a single frame, and one with frames as it is."""
+  if image.ndim != 3:
+    return image
+  found = image.__class__(np.asanyarray(image.dataobj)[..., None], None, image.header.copy())
+  found.header.set_zooms((*image.header.get_zooms(), 0.0))
+  return found
 
 
-def _spacing_and_interval(image, settings: dict) -> tuple[tuple[float, float], float]:
+def structures(mask, video, known: labels.Meaning, label: int | None) -> np.ndarray:
+  """Returns a mask as `[slice, T, H, W]` uint8 in the values of `labels`, on the array of its video; T may be 1.
+
+  The mask may lie in the same place with another order of axes. `known` and `label` are as in `labels.understand`.
+
+  Raises: ValueError, in words that follow "mask", when place, size or values do not fit.
+  """
+  if mask.ndim not in (3, 4) or 0 in mask.shape:
+    raise ValueError(f'has shape {mask.shape}, its video {video.shape[:4]} (column, row, slice, frame)')
+  if rule := size_rule((*mask.shape, 1)[:4], mask.get_data_dtype()):
+    raise ValueError(rule)
+  image = single(mask)
+  order, mirrored = affine.turned(image, video)
+  shape = (*(image.shape[axis] for axis in order), image.shape[3])
+  if shape[:3] != video.shape[:3] or shape[3] not in (1, video.shape[3]):
+    raise ValueError(f'has shape {mask.shape}, its video {video.shape[:4]} (column, row, slice, frame)')
+  pixels = affine.apply(_pixels(image), order, mirrored).T.swapaxes(0, 1)  # [W, H, Z, T] -> [Z, T, H, W]
+  return labels.ours(pixels, labels.understand(pixels, known, label))
+
+
+def walls(mask, video, settings: dict, label: int | None) -> np.ndarray:
+  """Returns `[slice, T, H, W]` uint8, 1 in the myocardium. Raises ValueError as `structures`."""
+  found = (structures(mask, video, {}, label) == labels.MYOCARDIUM).astype(np.uint8)
+  if found.shape[1] == video.shape[3]:
+    return found
+  frame = settings.get('annotated', ())
+  if len(frame) != 1:
+    raise ValueError('is of one frame: say which by "annotated" in the JSON file beside the video, such as [0]')
+  whole = np.zeros((found.shape[0], video.shape[3], *found.shape[2:]), np.uint8)
+  whole[:, frame[0]] = found[:, 0]
+  return whole
+
+
+def spacing_and_interval(image, settings: dict) -> tuple[tuple[float, float], float, str]:
+  """Returns mm along row and column index, ms between frames, and why that is unknown though a number is there."""
   column, row, _, step = image.header.get_zooms()[:4]
-  scale = _MS.get(image.header.get_xyzt_units()[1], math.nan)  # hertz and other units of no time
-  known = 'spacing' not in settings
-  spacing = (float(row), float(column)) if known else (math.nan, math.nan)
-  return spacing, float(step * scale) if step > 0 else math.nan
+  space, time = image.header.get_xyzt_units()
+  mm, ms = affine.MM.get(space, math.nan), _MS.get(time, math.nan)  # a unit may be hertz, which is of no time
+  spacing = (float(row * mm), float(column * mm)) if 'spacing' not in settings else (math.nan, math.nan)
+  if 'frame_interval' in settings:
+    return spacing, settings['frame_interval'], ''
+  return spacing, *checks.beat(image.shape[3], float(step * ms) if step > 0 else math.nan)
 
 
-def _faults(path: pathlib.Path, root: pathlib.Path, image, settings: dict, channels: int | None) -> list[Fault]:
+def _notes(path: pathlib.Path, image, settings: dict) -> list[str]:
+  """Returns what had to be decided about place and time of a sound file and of its mask, in words without its name."""
+  matrix, why = affine.of_image(image)
+  found = [f'place in the patient unknown: {why}'] if why else []
+  if rule := spacing_and_interval(image, settings)[2]:
+    found.append(f'{rule} (state "frame_interval" in the JSON file beside the video)')
+  mask_path = _mask_path(path)
+  if mask_path is not None and matrix is not None and affine.of_image(mask := load(mask_path))[0] is None:
+    why = affine.of_image(mask)[1] or 'it does not say where it lies'
+    found.append(f'mask taken as it lies on the array of its video: {why}')
+  return found
+
+
+def _faults(path: pathlib.Path, root: pathlib.Path, image, settings: dict, label: int | None) -> list[Fault]:
   file = str(path.relative_to(root))
-  wrong = checks.channel_faults(file, '', 1 if image.ndim == 4 else image.shape[4], channels)
+  wrong = checks.channel_faults(file, '', 1 if image.ndim == 4 else image.shape[4], None)
   if wrong:
     return wrong
-  spacing, interval = _spacing_and_interval(image, settings)
+  spacing, interval, _ = spacing_and_interval(image, settings)
   venc = None if image.ndim == 4 or image.shape[4] == 1 else settings['venc'] or ()
   stated = {'venc': venc, 'level': settings['level']}
   found = checks.settings_faults(file, '', spacing=spacing, frame_interval=interval, **stated)
@@ -223,7 +318,7 @@ def _faults(path: pathlib.Path, root: pathlib.Path, image, settings: dict, chann
     found.append(Fault(file, '', '`annotated` is no list of whole numbers'))
   elif beyond := [frame for frame in annotated if frame not in range(image.shape[3])]:
     found.append(Fault(file, '', f'`annotated` names {frames(beyond)}, but the video has {image.shape[3]} frames'))
-  video, mask_path = _video(image), _mask_path(path)
+  video, mask_path = stack(image), _mask_path(path)
   names = _slice_ids(_ids(path)[1], image.shape[2])
   for z, name in enumerate(names):
     within = f'slice {name}'
@@ -232,15 +327,9 @@ def _faults(path: pathlib.Path, root: pathlib.Path, image, settings: dict, chann
     if fast.size:
       rule = f'velocity beyond {checks.FASTEST:g} cm/s: expected cm/s, not phase pixels'
       found.append(Fault(file, place(within, frames(fast)), rule))
-  if mask_path is not None:
-    mask_file = str(mask_path.relative_to(root))
-    mask, wanted = _load(mask_path), image.shape[:4]
-    if mask.shape != wanted:
-      rule = f'mask has shape {mask.shape}, its video {wanted} (column, row, slice, frame)'
-      return [*found, Fault(mask_file, '', rule)]
-    if rule := _size_rule(mask):
-      return [*found, Fault(mask_file, '', rule)]
-    masks = _masks(mask)
-    for z, name in enumerate(names):
-      found += checks.mask_faults(mask_file, f'slice {name}', masks[z], masks[z].shape)
+  if mask_path is not None and not found:
+    try:
+      walls(load(mask_path), image, settings, label)
+    except ValueError as error:
+      found.append(Fault(str(mask_path.relative_to(root)), '', f'mask {error}'))
   return found

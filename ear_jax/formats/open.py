@@ -1,34 +1,44 @@
-"""Whatever lies at a path, as studies: velocity and cine DICOM of any vendor, HDF5, NIfTI, StrainMap training files.
+"""The one door: whatever lies at a path, as studies. Prediction, data sets, evaluation and the API come through it.
 
-DICOM files are found by their content, under any name and in any depth, and grouped into studies by StudyInstanceUID; a
-DICOM study is called by a hash of that. Other formats are called by the stem of their file.
+The files are walked once. Each format of `_FORMATS` in turn takes the files that it recognises and opens the studies in
+them; DICOM, which has no ending of its own, looks into what is left. A new format is a function with that signature,
+and a line there. Contours that lie beside the studies are their references.
 """
 
 import dataclasses
 import functools
 import pathlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from types import ModuleType
 
 from ear_jax.cine import Cine
-from ear_jax.formats import hdf5, nifti, strainmap_train
+from ear_jax.formats import (
+  acdc,
+  contour_files,
+  hdf5,
+  mask_files,
+  mnms,
+  nifti,
+  nnunet,
+  references,
+  strainmap_train,
+  ukbiobank,
+)
 from ear_jax.formats.choices import REFUSE, Choices
-from ear_jax.formats.dicom import instances, phase_contrast, velocity_tags
+from ear_jax.formats.dicom import geometry, instances, phase_contrast, velocity_tags
 from ear_jax.formats.dicom import stack as dicom_study
 from ear_jax.formats.dicom.instances import Found, Instance
 from ear_jax.formats.faults import Fault, MalformedStudy
-from ear_jax.formats.opened import Opened
+from ear_jax.formats.labelled import open_layout
+from ear_jax.formats.opened import HASHED, Opened, pseudonym
 from ear_jax.formats.siemens import study as siemens
 from ear_jax.formats.siemens.series import evident
 from ear_jax.formats.source import Source
+from ear_jax.formats.walk import Walk, walk
 
-_FORMATS = {  # module with `find`, `scan` and `read`, and how its files end
-  hdf5: ('.h5', '.hdf5'),
-  nifti: ('.nii', '.nii.gz'),
-  strainmap_train: (strainmap_train.ENDING,),
-}
-_HOLDING = (
+Taken = tuple[list[Opened], Collection[pathlib.Path]]  # the studies, and the files that they are made of
+HOLDING = (
   'DICOM files, HDF5 (<dataset>.h5), NIfTI (<dataset>_<slice>_video.nii.gz) or StrainMap training files (*_train.nc)'
 )
 
@@ -49,30 +59,51 @@ def open_studies(path: str | pathlib.Path, choices: Choices = REFUSE) -> list[Op
   """
   path = pathlib.Path(path)
   if not path.exists():
-    raise MalformedStudy(path, [Fault('.', '', f'there is no such file or folder; it should hold {_HOLDING}')])
-  root = path if path.is_dir() else path.parent
-  opened = [study for form in _FORMATS for study in _open_files(form, path, root)]
-  found = instances.find(_unclaimed(path), root)
-  opened += [_open_dicom(study, found, root, choices) for study in found.studies.values()]
-  if found.faults and not found.studies:  # no DICOM study that could carry them, and they must not go unsaid
-    opened.append(Opened('unreadable-dicom', (), (), tuple(sorted(found.faults)), root, lambda which: iter(())))
-  opened = _unique(opened)
+    raise MalformedStudy(path, [Fault('.', '', f'there is no such file or folder; it should hold {HOLDING}')])
+  there = walk(path)
+  left: list[pathlib.Path] = []
+  contours: list[pathlib.Path] = []
+  of_videos, masks = nifti.find_masks(there.files)
+  others = {*of_videos, *masks}
+  for file in there.files:
+    if file not in others:
+      (contours if contour_files.is_contours(file) else left).append(file)
+  opened: list[Opened] = []
+  for recognise in _FORMATS:
+    studies, files = recognise(left, there.root, choices)
+    taken = set(files)
+    opened += studies
+    left = [file for file in left if file not in taken]
   if not opened:
-    raise MalformedStudy(path, [Fault('.', '', f'nothing to read; expected {_HOLDING}')])
+    raise MalformedStudy(path, [Fault('.', '', _nothing(there, left + masks)), *there.faults])
+  opened = [dataclasses.replace(study, notes=(*study.notes, *there.others)) for study in _unique(opened)]
+  found = contour_files.among(contours, there.root)
+  opened, unused = references.attach(opened, found.drawn, trusted=choices.trusted)
+  opened, lost = mask_files.attach(opened, masks, there.root, choices.label)
+  if faults := (*there.faults, *found.faults, *unused, *lost):  # of no study, and they must not go unsaid
+    opened.append(_unreadable('unused-files', faults, there.root))
   if all(study.faults for study in opened):
     raise MalformedStudy(path, sorted({fault for study in opened for fault in study.faults}))
   return opened
 
 
-def _unclaimed(path: pathlib.Path) -> Iterator[pathlib.Path]:
-  """Yields the files that no other format claims by its ending: DICOM has none of its own."""
-  endings = tuple(ending for several in _FORMATS.values() for ending in several)
-  for file in sorted(path.rglob('*')) if path.is_dir() else [path]:
-    if file.is_file() and not file.name.startswith('.') and not file.name.endswith(endings):
-      yield file
+def _nothing(there: Walk, left: Sequence[pathlib.Path]) -> str:
+  """Returns what is said where nothing is a study; what does lie there is told."""
+  first = [f'the first is {left[0].name}'] if left else []
+  lies = '; '.join([*there.others, *instances.find(left, there.root).notes, *first])
+  return f'nothing to read{f" ({lies})" if lies else ""}; expected {HOLDING}'
 
 
-def _open_dicom(files: Sequence[Instance], found: Found, root: pathlib.Path, choices: Choices) -> Opened:
+def _open_dicom(left: Sequence[pathlib.Path], root: pathlib.Path, choices: Choices) -> Taken:
+  """Opens the DICOM studies; files that are none are its own too where there is a study that can say so."""
+  found = instances.find([file for file in left if file.is_file()], root)
+  opened = [_open_one(study, found, root, choices) for study in found.studies.values()]
+  if found.faults and not found.studies:  # no DICOM study that could carry them, and they must not go unsaid
+    opened.append(_unreadable('unreadable-dicom', found.faults, root))
+  return _scattered(opened, [*found.studies.values()]), left if opened else ()
+
+
+def _open_one(files: Sequence[Instance], found: Found, root: pathlib.Path, choices: Choices) -> Opened:
   reader: ModuleType = dicom_study
   if any(map(evident, files)):
     reader = siemens
@@ -80,8 +111,8 @@ def _open_dicom(files: Sequence[Instance], found: Found, root: pathlib.Path, cho
     reader = phase_contrast
   opened = reader.open_study(files, root, choices)
   strangers: Sequence[Fault] = found.faults
+  folders = {str(file.path.parent.relative_to(root)) for file in files}
   if len(found.studies) > 1:  # a file that cannot be read is one of the study that it lies beside
-    folders = {str(file.path.parent.relative_to(root)) for file in files}
     every = {str(file.path.parent.relative_to(root)) for study in found.studies.values() for file in study}
     beside = folders | ({_parent(fault) for fault in strangers} - every)
     strangers = [fault for fault in strangers if _parent(fault) in beside]
@@ -90,7 +121,33 @@ def _open_dicom(files: Sequence[Instance], found: Found, root: pathlib.Path, cho
   where = [Fault('.', opened.dataset, mixed)] if people > 1 else []
   notes = (*opened.notes, *note, *found.notes)
   faults = tuple(sorted((*opened.faults, *strangers, *where)))
-  return dataclasses.replace(opened, notes=notes, faults=faults)
+  known = {file.person for file in files} - {''}
+  person = known.pop() if len(known) == 1 else ''
+  return dataclasses.replace(opened, notes=notes, faults=faults, origin=_common(folders), person=person)
+
+
+def _scattered(opened: list[Opened], studies: Sequence[Sequence[Instance]]) -> list[Opened]:
+  """Returns the studies, with a note in those of one series each that lie as slices of one study would."""
+  alone = {}
+  for number, files in enumerate(studies):
+    if len({file.series for file in files}) == 1 and files[0].orientation:
+      alone[number] = files[0]
+  like = [number for number, one in alone.items() if _alike(one, next(iter(alone.values())))]
+  if len(like) < 2:
+    return opened
+  hint = (
+    f'{len(like)} studies of one series each are parallel pictures of one patient: did an anonymiser give each series '
+    'a StudyInstanceUID of its own? Then write one into all of them'
+  )
+  for number in like:
+    study = opened[number]
+    faults = (*study.faults, Fault('.', study.dataset, hint)) if study.faults else ()
+    opened[number] = dataclasses.replace(study, notes=(*study.notes, hint), faults=faults)
+  return opened
+
+
+def _alike(one: Instance, other: Instance) -> bool:
+  return one.person == other.person and geometry.parallel(one.orientation, other.orientation)
 
 
 def _people(files: Sequence[Instance]) -> tuple[int, list[str]]:
@@ -107,49 +164,81 @@ def _parent(fault: Fault) -> str:
   return str(pathlib.PurePath(fault.file).parent)
 
 
-def _open_files(form: ModuleType, path: pathlib.Path, root: pathlib.Path) -> Iterator[Opened]:
-  """Yields the studies of one of the formats that have a file a study or a file a slice."""
-  files = form.find(path) if path.is_dir() else [path] * path.name.endswith(_FORMATS[form])
-  studies = defaultdict(list)
+def _common(folders: Collection[str]) -> str:
+  """Returns the deepest folder that holds all of some folders, relative to the same root."""
+  parts = [pathlib.PurePath(folder).parts for folder in folders]
+  shared = [names[0] for names in zip(*parts, strict=False) if len({*names}) == 1]
+  return str(pathlib.PurePath(*shared))
+
+
+def _open_files(form: ModuleType, left: Sequence[pathlib.Path], root: pathlib.Path, choices: Choices) -> Taken:
+  """Opens the studies of one of the formats that have a file a study or a file a slice."""
+  files, studies = form.find(left), defaultdict(list)
   for number, file in enumerate(files):
-    scan = form.scan(file, root)
+    scan = nifti.scan(file, root, choices.label) if form is nifti else form.scan(file, root)
     # A file that has no readable name of its own may be named after a patient.
     unnamed = f'unreadable-{form.__name__.rpartition(".")[2]}-{number + 1}'
     studies[scan.names[0][0] if scan.names else unnamed].append((file, scan))
-  for dataset, sources in studies.items():
-    names: Sequence[str] = [slice_id for _, scan in sources for _, slice_id in scan.names]
-    found = [fault for _, scan in sources for fault in scan.faults]
-    found += [
-      Fault('.', dataset, f'{count} files hold slice {name} of this study: names must be unique')
-      for name, count in Counter(names).items()
-      if count > 1
-    ]
-
-    if form is hdf5 and not found:
-      names = hdf5.from_base(sources[0][0])
-    yield Opened(dataset, tuple(names), (), tuple(sorted(found)), root, functools.partial(_cines, form, sources, names))
+  read = functools.partial(nifti.read, label=choices.label) if form is nifti else form.read
+  return [_open_file(form, read, dataset, sources, root) for dataset, sources in studies.items()], files
 
 
-def _cines(form: ModuleType, sources: list, names: Sequence[str], which: slice) -> Iterator[tuple[Cine, Source]]:
+def _open_file(form: ModuleType, read: Callable, called: str, sources: list, root: pathlib.Path) -> Opened:
+  names: Sequence[str] = [slice_id for _, scan in sources for _, slice_id in scan.names]
+  dataset = pseudonym(called)
+  found = [fault for _, scan in sources for fault in scan.faults]
+  found += [
+    Fault('.', dataset, f'{count} files hold slice {name} of this study: names must be unique')
+    for name, count in Counter(names).items()
+    if count > 1
+  ]
+  if form is hdf5 and not found:
+    names = hdf5.from_base(sources[0][0])
+  cines = functools.partial(_cines, read, sources, names, dataset)
+  notes = [HASHED] * (dataset != called) + [note for _, scan in sources for note in scan.notes]
+  origin = str(sources[0][0].relative_to(root))
+  return Opened(dataset, tuple(names), tuple(dict.fromkeys(notes)), tuple(sorted(found)), root, cines, origin)
+
+
+def _cines(
+  read: Callable, sources: list, names: Sequence[str], dataset: str, which: slice
+) -> Iterator[tuple[Cine, Source]]:
   wanted, number = range(len(names))[which], 0
   for file, scan in sources:
     own = range(number, number := number + len(scan.names))
     if not set(own) & set(wanted):
       continue
-    cines = hdf5.read(file, names=names[which]) if form is hdf5 else form.read(file)
-    for index, cine in zip(wanted if form is hdf5 else own, cines, strict=True):
+    by_name = read is hdf5.read  # a file a study: slices have an order, and each can be read alone
+    cines = hdf5.read(file, names[which]) if by_name else read(file)
+    for index, cine in zip(wanted if by_name else own, cines, strict=True):
       if index in wanted:
-        yield cine, Source()
+        yield cine if cine.dataset == dataset else cine.replace(dataset=dataset, subject=dataset), Source()
+
+
+def _unreadable(name: str, faults: Sequence[Fault], root: pathlib.Path) -> Opened:
+  return Opened(name, (), (), tuple(sorted(faults)), root, lambda which: iter(()))
 
 
 def _unique(opened: list[Opened]) -> list[Opened]:
   """Returns the studies, with a fault in each of several that would be called the same."""
-  counts = Counter(study.dataset for study in opened)
+  places = defaultdict(list)
+  for study in opened:
+    places[study.dataset].append(study.origin)
+  rule = 'two sources are called so ({}): rename one, or move it'
   return [
     study
-    if counts[study.dataset] == 1
+    if len(where := places[study.dataset]) == 1
     else dataclasses.replace(
-      study, faults=(*study.faults, Fault('.', study.dataset, 'two sources are called so: rename one, or move it'))
+      study, faults=(*study.faults, Fault('.', study.dataset, rule.format(', '.join(sorted(where)))))
     )
     for study in opened
   ]
+
+
+_FORMATS: tuple[Callable[[Sequence[pathlib.Path], pathlib.Path, Choices], Taken], ...] = (
+  *(functools.partial(open_layout, layout) for layout in (acdc, mnms, ukbiobank, nnunet)),
+  functools.partial(_open_files, hdf5),
+  functools.partial(_open_files, strainmap_train),
+  functools.partial(_open_files, nifti),
+  _open_dicom,
+)

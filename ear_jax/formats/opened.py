@@ -1,13 +1,23 @@
 """A study that was found and looked over, and can be read one slice at a time."""
 
 import dataclasses
+import hashlib
 import pathlib
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from ear_jax.cine import Cine
 from ear_jax.formats.faults import Fault, require_none
 from ear_jax.formats.source import Source
+
+NAME = re.compile(r'[\w-][\w.-]{0,63}', re.ASCII)  # of a study: it becomes part of file names
+HASHED = 'the name holds other characters than letters, digits, "-", "_" and ".": the study is called by a hash of it'
+
+
+def pseudonym(name: str) -> str:
+  """Returns a name that is fit for a study as it is, else `study-` and eight hexadecimal digits of its SHA-256."""
+  return name if NAME.fullmatch(name) else f'study-{hashlib.sha256(name.encode()).hexdigest()[:8]}'
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -21,6 +31,8 @@ class Opened:
     faults: broken rules; a study with any cannot be read.
     root: the folder that faults name files relative to.
     cines: reads the slices of a range one after another; `read` checks the faults before.
+    origin: where below `root` it lies, for the terminal alone: it may be a patient's name. '.' for the whole folder.
+    person: hash of the PatientID, to see whether two studies are of one person, and for nothing else; '' when unknown.
   """
 
   dataset: str
@@ -29,6 +41,8 @@ class Opened:
   faults: tuple[Fault, ...]
   root: pathlib.Path
   cines: Callable[[slice], Iterator[tuple[Cine, Source]]]
+  origin: str = '.'
+  person: str = ''
 
   def read(self, which: slice = slice(None)) -> Iterator[tuple[Cine, Source]]:
     """Returns the slices and their origins, one in memory at a time. Raises MalformedStudy if there are faults."""

@@ -3,8 +3,12 @@
 import dataclasses
 import math
 import pathlib
+from typing import Self
 
 import numpy as np
+
+from ear_jax.analysis.motion import Contours
+from ear_jax.cine import Place
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -13,10 +17,16 @@ class Source:
 
   Attributes:
     instances: DICOM file of the magnitude of each frame, in the order of the frames; empty for other formats.
+    frames: index of each of them in its file, None where the file is the picture; empty: every file is.
     position: mm along the slice normal; NaN when unknown.
     orientation: ImageOrientationPatient, six direction cosines; None when unknown.
-    septum: `[T, 2]` (row, column) in pixels of the mid-septal point, where the file states one.
+    septum: `[T, 2]` (row, column) in pixels of the mid-septal point, where a file states one.
     notes: what the reader had to decide or passed over, in words without identifiers.
+    drawn: the contours by a person that the mask of the cine was made from, points as they were drawn; None without.
+    signs: +1 or -1 for the velocity along column, along row, through the plane, where the file of the contours says
+      so; they are not applied to the video.
+    sectors: 'CW' or 'CCW', the order of the sectors where the file of the contours says so; '' else.
+    labels: `[T, H, W]` uint8, more structures than the myocardium as `formats.labels` numbers them; None without.
   """
 
   instances: tuple[pathlib.Path, ...] = ()
@@ -24,3 +34,20 @@ class Source:
   orientation: tuple[float, ...] | None = None
   septum: np.ndarray | None = None
   notes: tuple[str, ...] = ()
+  drawn: Contours | None = None
+  signs: tuple[int, int, int] | None = None
+  sectors: str = ''
+  labels: np.ndarray | None = None
+  frames: tuple[int | None, ...] = ()
+
+  def at(self, place: Place | None) -> Self:
+    """Returns the source with position and orientation as the place of its cine says, where its reader left them out.
+
+    A format without headers of its own for them, such as NIfTI, states them by the place alone.
+    """
+    if place is None or self.orientation is not None:
+      return self
+    normal = np.cross(place.across, place.down)
+    return dataclasses.replace(
+      self, position=float(normal @ np.array(place.corner)), orientation=(*place.across, *place.down)
+    )

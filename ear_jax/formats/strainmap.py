@@ -6,14 +6,16 @@ A file is netCDF-4 with one group an array, which holds one variable of the same
     centroid, septum  (cine, frame, coord)        centre of the heart and mid-septal point of every frame
     sign_reversal  (comp)                         +1 or -1 for X, Y and Z
 
-Whole numbers are pixel centres, curves are closed (the last point repeats the first), and NaN means not segmented. The
-root carries `orientation` ('CW' or 'CCW') and `timeshift` (s). Real numbers are packed as int32 with a scale. Patient
-text that StrainMap keeps in the root is never read. Masks, velocities and markers are not written: StrainMap makes its
-own from the contours, and a half of them would stop it from doing so.
+Whole numbers are pixel centres, curves are closed (the last point repeats the first), and NaN means not segmented: of
+`centroid` too, where StrainMap goes on segmenting. The root carries `orientation` ('CW' or 'CCW') and `timeshift` (s).
+Real numbers are packed as int32 with a scale. Patient text that StrainMap keeps in the root is never read. Masks,
+velocities and markers are not written: StrainMap makes its own from the contours, and a half of them would stop it from
+doing so. `strainmap_marks` says what our own files hold beside.
 """
 
 import contextlib
 import dataclasses
+import io
 import os
 import pathlib
 from collections.abc import Iterator, Sequence
@@ -22,11 +24,11 @@ from typing import Final
 import h5py
 import numpy as np
 import xarray as xr
-from skimage.draw import polygon2mask
 
-from ear_jax.analysis.motion import SliceMotion
-from ear_jax.cine import Cine
-from ear_jax.formats import checks, h5_arrays
+from ear_jax.analysis.drawn import Pair
+from ear_jax.analysis.motion import SECTORS, SliceMotion
+from ear_jax.formats import checks, h5_arrays, strainmap_marks
+from ear_jax.formats.strainmap_marks import UNMARKED, Mark
 from ear_jax.system.errors import UserError
 from ear_jax.system.files import replacing
 
@@ -34,7 +36,7 @@ SIDES = ('endocardium', 'epicardium')
 TIMESHIFT = -0.045  # s; StrainMap's default, which it takes for the delay of the first frame
 POINTS = 360  # of a closed curve that StrainMap draws: 359 different ones
 _ENGINE: Final = 'h5netcdf'
-_READ = ('segments', 'septum')  # the groups that we make use of
+_READ = ('segments', 'septum', 'sign_reversal')  # the groups that we make use of
 _CODES = np.iinfo(np.int32)
 
 
@@ -46,18 +48,28 @@ class StrainMapSlice:
     name: StrainMap's name of the cine, '<SeriesNumber> <SeriesDescription>'.
     endo, epi: `[T, P, 2]` float64 (row, column) in pixels of the full picture, closed; NaN on frames not segmented.
     septum: `[T, 2]` (row, column); NaN where the file has none.
+    signs: +1 or -1 for X, Y and Z, which are along column, along row and through the plane; None when not stated.
+    sectors: 'CW' or 'CCW', the order of the sectors; '' when not stated.
+    mark: the pictures that the contours belong to, where the file is ours.
   """
 
   name: str
   endo: np.ndarray
   epi: np.ndarray
   septum: np.ndarray
+  signs: tuple[int, int, int] | None = None
+  sectors: str = ''
+  mark: Mark = UNMARKED
 
   @property
   def annotated(self) -> np.ndarray:
     """`[T]` bool, frames that have both curves."""
     drawn = [np.isfinite(side).all(-1).sum(-1) >= 3 for side in (self.endo, self.epi)]
     return drawn[0] & drawn[1]
+
+  def pairs(self) -> list[Pair | None]:
+    """Returns the two curves of each frame, None for a frame that lacks one."""
+    return [(endo, epi) if both else None for endo, epi, both in zip(self.endo, self.epi, self.annotated, strict=True)]
 
 
 def read_contours(path: str | os.PathLike) -> dict[str, StrainMapSlice]:
@@ -71,6 +83,7 @@ def read_contours(path: str | os.PathLike) -> dict[str, StrainMapSlice]:
       groups = [name for name in _READ if name in h5.keys()]  # noqa: SIM118  (`in h5` would follow links)
       for name in groups:
         _look_at(h5_arrays.member(h5, name))
+      marks, sectors = strainmap_marks.read(h5), checks.text(h5.attrs.get('orientation', ''))
     arrays = {name: xr.load_dataarray(path, group=name, engine=_ENGINE) for name in groups}
     segments = arrays.get('segments')
     if segments is None:
@@ -79,7 +92,25 @@ def read_contours(path: str | os.PathLike) -> dict[str, StrainMapSlice]:
     if set(segments.dims) != expected or not {*SIDES} <= {str(side) for side in segments['side'].values}:
       dims = ', '.join(map(str, segments.dims))
       raise UserError(f'{path}: `segments` has dimensions ({dims}) or sides that StrainMap does not write')
-    return {str(name): _slice(str(name), arrays) for name in segments.cine.values}
+    if sectors not in ('', *SECTORS):
+      raise UserError(f'{path}: `orientation` is {sectors[:20]!r}, expected {" or ".join(SECTORS)}')
+    stated = {'signs': _signs(path, arrays.get('sign_reversal')), 'sectors': sectors}
+    return {
+      str(name): _slice(str(name), arrays, **stated, mark=marks.get(str(name), UNMARKED))
+      for name in segments.cine.values
+    }
+
+
+def _signs(path: pathlib.Path, stated: xr.DataArray | None) -> tuple[int, int, int] | None:
+  if stated is None or stated.ndim != 1:
+    return None
+  values = stated.values.tolist()
+  by_name = dict(zip(map(str, stated['comp'].values), values, strict=True)) if 'comp' in stated.coords else {}
+  found = [by_name.get(name, 0) for name in 'XYZ'] if by_name else values
+  if len(found) != 3 or not set(found) <= {1, -1}:
+    raise UserError(f'{path}: `sign_reversal` is not +1 or -1 for each of X, Y and Z')
+  column, row, through = map(int, found)
+  return column, row, through
 
 
 def _look_at(group: h5py.Group) -> None:
@@ -90,41 +121,13 @@ def _look_at(group: h5py.Group) -> None:
       raise ValueError(f'`{name}` {rule}')
 
 
-def to_reference(contours: StrainMapSlice, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-  """Returns the mask `[T, H, W]` uint8 between the curves and the frames `[T]` bool that have both.
-
-  A pixel belongs to the wall when its centre lies within one of the two curves and not within the other.
-  """
-  annotated = contours.annotated
-  mask = np.zeros((len(annotated), *shape), np.uint8)
-  for frame in np.flatnonzero(annotated):
-    curves = [side[frame][np.isfinite(side[frame]).all(-1)] for side in (contours.endo, contours.epi)]
-    mask[frame] = np.logical_xor(*(polygon2mask(shape, curve) for curve in curves))
-  return mask, annotated
-
-
-def with_reference(cine: Cine, contours: StrainMapSlice) -> Cine:
-  """Returns the cine with StrainMap's contours as its reference mask.
-
-  Raises: UserError when the frame counts differ, or when a curve leaves the picture: then they belong to another cine.
-  """
-  frames, *shape = cine.mask.shape
-  where = f'{cine.name}: StrainMap\'s contours "{contours.name}"'
-  if len(contours.annotated) != frames:
-    raise UserError(f'{where} have {len(contours.annotated)} frames, the cine {frames}; give the file of this study')
-  points = np.concatenate([contours.endo, contours.epi], axis=1)
-  if (points < -0.5).any() or (points > np.array(shape) - 0.5).any():
-    raise UserError(f'{where} leave the picture of {shape[0]} x {shape[1]} pixels; give the cine without a crop')
-  mask, annotated = to_reference(contours, tuple(shape))
-  return cine.replace(mask=mask, annotated=annotated)
-
-
 def write(
   path: str | os.PathLike,
   motions: Sequence[SliceMotion],
   names: Sequence[str],
   *,
   pseudonym: str,
+  marks: Sequence[Mark] = (),
   timeshift: float = TIMESHIFT,
 ) -> None:
   """Writes the contours, centres and septal points of a study's slices as a file that StrainMap opens for review.
@@ -134,6 +137,7 @@ def write(
     motions: the slices, all analysed with the same settings; missing last frames are written as not segmented.
     names: for each slice the name that StrainMap gives the cine, '<SeriesNumber> <SeriesDescription>' of the magnitude.
     pseudonym: written in place of the patient's name.
+    marks: for each slice the pictures that it was made from; none where they are not known.
     timeshift: s, as StrainMap will use it.
 
   Raises: ValueError when names repeat, or slices were analysed with different settings.
@@ -144,12 +148,15 @@ def write(
   if any((m.settings.orientation, m.settings.signs) != (settings.orientation, settings.signs) for m in motions):
     raise ValueError('slices of one StrainMap file must share orientation and signs')
   signs = xr.DataArray(np.array(settings.signs, np.int16), {'comp': ['X', 'Y', 'Z']}, name='sign_reversal')
+  file = io.BytesIO()  # in memory first: on a full disk the library beneath ends the whole process
+  for number, array in enumerate((*_arrays(motions, names), signs)):
+    data, group = array.to_dataset(), str(array.name)
+    data.to_netcdf(file, 'a' if number else 'w', group=group, engine=_ENGINE, encoding=_packing(array))
+  with h5py.File(file, 'a') as h5:  # h5py writes text as StrainMap compares it: of variable length
+    h5.attrs.update({'orientation': settings.orientation, 'timeshift': float(timeshift), 'Patient Name': pseudonym})
+    strainmap_marks.write(h5, dict(zip(names, marks, strict=False)))
   with replacing(path) as temporary:
-    for number, array in enumerate((*_arrays(motions, names), signs)):
-      data, group = array.to_dataset(), str(array.name)
-      data.to_netcdf(temporary, 'a' if number else 'w', group=group, engine=_ENGINE, encoding=_packing(array))
-    with h5py.File(temporary, 'a') as h5:  # h5py writes text as StrainMap compares it: of variable length
-      h5.attrs.update({'orientation': settings.orientation, 'timeshift': float(timeshift), 'Patient Name': pseudonym})
+    temporary.write_bytes(file.getvalue())
 
 
 @contextlib.contextmanager
@@ -164,38 +171,49 @@ def _faults_of(path: pathlib.Path) -> Iterator[None]:
     raise UserError(f'{path}: not a readable StrainMap file ({h5_arrays.reason(error)})') from error
 
 
-def _slice(name: str, arrays: dict[str, xr.DataArray]) -> StrainMapSlice:
+def _slice(name: str, arrays: dict[str, xr.DataArray], **stated) -> StrainMapSlice:
   segments = arrays['segments'].sel(cine=name).transpose('side', 'frame', 'point', 'coord')
   endo, epi = (segments.sel(side=side, coord=['row', 'col']).values.astype(float) for side in SIDES)
   septum = np.full((len(endo), 2), np.nan)
   if 'septum' in arrays and name in arrays['septum'].cine.values:
     rows = arrays['septum'].sel(cine=name, coord=['row', 'col']).transpose('frame', 'coord')
     septum = rows.reindex(frame=segments.frame).values.astype(float)
-  return StrainMapSlice(name, endo, epi, septum)
+  return StrainMapSlice(name, endo, epi, septum, **stated)
 
 
 def _arrays(motions: Sequence[SliceMotion], names: Sequence[str]) -> Iterator[xr.DataArray]:
   """Yields segments, centroid and septum; coordinates in StrainMap's order (col, row)."""
   frames = max(len(m.mask) for m in motions)
   coordinates = {'cine': [*names], 'side': [*SIDES], 'frame': np.arange(frames), 'coord': ['col', 'row']}
-  curves = [np.stack([closed(m.contours.endo), closed(m.contours.epi)]) for m in motions]  # [side, T, point, 2]
+  points = max((m.contours.endo.shape[1] + 1 for m in motions if m.contours.drawn), default=POINTS)
+  curves = [_sides(m, points) for m in motions]  # [side, T, point, 2]
   segments = np.stack([_padded(s, frames) for s in curves])[..., ::-1].swapaxes(-1, -2)
   dims = ('cine', 'side', 'frame', 'coord', 'point')
   yield xr.DataArray(segments, coordinates, dims, name='segments')
   del coordinates['side']
   for name, field in (('centroid', 'centre'), ('septum', 'septum')):
-    points = np.stack([_padded(getattr(m, field)[None, :, None], frames) for m in motions])
-    yield xr.DataArray(points[:, 0, :, 0, ::-1], coordinates, ('cine', 'frame', 'coord'), name=name)
+    known = [np.where(m.contours.failed[:, None], np.nan, getattr(m, field)) for m in motions]
+    places = np.stack([_padded(k[None, :, None], frames) for k in known])
+    yield xr.DataArray(places[:, 0, :, 0, ::-1], coordinates, ('cine', 'frame', 'coord'), name=name)
 
 
-def closed(curve: np.ndarray) -> np.ndarray:
-  """Returns the open curve `[T, P, 2]` as `[T, 360, 2]` whose last point repeats the first.
+def _sides(motion: SliceMotion, points: int) -> np.ndarray:
+  """Returns `[side, T, points, 2]`, closed; of drawn curves every point as it is, then the first once or more."""
+  sides = np.stack([motion.contours.endo, motion.contours.epi])
+  if not motion.contours.drawn:
+    return np.stack([closed(side, points) for side in sides])
+  again = np.repeat(sides[:, :, :1], points - sides.shape[2], axis=2)
+  return np.concatenate([sides, again], axis=2)
+
+
+def closed(curve: np.ndarray, points: int = POINTS) -> np.ndarray:
+  """Returns the open curve `[T, P, 2]` as `[T, points, 2]` whose last point repeats the first.
 
   The new points divide the old curve's chords in the same places whatever the curve, so that points of endo- and
   epicardium that lay at one angle still do (within the width of a chord's bend, 0.01 degrees).
   """
   count = curve.shape[1]
-  at = np.linspace(0, count, POINTS)
+  at = np.linspace(0, count, points)
   low = np.minimum(at.astype(int), count - 1)
   share = (at - low)[:, None]
   return curve[:, low] * (1 - share) + curve[:, (low + 1) % count] * share

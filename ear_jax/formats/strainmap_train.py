@@ -12,7 +12,7 @@ names among the exports of one folder from 1, and the slice is `cine-<n>`. Addin
 """
 
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 
 import h5py
 import numpy as np
@@ -21,32 +21,33 @@ from ear_jax.cine import Cine, as_spacing, as_venc
 from ear_jax.formats import checks, h5_arrays
 from ear_jax.formats.checks import COUNTS, ZERO, Scan
 from ear_jax.formats.faults import Fault
+from ear_jax.formats.walk import ends
 
 ENDING = '_train.nc'
 COMPONENTS = ('MAG', 'X', 'Y', 'Z', 'LABELS')
 _TO_CINE = np.array([-1, 1, 1])  # of X, Y, Z: along column, along row, towards the apex
 
 
-def find(root: pathlib.Path) -> list[pathlib.Path]:
-  """Returns the training exports below `root`."""
-  return sorted(root.rglob(f'*{ENDING}'))
+def find(files: Sequence[pathlib.Path]) -> list[pathlib.Path]:
+  """Returns those of `files` that are training exports by their names."""
+  return [file for file in files if ends(file, ENDING) and not file.name.startswith('.')]
 
 
-def scan(path: pathlib.Path, root: pathlib.Path, channels: int | None = None) -> Scan:
-  """Looks over one file; `channels` is the count that the caller needs (None: any that we read)."""
+def scan(path: pathlib.Path, root: pathlib.Path) -> Scan:
+  """Looks over one file."""
   file = str(path.relative_to(root))
   if _parts(path) is None:
     return Scan((), (Fault(file, '', 'name is not <name>_<n>_<seconds>_train.nc'),))
   try:
     with h5py.File(checks.ordinary(path)) as h5:
-      found = _file_faults(file, h5, channels)
+      found = _file_faults(file, h5)
   except Exception as error:  # h5py raises errors of many kinds for a broken file, and all mean the same here
     return Scan((), (Fault(file, '', f'not a readable netCDF-4 file ({h5_arrays.reason(error)})'),))
   return Scan((_ids(path),), tuple(found))
 
 
-def read(path: pathlib.Path, subjects: Mapping[str, str] | None = None) -> Iterator[Cine]:
-  """Yields the cine of a file that `scan` found sound; a dataset not in `subjects` is its own subject."""
+def read(path: pathlib.Path) -> Iterator[Cine]:
+  """Yields the cine of a file that `scan` found sound; a dataset is its own subject."""
   dataset, slice_id = _ids(path)
   with h5py.File(path) as h5:
     settings = h5_arrays.settings(h5)
@@ -64,7 +65,7 @@ def read(path: pathlib.Path, subjects: Mapping[str, str] | None = None) -> Itera
     venc=venc,
     spacing=as_spacing(settings['spacing']),
     frame_interval=float(settings['frame_interval']),
-    subject=(subjects or {}).get(dataset, dataset),
+    subject=dataset,
     dataset=dataset,
     slice_id=slice_id,
   )
@@ -72,26 +73,24 @@ def read(path: pathlib.Path, subjects: Mapping[str, str] | None = None) -> Itera
 
 def _parts(path: pathlib.Path) -> tuple[str, str] | None:
   """Returns the patient's name and the number of the cine, or None for another kind of name."""
-  parts = path.name.removesuffix(ENDING).rsplit('_', 2)
+  parts = path.name[: -len(ENDING)].rsplit('_', 2)
   return (parts[0], parts[1]) if len(parts) == 3 and all(part.isdigit() for part in parts[1:]) else None
 
 
 def _ids(path: pathlib.Path) -> tuple[str, str]:
   parts = _parts(path)
   assert parts  # `scan` has looked at the name
-  people = sorted({known[0] for other in path.parent.glob(f'*{ENDING}') if (known := _parts(other))})
+  people = sorted({known[0] for other in find([*path.parent.iterdir()]) if (known := _parts(other))})
   return f'strainmap-{people.index(parts[0]) + 1:02d}', f'cine-{parts[1]}'
 
 
-def _file_faults(file: str, h5: h5py.File, channels: int | None) -> list[Fault]:
+def _file_faults(file: str, h5: h5py.File) -> list[Fault]:
   if not {'stacked', 'comp'} <= set(h5):
     return [Fault(file, '', 'no variable `stacked` with a coordinate `comp`: not a training export of StrainMap')]
   stacked, names = h5_arrays.declared(h5, 'stacked'), h5_arrays.texts(h5, 'comp')
   if stacked.ndim != 4 or sorted(names) != sorted(COMPONENTS) or stacked.shape[0] != len(names):
     rule = f'stacked has shape {stacked.shape} and comp {", ".join(names[:9])}; expected (comp, frame, row, col)'
     return [Fault(file, '', f'{rule} with comp {", ".join(COMPONENTS)}')]
-  if channels not in (None, 4):
-    return checks.channel_faults(file, '', 4, channels)
   settings = h5_arrays.settings(h5)
   found = checks.settings_faults(file, '', **settings)
   pixels = dict(zip(names, stacked[()], strict=True))

@@ -20,7 +20,8 @@ from PIL import Image, UnidentifiedImageError
 from ear_jax.cine import UNKNOWN, Cine
 from ear_jax.formats.faults import Fault, require_folder, require_none
 
-_NAME = re.compile(r'(?P<patient>SC-(?:HF-I|HF-NI|HYP|N)-\d+)-(?P<image>IM-\d{4}-\d{4})\.png')
+PATIENT = re.compile(r'SC-(?:HF-I|HF-NI|HYP|N)-\d+')
+_NAME = re.compile(rf'(?P<patient>{PATIENT.pattern})-(?P<image>IM-\d{{4}}-\d{{4}})\.png')
 _HOLDING = 'the folders images, endo and epi of Sunnybrook frames'
 
 

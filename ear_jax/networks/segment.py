@@ -17,6 +17,7 @@ from skimage.transform import resize
 
 from ear_jax.cine import Cine, crop, crop_or_pad, resample
 from ear_jax.data.splits import Split
+from ear_jax.data.upright import Axes, Turn, as_axes, axes_of, picture_turned, turn_between, turned, undone
 from ear_jax.networks.heart import heart_centres
 from ear_jax.networks.inference import Predictor, to_mask
 from ear_jax.networks.weights import names_for
@@ -33,11 +34,15 @@ class Picture(NamedTuple):
     frames: of a cycle.
     spacing: mm along row and column; None: unknown, no resampling.
     size: rows and columns of the whole picture, before the window was cut.
+    axes: directions in the patient of increasing column and row; None: unknown, nothing is turned.
+    heart: what the heart and its surroundings look like (`data.upright.portrait`); None: not recorded.
   """
 
   frames: int
   spacing: tuple[float, float] | None
   size: tuple[int, int]
+  axes: Axes | None = None
+  heart: Sequence | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -97,7 +102,9 @@ class Network:
     said = self.manifest.get('training_picture')
     if said is None:
       raise UserError(f'{self.source} does not say what pictures it was trained on: run its training command again')
-    return Picture(said['frames'], said['spacing'] and tuple(said['spacing']), tuple(said['size']))
+    axes, heart = said.get('axes'), said.get('heart')
+    spacing, size = said['spacing'] and tuple(said['spacing']), tuple(said['size'])
+    return Picture(said['frames'], spacing, size, axes and as_axes(axes), heart)
 
   def segment(self, cine: Cine, *, tta: bool = False) -> Delineation:
     """Returns the delineation of any cine by this network alone, see `segment`.
@@ -110,13 +117,17 @@ class Network:
     return segment(cine, [self], tta=tta)
 
 
-def segment(cine: Cine, networks: Sequence[Network], *, tta: bool = False) -> Delineation:
+def segment(cine: Cine, networks: Sequence[Network], *, tta: bool = False, axes: Axes | None = None) -> Delineation:
   """Returns the delineation of a cine of any matrix, spacing and frame count by the mean of some networks.
+
+  Each network sees the cine as its training pictures lay in the patient, where that is known of both: the cine is
+  turned by one of the eight symmetries of the square, the answer is turned back.
 
   Args:
     cine: the heart may be anywhere in it.
     networks: at least one; the first one finds the heart.
     tta: average over the eight symmetries of the square: eight times the work.
+    axes: how the cine lies in the patient, where it has no place (`recognise`).
 
   Raises: UserError when a network needs velocities or a pixel spacing that the cine does not have.
 
@@ -128,9 +139,36 @@ def segment(cine: Cine, networks: Sequence[Network], *, tta: bool = False) -> De
   """
   for network in networks:
     _check_channels(cine, network)
-  centre = _find(cine, networks[0], tta)
-  probability = sum(_segment(cine, network, centre, tta) for network in networks) / np.float32(len(networks))
+  axes = axes_of(cine.place) if cine.place else axes
+  turns = [turn_for(axes, network) for network in networks]
+  centre = _turned_point(find_heart(turned(cine, turns[0]), networks[0], tta)[0], cine, turns[0], back=True)
+  probability = np.zeros(cine.mask.shape, np.float32)
+  for network, turn in zip(networks, turns, strict=True):
+    found = _segment(turned(cine, turn), network, _turned_point(centre, cine, turn), tta)
+    probability += picture_turned(found, undone(turn))
+  probability /= np.float32(len(networks))
   return Delineation(probability, expected_error(probability), centre)
+
+
+def turn_for(axes: Axes | None, network: Network) -> Turn:
+  """Returns how a picture that lies so in the patient is turned for a network; not at all where either is unknown."""
+  wanted = network.picture().axes
+  return turn_between(axes, wanted) if axes and wanted else Turn()
+
+
+def _turned_point(point: tuple[float, float], cine: Cine, turn: Turn, *, back: bool = False) -> tuple[float, float]:
+  """Returns where a pixel (row, column) of a cine lies after a turn; `back`: where one of the turned one lay before."""
+  row, column = point
+  rows, columns = cine.mask.shape[1:]
+  if back and turn.quarters % 2:
+    rows, columns = columns, rows
+  quarters, mirrored = undone(turn) if back else turn
+  if mirrored:
+    column = columns - 1 - column
+  for _ in range(quarters):
+    row, column = columns - 1 - column, row
+    rows, columns = columns, rows
+  return row, column
 
 
 def expected_error(probability: np.ndarray) -> np.ndarray:
@@ -166,16 +204,19 @@ def _check_channels(cine, network):
   )
 
 
-def _find(cine, network, tta):
-  """Returns the window's centre (row, column): where something beats, then moved to what the network finds there."""
-  best, found = None, -1.0
+def find_heart(cine: Cine, network: Network, tta: bool = False) -> tuple[tuple[float, float], float]:
+  """Returns the window's centre (row, column) and how many pixels of the network's the wall has there, 0 for none.
+
+  Where something beats, then moved to what the network finds there.
+  """
+  best, found = (0.0, 0.0), -1.0
   for centre in heart_centres(cine):
     centre, mass = _follow(cine, network, centre, tta)
     if mass > found:
       best, found = centre, mass
     if mass > 0.005 * math.prod(network.picture().size):  # half of the pixels that a ventricle usually has
       break
-  return best
+  return best, found
 
 
 def _follow(cine, network, centre, tta):

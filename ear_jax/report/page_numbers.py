@@ -13,7 +13,7 @@ MARKERS = {
   'circumferential': ('PC1', 'PC2', 'PC3', 'ES'),
 }
 TITLES = {'global': 'Global', 'angular6': '6 sectors', 'angular24': '24 sectors', 'layers': '3 layers'}
-_THIN = 3  # every third of 360 points: at 40 pixels' radius the chord strays 0.01 pixel from the arc
+_ENOUGH = 120  # points, every third of 360: at 40 pixels' radius the chord strays 0.01 pixel from the arc
 _TENTH = 10  # contours are written in tenths of a pixel
 _DIGITS = 6  # of a velocity in cm/s: more than any table shows
 _ROOM = 0.18  # of a curve's extent, above and below it: for the names of markers
@@ -35,7 +35,7 @@ def contours(found: Contours, top: int, left: int) -> list[dict[str, list[int]] 
   origin = np.array([left, top]) - 0.5  # whole numbers are pixel centres
 
   def line(points):
-    xy = (points[::_THIN, ::-1] - origin) * _TENTH  # [120, 2]
+    xy = (points[:: math.ceil(len(points) / _ENOUGH), ::-1] - origin) * _TENTH  # [at most 120, 2]; few are all kept
     return np.rint(xy).astype(int).ravel().tolist()
 
   return [

@@ -24,8 +24,10 @@ from absl import logging
 from ear_jax.analysis.motion import COMPONENTS, SliceMotion
 from ear_jax.analysis.rotation import twist
 from ear_jax.formats import nifti, strainmap
-from ear_jax.formats.dicom import seg
+from ear_jax.formats.dicom import instances, seg
+from ear_jax.formats.opened import NAME
 from ear_jax.formats.source import Source
+from ear_jax.formats.strainmap_marks import Mark
 from ear_jax.report import workbook
 from ear_jax.system.csv_files import write_csv
 from ear_jax.system.errors import UserError
@@ -40,11 +42,13 @@ class SliceResult:
     source: where its cine came from; its instances, if any, are what SEG refers to.
     strainmap_name: '<SeriesNumber> <SeriesDescription>' of the magnitude series, by which StrainMap knows the cine;
       '' for the id of the slice. It goes into the `.nc` file and the workbook as it is: a description may identify.
+    fingerprint: of its pictures, by which the `.nc` file finds back to them (`formats.strainmap_marks`); '' unknown.
   """
 
   motion: SliceMotion
   source: Source = dataclasses.field(default_factory=Source)
   strainmap_name: str = ''
+  fingerprint: str = ''
 
   @property
   def slice_id(self) -> str:
@@ -99,12 +103,19 @@ def write_results(
     paths += _write_slice(folder, one, pseudonym, index)
     book = folder / f'{one.slice_id}_velocity.xlsx'
     if curves:
-      workbook.write(book, one.motion, cine=one.cine_name, pseudonym=pseudonym, offset=one.source.position)
+      rr = instances.rr_interval(one.source.instances[0]) if one.source.instances else ''
+      position, called = one.source.position, one.cine_name
+      workbook.write(book, one.motion, cine=called, pseudonym=pseudonym, offset=position, rr_interval=rr)
       paths.append(book)
     else:
       book.unlink(missing_ok=True)
   paths.append(folder / f'{pseudonym}.nc')
-  strainmap.write(paths[-1], [one.motion for one in slices], [one.cine_name for one in slices], pseudonym=pseudonym)
+  names = [one.cine_name for one in slices]
+  made = [one.motion.contours for one in slices]
+  marks = [
+    Mark(one.fingerprint, one.source.position, by.drawn, by.corrected) for one, by in zip(slices, made, strict=True)
+  ]
+  strainmap.write(paths[-1], [one.motion for one in slices], names, pseudonym=pseudonym, marks=marks)
   return paths
 
 
@@ -114,12 +125,12 @@ def check_pseudonym(pseudonym: str) -> None:
   Raises:
     UserError: it is not.
   """
-  if not re.fullmatch(r'[\w-][\w.-]{0,63}', pseudonym, re.ASCII):
+  if not NAME.fullmatch(pseudonym):
     raise UserError(f'pseudonym {pseudonym!r}: use letters, digits, "-", "_" and ".", 64 at most')
 
 
 def contours_table(result: SliceResult) -> pd.DataFrame:
-  """Returns one line a point: slice, frame, side, point (of 360, from 0), row, column (pixels), flag (of the frame)."""
+  """Returns one line a point: slice, frame, side, point (from 0), row, column (pixels), flag (of the frame)."""
   contours = result.motion.contours
   points = np.stack([contours.endo, contours.epi], axis=1)  # [T, 2, P, 2]
   frame, side, point = (axis.ravel() for axis in np.indices(points.shape[:3]))
@@ -176,7 +187,8 @@ def twist_table(results: Sequence[SliceResult]) -> list[pd.DataFrame]:
 def _write_slice(folder: pathlib.Path, result: SliceResult, pseudonym: str, index: int) -> list[pathlib.Path]:
   motion, source = result.motion, result.source
   mask = folder / f'{result.slice_id}_mask.nii.gz'
-  nifti.write_mask(motion.mask, mask, spacing=motion.spacing, frame_interval=motion.frame_interval)
+  interval, place = motion.frame_interval, motion.place
+  nifti.write_mask(motion.mask, mask, spacing=motion.spacing, frame_interval=interval, place=place)
   segs = []
   if source.instances:
     try:
@@ -187,6 +199,8 @@ def _write_slice(folder: pathlib.Path, result: SliceResult, pseudonym: str, inde
         pseudonym=pseudonym,
         slice_id=result.slice_id,
         series_number=9000 + index,
+        frames=source.frames,
+        made=motion.contours.made,
       )
     except UserError as error:
       logging.warning('no DICOM SEG of slice %s: %s', result.slice_id, error)

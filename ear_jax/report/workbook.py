@@ -27,10 +27,20 @@ _NOTES = (
   'Columns of a component are in the order of the regions; sector 0 begins at mid septum and sectors follow each other '
   'clockwise on the picture as stored; layers go from endo- to epicardium.',
   'The timeshift is not applied to any number here.',
+  'ES of every component and region is the end systole of the whole wall, with its radial velocity, as in StrainMap; '
+  'markers.csv has the velocity of each curve there.',
 )
 
 
-def write(path: str | os.PathLike, motion: SliceMotion, *, cine: str, pseudonym: str, offset: float = math.nan) -> None:
+def write(
+  path: str | os.PathLike,
+  motion: SliceMotion,
+  *,
+  cine: str,
+  pseudonym: str,
+  offset: float = math.nan,
+  rr_interval: str = '',
+) -> None:
   """Writes the curves and markers of a slice.
 
   Args:
@@ -39,8 +49,9 @@ def write(path: str | os.PathLike, motion: SliceMotion, *, cine: str, pseudonym:
     cine: name of the cine, as StrainMap or the study calls it.
     pseudonym: in place of the patient's name.
     offset: mm, position of the slice along its normal; NaN when unknown.
+    rr_interval: ms, mean and deviation as StrainMap writes them, '900±20'; '' when the files do not say.
   """
-  parameters = _parameters(motion, cine, pseudonym, offset)
+  parameters = _parameters(motion, cine, pseudonym, offset, rr_interval)
   with replacing(path) as temporary, pd.ExcelWriter(temporary, engine='openpyxl') as book:
     pd.Series(parameters).to_frame().to_excel(book, sheet_name='Parameters', header=False)
     row = len(parameters) + 3
@@ -49,7 +60,7 @@ def write(path: str | os.PathLike, motion: SliceMotion, *, cine: str, pseudonym:
       table.to_excel(book, sheet_name='Parameters', startrow=row)
       row += len(table) + 5
       curve_table(motion, group).to_excel(book, sheet_name=sheet)
-    _notes(motion).to_excel(book, sheet_name='Notes', header=False)
+    _notes(motion, rr_interval).to_excel(book, sheet_name='Notes', header=False)
     _no_formulas(book.book)
     book.book.properties.creator = f'ear_jax {ear_jax.__version__}'
 
@@ -64,8 +75,15 @@ def curve_table(motion: SliceMotion, group: str) -> pd.DataFrame:
 
 
 def marker_table(motion: SliceMotion, group: str) -> pd.DataFrame:
-  """Returns rows (quantity, region) and columns (component, marker); NaN where a region lacks the marker."""
-  rows = motion.markers[motion.markers['group'] == group].replace({'component': SHORT})
+  """Returns rows (quantity, region) and columns (component, marker); NaN where a region lacks the marker.
+
+  The velocity of ES is that of the whole wall's radial curve everywhere, as StrainMap has it.
+  """
+  every, end = motion.markers, motion.markers['marker'] == 'ES'
+  radial = every[end & (every['group'] == 'global') & (every['component'] == 'radial')]['velocity']
+  rows = every[every['group'] == group].replace({'component': SHORT})
+  if len(radial):
+    rows = rows.assign(velocity=rows['velocity'].mask(end, radial.iloc[0]))
   table = rows.pivot(index='region', columns=['component', 'marker'], values=list(QUANTITIES))
   table = table.stack(level=0, future_stack=True).swaplevel()  # type: ignore[assignment]  # no Series: a level is left
   columns = pd.MultiIndex.from_product([SHORT.values(), MARKERS], names=['comp', 'marker'])
@@ -88,7 +106,7 @@ def _no_formulas(book) -> None:
       cell.data_type = 's'
 
 
-def _parameters(motion: SliceMotion, cine: str, pseudonym: str, offset: float) -> dict[str, object]:
+def _parameters(motion: SliceMotion, cine: str, pseudonym: str, offset: float, rr_interval: str) -> dict[str, object]:
   frames, rows, columns = motion.mask.shape
   reversal = dict(zip('XYZ', motion.settings.signs, strict=True))
   return {
@@ -97,21 +115,21 @@ def _parameters(motion: SliceMotion, cine: str, pseudonym: str, offset: float) -
     'Patient Name': pseudonym,
     'Patient DOB': '',
     'Date of Scan': '',
-    'Cine offset (mm)': _number(offset),
-    'Mean RR interval (ms)': _number(frames * motion.frame_interval),
+    'Cine offset (mm)': _text(offset),
+    'Mean RR interval (ms)': rr_interval or _text(frames * motion.frame_interval),
     'FOV size (rows x cols)': f'{rows}x{columns}',
-    'Pixel size (mm)': _number(motion.spacing[0]),
+    'Pixel size (mm)': _text(motion.spacing[0]),
     'Orientation': motion.settings.orientation,
     'Timeshift (ms)': 0,
     **{f'Sign reversal - {axis}': sign < 0 for axis, sign in reversal.items()},
   }
 
 
-def _number(value: float) -> float | str:
-  return '' if math.isnan(value) else round(float(value), 6)
+def _text(value: float) -> str:
+  return '' if math.isnan(value) else str(round(float(value), 6))
 
 
-def _notes(motion: SliceMotion) -> pd.DataFrame:
+def _notes(motion: SliceMotion, rr_interval: str) -> pd.DataFrame:
   settings = motion.settings
   turn = 'counter-clockwise' if settings.circumferential_sign > 0 else 'clockwise'
   lines = [
@@ -126,6 +144,8 @@ def _notes(motion: SliceMotion) -> pd.DataFrame:
     lines.append(f'Scanned with venc {limits} cm/s (along column, along row, through the plane); frames: {interval}.')
   stated = ', '.join(f'{key} {value}' for key, value in dataclasses.asdict(settings).items())
   lines.append(f'Settings of the analysis: {stated}.')
+  if not rr_interval:
+    lines.append('The RR interval is frames times frame interval; its deviation is not known.')
   failed = [f'{frame}' for frame, flag in enumerate(motion.contours.failed) if flag]
   if failed:
     lines.append(f'Frames without contours, left empty: {", ".join(failed)}.')

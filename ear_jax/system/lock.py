@@ -21,8 +21,9 @@ except ImportError:  # Windows
 
 _NAME = '.lock'
 _BEHIND_THE_TEXT = 2**30  # bytes; nobody can read what Windows locks, and the holder's name is to be read
-# File systems without locks: some network file systems, unless they are mounted for it.
-_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+# File systems without locks: some network file systems, unless they are mounted for it. 524 is the kernel's own name
+# for "not supported", which slips out of NFS and FUSE; EBADF is what NFS says of a shared lock that it makes exclusive.
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF, 524)
 
 
 @contextlib.contextmanager

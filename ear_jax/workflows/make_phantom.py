@@ -1,12 +1,19 @@
 """Writes a digital phantom's study as velocity-mapping DICOM; the same seed, size and subject give the same files."""
 
+import dataclasses
 import os
 import pathlib
 import tempfile
+from collections.abc import Sequence
 
+import numpy as np
 from rich.progress import Progress
 
+from ear_jax.analysis.motion import Contours
+from ear_jax.analysis.slices import analyse
 from ear_jax.cine import Study
+from ear_jax.formats import strainmap
+from ear_jax.formats.dicom import instances
 from ear_jax.formats.siemens import writer as siemens_writer
 from ear_jax.phantom import study
 from ear_jax.system.errors import UserError
@@ -23,6 +30,7 @@ def make_phantom(
   subject: int = 1,
   direction: str = 'COL',
   exact: bool = False,
+  contours: bool = False,
 ) -> list[pathlib.Path]:
   """Writes the first visit of one subject into `output` and returns the files.
 
@@ -33,6 +41,7 @@ def make_phantom(
     subject: which person of the cohort, from 1.
     direction: 'COL' or 'ROW', in-plane phase encoding.
     exact: no noise, blur or background phase.
+    contours: write the exact contours too, as `contours.nc`, the last of the files, in the form of StrainMap.
 
   Raises: UserError when `output` holds files already or the cohort has no such subject.
 
@@ -58,5 +67,21 @@ def make_phantom(
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f'.{output.name}.') as unfinished:
       folder = pathlib.Path(unfinished) / output.name
       files = siemens_writer.write(made, folder, direction=direction, progress=lambda: progress.advance(writing))
+      if contours:
+        files.append(_write_contours(folder / 'contours.nc', made, visits, files))
       folder.rename(output)  # whole or not at all: half a study would be refused later, with a fault for each file
   return [output / path.name for path in files]
+
+
+def _write_contours(
+  path: pathlib.Path, made: Study, plans: Sequence[study.SlicePlan], files: Sequence[pathlib.Path]
+) -> pathlib.Path:
+  """Writes what a person would have drawn in StrainMap who knew the truth; cines are named as StrainMap names them."""
+  motions, names = [], []
+  for k, (cine, plan) in enumerate(zip(made, plans, strict=True)):
+    truth, frames = study.truth(plan), len(cine.video)
+    drawn = Contours(truth.endo, truth.epi, ('',) * frames, np.zeros(frames, bool), drawn=True)
+    motions.append(dataclasses.replace(analyse(cine, truth.mask), contours=drawn))
+    names.append(instances.series_name(files[k * _SERIES * frames]))
+  strainmap.write(path, motions, names, pseudonym=made.dataset)
+  return path

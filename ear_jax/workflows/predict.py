@@ -15,16 +15,19 @@ from rich.progress import Progress
 import ear_jax
 from ear_jax.analysis.checks_of_study import Check, check_alike, check_study, worst
 from ear_jax.analysis.outline import withhold
+from ear_jax.analysis.stack import check_stack
 from ear_jax.formats.opened import Opened
+from ear_jax.networks.recognise import recognise
 from ear_jax.networks.segment import Network
 from ear_jax.report import curves as curves_figure
 from ear_jax.report import figures
 from ear_jax.report.page import write_page
 from ear_jax.report.results import write_results
 from ear_jax.system.clock import Clock
-from ear_jax.system.files import write_text
+from ear_jax.system.errors import UserError
+from ear_jax.system.files import require_writable, write_text
 from ear_jax.system.terminal import progress_console
-from ear_jax.workflows.examine import Examined, Options, examine
+from ear_jax.workflows.examine import Examined, Options, conventions, examine
 
 
 def predict(
@@ -42,13 +45,14 @@ def predict(
   Args:
     opened: of `open_studies`.
     output: folder to write.
-    networks: averaged; none where `options` has contours by a person.
+    networks: averaged; none where the cines have contours by a person (`formats.references`): slices without are then
+      left out, and said.
     options: what is asked for; None: nothing special.
     pseudonym: name of the study in all outputs; None: the study's own.
     force: give curves even where the quality gate fails the study.
     console: where progress is shown; None: on stderr.
 
-  Raises: MalformedStudy when it cannot be read; UserError when it cannot be delineated.
+  Raises: MalformedStudy when it cannot be read; UserError when it cannot be delineated, or `output` cannot be written.
 
   >>> study = ear_jax.open_studies('STUDY')[0]
   >>> summary = ear_jax.predict(study, 'results', [ear_jax.load_network('ear3d-phantom')])
@@ -56,29 +60,50 @@ def predict(
   ['slice-00', 'slice-01', 'slice-02']
   """
   output, options = pathlib.Path(output), options or Options()
-  clock, slices, notes = Clock(), [], opened.notes
+  clock, slices, notes, stated = Clock(), [], list(opened.notes), []
   name = pseudonym or opened.dataset
   cines = opened.read()
+  require_writable(output, f'{name}: results')  # before the work
+  if networks and options.axes is None:
+    axes, said = recognise(opened.__getitem__, len(opened), networks[0])
+    options = dataclasses.replace(options, axes=axes)
+    notes += [said] if said else []
   with Progress(console=console or progress_console(), transient=True) as progress:
     for slice_id in progress.track(opened.slices, description=f'{name}: slices'):
       with clock.measure('read'):
         cine, source = next(cines)
+        source = source.at(cine.place)
+      if not networks and not cine.annotated.any():
+        notes.append(f'{slice_id}: no contours are drawn, and no network is given: left out')
+        continue
       cine = cine.replace(dataset=name, subject=name)
       slices.append(examine(cine, source, networks, options, clock))
-      # The first slice settles the order of the sectors for all.
-      options = dataclasses.replace(options, settings=slices[0].result.motion.settings, auto_orientation=False)
+      if len(slices) == 1:  # the first slice settles the conventions for all
+        settled = slices[0].result.motion.settings
+        stated = conventions(options, source, settled)
+        options = dataclasses.replace(options, settings=settled, auto_orientation=False, auto_signs=False)
       del cine
       logging.debug('%s: done', slice_id)
-  checks = check_study([(s.page.label, s.page.frames, s.page.frame_interval) for s in slices], notes)
+  if not slices:
+    raise UserError(f'{name}: there are no contours for any slice, and no --checkpoint is given')
+  checks = stated + check_study([(s.page.label, s.page.frames, s.page.frame_interval) for s in slices], notes)
+  checks += check_stack([one.result.motion for one in slices])
   checks += check_alike([one.result.motion for one in slices])
   checks += [check for one in slices for check in one.checks]
   withheld = worst(checks) == 'fail' and not force
   moving = any(one.page.sheets.venc is not None for one in slices)
-  with clock.measure('write'):
-    _write(output, name, slices, checks, networks, curves=moving and not withheld)
   summary = _summary(name, slices, checks, networks, withheld)
-  summary['cost'] = clock.table()
-  write_text(output / 'summary.json', json.dumps(summary, indent=2))
+  try:
+    (output / 'summary.json').unlink(missing_ok=True)  # what is half written has none
+    with clock.measure('write'):
+      _write(output, name, slices, checks, networks, curves=moving and not withheld)
+    summary['cost'] = clock.table()
+    write_text(output / 'summary.json', json.dumps(summary, indent=2))
+  except Exception as fault:  # the libraries that write name a full disk in ways of their own
+    require_writable(output, f'{name}: results')
+    if not isinstance(fault, OSError):
+      raise
+    raise UserError(f'{name}: results cannot be written to {output} ({fault.strerror or fault})') from fault
   return summary
 
 

@@ -56,7 +56,8 @@ def cine_root(tmp_path):
       number = 1 + 3 * s + t
       pixels = np.full((16, 20), 100 * s + t)
       path = root / f'images/SC-HF-I-1/IM-0001-{number:04d}.dcm'
-      _write_dicom(path, pixels, position=10.0 * s, trigger=20.0 + 40 * t, instance=number)
+      uids = {'StudyInstanceUID': '1.2.3', 'SeriesInstanceUID': f'1.2.3.{s}', 'SOPInstanceUID': f'1.2.3.{s}.{t}'}
+      _write_dicom(path, pixels, position=10.0 * s, trigger=20.0 + 40 * t, instance=number, SeriesNumber=s + 1, **uids)
   contours = root / 'contours/SC-HF-I-1/contours-manual/IRCCI-expert'
   contours.mkdir(parents=True)
   for name, text in (

@@ -177,7 +177,10 @@ DAMAGES = {
   'negative': (lambda k: edit(k.file(0, 1), RescaleIntercept=-99, RescaleSlope=1), 'magnitude is negative'),
   'truncated': (lambda k: k.file(0, 1).write_bytes(k.file(0, 1).read_bytes()[:-30]), 'pixels are not readable'),
   'two patients': (lambda k: edit(k.file(0, 1), PatientName='Other'), '2 different patients in one study'),
-  'not MR at all': (lambda k: k.edit(Modality='CT'), 'nothing to read; expected DICOM files'),
+  'not MR at all': (
+    lambda k: k.edit(Modality='CT'),
+    '12 files passed over: DICOM, but no MR',
+  ),
   'phase pictures': (
     lambda k: k.edit(ImageType=['ORIGINAL', 'PRIMARY', 'P']),
     'no magnitude pictures, only phase pictures without the header of velo',

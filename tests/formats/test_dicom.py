@@ -98,10 +98,10 @@ def test_a_frame_that_does_not_fit(study, write_dicom, changes, message):
   [
     ({'ImagePositionPatient': None}, 'header lacks ImagePositionPatient'),
     ({'NumberOfFrames': 2}, 'file holds 2 frames, expected one file a frame'),
-    ({'PixelSpacing': [0, 1]}, 'pixel spacing is 0, 1 mm, expected positive numbers, from 0.001 to 1000'),
+    ({'PixelSpacing': [0, 1]}, 'pixel spacing is 0, 1 mm, expected positive numbers, from 0.05 to 20'),
     (
       {'PixelSpacing': [1e-30, 65536]},
-      'pixel spacing is 1e-30, 65536 mm, expected positive numbers, from 0.001 to 1000',
+      'pixel spacing is 1e-30, 65536 mm, expected positive numbers, from 0.05 to 20',
     ),
     ({'SamplesPerPixel': 3}, 'wrong channel count: 3 samples a pixel, expected 1'),
   ],

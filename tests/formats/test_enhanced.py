@@ -56,6 +56,9 @@ def test_a_cine_in_one_file(tmp_path):
   (opened,) = open_studies(tmp_path)
   slices = list(opened.read())
   assert values(slices) == [[0, 1, 2], [10, 11, 12], [20, 21, 22]]
+  # Which frame of the file each picture is: a segmentation refers to it.
+  order = [(s, t) for t in (2, 0, 1) for s in (1, 2, 0)]
+  assert [source.frames for _, source in slices] == [tuple(order.index((s, t)) for t in range(3)) for s in range(3)]
   for s, (cine, _) in enumerate(slices):
     assert (cine.spacing, cine.frame_interval, cine.place.thickness) == ((1.25, 1.5), 150.0, 7.0)
     assert cine.place.corner == pytest.approx((8.0 * s + 3) * APEXWARD, abs=1e-5)

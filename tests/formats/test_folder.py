@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from pydicom.uid import MRImageStorage, generate_uid
 
 from ear_jax.cine import Study
 from ear_jax.formats import folder, hdf5, nifti
@@ -19,25 +20,45 @@ def root(tmp_path, make_cine):
 
 def _faults(root, **arguments):
   with pytest.raises(MalformedStudy) as error:
-    folder.read(root, **arguments)
+    folder.read(root, **({'channels': 4} | arguments))
   return [str(fault) for fault in error.value.faults]
 
 
 def test_every_format_is_found_and_each_dataset_is_its_own_subject(root):
-  cines = list(folder.read(root))
+  cines = [cine for cine, _ in folder.read(root, channels=4)]
   assert [(cine.name, cine.subject) for cine in cines] == [('anna-1/MID', 'anna-1'), ('anna-2/MID', 'anna-2')]
 
 
 def test_subjects_csv_joins_the_scans_of_a_person(root):
   (root / 'subjects.csv').write_text('dataset,subject\nanna-1,anna\nanna-2,anna\n')
-  assert [cine.subject for cine in folder.read(root)] == ['anna', 'anna']
+  assert [cine.subject for cine, _ in folder.read(root, channels=4)] == ['anna', 'anna']
+
+
+@pytest.mark.parametrize('mark', [',', ';'])
+def test_subjects_csv_of_german_excel_and_with_places_of_studies(root, mark):  # case C9
+  lines = ('dataset,subject', 'anna-1,anna', 'second/anna-2_MID_video.nii.gz,anna', '')
+  (root / 'subjects.csv').write_text('\n'.join(lines).replace(',', mark))
+  assert [cine.subject for cine, _ in folder.read(root, channels=4)] == ['anna', 'anna']
+
+
+def test_two_studies_of_one_patient_that_are_two_subjects_are_said(scan, caplog):
+  again = scan.copy(scan.folder / 'again')
+  again.edit(StudyInstanceUID='1.2.3', SOPInstanceUID=lambda image: setattr(image, 'SOPInstanceUID', generate_uid()))
+  names = sorted(cine.dataset for cine, _ in folder.read(scan.folder, channels=4))
+  said = [record.getMessage() for record in caplog.records if 'one PatientID' in record.getMessage()]
+  assert len(said) == 1
+  assert all(name in said[0] for name in names)
+  (scan.folder / 'subjects.csv').write_text('dataset,subject\n' + ''.join(f'{name},a\n' for name in set(names)))
+  caplog.clear()
+  folder.read(scan.folder, channels=4)
+  assert 'one PatientID' not in caplog.text
 
 
 def test_cines_without_reference_can_be_left_out(root):
-  assert [cine.name for cine in folder.read(root, referenced=True)] == ['anna-1/MID']
+  assert [cine.name for cine, _ in folder.read(root, channels=4, referenced=True)] == ['anna-1/MID']
   (root / 'anna-1.h5').unlink()
   with pytest.raises(MalformedStudy, match='none of the 1 cines carries a reference mask'):
-    list(folder.read(root, referenced=True))
+    list(folder.read(root, channels=4, referenced=True))
 
 
 @pytest.mark.parametrize(
@@ -63,17 +84,22 @@ def test_faults_of_all_files_come_at_once(root, make_cine, write_dicom):
   (root / 'broken.h5').write_bytes(b'nonsense')
   (root / 'second/anna-2_MID_video.json').write_text('{"venc": [0, 1, 1]}')
   hdf5.write(Study('anna', 'anna-2', (make_cine(dataset='anna-2'),)), root / 'anna-2.h5')
-  write_dicom(root / 'ben/0.dcm', np.ones((6, 8)), trigger=1.0)
-  faults = _faults(root, channels=4)
+  for frame in range(2):
+    tags = {'StudyInstanceUID': '1.2.3', 'SeriesInstanceUID': '1.2.3.4', 'SOPClassUID': MRImageStorage}
+    write_dicom(root / f'ben/{frame}.dcm', np.ones((6, 8)), trigger=1.0 + frame, instance=frame + 1, **tags)
+  faults = _faults(root)
   assert [fault.split(':')[0] for fault in faults] == [
-    'anna-2/MID',
+    '., anna-2',
     'ben',
     'broken.h5',
     'second/anna-2_MID_video.nii.gz',
   ]
-  assert faults[0] == 'anna-2/MID: 2 files hold a cine of this dataset and slice: names must be unique'
+  assert faults[0] == (
+    '., anna-2: two sources are called so (anna-2.h5, second/anna-2_MID_video.nii.gz): rename one, or move it'
+  )
+  assert faults[1] == 'ben: wrong channel count: video has 1, expected 4 (magnitude and three velocities)'
 
 
 def test_nothing_to_read(tmp_path):
   (fault,) = _faults(tmp_path)
-  assert fault.startswith('.: nothing to read; expected studies as HDF5')
+  assert fault.startswith('.: nothing to read; expected DICOM files, HDF5')

@@ -23,11 +23,11 @@ def _faults(path):
 
 
 def test_round_trip_is_exact_for_12_bit_data(path, make_cine):
-  base, mid = hdf5.read(path, {'anna-1': 'anna'})
+  base, mid = hdf5.read(path)
   cine = make_cine()
   np.testing.assert_allclose(mid.video, cine.video, rtol=0, atol=2e-6)  # float32 rounding of a few cm/s
   np.testing.assert_array_equal(mid.mask, cine.mask)
-  assert (mid.name, mid.subject, mid.level, mid.venc) == ('anna-1/MID', 'anna', 'mid', (20, 20, 30))
+  assert (mid.name, mid.subject, mid.level, mid.venc) == ('anna-1/MID', 'anna-1', 'mid', (20, 20, 30))
   assert (mid.spacing, mid.frame_interval, mid.annotated.all()) == ((0.85, 0.9), 20.0, True)
   assert (base.name, base.level) == ('anna-1/BASE', 'base')
 
@@ -118,6 +118,12 @@ def test_a_file_that_is_no_hdf5(tmp_path):
   (tmp_path / 'x.h5').write_bytes(b'nonsense')
   (fault,) = _faults(tmp_path / 'x.h5')
   assert fault.startswith('x.h5: not a readable HDF5 file')
+
+
+def test_raw_data_are_called_so(tmp_path):  # case C6
+  with h5py.File(tmp_path / 'x.h5', 'w') as h5:
+    h5['dataset/xml'], h5['dataset/data'] = ['<ismrmrdHeader/>'], [0]
+  assert _faults(tmp_path / 'x.h5') == ['x.h5, slice dataset: raw data (ISMRMRD), no pictures: reconstruct them first']
 
 
 def test_a_file_without_slices(tmp_path):

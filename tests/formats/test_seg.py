@@ -1,5 +1,8 @@
 """DICOM segmentations, read back by highdicom and by pydicom."""
 
+import dataclasses
+
+import enhanced_file
 import highdicom as hd
 import numpy as np
 import pydicom
@@ -83,7 +86,7 @@ def test_objects_of_an_earlier_run_do_not_stay(tmp_path, motion, sources):
 @pytest.mark.parametrize(
   ('tags', 'message'),
   [
-    ({'NumberOfFrames': 3}, '3 frames in one file'),
+    ({'NumberOfFrames': 3}, '3 frames in one file, and it is not known which one is meant'),
     ({'ImagePositionPatient': None}, 'no ImagePositionPatient'),
     ({'FrameOfReferenceUID': None}, 'no FrameOfReferenceUID'),
     ({'Rows': 24, 'Columns': 96}, 'picture of 24 x 96 pixels, the mask has 48 x 48'),
@@ -104,3 +107,49 @@ def test_too_few_or_unreadable_sources_are_refused(tmp_path, motion, sources):
   for wrong in (text, tmp_path / 'none.dcm'):
     with pytest.raises(UserError, match='not a readable DICOM file'):
       seg.write(tmp_path, motion.mask, [wrong] * 4, pseudonym='a', slice_id='sax2')
+
+
+@pytest.mark.parametrize('made', ['MANUAL', 'SEMIAUTOMATIC'])
+def test_contours_of_a_person_are_no_artificial_intelligence(tmp_path, motion, sources, made):
+  """Case S9."""
+  (path, *_) = seg.write(tmp_path, motion.mask, sources, pseudonym='a', slice_id='sax2', made=made)
+  (segment,) = pydicom.dcmread(path).SegmentSequence
+  assert segment.SegmentAlgorithmType == made
+  assert ('SegmentationAlgorithmIdentificationSequence' in segment) == (made != 'MANUAL')
+  assert ('SegmentAlgorithmName' in segment) == (made != 'MANUAL')
+
+
+@pytest.mark.parametrize(
+  ('drawn', 'corrected', 'made'),
+  [(False, False, 'AUTOMATIC'), (True, False, 'MANUAL'), (True, True, 'SEMIAUTOMATIC')],
+)
+def test_contours_say_how_they_were_made(motion, drawn, corrected, made):
+  assert dataclasses.replace(motion.contours, drawn=drawn, corrected=corrected).made == made
+
+
+def test_an_object_refers_to_the_frame_of_a_file_that_holds_several(tmp_path, motion):
+  """Case C3: an enhanced file; its frames in no order."""
+  order, blank = (2, 0, 3, 1), np.zeros(motion.mask.shape[1:])
+  place = {'orientation': [1, 0, 0, 0, 0.6, -0.8]}
+  pictures = [place | {'pixels': blank, 'corner': [-50, -40, 12.5 + t], 'trigger': 5 + 30 * t} for t in order]
+  source = tmp_path / 'cine.dcm'
+  enhanced_file.write(source, pictures, FrameOfReferenceUID='1.2.3.5')
+  frames = [order.index(t) for t in range(4)]
+  paths = seg.write(tmp_path / 'seg', motion.mask, [source] * 4, pseudonym='a', slice_id='sax2', frames=frames)
+  origin = pydicom.dcmread(source)
+  for path, t in zip(paths, (0, 1, 3), strict=True):
+    read = pydicom.dcmread(path)
+    (group,) = read.PerFrameFunctionalGroupsSequence
+    (reference,) = group.DerivationImageSequence[0].SourceImageSequence
+    assert (reference.ReferencedSOPInstanceUID, reference.ReferencedSOPClassUID) == (
+      origin.SOPInstanceUID,
+      origin.SOPClassUID,
+    )
+    assert reference.ReferencedFrameNumber == frames[t] + 1
+    assert group.PlanePositionSequence[0].ImagePositionPatient == [-50, -40, 12.5 + t]
+    (named,) = read.ReferencedSeriesSequence[0].ReferencedInstanceSequence
+    assert named.ReferencedSOPClassUID == origin.SOPClassUID
+    np.testing.assert_array_equal(hd.seg.segread(path).pixel_array, motion.mask[t])
+    assert 'SECRET' not in str(read)
+  with pytest.raises(UserError, match='not a readable DICOM file'):
+    seg.write(tmp_path / 'seg', motion.mask, [source] * 4, pseudonym='a', slice_id='s', frames=[0, 1, 2, 4])

@@ -86,7 +86,7 @@ def test_an_hdf5_image_that_is_none(h5_file, name):
     replace(h5, 'MID/image', lambda h5, at: change(h5['MID'], 'image'))
   assert words in sentence(h5_file)
   with pytest.raises(MalformedStudy):
-    folder.read(h5_file.parent)
+    folder.read(h5_file.parent, channels=4)
 
 
 @pytest.mark.parametrize('key', ['venc', 'spacing', 'frame_interval', 'signs', 'level'])
@@ -221,4 +221,4 @@ def test_contours_that_lie_elsewhere_or_are_too_many(tmp_path, kind):
 def test_subjects_that_are_no_table(h5_file):
   (h5_file.parent / 'subjects.csv').write_bytes(b'dataset,subject\n\xff\xfe,\n')
   with pytest.raises(MalformedStudy, match=r'subjects.csv: not a readable table \(UnicodeDecodeError\)'):
-    folder.read(h5_file.parent)
+    folder.read(h5_file.parent, channels=4)

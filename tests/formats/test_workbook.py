@@ -5,9 +5,10 @@ import dataclasses
 import openpyxl
 import pandas as pd
 import pytest
-from analysed import SECTORS, exact_motion
+from analysed import SECTORS, exact_motion, write_sources
 
 from ear_jax.analysis.motion import COMPONENTS, GROUPS
+from ear_jax.formats.dicom import instances
 from ear_jax.report import workbook
 
 ORDER = {'CIRC': 'circumferential', 'RAD': 'radial', 'LONG': 'longitudinal'}  # StrainMap's
@@ -79,7 +80,8 @@ def test_parameters_name_no_one(book):
   assert rows['Patient Name'] == 'anon-01'
   assert not rows['Patient DOB']
   assert not rows['Date of Scan']
-  assert (rows['Cine offset (mm)'], rows['Mean RR interval (ms)'], rows['Pixel size (mm)']) == (12.5, 4 * 20.5, 2.4)
+  # Case S13: texts, as StrainMap writes them.
+  assert (rows['Cine offset (mm)'], rows['Mean RR interval (ms)'], rows['Pixel size (mm)']) == ('12.5', '82.0', '2.4')
   assert rows['FOV size (rows x cols)'] == '48x48'
   assert (rows['Orientation'], rows['Sign reversal - X']) == ('CCW', False)
 
@@ -108,11 +110,14 @@ def test_a_marker_table_holds_every_marker_of_its_group(book, motion, group):
   }[group]
   lines = motion.markers[motion.markers['group'] == group].to_dict('records')
   short = {name: key for key, name in ORDER.items()}
+  (shared,) = motion.markers.query("group == 'global' and component == 'radial' and marker == 'ES'")['velocity']
   for line in lines:
+    # Case S13: StrainMap finds ES in the radial curve of the whole wall and writes its velocity everywhere.
+    velocity = shared if line['marker'] == 'ES' else line['velocity']
     place = short[line['component']], line['marker']
     region = labels[line['region']]
     assert filled[(*place, 'Frame', region)] == line['frame']
-    assert filled[(*place, 'Velocity (cm/s)', region)] == pytest.approx(line['velocity'])
+    assert filled[(*place, 'Velocity (cm/s)', region)] == pytest.approx(velocity)
     assert filled[(*place, 'Norm. Time (s)', region)] == line['normalised_time']
   assert len([value for value in filled.values() if value is not None]) == 3 * len(lines)
 
@@ -132,6 +137,7 @@ def test_notes_say_what_the_layout_does_not(book):
   assert 'IS, I, IL, AL, A, AS' in text
   assert 'CIRC is positive counter-clockwise' in text
   assert 'left empty: 2.' in text
+  assert 'deviation is not known' in text
   assert 'venc' not in text  # of a motion that has none
 
 
@@ -143,6 +149,17 @@ def test_notes_say_which_venc_and_frame_interval_were_used(tmp_path, motion):
   assert any(
     'venc 20, 25, 30 cm/s (along column, along row, through the plane); frames: 20.5 ms' in str(r[1]) for r in rows
   )
+
+
+def test_the_rr_interval_is_as_strainmap_writes_it_where_the_files_say(tmp_path, motion):
+  """Case S13: '900±20', which StrainMap makes of the comment 'RR 900 +/- 20'."""
+  (file,) = write_sources(tmp_path / 'dicom', (8, 8), 1, tags={'ImageComments': 'RR 900 +/- 20 Doe'})
+  stated = instances.rr_interval(file)
+  assert stated == '900±20'
+  workbook.write(tmp_path / 'sax2.xlsx', motion, cine='a', pseudonym='a', rr_interval=stated)
+  book = openpyxl.load_workbook(tmp_path / 'sax2.xlsx')
+  assert book['Parameters']['B7'].value == '900±20'
+  assert 'deviation is not known' not in '\n'.join(str(row[1]) for row in book['Notes'].iter_rows(values_only=True))
 
 
 def test_a_cine_called_like_a_formula_stays_text(tmp_path, motion):

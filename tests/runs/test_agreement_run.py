@@ -5,11 +5,35 @@ import json
 import pandas as pd
 import pytest
 
-from ear_jax.networks.load import load_run
+from ear_jax.formats.open import open_studies
+from ear_jax.networks.load import load_network, load_run
+from ear_jax.networks.segment import segment
+from ear_jax.phantom import study
 from ear_jax.scoring.agreement_summary import concatenate, summarise
 from ear_jax.scoring.mask_agreement import compare_masks
+from ear_jax.system.errors import UserError
+from ear_jax.workflows.evaluate_studies import evaluate_studies
+from ear_jax.workflows.make_phantom import make_phantom
 
 pytestmark = [pytest.mark.multiprocess, pytest.mark.slow]
+
+
+def test_studies_are_scored_against_the_contours_beside_them(trained, tmp_path):
+  size = study.Size('phantom_scan', 2, 0, (2,), 3, 32, 3.6, 3.6, offset=2.0, sharing=0.0)
+  for k in (1, 2):
+    make_phantom(tmp_path / f'studies/p{k}', size=size, subject=k, contours=True)
+  metrics = evaluate_studies(trained, tmp_path / 'scores', tmp_path / 'studies')
+  assert metrics['n_subjects'] == 2
+  rows = pd.read_csv(tmp_path / 'scores/per_frame.csv')
+  network = load_network(trained)
+  for opened in open_studies(tmp_path / 'studies'):
+    for cine in opened:
+      mask = segment(cine, [network]).mask
+      own = rows[(rows.dataset == cine.dataset) & (rows.slice_id == cine.slice_id)]
+      expected = [2 * (a & b).sum() / (a.sum() + b.sum()) for a, b in zip(mask, cine.mask, strict=True)]
+      assert own.dice.to_numpy() == pytest.approx(expected, abs=1e-4)
+  with pytest.raises(UserError, match='nothing to read'):
+    evaluate_studies(trained, tmp_path / 'scores', tmp_path / 'scores')
 
 
 def test_one_command_gives_scores_and_agreement(forks, trained, data, tmp_path):

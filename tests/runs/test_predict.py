@@ -17,8 +17,11 @@ import pytest
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEGLosslessSV1
 
+from ear_jax.analysis.motion import Contours
+from ear_jax.analysis.slices import analyse_with_contours
 from ear_jax.cine import Study
-from ear_jax.formats import nifti
+from ear_jax.formats import nifti, strainmap
+from ear_jax.formats.open import open_studies
 from ear_jax.formats.siemens import writer as siemens_writer
 from ear_jax.phantom import study
 
@@ -110,8 +113,6 @@ def test_every_slice_has_its_files_and_the_study_one_name(results):
 
 def test_curves_are_those_of_the_masks(results, scanned):
   """The means of the velocities in the exported masks, by a loop written from the definitions."""
-  from ear_jax.formats.open import open_studies
-
   (opened,) = open_studies(scanned)
   sound = {entry['slice'] for entry in _summary(results)['slices'] if entry['wraps'] == 0}
   cine = next(cine for cine, _ in opened.read() if cine.slice_id in sound)
@@ -150,6 +151,48 @@ def test_contours_come_back_through_strainmaps_file(results, scanned, tmp_path, 
     assert 2 * np.minimum(mask, back[name]).sum() / (mask.sum() + back[name].sum()) >= 0.98, name
   versions = _summary(tmp_path / results.name)['versions']
   assert versions['contours'] == 'drawn by a person'
+
+
+def _drawn_by_a_person(scanned, path, names, *, gap=None):
+  """A StrainMap file with the exact contours of the person who was scanned; one frame of the mid slice left out."""
+  motions = []
+  for plan, cine in zip(
+    [p for p in study.plan(SCAN) if p.subject_index == KNOWN], open_studies(scanned)[0], strict=True
+  ):
+    truth = study.truth(plan)
+    empty = np.array([cine.slice_id == 'slice-01' and t == gap for t in range(8)])
+    sides = [np.where(empty[:, None, None], np.nan, side) for side in (truth.endo, truth.epi)]
+    motions.append(analyse_with_contours(cine, Contours(*sides, ('',) * 8, empty, drawn=True), septum=1.0))
+  strainmap.write(path, motions[: len(names)], names, pseudonym='a')
+  return path
+
+
+def test_what_is_drawn_is_done_and_what_is_not_is_named(scanned, tmp_path, forks):
+  """Cases S4 and S10: an undrawn frame, an undrawn slice, contours of no slice; without a network and with one."""
+  file = _drawn_by_a_person(scanned, tmp_path / 'a.nc', ['slice-00', 'slice-01', '99 elsewhere'], gap=5)
+  outcome = forks.run('ear_jax.predict', scanned, '--contours', file, '--output', tmp_path / 'out')
+  assert outcome.status == 1
+  assert 'a.nc, cine 3: not used: the contours fit no slice by name' in outcome.stderr
+  assert 'elsewhere' not in outcome.stderr + outcome.stdout  # a description may hold a name
+  (folder,) = (tmp_path / 'out').iterdir()
+  summary = _summary(folder)
+  assert [entry['slice'] for entry in summary['slices']] == ['slice-00', 'slice-01']
+  said = ' '.join(f'{check["slice_id"]}: {check["reason"]}' for check in summary['checks'])
+  assert 'slice-01: frame 5 of 8: not drawn' in said
+  assert 'slice-02: no contours are drawn, and no network is given: left out' in said
+  assert not summary['curves_withheld']
+  mask = _masks(folder)['slice-01_mask.nii.gz']
+  assert np.flatnonzero(mask.any((0, 1, 2))).tolist() == [0, 1, 2, 3, 4, 6, 7]
+
+
+def test_contours_that_were_not_used_beside_a_network_are_no_success(scanned, delineates, tmp_path, forks):
+  """Case S4: rc was 0, and the curves were those of a run without the file."""
+  file = _drawn_by_a_person(scanned, tmp_path / 'a.nc', ['1 x', '2 x', '3 x'])
+  run = ('ear_jax.predict', scanned, '--contours', file, '--checkpoint', delineates, '--output', tmp_path / 'out')
+  outcome = forks.run(*run, '--force')
+  assert outcome.status == 1
+  assert outcome.stderr.count('not used: the contours fit no slice by name') == 3
+  assert len(_summary(next((tmp_path / 'out').iterdir()))['slices']) == 3
 
 
 def test_a_study_that_fails_keeps_its_contours_and_loses_its_curves(results, delineates, scanned, tmp_path, forks):

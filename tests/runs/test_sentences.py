@@ -5,6 +5,8 @@ import shutil
 
 import pytest
 
+from ear_jax.formats import nifti
+
 pytestmark = pytest.mark.multiprocess
 
 
@@ -132,3 +134,13 @@ def test_help_is_given(forks, module):
   assert outcome.stderr == ''
   assert f'python -m {module}' in outcome.stdout
   assert '--workdir: Folder of a run' in outcome.stdout
+
+
+def test_predict_asks_for_its_place_before_a_network_is_loaded(forks, tmp_path, make_cine):  # case B7
+  nifti.write(make_cine(), tmp_path / 'study')
+  (tmp_path / 'out').write_text('mine')
+  run = ('ear_jax.predict', tmp_path / 'study', '--checkpoint=/nowhere', '--output', tmp_path / 'out')
+  assert 'results cannot be written to' in forks.run(*run).sentence
+  outcome = forks.run(*run[:-1], tmp_path / 'other')
+  assert '/nowhere' in outcome.sentence
+  assert outcome.stdout == 'anna-1 is the study in anna-1_MID_video.nii.gz\n'  # case N7

@@ -1,5 +1,6 @@
 """One writer a folder, whoever it is and however it ends."""
 
+import errno
 import pathlib
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import sys
 
 import pytest
 
+from ear_jax.system import lock
 from ear_jax.system.errors import UserError
 from ear_jax.system.lock import is_held, only_writer
 
@@ -70,6 +72,17 @@ def test_a_held_folder_is_told_from_a_free_one(tmp_path):
   assert not is_held(tmp_path)
   with only_writer(tmp_path):  # looking must not keep it
     pass
+
+
+@pytest.mark.parametrize('number', [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF, 524])
+def test_a_file_system_without_locks_is_a_warning(tmp_path, monkeypatch, caplog, number):  # case B20
+  def flock(*_):
+    raise OSError(number, f'error {number}')
+
+  monkeypatch.setattr(lock.fcntl, 'flock', flock)
+  with only_writer(tmp_path):
+    assert not is_held(tmp_path)
+  assert 'cannot be locked' in caplog.text
 
 
 WINDOWS = """

@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import math
 import pathlib
+import re
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -261,6 +262,14 @@ def series_name(path: pathlib.Path) -> str:
   with quiet():
     header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=['SeriesNumber', 'SeriesDescription'])
     return f'{header.get("SeriesNumber", "")} {header.get("SeriesDescription", "")}'.strip()
+
+
+def rr_interval(path: pathlib.Path) -> str:
+  """Returns '900±20', mean and deviation of the RR interval in ms where the comments are 'RR 900 +/- 20'; '' else."""
+  with quiet():
+    comments = str(pydicom.dcmread(path, stop_before_pixels=True, specific_tags=['ImageComments']).get('ImageComments'))
+  stated = re.match(r'\s*RR\s+([\d.]+)\s*\+/-\s*([\d.]+)', comments)
+  return f'{stated[1]}±{stated[2]}' if stated else ''
 
 
 def pseudonym(study_uid: str) -> str:

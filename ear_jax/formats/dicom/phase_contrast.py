@@ -52,7 +52,8 @@ def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Choices =
     for one, name, level in list(zip(slices, ids, levels, strict=True))[which]:
       pictures = one.slice.magnitude
       paths = tuple(picture.path for picture in pictures)
-      source = Source(paths, one.slice.position, pictures[0].orientation, notes=(*notes, *one.slice.notes))
+      frames, said = tuple(picture.frame for picture in pictures), (*notes, *one.slice.notes)
+      source = Source(paths, one.slice.position, pictures[0].orientation, notes=said, frames=frames)
       yield read_slice(one, dataset=dataset, slice_id=name, level=level), source
 
   own = gathered({name: one.slice.notes for name, one in zip(ids, slices, strict=True)})

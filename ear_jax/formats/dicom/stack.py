@@ -67,7 +67,8 @@ def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Choices =
     for one, name in list(zip(slices, ids, strict=True))[which]:
       cine = dicom.cine(one, subject=dataset, dataset=dataset, slice_id=name)
       paths, position = tuple(picture.path for picture in one.pictures), one.position if known else math.nan
-      yield cine, Source(paths, position, one.pictures[0].orientation or orientation, notes=tuple(notes))
+      frames, lies = tuple(picture.frame for picture in one.pictures), one.pictures[0].orientation or orientation
+      yield cine, Source(paths, position, lies, notes=tuple(notes), frames=frames)
 
   return Opened(dataset, ids, tuple(notes), tuple(sorted(found)), root, cines)
 

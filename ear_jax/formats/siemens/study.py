@@ -57,6 +57,7 @@ def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Choices =
         instances=tuple(file.path for file in one.series[0]),
         position=one.position,
         orientation=one.series[0][0].orientation,
+        frames=tuple(file.frame for file in one.series[0]),
         notes=(*notes, *one.notes),
       )
       yield read_slice(one, dataset=dataset, slice_id=name, level=level), source

@@ -1,0 +1,82 @@
+"""The stack as a stack: are the rings of a study's slices where its neighbours say, and are its planes parallel?
+
+A ring that was drawn round something else than the ventricle may be a good ring; only its neighbours tell. The long
+axis of a ventricle is nearly straight, so that each centre lies near the line through any two others.
+"""
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+
+from ear_jax.analysis.checks_of_study import Check
+from ear_jax.analysis.motion import SliceMotion
+
+OFF_AXIS = 20.0  # mm from the line through other centres: more than breath-holds move a heart
+_TILT = 5.0  # deg between planes of one stack
+_SAME = 0.1  # mm
+
+
+def check_stack(motions: Sequence[SliceMotion]) -> list[Check]:
+  """Returns the checks of slices, from base to apex, against each other; none of those whose place is unknown."""
+  placed = [one for one in motions if one.place is not None]
+  if len(placed) < 2:
+    return []
+  normals = np.array([np.cross(one.place.across, one.place.down) for one in placed if one.place])
+  usual = _usual(normals)
+  tilt = np.degrees(np.arccos(np.clip(np.abs(normals @ usual), 0, 1)))
+  found = [
+    _check(one, 'fail', f'its plane is tilted by {angle:.0f} deg against the other slices (expected under {_TILT:g})')
+    for one, angle in zip(placed, tilt, strict=True)
+    if angle > _TILT
+  ]
+  depth = np.array([one.place.corner for one in placed if one.place]) @ usual
+  steps = np.diff(depth)
+  if (np.abs(steps) < _SAME).any() or len(set(np.sign(steps))) > 1:
+    told = ', '.join(f'{d - depth[0]:.1f}' for d in depth)
+    found.append(Check('stack', '', 'warn', f'slices are not in the order of their position ({told} mm)'))
+  return found + _off_axis(placed, usual)
+
+
+def _off_axis(placed: Sequence[SliceMotion], usual: np.ndarray) -> list[Check]:
+  """Returns a check for each slice with a ring, where three or more have one."""
+  rings = [(one, centre) for one in placed if (centre := ring_centre(one)) is not None]
+  if len(rings) < 3:
+    return []
+  points = np.array([centre for _, centre in rings])
+  found = []
+  for k, (one, _) in enumerate(rings):
+    off = _off(points, points @ usual, k)
+    status = 'fail' if off > OFF_AXIS else 'pass'
+    reason = f'centre of the ring {off:.0f} mm from the line through those of other slices (fails above {OFF_AXIS:g})'
+    found.append(_check(one, status, reason))
+  return found
+
+
+def ring_centre(motion: SliceMotion) -> np.ndarray | None:
+  """Returns where the middle of a slice's ring lies in the patient `[3]`, mm; None without a place or a ring."""
+  good = ~motion.contours.failed
+  if motion.place is None or not good.any():
+    return None
+  row, column = motion.centre[good].mean(axis=0)
+  return np.array(motion.place.point(row, column, motion.spacing))
+
+
+def _usual(normals: np.ndarray) -> np.ndarray:
+  """Returns the normal that most of `[N, 3]` are closest to."""
+  return normals[np.argmax(np.median(np.abs(normals @ normals.T), axis=1))]
+
+
+def _off(points: np.ndarray, depth: np.ndarray, k: int) -> float:
+  """Returns the distance of a point from the lines through pairs of the others, at its depth: the median, mm."""
+  others = [j for j in range(len(points)) if j != k]
+  away = []
+  for i, j in itertools.combinations(others, 2):
+    if abs(depth[j] - depth[i]) > _SAME:
+      share = (depth[k] - depth[i]) / (depth[j] - depth[i])
+      away.append(np.linalg.norm(points[k] - points[i] - share * (points[j] - points[i])))
+  return float(np.median(away)) if away else 0.0
+
+
+def _check(motion: SliceMotion, status: str, reason: str) -> Check:
+  return Check('stack', motion.name.rpartition('/')[2], status, reason)

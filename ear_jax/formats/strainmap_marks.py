@@ -1,0 +1,81 @@
+"""What our own StrainMap files hold beside StrainMap's arrays: by which pictures, and by whom, the contours were made.
+
+One attribute of the root, `ear_jax: cines`, JSON: for each cine a fingerprint of its pictures, its position along the
+normal in mm, and whether a person drew the contours; and a digest of all contours. StrainMap keeps attributes whose
+names are identifiers and passes over others. It saves into the file that it opened, where the attribute stays: another
+digest then says that a person has been at work. There is no identifier of a person in it: a fingerprint is made of
+pixels alone, so it outlives new identifiers.
+"""
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+
+import h5py
+import numpy as np
+
+from ear_jax.cine import MAGNITUDE, Cine
+
+_NAME = 'ear_jax: cines'
+_MOST = 1_000_000  # characters
+
+
+@dataclasses.dataclass(frozen=True)
+class Mark:
+  """What is known of one cine.
+
+  Attributes:
+    fingerprint: of its pictures (`fingerprint`); '' when unknown.
+    position: mm along the slice normal; NaN when unknown.
+    drawn: by a person, as far as is known.
+    corrected: by a person who began with those of a network.
+  """
+
+  fingerprint: str = ''
+  position: float = math.nan
+  drawn: bool = True
+  corrected: bool = False
+
+
+UNMARKED = Mark()
+
+
+def fingerprint(cine: Cine) -> str:
+  """Returns 16 hexadecimal digits made of the magnitudes of the first and the middle frame, pixel by pixel."""
+  frames = len(cine.video)
+  pictures = np.ascontiguousarray(cine.video[[0, frames // 2], ..., MAGNITUDE], '<f4') + np.float32(0)  # -0 becomes 0
+  return hashlib.sha256(repr((frames, *pictures.shape[1:])).encode() + pictures.tobytes()).hexdigest()[:16]
+
+
+def write(h5: h5py.File, marks: Mapping[str, Mark]) -> None:
+  """Writes the marks, by StrainMap's name of the cine, into a file that holds its contours already."""
+  cines = {name: dataclasses.asdict(mark) for name, mark in marks.items()}
+  for one in cines.values():
+    one['position'] = None if math.isnan(one['position']) else round(one['position'], 4)
+  h5.attrs[_NAME] = json.dumps({'contours': _digest(h5), 'cines': cines})
+
+
+def read(h5: h5py.File) -> dict[str, Mark]:
+  """Returns the marks of a file; empty where it has none, or none that can be read."""
+  try:
+    text = h5.attrs[_NAME]
+    if not isinstance(text, str) or len(text) > _MOST:
+      return {}
+    stated = json.loads(text)
+    touched = stated['contours'] != _digest(h5)
+    return {str(name): _mark(one, touched) for name, one in stated['cines'].items()}
+  except (KeyError, ValueError, TypeError, AttributeError, OSError):
+    return {}
+
+
+def _mark(stated: dict, touched: bool) -> Mark:
+  position = math.nan if stated['position'] is None else float(stated['position'])
+  drawn, corrected = bool(stated['drawn']), bool(stated.get('corrected'))
+  return Mark(str(stated['fingerprint']), position, touched or drawn, corrected or (touched and not drawn))
+
+
+def _digest(h5: h5py.File) -> str:
+  stored = h5['segments/segments']
+  return hashlib.sha256(np.ascontiguousarray(stored[()]).tobytes() + repr(stored.shape).encode()).hexdigest()[:16]
