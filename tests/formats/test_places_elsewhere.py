@@ -5,13 +5,12 @@ import math
 import numpy as np
 import pydicom
 import pytest
+import SimpleITK as sitk
 from analysed import write_sources
 
 from ear_jax.cine import Place
 from ear_jax.formats import nifti
 from ear_jax.formats.dicom import seg
-
-sitk = pytest.importorskip('SimpleITK')
 
 AXIAL = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
 OBLIQUE = ((0.8, 0.6, 0.0), (0.36, -0.48, -0.8))
