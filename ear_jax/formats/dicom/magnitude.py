@@ -9,7 +9,7 @@ import dataclasses
 import math
 import pathlib
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pydicom
@@ -19,7 +19,7 @@ from ear_jax.formats import checks
 from ear_jax.formats.checks import Scan
 from ear_jax.formats.choices import REFUSE, Choices
 from ear_jax.formats.dicom import geometry, instances, pixels
-from ear_jax.formats.dicom.instances import Instance
+from ear_jax.formats.dicom.instances import Instance, Rescale
 from ear_jax.formats.dicom.timing import Timed, in_time
 from ear_jax.formats.faults import Fault, once
 
@@ -29,6 +29,8 @@ _NO_SPACING = (math.nan, math.nan)
 _SAME_SPACING = 0.01  # relative: other last digits
 _COVER = 0.1  # relative: slices of other frame counts cover the same cycle
 _SAME_INTERVAL = 0.03  # relative
+_BESIDE = 3.0  # mm in the plane: more is another scan; a scanner that follows the heart moves a frame by less
+_SAME_LENGTH = 0.05  # relative
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +69,44 @@ def read(path: pathlib.Path, subjects: Mapping[str, str] | None = None) -> Itera
   for index, one in enumerate(_by_headers(path, path)[0]):
     subject = (subjects or {}).get(dataset, dataset)
     yield cine(one, subject=subject, dataset=dataset, slice_id=slice_id(index))
+
+
+def unlike(picture: Instance, first: Instance) -> str:
+  """Returns what the header of a picture does not share with the first of its series, or ''."""
+  if (picture.rescale is None) != (first.rescale is None) and not _is_plain(picture.rescale or first.rescale):
+    return 'RescaleSlope and RescaleIntercept stand in some frames of the slice only: export it again'
+  return beside(picture, first)
+
+
+def _is_plain(scale: Rescale | None) -> bool:
+  return scale is None or (scale.slope, scale.intercept) == (1, 0)
+
+
+def beside(picture: Instance, first: Instance) -> str:
+  """Returns a rule where a picture lies elsewhere in the plane than the first of its slice, or ''."""
+  if not picture.corner or not first.corner or not first.orientation:
+    return ''
+  axes = np.reshape(first.orientation, (2, 3))
+  off = float(np.linalg.norm(axes @ np.subtract(picture.corner, first.corner)))
+  if off <= _BESIDE:
+    return ''
+  return f'ImagePositionPatient lies {off:.1f} mm beside that of frame 0 of the slice: two scans, or one of both lies'
+
+
+def contradictions(first: Sequence[Instance]) -> list[str]:
+  """Returns notes where the first pictures of slices, or two tags of one, say different things of where they lie."""
+  notes = []
+  if len({picture.reference for picture in first} - {''}) > 1:
+    notes.append('FrameOfReferenceUID differs between slices: their positions may be measured from several points')
+  for picture in first:
+    sides = np.multiply(picture.shape or (), picture.spacing or ())
+    if picture.diameter and sides.size and (np.abs(sides / picture.diameter - 1) > _SAME_LENGTH).all():
+      notes.append(
+        f'pictures are {sides[0]:.0f} x {sides[1]:.0f} mm by PixelSpacing, '
+        f'ReconstructionDiameter says {picture.diameter:.0f} mm'
+      )
+      break
+  return notes
 
 
 def slice_id(index: int) -> str:
@@ -183,7 +223,7 @@ def stack_faults(slices: Slices, folder: str, choices: Choices, notes: list[tupl
     if len(one.pictures) == usual or one.timed.rule:
       continue
     said = f'{len(one.pictures)} frames, the other slices have {usual}'
-    if choices.gaps == 'accept' or _whole_cycle(one, model):
+    if _whole_cycle(one, model) or choices.settle('gaps') == 'accept':
       notes.append(('counts', f'slices have different numbers of frames ({said})'))
     else:
       advice = 'export the slice again, or --gaps=accept takes what is there'
@@ -199,7 +239,7 @@ def _missing_slices(slices: Slices, folder: str, choices: Choices, notes: list[t
   found = []
   for index in np.flatnonzero(steps > _GAP * step):
     said = f'{steps[index]:.1f} mm to slice {index + 1}, the usual step is {step:.1f} mm'
-    if choices.gaps == 'accept':
+    if choices.settle('gaps') == 'accept':
       notes.append(('missing', f'a slice is missing in the stack ({said}), taken as --gaps=accept says'))
     else:
       rule = f'missing slice: {said}; export it too, or --gaps=accept takes what is there'
@@ -248,4 +288,5 @@ def _look_at(picture: Instance, first: Instance) -> tuple[str, str]:
     return f'pixels are not readable ({instances.reason(error)})', ''
   if values.shape != picture.shape:
     return f'pixels have shape {values.shape}, the header says {picture.shape}', ''
-  return next((fault.rule for fault in checks.video_faults('', '', values[None, ..., None])), ''), said
+  broken = (fault.rule for fault in checks.video_faults('', '', values[None, ..., None]))
+  return next(broken, '') or unlike(picture, first), said

@@ -10,9 +10,10 @@ import pathlib
 from collections.abc import Iterator, Sequence
 
 from ear_jax.cine import Cine
+from ear_jax.formats import checks
 from ear_jax.formats.choices import REFUSE, Choices
 from ear_jax.formats.dicom import geometry, instances, magnitude, phase_slices, stack, velocity_tags
-from ear_jax.formats.dicom.component import is_magnitude
+from ear_jax.formats.dicom.component import CONTRADICTORY, is_magnitude, named
 from ear_jax.formats.dicom.instances import Instance
 from ear_jax.formats.dicom.phase_slices import Directed, Pictures, faulty, series_of
 from ear_jax.formats.dicom.phase_velocity import Measured, measure, pixel_faults, read_slice
@@ -34,7 +35,9 @@ def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Choices =
   looked = [phase_slices.directed(pictures, root, choices) for pictures in places]
   notes = list(dict.fromkeys(note for _, said, _ in looked for note in said))
   found = [fault for _, _, faults in looked for fault in faults] + _placeless(files, places, root)
-  several = [(pictures, directions) for pictures, (directions, *_) in zip(places, looked, strict=True)]
+  found += _spacing(places, root)
+  # A place whose tags contradict each other has its fault: how many directions are left there says nothing more.
+  several = [(pictures, [] if faults else known) for pictures, (known, _, faults) in zip(places, looked, strict=True)]
   most = max((len(directions) for _, directions in several), default=0)
   if most < DIRECTIONS and not found:
     return _magnitude_only(files, places, most, root, choices, notes)
@@ -69,6 +72,13 @@ def _placeless(files: Sequence[Instance], places: Sequence[Pictures], root: path
   return [faulty(velocities, f'{rule} is not known. Export the originals', root)]
 
 
+def _spacing(places: Sequence[Pictures], root: pathlib.Path) -> list[Fault]:
+  """Returns a fault where pixels, which are of one size at all places, are of one that none can have."""
+  spacing = places[0][0].spacing if places else None
+  wrong = checks.spacing_fault(spacing) if spacing else None
+  return [faulty([one for pictures in places for one in pictures], f'pixel spacing {wrong}', root)] if wrong else []
+
+
 def _slices(
   several: Sequence[tuple[Pictures, list[Directed]]], root: pathlib.Path, choices: Choices
 ) -> tuple[list[Measured], list[Fault]]:
@@ -82,7 +92,9 @@ def _slices(
       found += faults + more
     elif directions:
       rule = f'{len(directions)} directions of velocity at {phase_slices.position(pictures[0]):.1f} mm, expected three'
-      found.append(faulty(directions[0].pictures, f'{rule}: export the slice whole', root))
+      unclear = [one for one in pictures if one.component == CONTRADICTORY]
+      beside = f', and {series_of(unclear)} holds {named(CONTRADICTORY)}' if unclear else ''
+      found.append(faulty(directions[0].pictures, f'{rule}{beside}: export the slice whole', root))
   return slices, found
 
 
@@ -121,4 +133,5 @@ def _notes(slices: Sequence[Measured], outside: Sequence[Instance], towards: int
     found.append('which end of the stack is the base is not known: velocity through the plane is along the normal')
   if outside:
     found.append(f'{series_of(outside)} passed over: no velocity there, or another size or orientation')
+  found += magnitude.contradictions([one.slice.magnitude[0] for one in slices])
   return found + differing('phase encoding direction', {one.slice.direction for one in slices})

@@ -4,10 +4,11 @@ Pictures are grouped by place, direction and time alone, so that it does not mat
 """
 
 import dataclasses
+import itertools
 import math
 import pathlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -90,6 +91,7 @@ def directed(pictures: Pictures, root: pathlib.Path, choices: Choices) -> tuple[
   groups: dict[Vector, Pictures] = {}
   notes: dict[str, None] = {}
   rules: dict[str, Pictures] = defaultdict(list)
+  unknown: Pictures = []
   for one in phases:
     try:
       axis, note = velocity_tags.direction(one)
@@ -99,10 +101,12 @@ def directed(pictures: Pictures, root: pathlib.Path, choices: Choices) -> tuple[
     if note:
       notes[note] = None
     if axis is None:
-      notes[f'phases of {series_of([one])} were not used: no tag says which direction of velocity they encode'] = None
+      unknown.append(one)
       continue
     same = next((known for known in groups if float(np.dot(known, axis)) > _SAME_AXIS), axis)
     groups.setdefault(same, []).append(one)
+  if unknown:
+    notes[f'phases of {series_of(unknown)} were not used: no tag says which direction of velocity they encode'] = None
   found = [Directed(axis, in_time(group, choices)) for axis, group in groups.items()]
   return found, list(notes), [faulty(group, rule, root) for rule, group in rules.items()]
 
@@ -111,13 +115,15 @@ def build(
   pictures: Pictures, found: list[Directed], root: pathlib.Path, choices: Choices
 ) -> tuple[PhaseSlice | None, list[Fault]]:
   """Returns a slice of three directions and no fault, or None and what its headers break."""
-  if rules := [rule for one in found for rule in _time_rules(one)] + _agreement(found):
+  if rules := [rule for one in found for rule in _time_rules(one)] or _agreement(found):
     return None, [faulty(group, rule, root) for group, rule in rules]
   first = found[0].pictures
-  candidates = _magnitudes(pictures, found, choices)
+  candidates, refused = _magnitudes(pictures, found, choices)
   if not candidates:
     rule = f'no magnitude of {len(first)} frames at the place of these velocities: export the magnitude too'
-    return None, [faulty(first, rule, root)]
+    return None, [faulty(first, rule, root)] if not refused else [faulty(*each, root) for each in refused]
+  if rules := list(_unlike(candidates[0], found)):
+    return None, [faulty([picture], rule, root) for picture, rule in rules]
   one, two, three = found
   said = dict.fromkeys([text for direction in found for _, text in direction.timed.notes])
   if note := _short(one.timed):
@@ -200,8 +206,20 @@ def _agreement(found: list[Directed]) -> list[tuple[Sequence[Instance], str]]:
   return []
 
 
-def _magnitudes(pictures: Pictures, found: list[Directed], choices: Choices) -> list[tuple[Instance, ...]]:
-  """Returns the series that could be the magnitude, the best first: of the velocities' own series, then the nearest."""
+def _unlike(taken: Sequence[Instance], found: list[Directed]) -> Iterator[tuple[Instance, str]]:
+  """Yields the first picture of each series that does not belong to the slice, and why."""
+  for frames in (taken, *(one.pictures for one in found)):
+    unlike = ((one, magnitude.unlike(one, frames[0]) or magnitude.beside(one, taken[0])) for one in frames)
+    yield from itertools.islice(((one, rule) for one, rule in unlike if rule), 1)
+
+
+def _magnitudes(
+  pictures: Pictures, found: list[Directed], choices: Choices
+) -> tuple[list[tuple[Instance, ...]], list[tuple[Pictures, str]]]:
+  """Returns the series that could be the magnitude, and those that could not though they have its number of frames.
+
+  The best is the first: of the velocities' own series, then the nearest.
+  """
   count, times = len(found[0].pictures), _times(found[0].pictures)
   phases = [one for direction in found for one in direction.pictures]
   uids, numbers = {one.series for one in phases}, [one.series_number or 0 for one in phases]
@@ -209,11 +227,16 @@ def _magnitudes(pictures: Pictures, found: list[Directed], choices: Choices) -> 
   for one in pictures:
     if is_magnitude(velocity_tags.component(one)):
       series[one.series, velocity_tags.component(one)].append(one)
-  kept = []
+  kept, refused = [], []
   for (uid, word), group in series.items():
     timed = in_time(group, choices)
     own, number = _times(timed.pictures), group[0].series_number or 0
     apart = np.abs(np.subtract(own, times)).max() if times and own and len(own) == count else 0.0
-    if len(timed.pictures) == count and not timed.rule and not apart > found[0].timed.interval:
+    if len(group) >= count and timed.rule:
+      refused.append((group, timed.rule))
+    elif len(timed.pictures) == count and apart > found[0].timed.interval:
+      near = f'trigger times of this magnitude differ by {apart:.1f} ms from those of {series_of(found[0].pictures)}'
+      refused.append((group, f'{near}: series are mixed, or times have two units'))
+    elif len(timed.pictures) == count:
       kept.append((uid not in uids, word != 'M', min(abs(number - other) for other in numbers), number, timed.pictures))
-  return [ordered for *_, ordered in sorted(kept, key=lambda one: one[:4])]
+  return [ordered for *_, ordered in sorted(kept, key=lambda one: one[:4])], refused
