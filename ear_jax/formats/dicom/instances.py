@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pydicom
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.misc import is_dicom
 from pydicom.tag import Tag
@@ -190,8 +191,8 @@ def read(path: pathlib.Path) -> list[Instance]:
     for key in [*header.keys()]:  # before anything is decoded: a block that an archive has moved has no tags to ask for
       if key not in _WANTED and key.group not in GROUPS:
         del header[key]
-      elif (raw := header.get_item(key)).VR == 'DS' and b',' in (raw.value or b''):  # of a program in another language
-        header[key] = raw._replace(value=raw.value.replace(b',', b'.'))
+      elif isinstance(raw := header.get_item(key), RawDataElement) and raw.VR == 'DS' and b',' in (raw.value or b''):
+        header[key] = raw._replace(value=(raw.value or b'').replace(b',', b'.'))  # of a program in another language
     if header.get('SOPClassUID') not in enhanced.CLASSES:
       return [_instance(header, path, None)]
     try:

@@ -1,27 +1,24 @@
-"""Cine MR as DICOM, magnitude only: pictures put in order by their headers, under any names.
+"""The slices of a magnitude cine: pictures put in order by their headers, and looked over to the last pixel.
 
-Pictures go into slices by their position along the slice normal, within a slice by time (`timing`). Ids come from the
-folder's name; name, birth date and dates of a patient are never read. Velocity series need their vendor's conventions
-and are read elsewhere.
+Pictures go into slices by their position along the slice normal, within a slice by time (`timing`). Which pictures of a
+study take part is decided before, in `stack`; velocities need their vendor's conventions and are read elsewhere.
 """
 
 import dataclasses
 import math
 import pathlib
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
-import pydicom
 
 from ear_jax.cine import Cine, Place
 from ear_jax.formats import checks
-from ear_jax.formats.checks import Scan
-from ear_jax.formats.choices import REFUSE, Choices
+from ear_jax.formats.choices import Choices
 from ear_jax.formats.dicom import geometry, instances, pixels
 from ear_jax.formats.dicom.instances import Instance, Rescale
 from ear_jax.formats.dicom.timing import Timed, in_time
-from ear_jax.formats.faults import Fault, once
+from ear_jax.formats.faults import Fault
 
 SAME_PLACE = 0.5  # mm: positions that differ less are one slice
 _GAP = 1.5  # times the usual distance between slices: a slice is missing
@@ -50,27 +47,6 @@ Slices = list[Slice]
 Grouped = tuple[Hashable, Fault]  # faults of one group that say the same are said once
 
 
-def find(root: pathlib.Path) -> list[pathlib.Path]:
-  """Returns the folders at or below `root` that hold `*.dcm` files."""
-  return sorted({path.parent for path in root.rglob('*.dcm')})
-
-
-def scan(path: pathlib.Path, root: pathlib.Path, channels: int | None = None) -> Scan:
-  """Looks over one folder, pixels included; `channels` is the count that the caller needs (None: any we read)."""
-  slices, found = arrange(path, root)
-  if channels not in (None, 1):
-    found = checks.channel_faults(str(path.relative_to(root)), '', 1, channels)
-  return Scan(tuple((path.resolve().name, slice_id(index)) for index in range(len(slices))), tuple(found))
-
-
-def read(path: pathlib.Path, subjects: Mapping[str, str] | None = None) -> Iterator[Cine]:
-  """Yields the slices of a folder that `scan` found sound, without reference; the folder's name is the dataset."""
-  dataset = path.resolve().name
-  for index, one in enumerate(_by_headers(path, path)[0]):
-    subject = (subjects or {}).get(dataset, dataset)
-    yield cine(one, subject=subject, dataset=dataset, slice_id=slice_id(index))
-
-
 def unlike(picture: Instance, first: Instance) -> str:
   """Returns what the header of a picture does not share with the first of its series, or ''."""
   if (picture.rescale is None) != (first.rescale is None) and not _is_plain(picture.rescale or first.rescale):
@@ -96,7 +72,8 @@ def beside(picture: Instance, first: Instance) -> str:
 def contradictions(first: Sequence[Instance]) -> list[str]:
   """Returns notes where the first pictures of slices, or two tags of one, say different things of where they lie."""
   notes = []
-  if len({picture.reference for picture in first} - {''}) > 1:
+  points = len({picture.reference for picture in first} - {''})
+  if 1 < points < len(first):  # some scanners give each series its own, which tells nothing
     notes.append('FrameOfReferenceUID differs between slices: their positions may be measured from several points')
   for picture in first:
     sides = np.multiply(picture.shape or (), picture.spacing or ())
@@ -112,19 +89,6 @@ def contradictions(first: Sequence[Instance]) -> list[str]:
 def slice_id(index: int) -> str:
   """Returns the id of the slice that is `index`-th along the slice normal."""
   return f'slice-{index:02d}'
-
-
-def arrange(folder: pathlib.Path, root: pathlib.Path) -> tuple[Slices, list[Fault]]:
-  """Returns the pictures of a folder in slices along the normal, each in order of time, and the faults found.
-
-  Faults name files relative to `root`: unreadable files and pixels, frames or slices that are missing, frames of
-  another size, and times that contradict each other.
-  """
-  slices, found = _by_headers(folder, root)
-  if not slices:
-    return slices, [*found, Fault(str(folder.relative_to(root)), '', 'no readable *.dcm in this folder')]
-  looked, _ = look(slices, root)
-  return slices, found + once(looked) + stack_faults(slices, str(folder.relative_to(root)), REFUSE, [])
 
 
 def cine(one: Slice, *, subject: str, dataset: str, slice_id: str) -> Cine:
@@ -182,7 +146,7 @@ def position(picture: Instance, stated: float | None = None) -> float:
   return geometry.position(picture.orientation or (), picture.corner or ()) if stated is None else stated
 
 
-def in_order(placed: Iterable[tuple[float, Instance]], choices: Choices = REFUSE) -> Slices:
+def in_order(placed: Iterable[tuple[float, Instance]], choices: Choices) -> Slices:
   """Returns pictures with their positions in slices by increasing position, each in order of time."""
   groups: list[list[tuple[float, Instance]]] = []
   for here, picture in sorted(placed, key=lambda both: both[0]):
@@ -255,18 +219,6 @@ def _whole_cycle(one: Slice, model: Slice) -> bool:
   covers = intervals * [len(one.pictures), len(model.pictures)]
   faster = abs(intervals[0] / intervals[1] - 1) > _SAME_INTERVAL  # else it was sampled alike, and some are lost
   return bool(faster and abs(covers[0] / covers[1] - 1) <= _COVER)  # False where an interval is unknown
-
-
-def _by_headers(folder: pathlib.Path, root: pathlib.Path) -> tuple[Slices, list[Fault]]:
-  """Returns the slices, and a fault for each file that is no frame; no pixels are read."""
-  placed: list[tuple[float, Instance]] = []
-  found = []
-  for path in sorted(folder.glob('*.dcm')):
-    try:
-      placed += [(position(picture), picture) for picture in instances.read(path)]
-    except (OSError, ValueError, AttributeError, TypeError, pydicom.errors.InvalidDicomError) as error:
-      found.append(Fault(str(path.relative_to(root)), 'frame 0', f'not a single-frame cine image: {error}'))
-  return in_order(placed), found
 
 
 def _fault(one: Slice, index: int, frame: int, rule: str, root: pathlib.Path) -> Grouped:

@@ -122,8 +122,8 @@ def build(
   if not candidates:
     rule = f'no magnitude of {len(first)} frames at the place of these velocities: export the magnitude too'
     return None, [faulty(first, rule, root)] if not refused else [faulty(*each, root) for each in refused]
-  if rules := list(_unlike(candidates[0], found)):
-    return None, [faulty([picture], rule, root) for picture, rule in rules]
+  if unlike := list(_unlike(candidates[0], found)):
+    return None, [faulty([picture], rule, root) for picture, rule in unlike]
   one, two, three = found
   said = dict.fromkeys([text for direction in found for _, text in direction.timed.notes])
   if note := _short(one.timed):

@@ -76,9 +76,9 @@ def venc(picture: Instance) -> float | None:
 
   Raises: ValueError with both values where two sources differ.
   """
-  for one in picture.encodings:
-    if one.low and one.high and not _alike(abs(one.low), abs(one.high)):
-      both = f'MRVelocityEncodingSequence says {one.low:g} to {one.high:g} cm/s'
+  for encoding in picture.encodings:
+    if encoding.low and encoding.high and not _alike(abs(encoding.low), abs(encoding.high)):
+      both = f'MRVelocityEncodingSequence says {encoding.low:g} to {encoding.high:g} cm/s'
       raise ValueError(f'venc is contradictory: {both}, which is not as far on both sides of 0')
   first = None
   for one in statements(picture):
