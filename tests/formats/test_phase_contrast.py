@@ -11,6 +11,7 @@ import pydicom
 import pytest
 from layouts import classic, enhanced
 from layouts.scan import short_axis
+from pydicom.uid import generate_uid
 from velocity_scan import edit
 
 from ear_jax.analysis.motion import Settings
@@ -554,7 +555,7 @@ def test_pictures_elsewhere_are_passed_over(export):
     edit(other, SeriesNumber=1, SOPInstanceUID=f'1.2.{number}', ImageOrientationPatient=[1, 0, 0, 0, 1, 0])
   opened, cines = read(folder)
   assert len(cines) == 3
-  assert 'series 1 passed over: no velocity there, or another size or orientation' in opened.notes
+  assert 'series 1 passed over: another place, size or orientation than the velocities' in opened.notes
 
 
 @pytest.mark.skipif(not HEADERS, reason='needs real headers of enhanced MR')
@@ -683,3 +684,54 @@ def test_places_of_several_frames_of_reference_are_said(export):
   assert read(folder)[0].notes == (
     'FrameOfReferenceUID differs between slices: their positions may be measured from several points',
   )
+
+
+def test_a_slice_of_another_matrix_is_a_slice_of_the_stack(export):
+  """Case A10, for velocities."""
+  folder, across = export('Siemens'), short_axis(phantom()).across
+  before = read(folder)[1]
+
+  def crop(image):
+    pixels = image.pixel_array[:, 4:-4]
+    image.PixelData, image.Columns = pixels.tobytes(), pixels.shape[1]
+    image.ImagePositionPatient = list(np.array(image.ImagePositionPatient, float) + 4 * image.PixelSpacing[1] * across)
+
+  change(folder, crop, lambda image: 30 <= image.SeriesNumber < 39)
+  opened, cines = read(folder)
+  for cine, same, columns in zip(cines, before, (slice(None), slice(4, -4), slice(None)), strict=True):
+    np.testing.assert_array_equal(cine.video, same.video[:, :, columns])
+  assert any(note.startswith('size of pictures differs between slices: 48 x 40 pixels of') for note in opened.notes)
+
+
+def test_4d_flow_beside_slices_is_not_chosen_for_them(export):
+  """It has more pictures; both are across the heart."""
+  folder, scan = export('Siemens'), short_axis(phantom())
+  for path in sorted(folder.iterdir()):
+    image = pydicom.dcmread(path)
+    if image.SeriesNumber < 30:
+      corner, number = np.array(image.ImagePositionPatient, float), image.SeriesNumber
+      image.SeriesNumber, image.SeriesInstanceUID, image.PixelSpacing = 200 + number, f'1.2.{number}', [2.5, 2.5]
+      for k in range(5):
+        image.ImagePositionPatient, image.SOPInstanceUID = list(corner + 2.5 * k * scan.normal), generate_uid()
+        image.save_as(folder / f'{path.name}-{k}')
+  (fault,) = refusal(folder).splitlines()[1:]
+  assert '2 stacks have velocities along three directions (series 223, 226, 229, 48 x 48 pixels of 2.5 x' in fault
+  for path in folder.glob('*-*'):  # an axial volume is none of the stack
+    edit(path, ImageOrientationPatient=[1, 0, 0, 0, 1, 0])
+  opened, cines = read(folder)
+  assert [cine.spacing for cine in cines] == [(2.4, 2.4)] * 3
+  assert any(note.startswith('series 221, 222, 223') and 'passed over' in note for note in opened.notes)
+
+
+def test_the_end_of_the_range_that_is_not_stated_does_not_cost_the_direction(export):
+  folder = export('Siemens XA')
+  before = read(folder)[1]
+
+  def half(image):
+    del image.SharedFunctionalGroupsSequence[0].MRVelocityEncodingSequence[0].VelocityEncodingMaximumValue
+    for group in image.PerFrameFunctionalGroupsSequence:
+      group.remove_private_tags()
+
+  change(folder, half, lambda image: image.ImageType[2] == 'VELOCITY')
+  for cine, same in zip(read(folder)[1], before, strict=True):
+    np.testing.assert_array_equal(cine.video, same.video)

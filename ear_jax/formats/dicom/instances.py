@@ -59,7 +59,7 @@ class Rescale:
 
 @dataclasses.dataclass(frozen=True)
 class Encoding:
-  """A velocity encoding: its direction in the patient's axes, and the velocities at the ends of the phase, cm/s."""
+  """A velocity encoding: its direction in the patient's axes, and the ends of its range in cm/s, 0 where not said."""
 
   direction: tuple[float, ...]
   low: float
@@ -333,8 +333,8 @@ def _encodings(items) -> tuple[Encoding, ...]:
   return tuple(
     Encoding(
       _numbers(3)(item.VelocityEncodingDirection),
-      _number(item.VelocityEncodingMinimumValue),
-      _number(item.VelocityEncodingMaximumValue),
+      _number(item.get('VelocityEncodingMinimumValue') or 0),
+      _number(item.get('VelocityEncodingMaximumValue') or 0),
     )
     for item in items
   )

@@ -6,6 +6,7 @@ pictures belong together in `phase_slices`.
 """
 
 import dataclasses
+import math
 import pathlib
 from collections.abc import Iterator, Sequence
 
@@ -35,7 +36,7 @@ def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Choices =
   looked = [phase_slices.directed(pictures, root, choices) for pictures in places]
   notes = list(dict.fromkeys(note for _, said, _ in looked for note in said))
   found = [fault for _, _, faults in looked for fault in faults] + _placeless(files, places, root)
-  found += _spacing(places, root)
+  found += _spacing(places, root) + _several(files, root)
   # A place whose tags contradict each other has its fault: how many directions are left there says nothing more.
   several = [(pictures, [] if faults else known) for pictures, (known, _, faults) in zip(places, looked, strict=True)]
   most = max((len(directions) for _, directions in several), default=0)
@@ -72,11 +73,28 @@ def _placeless(files: Sequence[Instance], places: Sequence[Pictures], root: path
   return [faulty(velocities, f'{rule} is not known. Export the originals', root)]
 
 
+def _several(files: Sequence[Instance], root: pathlib.Path) -> list[Fault]:
+  """Returns a fault where stacks with velocities along three directions are not parts of one: 4D flow beside slices."""
+  first, *others = phase_slices.stacks(files)
+  if all(phase_slices.one_stack(first, other) for other in others):
+    return []
+  stated = '; '.join(f'{series_of(one)}, {_size(one[0])}' for one in (first, *others))
+  rule = f'{1 + len(others)} stacks have velocities along three directions ({stated})'
+  return [faulty(first, f'{rule}: give the one that is meant a folder of its own', root)]
+
+
+def _size(one: Instance) -> str:
+  shape, spacing = one.shape or (0, 0), one.spacing or (math.nan, math.nan)
+  return f'{shape[0]} x {shape[1]} pixels of {spacing[0]:g} x {spacing[1]:g} mm'
+
+
 def _spacing(places: Sequence[Pictures], root: pathlib.Path) -> list[Fault]:
-  """Returns a fault where pixels, which are of one size at all places, are of one that none can have."""
-  spacing = places[0][0].spacing if places else None
-  wrong = checks.spacing_fault(spacing) if spacing else None
-  return [faulty([one for pictures in places for one in pictures], f'pixel spacing {wrong}', root)] if wrong else []
+  """Returns a fault for each pixel spacing that no picture can have."""
+  wrong: dict[str, Pictures] = {}
+  for pictures in places:
+    if pictures[0].spacing and (rule := checks.spacing_fault(pictures[0].spacing)):
+      wrong.setdefault(rule, []).extend(pictures)
+  return [faulty(pictures, f'pixel spacing {rule}', root) for rule, pictures in wrong.items()]
 
 
 def _slices(
@@ -132,6 +150,7 @@ def _notes(slices: Sequence[Measured], outside: Sequence[Instance], towards: int
   if slices and not towards:
     found.append('which end of the stack is the base is not known: velocity through the plane is along the normal')
   if outside:
-    found.append(f'{series_of(outside)} passed over: no velocity there, or another size or orientation')
+    found.append(f'{series_of(outside)} passed over: another place, size or orientation than the velocities')
+  found += differing('size of pictures', {_size(one.slice.magnitude[0]) for one in slices})
   found += magnitude.contradictions([one.slice.magnitude[0] for one in slices])
   return found + differing('phase encoding direction', {one.slice.direction for one in slices})

@@ -3,18 +3,19 @@
 Pictures are grouped by place, direction and time alone, so that it does not matter how many series or files hold them.
 """
 
+import contextlib
 import dataclasses
 import itertools
 import math
 import pathlib
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from ear_jax.cine import Vector
 from ear_jax.formats.choices import Choices
-from ear_jax.formats.dicom import geometry, magnitude, velocity_tags
+from ear_jax.formats.dicom import choose, geometry, magnitude, velocity_tags
 from ear_jax.formats.dicom.component import is_magnitude
 from ear_jax.formats.dicom.instances import Instance
 from ear_jax.formats.dicom.timing import Timed, in_time
@@ -22,6 +23,9 @@ from ear_jax.formats.faults import Fault
 
 Pictures = list[Instance]
 _SAME_AXIS = 0.98  # cosine, 11 degrees: one direction
+_SAME_NORMAL = 0.999  # cosine, 2.6 degrees
+_BESIDE = 3.0  # mm along the normal: nearer is the same slice, or a plane of a volume
+_WHOLE_SET = 3  # directions
 _INDEPENDENT = 0.3  # volume that three unit vectors span
 _LATE = 0.5  # frames that two directions of one slice may differ in time
 _WHOLE = 0.75  # frames that a cycle may differ from RR before it is said
@@ -70,15 +74,54 @@ def series_of(pictures: Iterable[Instance]) -> str:
   return f'series {", ".join(map(str, numbers))}' if numbers else 'a series without number'
 
 
+def stacks(files: Sequence[Instance]) -> list[Pictures]:
+  """Returns the velocities of each stack of slices that could be meant, that with the most first.
+
+  These have three directions and lie across the heart's long axis. Where no plane has three, the one with the most
+  velocities is the only one.
+  """
+  planes: dict[tuple, Pictures] = defaultdict(list)
+  for one in files:
+    if velocity_tags.encodes(one):
+      planes[_plane(one)].append(one)
+  found = sorted(planes.values(), key=len, reverse=True)
+  whole = [pictures for pictures in found if _directions(pictures) >= _WHOLE_SET]
+  best = max((choose.cosine(pictures[0]) for pictures in whole), default=0.0)
+  return [one for one in whole if choose.cosine(one[0]) >= best - choose.CLOSE] or found[:1]
+
+
+def one_stack(some: Pictures, others: Pictures) -> bool:
+  """Returns whether pictures of another size, or stored another way round, are slices beside those of a stack."""
+  known = [[one for one in part if magnitude.place(one)] for part in (some, others)]
+  if not all(known):
+    return False
+  normal, other = (geometry.normal(part[0].orientation or ()) for part in known)
+  if normal @ other < _SAME_NORMAL:
+    return False
+  here, there = (np.unique([np.round(normal @ (one.corner or ()), 1) for one in part]) for part in known)
+  return bool(np.abs(np.subtract.outer(here, there)).min() > _BESIDE)
+
+
+def _directions(pictures: Pictures) -> int:
+  axes: list[Vector] = []
+  for one in pictures:
+    with contextlib.suppress(ValueError):  # a contradiction, which has its fault elsewhere
+      axis = velocity_tags.direction(one)[0]
+      if axis and not any(float(np.dot(axis, other)) > _SAME_AXIS for other in axes):
+        axes.append(axis)
+  return len(axes)
+
+
 def at_places(files: Sequence[Instance]) -> tuple[list[Pictures], Pictures]:
-  """Returns the pictures of the plane that most velocities lie in, by place along the normal, and all others."""
-  velocities = [one for one in files if velocity_tags.encodes(one)]
-  usual = Counter(map(_plane, velocities)).most_common(1)[0][0]
-  inside = [one for one in files if _plane(one) == usual and magnitude.place(one) and one.shape]
+  """Returns the pictures of the stacks that velocities lie in, by place along the normal, and all others."""
+  planes = [_plane(one[0]) for one in stacks(files)]
+  inside = [one for one in files if _plane(one) in planes and magnitude.place(one) and one.shape]
   kept = {id(one) for one in inside}
   places: list[Pictures] = []
-  for one in sorted(inside, key=position):
-    if places and position(one) - position(places[-1][0]) <= magnitude.SAME_PLACE:
+  for one in sorted(inside, key=lambda one: (planes.index(_plane(one)), position(one))):
+    before = places[-1][0] if places else None
+    same = before and _plane(one) == _plane(before)
+    if before and same and position(one) - position(before) <= magnitude.SAME_PLACE:
       places[-1].append(one)
     else:
       places.append([one])
