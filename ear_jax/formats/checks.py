@@ -17,9 +17,11 @@ ZERO, COUNTS = 2048, 4096  # phase of zero velocity, and number of 12-bit values
 DEFAULT_VENC = (20.0, 20.0, 30.0)  # cm/s along column, row and through the plane: the protocol of the MVM-CMR studies
 FASTEST = 500.0  # cm/s; no heart muscle moves so fast, but raw phase pixels read as cm/s look so
 SMALLEST = 1e-3  # of a setting; below it the unit is another
+LONGEST_PIXEL = 4.0  # times as long as it is wide; beyond it one number is the distance between slices
 FINEST, COARSEST = 0.05, 20.0  # mm a pixel, from mice to scouts; beyond them the unit is another
 SLOWEST = 1e4  # ms between frames
 SHORTEST_BEAT, LONGEST_BEAT = 300.0, 2000.0  # ms: 200 and 30 beats a minute
+SHORTEST_FRAME = 2.0  # ms; no scanner takes a picture of the heart in less
 _CYCLE = 8  # frames: fewer may be a part of the cycle, and cover less than a beat
 LARGEST = 2**28  # values of a cine: 50 frames of 1158 x 1158 pixels with velocities, a gigabyte
 BRIGHTEST = 1e9  # of a magnitude; sums of squares of larger ones leave float32
@@ -140,7 +142,7 @@ def beat(count: int, interval: float) -> tuple[float, str]:
   cover = count * interval
   if math.isnan(interval) or count < 2:
     return interval, ''
-  if cover <= LONGEST_BEAT and (cover >= SHORTEST_BEAT or count < _CYCLE):
+  if cover <= LONGEST_BEAT and (cover >= SHORTEST_BEAT or (count < _CYCLE and interval >= SHORTEST_FRAME)):
     return interval, ''
   heart = f'a heartbeat lasts {SHORTEST_BEAT:g} to {LONGEST_BEAT:g} ms: the frame interval is unknown'
   return math.nan, f'{count} frames of {interval:.4g} ms are {cover:.4g} ms, and {heart}'
@@ -188,9 +190,12 @@ def settings_faults(
 
 def spacing_fault(spacing: tuple[float, float]) -> str | None:
   """Returns in words what is wrong with a known pixel spacing in mm; None when nothing is."""
-  if _within(spacing, (2,), COARSEST, smallest=FINEST):
-    return None
-  return f'is {spacing[0]:g}, {spacing[1]:g} mm, expected positive numbers, from {FINEST:g} to {COARSEST:g}'
+  stated = f'is {spacing[0]:g}, {spacing[1]:g} mm'
+  if not _within(spacing, (2,), COARSEST, smallest=FINEST):
+    return f'{stated}, expected positive numbers, from {FINEST:g} to {COARSEST:g}'
+  if max(spacing) > LONGEST_PIXEL * min(spacing):
+    return f'{stated}, and no scanner makes pixels so long: is one of them the distance between slices?'
+  return None
 
 
 def is_number(word: str) -> bool:

@@ -1,12 +1,12 @@
 """What a user decided where a study does not say it: handed to the readers, and said in their notes."""
 
 import dataclasses
-from typing import Literal
+from typing import Any, Literal
 
 
 @dataclasses.dataclass(frozen=True)
 class Choices:
-  """Each default refuses, and the refusal names the flag.
+  """Each default refuses, and the refusal names the flag; `settle` gives a choice to the reader that needs it.
 
   Attributes:
     repeated: of several series at one place, which is read: none ('refuse'), or the one of the lowest or highest
@@ -16,6 +16,7 @@ class Choices:
     trusted: take contours beside a study even where they do not seem to lie on a wall.
     venc: cm/s along column, along row and through the plane, where a phase contrast study does not state it or
       contradicts itself.
+    settled: names of the choices that a reader has asked for.
   """
 
   repeated: Literal['refuse', 'first', 'last'] = 'refuse'
@@ -23,6 +24,28 @@ class Choices:
   label: int | None = None
   trusted: bool = False
   venc: tuple[float, float, float] | None = None
+  settled: set[str] = dataclasses.field(default_factory=set, compare=False, repr=False)
+
+  def settle(self, name: str) -> Any:
+    """Returns a choice, for a reader to which the study leaves it open."""
+    self.settled.add(name)
+    return getattr(self, name)
+
+  def idle(self) -> list[str]:
+    """Returns a note for each choice that was made, and that no study left open."""
+    notes = []
+    for name in _FLAGS:
+      value = getattr(self, name)
+      if value != getattr(REFUSE, name) and name not in self.settled:
+        words = ','.join(f'{one:g}' for one in value) if isinstance(value, tuple) else value
+        notes.append(f'--{name}={words} changed nothing: {_FLAGS[name]}')
+    return notes
 
 
 REFUSE = Choices()
+_FLAGS = {
+  'repeated': 'no place holds several series, beats or copies to choose from',
+  'gaps': 'no slice or frame is missing',
+  'label': 'no mask lies beside these studies',
+  'venc': 'it is for velocities in DICOM; HDF5 and NIfTI state their own',
+}

@@ -146,7 +146,7 @@ def _mask(
   each: Map, one: Labelled, image: nib.spatialimages.SpatialImage, choices: Choices
 ) -> tuple[list[int], np.ndarray]:
   """Returns the frames of a map, and its masks `[Z, T, H, W]` in our values. Raises ValueError as `structures`."""
-  found = nifti.structures(nifti.load(each.path), image, one.meaning, choices.label)
+  found = nifti.structures(nifti.load(each.path), image, one.meaning, choices.settle('label'))
   return [_frame(each, image)] if found.shape[1] < image.shape[3] else [*range(image.shape[3])], found
 
 

@@ -37,7 +37,6 @@ from ear_jax.formats.walk import ends
 from ear_jax.system.files import replacing
 
 _MS = {'sec': 1000.0, 'msec': 1.0, 'usec': 0.001, 'unknown': 1000.0}  # NIfTI's usual unit of time is the second
-_KINDS = ('video', 'mask')
 _VISIT = re.compile(r'(?P<subject>sub-[^_]+)_ses-[^_]+|(?P<number>\d{7})_\d+_\d+')  # of BIDS, of UK Biobank
 _ENDINGS = ('.nii.gz', '.nii')
 

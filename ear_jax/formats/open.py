@@ -64,6 +64,8 @@ def open_studies(path: str | pathlib.Path, choices: Choices = REFUSE) -> list[Op
   left: list[pathlib.Path] = []
   contours: list[pathlib.Path] = []
   of_videos, masks = nifti.find_masks(there.files)
+  if of_videos:
+    choices.settle('label')
   others = {*of_videos, *masks}
   for file in there.files:
     if file not in others:
@@ -79,12 +81,12 @@ def open_studies(path: str | pathlib.Path, choices: Choices = REFUSE) -> list[Op
   opened = [dataclasses.replace(study, notes=(*study.notes, *there.others)) for study in _unique(opened)]
   found = contour_files.among(contours, there.root)
   opened, unused = references.attach(opened, found.drawn, trusted=choices.trusted)
-  opened, lost = mask_files.attach(opened, masks, there.root, choices.label)
+  opened, lost = mask_files.attach(opened, masks, there.root, choices.settle('label') if masks else None)
   if faults := (*there.faults, *found.faults, *unused, *lost):  # of no study, and they must not go unsaid
     opened.append(_unreadable('unused-files', faults, there.root))
   if all(study.faults for study in opened):
     raise MalformedStudy(path, sorted({fault for study in opened for fault in study.faults}))
-  return opened
+  return [dataclasses.replace(study, notes=(*study.notes, *choices.idle())) for study in opened]
 
 
 def _nothing(there: Walk, left: Sequence[pathlib.Path]) -> str:
@@ -119,7 +121,7 @@ def _open_one(files: Sequence[Instance], found: Found, root: pathlib.Path, choic
   people, note = _people(files)
   mixed = f'{people} different patients in one study (one StudyInstanceUID): give each its own folder and study'
   where = [Fault('.', opened.dataset, mixed)] if people > 1 else []
-  notes = (*opened.notes, *note, *found.notes)
+  notes = (*opened.notes, *note, *instances.unclear_notes(files), *found.notes)
   faults = tuple(sorted((*opened.faults, *strangers, *where)))
   known = {file.person for file in files} - {''}
   person = known.pop() if len(known) == 1 else ''

@@ -82,15 +82,16 @@ def set_up_logging() -> None:
   logging.set_verbosity(logging.INFO)
   # Orbax and grain tell of their every step at the level that our own lines use.
   logging.get_absl_handler().addFilter(_ours)
-  # pydicom logs the traceback of every decoder that it tried, and warns of odd values by quoting them, which may be a
-  # patient's; the reader says in a sentence which file is broken.
-  python_logging.getLogger('pydicom').setLevel(python_logging.CRITICAL)
   warnings.filterwarnings('ignore', module='pydicom')
 
 
 def _ours(record: python_logging.LogRecord) -> bool:
   # A thread of Orbax logs the traceback of what it then raises in ours, or of a write that the end of the process met.
   if f'orbax{os.sep}checkpoint{os.sep}_src{os.sep}futures' in record.pathname:
+    return False
+  # pydicom logs the traceback of every decoder that it tried, and warns of odd values by quoting them, which may be a
+  # patient's; the reader says in a sentence which file is broken. It sets the level of its logger when it is imported.
+  if record.name.startswith('pydicom'):
     return False
   return record.levelno > python_logging.INFO or record.pathname.startswith(_PACKAGE)
 

@@ -251,8 +251,14 @@ DAMAGES = {
     'InPlanePhaseEncodingDirection is ROW, of the first picture of the slice another',
   ),
   # Time.
-  'no RR': (lambda s: s.edit(ImageComments=None), 'RR interval is missing: ImageComments is not `RR <mean> +/- <sd>`'),
-  'free text for RR': (lambda s: s.edit(0, 'MagAvg', ImageComments=SECRET), 'series 11 (MagAvg): RR interval is miss'),
+  'no RR': (
+    lambda s: s.edit(ImageComments=None, TriggerTime=None),
+    'RR interval is missing: ImageComments is not `RR <mean>',
+  ),
+  'free text for RR': (
+    lambda s: s.edit(0, 'MagAvg', ImageComments=SECRET, TriggerTime=None),
+    'series 11 (MagAvg): RR interval is miss',
+  ),
   'RR 0': (lambda s: s.edit(ImageComments='RR 0 +/- 0'), 'RR interval is 0, expected 200 to 3000 ms'),
   'RR in seconds': (lambda s: s.edit(ImageComments='RR 1.02 +/- 0'), 'RR interval is 1.02, expected 200 to 3000 ms'),
   'RR nan': (lambda s: s.edit(ImageComments='RR nan +/- 0'), 'RR interval is nan'),

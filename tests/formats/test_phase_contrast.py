@@ -11,6 +11,7 @@ import pydicom
 import pytest
 from layouts import classic, enhanced
 from layouts.scan import short_axis
+from pydicom.uid import generate_uid
 from velocity_scan import edit
 
 from ear_jax.analysis.motion import Settings
@@ -239,6 +240,36 @@ def series(number):
   return lambda image: image.SeriesNumber == number
 
 
+def signed(image):
+  """Stores a phase as numbers of 16 bits with a sign, -4096 to 4094, without a scale."""
+  stored = 2 * np.frombuffer(image.PixelData, '<u2').astype(int) - 4096
+  image.PixelData, image.PixelRepresentation = stored.astype('<i2').tobytes(), 1
+  image.BitsStored, image.HighBit = 16, 15
+  del image.RescaleSlope, image.RescaleIntercept
+
+
+def unscaled(image):
+  del image.RescaleSlope, image.RescaleIntercept, image.RescaleType
+
+
+def beside(image):
+  across = short_axis(phantom()).across
+  for group in image.PerFrameFunctionalGroupsSequence:
+    place = group.PlanePositionSequence[0]
+    moved = np.array(place.ImagePositionPatient, float) + 10 * across
+    place.ImagePositionPatient = [f'{value:.5f}' for value in moved]
+
+
+def delays(image, factor):
+  for group in image.PerFrameFunctionalGroupsSequence:
+    group.CardiacSynchronizationSequence[0].NominalCardiacTriggerDelayTime *= factor
+
+
+def called_magnitude(image):
+  for group in image.PerFrameFunctionalGroupsSequence:
+    group.MRImageFrameTypeSequence[0].ComplexImageComponent = 'MAGNITUDE'
+
+
 def xa_label(text):
   def function(image):
     inner = private(image, 0x0021, 'SIEMENS MR SDI 02', 0xFE).value[0]
@@ -301,6 +332,47 @@ CONTRADICTIONS = {  # layout, what is planted, where; words of the refusal, with
   'phases beyond venc': (
     *('GE', set_private(0x0019, 'GEMS_ACQU_01', 0xE2, '10'), lambda i: True),
     'phases reach beyond venc',
+  ),
+  'velocities that reach further on one side': (
+    *('Siemens XA', standard(low=-20.0, high=40.0), series(3)),
+    'MRVelocityEncodingSequence says -20 to 40 cm/s, which is not as far on both sides of 0',
+  ),
+  'venc in m/s': (
+    *('GE', set_private(0x0019, 'GEMS_ACQU_01', 0xCC, 20), lambda i: True),
+    'the header states a venc of 2 cm/s, less than any scan of the heart has: is its unit another? --venc=',
+  ),
+  'venc below 0': (
+    *('GE', set_private(0x0019, 'GEMS_ACQU_01', 0xCC, -300), lambda i: True),
+    'the header states a venc of -30 cm/s, less than any scan of the heart has',
+  ),
+  'signed numbers of 16 bits': (
+    *('Siemens', signed, is_phase),
+    'what a pixel is worth is not known: rescaled phases begin at -32768, which is neither venc (30 cm/s) nor',
+  ),
+  'a scale in some frames only': (
+    *('Philips', unscaled, lambda i: i.ImageType[2] == 'M_FFE' and i.InstanceNumber == 2),
+    'series 101: RescaleSlope and RescaleIntercept stand in some frames of the slice only',
+  ),
+  'phases beside the magnitude': (
+    *('Siemens XA', beside, series(2)),
+    'series 2: ImagePositionPatient lies 10.0 mm beside that of frame 0 of the slice',
+  ),
+  'pixels of no size': (
+    'Siemens XA',
+    lambda i: setattr(i.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0], 'PixelSpacing', [0, 0]),
+    *(lambda i: True, 'pixel spacing is 0, 0 mm, expected positive numbers'),
+  ),
+  'pixels that end early': (
+    *('Siemens XA', lambda i: setattr(i, 'PixelData', i.PixelData[:-100]), series(2)),
+    'series 2, 4 pictures: pixels are not readable (PixelData has 18332 bytes, the header needs 18432: the file is not',
+  ),
+  'trigger times of phases in seconds': (
+    *('Siemens XA', lambda i: delays(i, 1e-3), lambda i: i.ImageType[2] == 'VELOCITY'),
+    'series 1, 4 pictures: trigger times of this magnitude differ by 847.9 ms from those of series 2: series are mixed',
+  ),
+  'two names of one component': (
+    *('Siemens XA', called_magnitude, series(2)),
+    'expected three, and series 2 holds pictures that ImageType and ComplexImageComponent call by different names',
   ),
   'a scale of nothing': (
     *(
@@ -483,7 +555,7 @@ def test_pictures_elsewhere_are_passed_over(export):
     edit(other, SeriesNumber=1, SOPInstanceUID=f'1.2.{number}', ImageOrientationPatient=[1, 0, 0, 0, 1, 0])
   opened, cines = read(folder)
   assert len(cines) == 3
-  assert 'series 1 passed over: no velocity there, or another size or orientation' in opened.notes
+  assert 'series 1 passed over: another place, size or orientation than the velocities' in opened.notes
 
 
 @pytest.mark.skipif(not HEADERS, reason='needs real headers of enhanced MR')
@@ -533,3 +605,133 @@ def test_a_volume_of_velocities_is_a_note(tmp_path):
   opened, cines = read(tmp_path / 'scan')
   assert len(cines) == 16
   assert '16 planes with velocities: of 4D flow each is taken for a slice, whatever its orientation' in opened.notes
+
+
+def test_a_venc_in_another_unit_is_settled_by_the_user(export):
+  folder = export('GE')
+  before = read(folder)[1]
+  change(folder, lambda i: setattr(i.private_block(0x0019, 'GEMS_ACQU_01')[0xCC], 'value', 20))
+  for cine, same in zip(read(folder, venc=VENC)[1], before, strict=True):
+    np.testing.assert_allclose(cine.video, same.video, atol=1e-6)
+    assert cine.venc == VENC
+
+
+def test_a_unit_of_pixels_that_the_venc_denies_is_not_settled_by_another_venc(export):
+  """--venc says how far the phase reaches, not what a pixel is worth: a tenth of the velocity would be read."""
+  folder = export('Philips')
+  change(folder, lambda i: setattr(i, 'RescaleType', 'mm/s'), lambda i: i.ImageType[-2] == 'P')
+  said = refusal(folder, venc=(45.0, 40.0, 50.0))
+  assert 'cm/s by their scale and unit, and venc is ' in said
+
+
+@pytest.mark.parametrize('layout', ['Siemens', 'Siemens XA'])
+def test_trigger_times_in_seconds_leave_the_interval_to_rr(export, layout):
+  folder = export(layout)
+  if layout == 'Siemens':
+    change(folder, lambda i: setattr(i, 'TriggerTime', float(i.TriggerTime) / 1000))
+  else:
+    change(folder, lambda i: delays(i, 1e-3))
+  opened, cines = read(folder)
+  assert [cine.frame_interval for cine in cines] == pytest.approx([282.92] * 3, abs=0.1)
+  assert any('a heartbeat lasts 300 to 2000 ms' in note for note in opened.notes)
+
+
+def test_a_direction_that_was_scanned_twice_is_one_series_or_the_other(export):
+  """Names of files once chose, frame by frame: two scans were mixed."""
+  folder = export('Siemens')
+  first = read(folder)[1]
+  for path in sorted(folder.iterdir(), reverse=True):
+    image = pydicom.dcmread(path)
+    if image.SeriesNumber == 26:
+      image.SeriesNumber, image.SeriesInstanceUID, image.SOPInstanceUID = 90, '1.2.90', f'1.2.90.{image.InstanceNumber}'
+      image.PixelData = bytes(len(image.PixelData))
+      image.save_as(folder / f'{"A" if image.InstanceNumber % 2 else "Z"}{path.name}')
+  (fault,) = refusal(folder).splitlines()[1:]
+  assert 'series 26, 90, 8 pictures: 8 pictures have 4 trigger times, each 2 times' in fault
+  for wanted, series_is_first in (('first', True), ('last', False)):
+    opened, cines = read(folder, repeated=wanted)
+    same = [np.array_equal(a.video[t], b.video[t]) for a, b in zip(cines[:1], first, strict=False) for t in range(4)]
+    assert same == [series_is_first] * 4
+    assert f'the {wanted} by series and instance number is taken' in ' '.join(opened.notes)
+
+
+def test_phases_without_a_direction_are_one_note_a_place(export):
+  folder = export('Siemens XA')
+
+  def nowhere(image):
+    for group in image.PerFrameFunctionalGroupsSequence:
+      group.remove_private_tags()
+    standard(axis=[0.0, 0.0, 0.0])(image)
+
+  change(folder, nowhere, lambda image: image.ImageType[2] == 'VELOCITY')
+  opened, cines = read(folder)
+  assert [cine.video.shape[-1] for cine in cines] == [1] * 3
+  notes = [note for note in opened.notes if 'no tag says which direction' in note]
+  assert len(notes) == 3
+  assert notes[0].startswith('phases of series 2, 3, 4 were not used')
+
+
+def test_words_of_image_type_in_small_letters_are_the_same_words(export):
+  folder = export('Siemens')
+  with pydicom.config.disable_value_validation():  # which warns of them
+    change(folder, lambda image: setattr(image, 'ImageType', [word.lower() for word in image.ImageType]))
+  assert [cine.venc for cine in read(folder)[1]] == [VENC] * 3
+
+
+def test_places_of_several_frames_of_reference_are_said(export):
+  folder = export('Siemens XA')
+  change(folder, lambda image: setattr(image, 'FrameOfReferenceUID', f'1.2.{(image.SeriesNumber - 1) // 8}'))
+  assert read(folder)[0].notes == (
+    'FrameOfReferenceUID differs between slices: their positions may be measured from several points',
+  )
+
+
+def test_a_slice_of_another_matrix_is_a_slice_of_the_stack(export):
+  """Case A10, for velocities."""
+  folder, across = export('Siemens'), short_axis(phantom()).across
+  before = read(folder)[1]
+
+  def crop(image):
+    pixels = image.pixel_array[:, 4:-4]
+    image.PixelData, image.Columns = pixels.tobytes(), pixels.shape[1]
+    image.ImagePositionPatient = list(np.array(image.ImagePositionPatient, float) + 4 * image.PixelSpacing[1] * across)
+
+  change(folder, crop, lambda image: 30 <= image.SeriesNumber < 39)
+  opened, cines = read(folder)
+  for cine, same, columns in zip(cines, before, (slice(None), slice(4, -4), slice(None)), strict=True):
+    np.testing.assert_array_equal(cine.video, same.video[:, :, columns])
+  assert any(note.startswith('size of pictures differs between slices: 48 x 40 pixels of') for note in opened.notes)
+
+
+def test_4d_flow_beside_slices_is_not_chosen_for_them(export):
+  """It has more pictures; both are across the heart."""
+  folder, scan = export('Siemens'), short_axis(phantom())
+  for path in sorted(folder.iterdir()):
+    image = pydicom.dcmread(path)
+    if image.SeriesNumber < 30:
+      corner, number = np.array(image.ImagePositionPatient, float), image.SeriesNumber
+      image.SeriesNumber, image.SeriesInstanceUID, image.PixelSpacing = 200 + number, f'1.2.{number}', [2.5, 2.5]
+      for k in range(5):
+        image.ImagePositionPatient, image.SOPInstanceUID = list(corner + 2.5 * k * scan.normal), generate_uid()
+        image.save_as(folder / f'{path.name}-{k}')
+  (fault,) = refusal(folder).splitlines()[1:]
+  assert '2 stacks have velocities along three directions (series 223, 226, 229, 48 x 48 pixels of 2.5 x' in fault
+  for path in folder.glob('*-*'):  # an axial volume is none of the stack
+    edit(path, ImageOrientationPatient=[1, 0, 0, 0, 1, 0])
+  opened, cines = read(folder)
+  assert [cine.spacing for cine in cines] == [(2.4, 2.4)] * 3
+  assert any(note.startswith('series 221, 222, 223') and 'passed over' in note for note in opened.notes)
+
+
+def test_the_end_of_the_range_that_is_not_stated_does_not_cost_the_direction(export):
+  folder = export('Siemens XA')
+  before = read(folder)[1]
+
+  def half(image):
+    del image.SharedFunctionalGroupsSequence[0].MRVelocityEncodingSequence[0].VelocityEncodingMaximumValue
+    for group in image.PerFrameFunctionalGroupsSequence:
+      group.remove_private_tags()
+
+  change(folder, half, lambda image: image.ImageType[2] == 'VELOCITY')
+  for cine, same in zip(read(folder)[1], before, strict=True):
+    np.testing.assert_array_equal(cine.video, same.video)

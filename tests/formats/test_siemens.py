@@ -357,3 +357,16 @@ def test_slices_that_differ_in_phase_direction_are_a_note(scan):
   scan.edit(1, InPlanePhaseEncodingDirection='ROW')
   opened, _ = read(scan.folder)
   assert 'phase encoding direction differs between slices: COL, ROW' in opened.notes
+
+
+def test_comments_that_an_archive_overwrote_cost_nothing_where_trigger_times_stand(scan, phantom_study):
+  """Case C7: in all files, or in one."""
+  before = [cine.frame_interval for cine in read(scan.folder)[1]]
+  edit(scan.file(1, 'PhaseZ', 1), ImageComments='another word')
+  said = 'ImageComments does not state the RR interval everywhere: trigger times tell the frame interval'
+  assert f'slice-01: {said}' in read(scan.folder)[0].notes
+  scan.edit(ImageComments='another word')
+  opened, cines = read(scan.folder)
+  assert_same(cines, phantom_study)
+  assert [cine.frame_interval for cine in cines] == before
+  assert said in opened.notes

@@ -46,3 +46,25 @@ def test_an_import_of_commands_is_light():
   found = json.loads(done.stdout)
   assert set(names) <= set(found)
   assert not set(_FORBIDDEN) & set(found)
+
+
+_ODD_UID = """
+import sys
+from absl import logging
+from ear_jax.system import cli
+
+def work(given):
+  import pydicom.config  # as readers do: later than the command line, and it sets the level of its logger
+  from pydicom.uid import UID
+  UID('1.2.03.planted', validation_mode=1)
+  logging.warning('one of ours')
+
+sys.argv[1:] = []
+cli.run(work)
+"""
+
+
+def test_a_library_that_quotes_the_header_in_its_warnings_is_not_heard():
+  done = subprocess.run([sys.executable, '-c', _ODD_UID], cwd=ROOT, capture_output=True, text=True)
+  assert 'one of ours' in done.stderr, done.stderr
+  assert 'planted' not in done.stderr

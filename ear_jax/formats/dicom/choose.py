@@ -14,7 +14,7 @@ import numpy as np
 from ear_jax.formats.dicom import geometry
 from ear_jax.formats.dicom.instances import Instance
 
-_CLOSE = 0.15  # cosines to the long axis that differ less tell nothing: the larger stack is taken
+CLOSE = 0.15  # cosines to the long axis that differ less tell nothing: the larger stack is taken
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,14 +104,14 @@ def _short_axis(cines: list[Part]) -> tuple[list[Part], list[str]]:
         break
     else:
       groups.append([part])
-  cosines = [_cosine(group[0].first) for group in groups]
-  close = [k for k, cosine in enumerate(cosines) if cosine >= max(cosines) - _CLOSE]
+  cosines = [cosine(group[0].first) for group in groups]
+  close = [k for k, across in enumerate(cosines) if across >= max(cosines) - CLOSE]
   best = max(close, key=lambda k: (len({p for part in groups[k] for p in part.places()}), _count(groups[k])))
   notes = [
     part.passed(
-      f'another orientation (cosine to the long axis of the heart {cosine:.2f}, of the stack {cosines[best]:.2f})'
+      f'another orientation (cosine to the long axis of the heart {across:.2f}, of the stack {cosines[best]:.2f})'
     )
-    for k, (group, cosine) in enumerate(zip(groups, cosines, strict=True))
+    for k, (group, across) in enumerate(zip(groups, cosines, strict=True))
     if k != best
     for part in group
   ]
@@ -152,7 +152,8 @@ def _words(part: Part) -> str:
   return f'{rows} x {columns}'
 
 
-def _cosine(picture: Instance) -> float:
+def cosine(picture: Instance) -> float:
+  """Returns how far a picture lies across the heart's long axis, 1 for exactly; -1 where its place is not known."""
   try:
     return float(abs(geometry.normal(picture.orientation or ()) @ geometry.APEXWARD))
   except ValueError:

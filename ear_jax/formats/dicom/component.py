@@ -2,11 +2,13 @@
 
 'M'  magnitude        'P'  phase, or velocity made of it        'R', 'I'  real and imaginary part
 'MAG', 'MSUM', 'M_PCA'    made of several magnitudes, such as the complex difference of phase contrast
-'B0'  field map           ''  the header does not say: magnitude, as a rule
+'B0'  field map           '?'    two of the places contradict each other
+''  the header does not say: magnitude, as a rule
 """
 
 from collections.abc import Sequence
 
+CONTRADICTORY = '?'
 MIXTURES = ('MAG', 'MSUM', 'M_PCA')
 _OF_STANDARD = {'MAGNITUDE': 'M', 'PHASE': 'P', 'REAL': 'R', 'IMAGINARY': 'I'}
 _OF_IMAGE_TYPE = {
@@ -19,6 +21,7 @@ _NAMES = {
   'R': 'real parts of the signal',
   'I': 'imaginary parts of the signal',
   'B0': 'field maps',
+  CONTRADICTORY: 'pictures that ImageType and ComplexImageComponent call by different names',
 }
 
 
@@ -32,6 +35,8 @@ def component(standard: str, image_type: Sequence[str], private: str) -> str:
   """
   found = [_OF_IMAGE_TYPE[word] for word in image_type[2:4] if word in _OF_IMAGE_TYPE]
   special = next((word for word in found if word in (*MIXTURES, 'B0')), '')  # the standard's word is wider than these
+  if not special and {_OF_STANDARD.get(standard, word) for word in found} - {*found}:
+    return CONTRADICTORY
   return special or _OF_STANDARD.get(standard, '') or _OF_IMAGE_TYPE.get(private, '') or next(iter(found), '')
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 APEXWARD = np.array([0.62, -0.55, -0.56]) / np.linalg.norm([0.62, -0.55, -0.56])  # left, forward, down
 _CLEAR = 0.3  # cosine to `APEXWARD` below which a normal tells nothing about the apex: about 73 degrees
+ROUNDED = 0.01  # of the length of a direction, and of the cosine between two, that rounding may leave
 _SAME = 0.999  # cosine between the normals of one stack: 2.6 degrees
 
 
@@ -23,7 +24,7 @@ def normal(orientation: Sequence[float] | np.ndarray) -> np.ndarray:
     raise ValueError('ImageOrientationPatient is not six numbers')
   along_row, along_column = axes.reshape(2, 3)
   lengths = np.linalg.norm(axes.reshape(2, 3), axis=1)
-  if np.abs(lengths - 1).max() > 0.01 or abs(along_row @ along_column) > 0.01:
+  if np.abs(lengths - 1).max() > ROUNDED or abs(along_row @ along_column) > ROUNDED:
     raise ValueError('ImageOrientationPatient is not two perpendicular unit vectors')
   return np.cross(along_row, along_column)
 

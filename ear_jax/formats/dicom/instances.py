@@ -13,22 +13,24 @@ import pathlib
 import re
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pydicom
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.misc import is_dicom
 from pydicom.tag import Tag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from ear_jax.formats import checks
-from ear_jax.formats.dicom import enhanced, siemens_protocol, velocity_vendors
+from ear_jax.formats.dicom import enhanced, geometry, siemens_protocol, velocity_vendors
 from ear_jax.formats.dicom.component import component
 from ear_jax.formats.dicom.private import GROUPS, Private, private, words
 from ear_jax.formats.faults import Fault, once
 
 _SUFFIXES = ('.dcm', '.dicom', '.ima')
+_LAST_DIGIT = 1e-6  # of direction cosines as scanners write them
 _PICTURES = ('1.2.840.10008.5.1.4.1.1.4', *enhanced.CLASSES, '')
 _PHILIPS_TYPE = 0x2005, 'Philips MR Imaging DD 001', 0x11
 _DIRECTIONS = {'COLUMN': 'COL'}  # as enhanced headers spell it
@@ -41,7 +43,7 @@ _TAGS = (
   *('NominalInterval', 'CardiacNumberOfImages', 'CardiacRRIntervalSpecified', 'TemporalPositionIdentifier'),
   *('RescaleSlope', 'RescaleIntercept', 'RescaleType', 'RealWorldValueMappingSequence', 'PixelPaddingValue'),
   *('ComplexImageComponent', 'SharedFunctionalGroupsSequence', 'PerFrameFunctionalGroupsSequence'),
-  *('SequenceName', 'PulseSequenceName'),
+  *('SequenceName', 'PulseSequenceName', 'FrameOfReferenceUID', 'ReconstructionDiameter'),
 )
 _WANTED = frozenset(map(Tag, _TAGS))
 
@@ -57,7 +59,7 @@ class Rescale:
 
 @dataclasses.dataclass(frozen=True)
 class Encoding:
-  """A velocity encoding: its direction in the patient's axes, and the velocities at the ends of the phase, cm/s."""
+  """A velocity encoding: its direction in the patient's axes, and the ends of its range in cm/s, 0 where not said."""
 
   direction: tuple[float, ...]
   low: float
@@ -71,7 +73,8 @@ class Instance:
   Units are mm and ms. `frame` is the index in a multi-frame file, None where the file is the picture. `shape` is rows
   and columns, `spacing` along row and column index, `gap` between the centres of slices; `person` and `called` are
   hashes of PatientID and PatientName; `component` is a word of `component.py`. `interval` is the RR interval that
-  `cardiac_images` pictures cover, `temporal` the rank in time that the header states. `rescale` is that of the picture,
+  `cardiac_images` pictures cover, `temporal` the rank in time that the header states. `reference` is the UID of what
+  positions are measured from, `diameter` the longer side of the picture in mm. `rescale` is that of the picture,
   `real_world` has other scales with their units; nothing applies them but `pixels.rescaled`. `stored` is the smallest
   number that a pixel can hold and the largest and one; `said` is what the vendor states of velocity encoding.
   """
@@ -106,6 +109,8 @@ class Instance:
   location: float | None
   corner: tuple[float, ...] | None
   orientation: tuple[float, ...] | None
+  reference: str
+  diameter: float | None
   padding: int | None
   rescale: Rescale | None
   real_world: tuple[Rescale, ...]
@@ -183,8 +188,11 @@ def read(path: pathlib.Path) -> list[Instance]:
   with quiet():
     refuse_deflated(checks.ordinary(path))
     header = pydicom.dcmread(path, stop_before_pixels=True)
-    for key in [key for key in header.keys() if key not in _WANTED and key.group not in GROUPS]:  # noqa: SIM118
-      del header[key]  # before anything is decoded: a block that an archive has moved has no tags to ask for
+    for key in [*header.keys()]:  # before anything is decoded: a block that an archive has moved has no tags to ask for
+      if key not in _WANTED and key.group not in GROUPS:
+        del header[key]
+      elif isinstance(raw := header.get_item(key), RawDataElement) and raw.VR == 'DS' and b',' in (raw.value or b''):
+        header[key] = raw._replace(value=(raw.value or b'').replace(b',', b'.'))  # of a program in another language
     if header.get('SOPClassUID') not in enhanced.CLASSES:
       return [_instance(header, path, None)]
     try:
@@ -213,7 +221,8 @@ def _instance(header: Dataset, path: pathlib.Path, frame: int | None) -> Instanc
   own = private(header)
   part = component(value('ComplexImageComponent', str, ''), image_type, words(own.value(*_PHILIPS_TYPE)))
   stored = getattr(header, 'file_meta', {}).get('MediaStorageSOPClassUID', '')  # all that a DICOMDIR says
-  slope, intercept = value('RescaleSlope', _number), value('RescaleIntercept', _number)
+  slope, intercept = value('RescaleSlope', _slope), value('RescaleIntercept', _number)
+  orientation = value('ImageOrientationPatient', _axes)
   scaled = slope is not None or intercept is not None
   return Instance(
     path=path,
@@ -245,16 +254,25 @@ def _instance(header: Dataset, path: pathlib.Path, frame: int | None) -> Instanc
     cardiac_images=value('CardiacNumberOfImages', _whole),
     location=value('SliceLocation', _number),
     corner=value('ImagePositionPatient', _numbers(3)),
-    orientation=value('ImageOrientationPatient', _numbers(6)),
+    orientation=orientation,
+    reference=value('FrameOfReferenceUID', str, ''),
+    diameter=value('ReconstructionDiameter', _number),
     padding=value('PixelPaddingValue', _whole),
     rescale=Rescale(slope or 1.0, intercept or 0.0, value('RescaleType', str, '')) if scaled else None,
     real_world=value('RealWorldValueMappingSequence', _mappings, ()),
     encodings=value('MRVelocityEncodingSequence', _encodings, ()),
     stored=_range(value('BitsStored', _whole, 16), value('PixelRepresentation', _whole, 0)),
     protocol=siemens_protocol.parse(own),
-    said=_said(own, header, value('ImageOrientationPatient', _numbers(6)), unclear),
+    said=_said(own, header, orientation, unclear),
     unclear=tuple(unclear),
   )
+
+
+def unclear_notes(pictures: Sequence[Instance]) -> list[str]:
+  """Returns a note that names the tags which hold something that cannot be understood."""
+  tags = Counter(tag for picture in pictures for tag in set(picture.unclear))
+  stated = ', '.join(f'{tag} (in {count} of {len(pictures)} pictures)' for tag, count in sorted(tags.items()))
+  return [f'not understood, and taken as missing: {stated}'] * bool(stated)
 
 
 def series_name(path: pathlib.Path) -> str:
@@ -315,8 +333,8 @@ def _encodings(items) -> tuple[Encoding, ...]:
   return tuple(
     Encoding(
       _numbers(3)(item.VelocityEncodingDirection),
-      _number(item.VelocityEncodingMinimumValue),
-      _number(item.VelocityEncodingMaximumValue),
+      _number(item.get('VelocityEncodingMinimumValue') or 0),
+      _number(item.get('VelocityEncodingMaximumValue') or 0),
     )
     for item in items
   )
@@ -336,13 +354,27 @@ def _said(own: Private, header: Dataset, orientation, unclear: list[str]) -> tup
 
 
 def _words(value) -> tuple[str, ...]:
-  return (value,) if isinstance(value, str) else tuple(map(str, value))
+  return tuple(str(word).strip().upper() for word in ((value,) if isinstance(value, str) else value))
 
 
 def _number(value) -> float:
   if not math.isfinite(number := float(value)):
     raise ValueError
   return number
+
+
+def _slope(value) -> float:
+  if not (number := _number(value)):
+    raise ValueError
+  return number
+
+
+def _axes(value) -> tuple[float, ...]:
+  """Returns two direction cosines, of length 1 where an archive has rounded them."""
+  axes = np.reshape(_numbers(6)(value), (2, 3))
+  lengths = np.linalg.norm(axes, axis=1, keepdims=True)
+  rounded = _LAST_DIGIT < np.abs(lengths - 1).max() < geometry.ROUNDED
+  return tuple((axes / lengths if rounded else axes).ravel().tolist())
 
 
 def _whole(value) -> int:

@@ -1,27 +1,24 @@
-"""Cine MR as DICOM, magnitude only: pictures put in order by their headers, under any names.
+"""The slices of a magnitude cine: pictures put in order by their headers, and looked over to the last pixel.
 
-Pictures go into slices by their position along the slice normal, within a slice by time (`timing`). Ids come from the
-folder's name; name, birth date and dates of a patient are never read. Velocity series need their vendor's conventions
-and are read elsewhere.
+Pictures go into slices by their position along the slice normal, within a slice by time (`timing`). Which pictures of a
+study take part is decided before, in `stack`; velocities need their vendor's conventions and are read elsewhere.
 """
 
 import dataclasses
 import math
 import pathlib
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
-import pydicom
 
 from ear_jax.cine import Cine, Place
 from ear_jax.formats import checks
-from ear_jax.formats.checks import Scan
-from ear_jax.formats.choices import REFUSE, Choices
+from ear_jax.formats.choices import Choices
 from ear_jax.formats.dicom import geometry, instances, pixels
-from ear_jax.formats.dicom.instances import Instance
+from ear_jax.formats.dicom.instances import Instance, Rescale
 from ear_jax.formats.dicom.timing import Timed, in_time
-from ear_jax.formats.faults import Fault, once
+from ear_jax.formats.faults import Fault
 
 SAME_PLACE = 0.5  # mm: positions that differ less are one slice
 _GAP = 1.5  # times the usual distance between slices: a slice is missing
@@ -29,6 +26,8 @@ _NO_SPACING = (math.nan, math.nan)
 _SAME_SPACING = 0.01  # relative: other last digits
 _COVER = 0.1  # relative: slices of other frame counts cover the same cycle
 _SAME_INTERVAL = 0.03  # relative
+_BESIDE = 3.0  # mm in the plane: more is another scan; a scanner that follows the heart moves a frame by less
+_SAME_LENGTH = 0.05  # relative
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,43 +47,48 @@ Slices = list[Slice]
 Grouped = tuple[Hashable, Fault]  # faults of one group that say the same are said once
 
 
-def find(root: pathlib.Path) -> list[pathlib.Path]:
-  """Returns the folders at or below `root` that hold `*.dcm` files."""
-  return sorted({path.parent for path in root.rglob('*.dcm')})
+def unlike(picture: Instance, first: Instance) -> str:
+  """Returns what the header of a picture does not share with the first of its series, or ''."""
+  if (picture.rescale is None) != (first.rescale is None) and not _is_plain(picture.rescale or first.rescale):
+    return 'RescaleSlope and RescaleIntercept stand in some frames of the slice only: export it again'
+  return beside(picture, first)
 
 
-def scan(path: pathlib.Path, root: pathlib.Path, channels: int | None = None) -> Scan:
-  """Looks over one folder, pixels included; `channels` is the count that the caller needs (None: any we read)."""
-  slices, found = arrange(path, root)
-  if channels not in (None, 1):
-    found = checks.channel_faults(str(path.relative_to(root)), '', 1, channels)
-  return Scan(tuple((path.resolve().name, slice_id(index)) for index in range(len(slices))), tuple(found))
+def _is_plain(scale: Rescale | None) -> bool:
+  return scale is None or (scale.slope, scale.intercept) == (1, 0)
 
 
-def read(path: pathlib.Path, subjects: Mapping[str, str] | None = None) -> Iterator[Cine]:
-  """Yields the slices of a folder that `scan` found sound, without reference; the folder's name is the dataset."""
-  dataset = path.resolve().name
-  for index, one in enumerate(_by_headers(path, path)[0]):
-    subject = (subjects or {}).get(dataset, dataset)
-    yield cine(one, subject=subject, dataset=dataset, slice_id=slice_id(index))
+def beside(picture: Instance, first: Instance) -> str:
+  """Returns a rule where a picture lies elsewhere in the plane than the first of its slice, or ''."""
+  if not picture.corner or not first.corner or not first.orientation:
+    return ''
+  axes = np.reshape(first.orientation, (2, 3))
+  off = float(np.linalg.norm(axes @ np.subtract(picture.corner, first.corner)))
+  if off <= _BESIDE:
+    return ''
+  return f'ImagePositionPatient lies {off:.1f} mm beside that of frame 0 of the slice: two scans, or one of both lies'
+
+
+def contradictions(first: Sequence[Instance]) -> list[str]:
+  """Returns notes where the first pictures of slices, or two tags of one, say different things of where they lie."""
+  notes = []
+  points = len({picture.reference for picture in first} - {''})
+  if 1 < points < len(first):  # some scanners give each series its own, which tells nothing
+    notes.append('FrameOfReferenceUID differs between slices: their positions may be measured from several points')
+  for picture in first:
+    sides = np.multiply(picture.shape or (), picture.spacing or ())
+    if picture.diameter and sides.size and (np.abs(sides / picture.diameter - 1) > _SAME_LENGTH).all():
+      notes.append(
+        f'pictures are {sides[0]:.0f} x {sides[1]:.0f} mm by PixelSpacing, '
+        f'ReconstructionDiameter says {picture.diameter:.0f} mm'
+      )
+      break
+  return notes
 
 
 def slice_id(index: int) -> str:
   """Returns the id of the slice that is `index`-th along the slice normal."""
   return f'slice-{index:02d}'
-
-
-def arrange(folder: pathlib.Path, root: pathlib.Path) -> tuple[Slices, list[Fault]]:
-  """Returns the pictures of a folder in slices along the normal, each in order of time, and the faults found.
-
-  Faults name files relative to `root`: unreadable files and pixels, frames or slices that are missing, frames of
-  another size, and times that contradict each other.
-  """
-  slices, found = _by_headers(folder, root)
-  if not slices:
-    return slices, [*found, Fault(str(folder.relative_to(root)), '', 'no readable *.dcm in this folder')]
-  looked, _ = look(slices, root)
-  return slices, found + once(looked) + stack_faults(slices, str(folder.relative_to(root)), REFUSE, [])
 
 
 def cine(one: Slice, *, subject: str, dataset: str, slice_id: str) -> Cine:
@@ -142,7 +146,7 @@ def position(picture: Instance, stated: float | None = None) -> float:
   return geometry.position(picture.orientation or (), picture.corner or ()) if stated is None else stated
 
 
-def in_order(placed: Iterable[tuple[float, Instance]], choices: Choices = REFUSE) -> Slices:
+def in_order(placed: Iterable[tuple[float, Instance]], choices: Choices) -> Slices:
   """Returns pictures with their positions in slices by increasing position, each in order of time."""
   groups: list[list[tuple[float, Instance]]] = []
   for here, picture in sorted(placed, key=lambda both: both[0]):
@@ -183,7 +187,7 @@ def stack_faults(slices: Slices, folder: str, choices: Choices, notes: list[tupl
     if len(one.pictures) == usual or one.timed.rule:
       continue
     said = f'{len(one.pictures)} frames, the other slices have {usual}'
-    if choices.gaps == 'accept' or _whole_cycle(one, model):
+    if _whole_cycle(one, model) or choices.settle('gaps') == 'accept':
       notes.append(('counts', f'slices have different numbers of frames ({said})'))
     else:
       advice = 'export the slice again, or --gaps=accept takes what is there'
@@ -199,7 +203,7 @@ def _missing_slices(slices: Slices, folder: str, choices: Choices, notes: list[t
   found = []
   for index in np.flatnonzero(steps > _GAP * step):
     said = f'{steps[index]:.1f} mm to slice {index + 1}, the usual step is {step:.1f} mm'
-    if choices.gaps == 'accept':
+    if choices.settle('gaps') == 'accept':
       notes.append(('missing', f'a slice is missing in the stack ({said}), taken as --gaps=accept says'))
     else:
       rule = f'missing slice: {said}; export it too, or --gaps=accept takes what is there'
@@ -215,18 +219,6 @@ def _whole_cycle(one: Slice, model: Slice) -> bool:
   covers = intervals * [len(one.pictures), len(model.pictures)]
   faster = abs(intervals[0] / intervals[1] - 1) > _SAME_INTERVAL  # else it was sampled alike, and some are lost
   return bool(faster and abs(covers[0] / covers[1] - 1) <= _COVER)  # False where an interval is unknown
-
-
-def _by_headers(folder: pathlib.Path, root: pathlib.Path) -> tuple[Slices, list[Fault]]:
-  """Returns the slices, and a fault for each file that is no frame; no pixels are read."""
-  placed: list[tuple[float, Instance]] = []
-  found = []
-  for path in sorted(folder.glob('*.dcm')):
-    try:
-      placed += [(position(picture), picture) for picture in instances.read(path)]
-    except (OSError, ValueError, AttributeError, TypeError, pydicom.errors.InvalidDicomError) as error:
-      found.append(Fault(str(path.relative_to(root)), 'frame 0', f'not a single-frame cine image: {error}'))
-  return in_order(placed), found
 
 
 def _fault(one: Slice, index: int, frame: int, rule: str, root: pathlib.Path) -> Grouped:
@@ -248,4 +240,5 @@ def _look_at(picture: Instance, first: Instance) -> tuple[str, str]:
     return f'pixels are not readable ({instances.reason(error)})', ''
   if values.shape != picture.shape:
     return f'pixels have shape {values.shape}, the header says {picture.shape}', ''
-  return next((fault.rule for fault in checks.video_faults('', '', values[None, ..., None])), ''), said
+  broken = (fault.rule for fault in checks.video_faults('', '', values[None, ..., None]))
+  return next(broken, '') or unlike(picture, first), said

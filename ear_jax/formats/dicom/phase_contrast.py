@@ -6,13 +6,15 @@ pictures belong together in `phase_slices`.
 """
 
 import dataclasses
+import math
 import pathlib
 from collections.abc import Iterator, Sequence
 
 from ear_jax.cine import Cine
+from ear_jax.formats import checks
 from ear_jax.formats.choices import REFUSE, Choices
 from ear_jax.formats.dicom import geometry, instances, magnitude, phase_slices, stack, velocity_tags
-from ear_jax.formats.dicom.component import is_magnitude
+from ear_jax.formats.dicom.component import CONTRADICTORY, is_magnitude, named
 from ear_jax.formats.dicom.instances import Instance
 from ear_jax.formats.dicom.phase_slices import Directed, Pictures, faulty, series_of
 from ear_jax.formats.dicom.phase_velocity import Measured, measure, pixel_faults, read_slice
@@ -34,7 +36,9 @@ def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Choices =
   looked = [phase_slices.directed(pictures, root, choices) for pictures in places]
   notes = list(dict.fromkeys(note for _, said, _ in looked for note in said))
   found = [fault for _, _, faults in looked for fault in faults] + _placeless(files, places, root)
-  several = [(pictures, directions) for pictures, (directions, *_) in zip(places, looked, strict=True)]
+  found += _spacing(places, root) + _several(files, root)
+  # A place whose tags contradict each other has its fault: how many directions are left there says nothing more.
+  several = [(pictures, [] if faults else known) for pictures, (known, _, faults) in zip(places, looked, strict=True)]
   most = max((len(directions) for _, directions in several), default=0)
   if most < DIRECTIONS and not found:
     return _magnitude_only(files, places, most, root, choices, notes)
@@ -69,6 +73,30 @@ def _placeless(files: Sequence[Instance], places: Sequence[Pictures], root: path
   return [faulty(velocities, f'{rule} is not known. Export the originals', root)]
 
 
+def _several(files: Sequence[Instance], root: pathlib.Path) -> list[Fault]:
+  """Returns a fault where stacks with velocities along three directions are not parts of one: 4D flow beside slices."""
+  first, *others = phase_slices.stacks(files)
+  if all(phase_slices.one_stack(first, other) for other in others):
+    return []
+  stated = '; '.join(f'{series_of(one)}, {_size(one[0])}' for one in (first, *others))
+  rule = f'{1 + len(others)} stacks have velocities along three directions ({stated})'
+  return [faulty(first, f'{rule}: give the one that is meant a folder of its own', root)]
+
+
+def _size(one: Instance) -> str:
+  shape, spacing = one.shape or (0, 0), one.spacing or (math.nan, math.nan)
+  return f'{shape[0]} x {shape[1]} pixels of {spacing[0]:g} x {spacing[1]:g} mm'
+
+
+def _spacing(places: Sequence[Pictures], root: pathlib.Path) -> list[Fault]:
+  """Returns a fault for each pixel spacing that no picture can have."""
+  wrong: dict[str, Pictures] = {}
+  for pictures in places:
+    if pictures[0].spacing and (rule := checks.spacing_fault(pictures[0].spacing)):
+      wrong.setdefault(rule, []).extend(pictures)
+  return [faulty(pictures, f'pixel spacing {rule}', root) for rule, pictures in wrong.items()]
+
+
 def _slices(
   several: Sequence[tuple[Pictures, list[Directed]]], root: pathlib.Path, choices: Choices
 ) -> tuple[list[Measured], list[Fault]]:
@@ -82,7 +110,9 @@ def _slices(
       found += faults + more
     elif directions:
       rule = f'{len(directions)} directions of velocity at {phase_slices.position(pictures[0]):.1f} mm, expected three'
-      found.append(faulty(directions[0].pictures, f'{rule}: export the slice whole', root))
+      unclear = [one for one in pictures if one.component == CONTRADICTORY]
+      beside = f', and {series_of(unclear)} holds {named(CONTRADICTORY)}' if unclear else ''
+      found.append(faulty(directions[0].pictures, f'{rule}{beside}: export the slice whole', root))
   return slices, found
 
 
@@ -120,5 +150,7 @@ def _notes(slices: Sequence[Measured], outside: Sequence[Instance], towards: int
   if slices and not towards:
     found.append('which end of the stack is the base is not known: velocity through the plane is along the normal')
   if outside:
-    found.append(f'{series_of(outside)} passed over: no velocity there, or another size or orientation')
+    found.append(f'{series_of(outside)} passed over: another place, size or orientation than the velocities')
+  found += differing('size of pictures', {_size(one.slice.magnitude[0]) for one in slices})
+  found += magnitude.contradictions([one.slice.magnitude[0] for one in slices])
   return found + differing('phase encoding direction', {one.slice.direction for one in slices})

@@ -3,17 +3,19 @@
 Pictures are grouped by place, direction and time alone, so that it does not matter how many series or files hold them.
 """
 
+import contextlib
 import dataclasses
+import itertools
 import math
 import pathlib
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from ear_jax.cine import Vector
 from ear_jax.formats.choices import Choices
-from ear_jax.formats.dicom import geometry, magnitude, velocity_tags
+from ear_jax.formats.dicom import choose, geometry, magnitude, velocity_tags
 from ear_jax.formats.dicom.component import is_magnitude
 from ear_jax.formats.dicom.instances import Instance
 from ear_jax.formats.dicom.timing import Timed, in_time
@@ -21,6 +23,9 @@ from ear_jax.formats.faults import Fault
 
 Pictures = list[Instance]
 _SAME_AXIS = 0.98  # cosine, 11 degrees: one direction
+_SAME_NORMAL = 0.999  # cosine, 2.6 degrees
+_BESIDE = 3.0  # mm along the normal: nearer is the same slice, or a plane of a volume
+_WHOLE_SET = 3  # directions
 _INDEPENDENT = 0.3  # volume that three unit vectors span
 _LATE = 0.5  # frames that two directions of one slice may differ in time
 _WHOLE = 0.75  # frames that a cycle may differ from RR before it is said
@@ -69,15 +74,54 @@ def series_of(pictures: Iterable[Instance]) -> str:
   return f'series {", ".join(map(str, numbers))}' if numbers else 'a series without number'
 
 
+def stacks(files: Sequence[Instance]) -> list[Pictures]:
+  """Returns the velocities of each stack of slices that could be meant, that with the most first.
+
+  These have three directions and lie across the heart's long axis. Where no plane has three, the one with the most
+  velocities is the only one.
+  """
+  planes: dict[tuple, Pictures] = defaultdict(list)
+  for one in files:
+    if velocity_tags.encodes(one):
+      planes[_plane(one)].append(one)
+  found = sorted(planes.values(), key=len, reverse=True)
+  whole = [pictures for pictures in found if _directions(pictures) >= _WHOLE_SET]
+  best = max((choose.cosine(pictures[0]) for pictures in whole), default=0.0)
+  return [one for one in whole if choose.cosine(one[0]) >= best - choose.CLOSE] or found[:1]
+
+
+def one_stack(some: Pictures, others: Pictures) -> bool:
+  """Returns whether pictures of another size, or stored another way round, are slices beside those of a stack."""
+  known = [[one for one in part if magnitude.place(one)] for part in (some, others)]
+  if not all(known):
+    return False
+  normal, other = (geometry.normal(part[0].orientation or ()) for part in known)
+  if normal @ other < _SAME_NORMAL:
+    return False
+  here, there = (np.unique([np.round(normal @ (one.corner or ()), 1) for one in part]) for part in known)
+  return bool(np.abs(np.subtract.outer(here, there)).min() > _BESIDE)
+
+
+def _directions(pictures: Pictures) -> int:
+  axes: list[Vector] = []
+  for one in pictures:
+    with contextlib.suppress(ValueError):  # a contradiction, which has its fault elsewhere
+      axis = velocity_tags.direction(one)[0]
+      if axis and not any(float(np.dot(axis, other)) > _SAME_AXIS for other in axes):
+        axes.append(axis)
+  return len(axes)
+
+
 def at_places(files: Sequence[Instance]) -> tuple[list[Pictures], Pictures]:
-  """Returns the pictures of the plane that most velocities lie in, by place along the normal, and all others."""
-  velocities = [one for one in files if velocity_tags.encodes(one)]
-  usual = Counter(map(_plane, velocities)).most_common(1)[0][0]
-  inside = [one for one in files if _plane(one) == usual and magnitude.place(one) and one.shape]
+  """Returns the pictures of the stacks that velocities lie in, by place along the normal, and all others."""
+  planes = [_plane(one[0]) for one in stacks(files)]
+  inside = [one for one in files if _plane(one) in planes and magnitude.place(one) and one.shape]
   kept = {id(one) for one in inside}
   places: list[Pictures] = []
-  for one in sorted(inside, key=position):
-    if places and position(one) - position(places[-1][0]) <= magnitude.SAME_PLACE:
+  for one in sorted(inside, key=lambda one: (planes.index(_plane(one)), position(one))):
+    before = places[-1][0] if places else None
+    same = before and _plane(one) == _plane(before)
+    if before and same and position(one) - position(before) <= magnitude.SAME_PLACE:
       places[-1].append(one)
     else:
       places.append([one])
@@ -90,6 +134,7 @@ def directed(pictures: Pictures, root: pathlib.Path, choices: Choices) -> tuple[
   groups: dict[Vector, Pictures] = {}
   notes: dict[str, None] = {}
   rules: dict[str, Pictures] = defaultdict(list)
+  unknown: Pictures = []
   for one in phases:
     try:
       axis, note = velocity_tags.direction(one)
@@ -99,10 +144,12 @@ def directed(pictures: Pictures, root: pathlib.Path, choices: Choices) -> tuple[
     if note:
       notes[note] = None
     if axis is None:
-      notes[f'phases of {series_of([one])} were not used: no tag says which direction of velocity they encode'] = None
+      unknown.append(one)
       continue
     same = next((known for known in groups if float(np.dot(known, axis)) > _SAME_AXIS), axis)
     groups.setdefault(same, []).append(one)
+  if unknown:
+    notes[f'phases of {series_of(unknown)} were not used: no tag says which direction of velocity they encode'] = None
   found = [Directed(axis, in_time(group, choices)) for axis, group in groups.items()]
   return found, list(notes), [faulty(group, rule, root) for rule, group in rules.items()]
 
@@ -111,13 +158,15 @@ def build(
   pictures: Pictures, found: list[Directed], root: pathlib.Path, choices: Choices
 ) -> tuple[PhaseSlice | None, list[Fault]]:
   """Returns a slice of three directions and no fault, or None and what its headers break."""
-  if rules := [rule for one in found for rule in _time_rules(one)] + _agreement(found):
+  if rules := [rule for one in found for rule in _time_rules(one)] or _agreement(found):
     return None, [faulty(group, rule, root) for group, rule in rules]
   first = found[0].pictures
-  candidates = _magnitudes(pictures, found, choices)
+  candidates, refused = _magnitudes(pictures, found, choices)
   if not candidates:
     rule = f'no magnitude of {len(first)} frames at the place of these velocities: export the magnitude too'
-    return None, [faulty(first, rule, root)]
+    return None, [faulty(first, rule, root)] if not refused else [faulty(*each, root) for each in refused]
+  if unlike := list(_unlike(candidates[0], found)):
+    return None, [faulty([picture], rule, root) for picture, rule in unlike]
   one, two, three = found
   said = dict.fromkeys([text for direction in found for _, text in direction.timed.notes])
   if note := _short(one.timed):
@@ -200,8 +249,20 @@ def _agreement(found: list[Directed]) -> list[tuple[Sequence[Instance], str]]:
   return []
 
 
-def _magnitudes(pictures: Pictures, found: list[Directed], choices: Choices) -> list[tuple[Instance, ...]]:
-  """Returns the series that could be the magnitude, the best first: of the velocities' own series, then the nearest."""
+def _unlike(taken: Sequence[Instance], found: list[Directed]) -> Iterator[tuple[Instance, str]]:
+  """Yields the first picture of each series that does not belong to the slice, and why."""
+  for frames in (taken, *(one.pictures for one in found)):
+    unlike = ((one, magnitude.unlike(one, frames[0]) or magnitude.beside(one, taken[0])) for one in frames)
+    yield from itertools.islice(((one, rule) for one, rule in unlike if rule), 1)
+
+
+def _magnitudes(
+  pictures: Pictures, found: list[Directed], choices: Choices
+) -> tuple[list[tuple[Instance, ...]], list[tuple[Pictures, str]]]:
+  """Returns the series that could be the magnitude, and those that could not though they have its number of frames.
+
+  The best is the first: of the velocities' own series, then the nearest.
+  """
   count, times = len(found[0].pictures), _times(found[0].pictures)
   phases = [one for direction in found for one in direction.pictures]
   uids, numbers = {one.series for one in phases}, [one.series_number or 0 for one in phases]
@@ -209,11 +270,16 @@ def _magnitudes(pictures: Pictures, found: list[Directed], choices: Choices) -> 
   for one in pictures:
     if is_magnitude(velocity_tags.component(one)):
       series[one.series, velocity_tags.component(one)].append(one)
-  kept = []
+  kept, refused = [], []
   for (uid, word), group in series.items():
     timed = in_time(group, choices)
     own, number = _times(timed.pictures), group[0].series_number or 0
     apart = np.abs(np.subtract(own, times)).max() if times and own and len(own) == count else 0.0
-    if len(timed.pictures) == count and not timed.rule and not apart > found[0].timed.interval:
+    if len(group) >= count and timed.rule:
+      refused.append((group, timed.rule))
+    elif len(timed.pictures) == count and apart > found[0].timed.interval:
+      near = f'trigger times of this magnitude differ by {apart:.1f} ms from those of {series_of(found[0].pictures)}'
+      refused.append((group, f'{near}: series are mixed, or times have two units'))
+    elif len(timed.pictures) == count:
       kept.append((uid not in uids, word != 'M', min(abs(number - other) for other in numbers), number, timed.pictures))
-  return [ordered for *_, ordered in sorted(kept, key=lambda one: one[:4])]
+  return [ordered for *_, ordered in sorted(kept, key=lambda one: one[:4])], refused

@@ -17,6 +17,7 @@ from ear_jax.formats.dicom.velocity_tags import Scale
 from ear_jax.formats.faults import Fault
 
 _OWN_AXES = 1e-4  # a direction that differs less from the picture's is one of its own
+_SLOWEST = 5.0  # cm/s: a venc of less is one in m/s
 _NEARLY = 0.02  # less: wraps are those of its own
 _BEYOND = 1.02  # of venc: no phase reaches further, but for rounding
 
@@ -56,7 +57,8 @@ def measure(one: PhaseSlice, root: pathlib.Path, choices: Choices) -> tuple[Meas
     turn = np.rint(turn)
   limits, scales, found = [], [], []
   for number, direction in enumerate(one.directions):
-    asked = choices.venc[int(np.argmax(np.abs(turn[:, number])))] if choices.venc else None
+    said = choices.settle('venc')
+    asked = said[int(np.argmax(np.abs(turn[:, number])))] if said else None
     rules: dict[str, list[Instance]] = defaultdict(list)
     values: dict[float, list[Instance]] = defaultdict(list)
     own = []
@@ -149,14 +151,23 @@ def _limit(picture: Instance, asked: float | None) -> float:
     if asked is None:
       raise ValueError(f'{error}. --venc=20,20,30 settles it (cm/s along column, row and through the plane)') from None
     return asked
+  if stated and stated < _SLOWEST and not (asked and _near(stated, asked)):
+    if asked is None:
+      rule = f'the header states a venc of {stated:g} cm/s, less than any scan of the heart has: is its unit another?'
+      raise ValueError(f'{rule} --venc=20,20,30 settles it (cm/s along column, row and through the plane)')
+    return asked
   if stated is None and asked is None:
     raise ValueError('venc is stated nowhere: give it, --venc=20,20,30 (cm/s along column, row and through the plane)')
-  if stated and asked and abs(stated - asked) > max(0.51, 0.01 * stated):
+  if stated and asked and not _near(stated, asked):
     raise ValueError(f'the header states a venc of {stated:g} cm/s, --venc {asked:g} cm/s')
   limit = stated or asked or 0.0
   if not 0 < limit <= checks.FASTEST:
     raise ValueError(f'venc is {limit:g} cm/s, expected a positive number up to {checks.FASTEST:g}')
   return limit
+
+
+def _near(stated: float, asked: float) -> bool:
+  return abs(stated - asked) <= max(0.51, 0.01 * stated)
 
 
 def _fractions(one: Measured, t: int) -> np.ndarray:

@@ -10,12 +10,14 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
 from pydicom.pixels import get_decoder, pixel_array
+from pydicom.pixels.utils import get_expected_length
 from pydicom.uid import RLELossless
 
 from ear_jax.formats import checks
 from ear_jax.formats.dicom import codestream
 from ear_jax.formats.dicom.instances import Instance, Refused, quiet, refuse_deflated
 
+_NEEDED = ('BitsAllocated', 'BitsStored', 'PixelRepresentation', 'PhotometricInterpretation', 'PixelData')
 LARGEST = 2**24  # values of one picture: 4096 x 4096
 _HELD = 4  # multi-frame files in memory: magnitude and three velocities are read side by side
 
@@ -33,6 +35,7 @@ def stored(picture: Instance) -> np.ndarray:
       declared.append(frames)
     if math.prod(declared) > LARGEST or min(declared) < 1:
       raise Refused(f'the header declares {" x ".join(map(str, declared))} values')
+    _refuse_incomplete(whole)
     _refuse_without_decoder(whole)
     _refuse_disagreement(whole, picture.frame or 0, frames)
     return pixel_array(whole, index=picture.frame)
@@ -67,6 +70,14 @@ def _file(path: pathlib.Path) -> Dataset:
 def _held(path: pathlib.Path, _changed: int) -> Dataset:
   """Returns a file that holds many pictures; the next of them does not read it again."""
   return _file(path)
+
+
+def _refuse_incomplete(image: Dataset) -> None:
+  if lacking := [tag for tag in _NEEDED if image.get(tag) is None]:
+    raise Refused(f'the header lacks {", ".join(lacking)}')
+  needed = get_expected_length(image)
+  if not image.file_meta.TransferSyntaxUID.is_encapsulated and len(image.PixelData) < needed:
+    raise Refused(f'PixelData has {len(image.PixelData)} bytes, the header needs {needed}: the file is not whole')
 
 
 def _refuse_without_decoder(image: Dataset) -> None:

@@ -26,6 +26,7 @@ from ear_jax.formats.source import Source
 
 _NEAR = 0.5  # times the usual step: two series that are nearer show the same slice
 _CONTRADICTION = 1.0  # mm
+_THICK = 2.0  # times the step: slices overlap, but not so much
 _UNEVEN = 0.2  # steps of SliceLocation, over those along the normal
 Placed = tuple[float, Instance]
 
@@ -39,6 +40,7 @@ def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Choices =
   if len(others) == len(parts):
     rule = f'no magnitude pictures, only {", ".join(sorted(set(others.values())))}: export it whole'
     return Opened(dataset, (), (), (Fault(folder, '', rule),), root, lambda which: iter(()))
+  velocities = any(part.first.component == 'P' for part in others)
   stack, passed = choose.stack([part for part in parts if part not in others])
   notes += passed
   if not any(part.is_cine() for part in stack):
@@ -47,11 +49,12 @@ def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Choices =
   pictures = [picture for part in stack for picture in part.pictures]
   places, orientation = _places(stack, notes)
   placed, broken = _placed(stack, places, orientation, root)
-  found = once(_duplicates(pictures, root) + broken)
+  found = once(_duplicates(pictures, root, notes) + broken)
   placed, crowded = _one_series_a_place(placed, folder, choices, notes)
   slices = dicom.in_order(placed, choices)
   if crowded or not slices:
-    found += crowded
+    unused = 'phase pictures, which state no velocity encoding, were not used' if velocities else ''
+    found += [dataclasses.replace(fault, rule=f'{fault.rule}; {unused}') for fault in crowded] if unused else crowded
   else:
     looked, said = dicom.look(slices, root)
     found += once(looked) + dicom.stack_faults(slices, folder, choices, said)
@@ -126,14 +129,21 @@ def _placed(stack: list[Part], places, orientation, root: pathlib.Path) -> tuple
   return placed, found
 
 
-def _duplicates(pictures: Sequence[Instance], root: pathlib.Path) -> list[Grouped]:
-  seen: set[tuple] = set()
+def _duplicates(pictures: Sequence[Instance], root: pathlib.Path, notes: list[str]) -> list[Grouped]:
+  """Returns a fault for each picture that is there twice; pictures that an archive gave one UID become a note."""
+  seen: dict[tuple, tuple] = {}
   found: list[Grouped] = []
+  shared = 0
   for picture in pictures:
-    if picture.sop and (picture.sop, picture.frame) in seen:
+    own = picture.series, picture.number, picture.trigger, picture.corner
+    before = seen.setdefault((picture.sop, picture.frame), own)
+    if picture.sop and before is not own and before != own:
+      shared += 1
+    elif picture.sop and before is not own:
       rule = 'duplicated instance: another file holds the same picture (SOPInstanceUID): remove one of both'
       found.append((picture.series, Fault(str(picture.path.relative_to(root)), '', rule)))
-    seen.add((picture.sop, picture.frame))
+  if shared:
+    notes.append(f'{shared + 1} pictures have the same SOPInstanceUID, and differ: all were read')
   return found
 
 
@@ -159,7 +169,7 @@ def _one_series_a_place(
     elif len(original) == 1 and len(derived) == len(series) - 1:
       kept += [(at, p) for at, p in here if choose.series_key(p) == original[0]]
       notes.append(f'{said}: series {original[0][1]} is taken, the others are derived (ImageType)')
-    elif choices.repeated == 'refuse':
+    elif choices.settle('repeated') == 'refuse':
       rule = f'{said}: keep the one that is the cine, or choose by --repeated=first or --repeated=last'
       found.append(Fault(folder, f'slice {index}', rule))
     else:
@@ -204,12 +214,15 @@ def _contradictions(slices: dicom.Slices) -> list[str]:
   """Returns notes on header values that disagree with the positions that were used."""
   first = [one.pictures[0] for one in slices]
   steps = np.abs(np.diff([one.position for one in slices]))
-  notes = []
+  notes = dicom.contradictions(first)
   if not all(geometry.parallel(first[0].orientation, picture.orientation) for picture in first):
     notes.append('slices of one plane are stored turned or mirrored against each other: each has its own place')
   gap = first[0].gap
   if len(steps) and gap and gap >= (first[0].thickness or math.inf) and abs(np.median(steps) - gap) > _CONTRADICTION:
     notes.append(f'slices lie {np.median(steps):.1f} mm apart, SpacingBetweenSlices says {gap:.1f} mm')
+  thickness = first[0].thickness or 0.0
+  if len(steps) and thickness > _THICK * np.median(steps):
+    notes.append(f'slices lie {np.median(steps):.1f} mm apart, SliceThickness says {thickness:.1f} mm')
   locations = [picture.location for picture in first if picture.corner and picture.location is not None]
   # Some makers count it along the axis of the patient that is nearest to the normal, so that its steps are shorter.
   if len(locations) == len(slices) > 1 and np.ptp(np.diff(locations) / steps) > _UNEVEN:

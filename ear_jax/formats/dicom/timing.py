@@ -57,25 +57,27 @@ def in_time(pictures: Sequence[Instance], choices: Choices) -> Timed:
 
 
 def _by_trigger(one: Instance) -> tuple:
-  return one.trigger, one.number or 0, one.path.name, one.frame or 0
+  return one.trigger, one.series_number or 0, one.number or 0, one.path.name, one.frame or 0
 
 
 def _repeated(ordered: list[Instance], times: int, choices: Choices) -> Timed:
   """Returns the cine of pictures that have each trigger time as often."""
   said = f'{len(ordered)} pictures have {len(ordered) // times} trigger times, each {times} times'
-  if choices.repeated == 'refuse':
+  if choices.settle('repeated') == 'refuse':
     rule = f'{said}: two scans or beats, or magnitude and phase that no header tells apart; export one of them'
     return Timed(tuple(ordered), math.nan, rule=f'{rule}, or choose by --repeated=first or --repeated=last')
   first = 0 if choices.repeated == 'first' else times - 1
   timed = _with_times(ordered[first::times], choices)
-  note = ('repeated', f'{said}: the {choices.repeated} by instance number is taken')
+  note = ('repeated', f'{said}: the {choices.repeated} by series and instance number is taken')
   return dataclasses.replace(timed, notes=(note, *timed.notes))
 
 
 def _without_times(pictures: Sequence[Instance], choices: Choices) -> Timed:
   """Returns the cine by the ranks in time that the header states, or by instance numbers."""
   same = len(pictures) > 1 and pictures[0].trigger is not None and len({one.trigger for one in pictures}) == 1
-  lacking = 'trigger times are all the same' if same else 'without trigger times'
+  without = sum(one.trigger is None for one in pictures)
+  some = f' in {without} of {len(pictures)} pictures' if without < len(pictures) else ''
+  lacking = 'trigger times are all the same' if same else f'without trigger times{some}'
   by_rank = len({one.temporal for one in pictures} - {None}) == len(pictures) > 1
   ranked = sorted(
     (((one.temporal if by_rank else one.number) or 0, one.path.name, k) for k, one in enumerate(pictures))
@@ -91,7 +93,7 @@ def _without_times(pictures: Sequence[Instance], choices: Choices) -> Timed:
     rule = f'{lacking}, and one of the {by} occurs more than once: the order is not known'
   elif len(set(strides)) > 1:
     said = f'{lacking}, and {by} step unevenly, by {strides.min()} to {strides.max()}'
-    if choices.gaps == 'accept':
+    if choices.settle('gaps') == 'accept':
       notes.append(('gap', f'{said}: taken as --gaps=accept says'))
     else:
       rule = f'{said}: frames are missing, or they are no order; --gaps=accept takes what is there'
@@ -163,7 +165,7 @@ def _gap(ordered: Sequence[Instance], times: np.ndarray, choices: Choices, notes
   numbers = [one.number for one in ordered]
   strides = [b - a for a, b in itertools.pairwise(numbers) if a is not None and b is not None]
   whole = len(strides) == len(steps) and len(set(strides)) == 1 and strides[0] != 0
-  if whole or choices.gaps == 'accept':
+  if whole or choices.settle('gaps') == 'accept':
     why = 'no instance number is missing' if whole else 'taken as --gaps=accept says'
     notes.append(('gap', f'frames are not evenly spaced ({said}): {why}'))
     return '', 0
@@ -183,7 +185,7 @@ def _lost(ordered: Sequence[Instance], interval: float, rr: float, choices: Choi
     said += f', but the RR interval is {rr:g} ms'
   if stated != count:
     said += f', and CardiacNumberOfImages is {stated}'
-  if short and stated > count and choices.gaps == 'refuse':
+  if short and stated > count and choices.settle('gaps') == 'refuse':
     return f'frames are missing: {said}; export the slice again, or --gaps=accept takes what is there'
   if stated != count or cover < _HALF * rr or cover > (2 - _HALF) * rr:
     plain = said if short or stated != count else f'{said}, but the RR interval is {rr:g} ms'
@@ -196,7 +198,7 @@ def _one_beat(timed: Timed, rr: float, choices: Choices) -> Timed:
   count = len(timed.pictures)
   cover = count * timed.interval
   said = f'{count} frames of {timed.interval:.1f} ms cover {cover:.0f} ms, but the RR interval is {rr:g} ms'
-  if choices.repeated == 'refuse':
+  if choices.settle('repeated') == 'refuse':
     rule = f'{said}: several beats in one cine; export one, or choose by --repeated=first or --repeated=last'
     return dataclasses.replace(timed, rule=timed.rule or rule)
   one = round(rr / timed.interval)

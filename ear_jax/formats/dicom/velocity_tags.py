@@ -18,6 +18,8 @@ _UNITS = {'cm/s': 1.0, 'cm.s-1': 1.0, 'mm/s': 0.1, 'm/s': 100.0}  # of a velocit
 _ANGLES = {'mrad': 1000.0, 'milliradians': 1000.0, 'milliradian': 1000.0, 'rad': 1.0, 'radians': 1.0, 'radian': 1.0}
 _ROUNDED, _SAME = 0.51, 0.01  # two venc may differ by so much: cm/s, since labels are whole numbers; relative
 _SAME_AXIS = 0.5  # cosine: letters name the axis of an oblique picture that lies nearest
+_FULL = 0.9  # of venc, that the smallest pixel reaches at least: a phase has the whole range
+_SHORT = 2.0**15  # of a signed number of 16 bits, without a scale
 _COUNTS = 12  # bits of a Siemens phase without a rescale
 
 
@@ -45,6 +47,7 @@ def statements(picture: Instance) -> Iterator[Said]:
   for one in picture.encodings:
     length = math.hypot(*one.direction)
     x, y, z = (value / length if length else math.nan for value in one.direction)
+    # Some write 0 for the lowest velocity, some exchange the two.
     yield Said('MRVelocityEncodingSequence', (x, y, z) if length else None, max(abs(one.low), abs(one.high)) or None)
   yield from picture.said
 
@@ -73,6 +76,10 @@ def venc(picture: Instance) -> float | None:
 
   Raises: ValueError with both values where two sources differ.
   """
+  for encoding in picture.encodings:
+    if encoding.low and encoding.high and not _alike(abs(encoding.low), abs(encoding.high)):
+      both = f'MRVelocityEncodingSequence says {encoding.low:g} to {encoding.high:g} cm/s'
+      raise ValueError(f'venc is contradictory: {both}, which is not as far on both sides of 0')
   first = None
   for one in statements(picture):
     if one.venc and first and first.venc and not _alike(one.venc, first.venc):
@@ -99,13 +106,16 @@ def scale(picture: Instance, limit: float) -> Scale:
     return Scale(ge.slope, 0.0, ge.weighted)
   slope, intercept, unit = _linear(picture)
   low, high = (slope * end + intercept for end in picture.stored)
+  if unit in _UNITS and 0 < -low * _UNITS[unit] < _FULL * limit:
+    raise ValueError(f'pixels reach -{-low * _UNITS[unit]:g} cm/s by their scale and unit, and venc is {limit:g} cm/s')
   if unit in _UNITS or _alike(-low, limit):
     factor = _UNITS.get(unit, 1.0) / limit
     return Scale(slope * factor, intercept * factor)
   if unit in _ANGLES or math.isclose(-low, 1000 * math.pi, rel_tol=1e-3):
     factor = 1 / (_ANGLES.get(unit, 1000.0) * math.pi)
     return Scale(slope * factor, intercept * factor)
-  if low < 0 and math.log2(-low).is_integer() and high >= 0.99 * -low:
+  counts = low < 0 and math.log2(-low).is_integer() and high >= 0.99 * -low
+  if counts and low != -_SHORT:  # which says what can be stored, not what the phase is
     return Scale(slope / -low, intercept / -low)
   siemens = 'siemens' in picture.manufacturer.lower() or any('SIEMENS' in one.source for one in picture.said)
   if siemens and picture.rescale is None and picture.stored == (0, 2**_COUNTS):

@@ -98,7 +98,7 @@ def _philips(own: Private) -> Said | None:
 
 def _ge(own: Private, orientation: Sequence[float] | None) -> Said | None:
   flag, speed = own.value(*_PARAMETERS, 0x30), float(own.value(*_ACQUISITION, 0xCC) or 0)  # mm/s
-  if flag is None or not speed > 0:
+  if flag is None or not speed:
     return None
   if int(flag) not in _GE:
     return Said('(0043,xx30) of GE', component='M_PCA' if int(flag) == _GE_DIFFERENCE else 'M')

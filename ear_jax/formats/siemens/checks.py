@@ -1,6 +1,7 @@
 """The rules that the five series of one velocity-mapping slice must keep; a broken one is a fault, never a guess."""
 
 import dataclasses
+import math
 import pathlib
 from collections.abc import Callable, Iterator
 
@@ -52,7 +53,7 @@ def check(five: list[Series], root: pathlib.Path) -> tuple[Slice | None, list[Fa
     return None, found
   assert first.shape
   assert first.spacing
-  rr = [_rr(one[0]) for one in used]
+  rr = [value for one in used if not math.isnan(value := _rr(one[0]))] or [math.nan]
   if max(rr) - min(rr) > _RR_AGREE * rr[0]:
     stated = ', '.join(f'{value:g}' for value in rr)
     found.append(fault(five[0], root, f'RR intervals of the four series differ ({stated} ms): series are mixed'))
@@ -129,8 +130,10 @@ def _raised(function: Callable, *arguments) -> Iterator[str]:
 
 
 def _rr(file: Instance) -> float:
-  """Returns the mean RR interval in ms of a header."""
+  """Returns the mean RR interval in ms of a header; NaN where it says none, and a trigger time instead."""
   stated = RR.match(file.comments)
+  if not stated and file.trigger is not None:
+    return math.nan
   if not stated:
     raise ValueError('RR interval is missing: ImageComments is not `RR <mean> +/- <sd>` in ms')
   try:
@@ -193,7 +196,7 @@ def _step(one: Series) -> float | None:
 def _time_faults(one: Series, rr: float, root: pathlib.Path) -> list[Fault]:
   """Returns a fault when the trigger times step otherwise than the RR interval over the frames: some are missing."""
   step, wanted = _step(one), rr / len(one)
-  if step is None or (step > 0 and abs(rr / step - len(one)) < _FRAMES_AGREE):
+  if step is None or math.isnan(rr) or (step > 0 and abs(rr / step - len(one)) < _FRAMES_AGREE):
     return []
   rule = f'trigger times step by {step:.1f} ms, but RR {rr:g} ms over {len(one)} frames is {wanted:.1f} ms'
   return [fault(one, root, f'{rule}: frames are missing, or RR belongs to another scan')]
@@ -277,6 +280,8 @@ def _notes(five: list[Series]) -> tuple[str, ...]:
     notes.append('ImageType does not tell phase from magnitude: the pixels do')
   if any(file.trigger is None for file in five[0]):
     notes.append('without trigger times: frames are in the order of their instance numbers')
+  if any(not RR.match(file.comments) for one in five[:4] for file in one):
+    notes.append('ImageComments does not state the RR interval everywhere: trigger times tell the frame interval')
   if len(five) < len(ROLES):
     notes.append('RefMag is missing, which nothing uses')
   return tuple(notes)

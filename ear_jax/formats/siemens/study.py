@@ -62,6 +62,7 @@ def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Choices =
       )
       yield read_slice(one, dataset=dataset, slice_id=name, level=level), source
 
+  notes += magnitude.contradictions([one.series[0][0] for one in slices])
   notes += differing('phase encoding direction', (one.direction for one in slices))
   every = (*notes, *gathered({name: one.notes for name, one in zip(ids, slices, strict=True)}))
   return Opened(dataset, ids, every, tuple(sorted(found)), root, cines)
@@ -102,12 +103,12 @@ def _direction(first: list[Instance]) -> int:
 
 def _flag_faults(one: Slice | None, root: pathlib.Path, choices: Choices) -> list[Fault]:
   """Returns a fault where the user says another venc than the protocol text."""
-  if one is None or choices.venc is None:
+  if one is None or not (asked := choices.settle('venc')):
     return []
   stated = tuple(one.venc[picture] for picture, _ in _PICTURES[one.direction])
-  if stated == choices.venc:
+  if stated == asked:
     return []
-  texts = (', '.join(f'{v:g}' for v in values) for values in (stated, choices.venc))
+  texts = (', '.join(f'{v:g}' for v in values) for values in (stated, asked))
   return [fault(one.series[0], root, 'the protocol text states a venc of {} cm/s, --venc {}'.format(*texts))]
 
 
