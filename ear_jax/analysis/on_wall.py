@@ -55,14 +55,24 @@ class Evidence(NamedTuple):
   motion: float
 
 
+def swapped(contours: Contours) -> str:
+  """Returns in words that the endocardium is larger than the epicardium; '' when it is not, or nothing is drawn."""
+  good = ~contours.failed
+  if not good.any():
+    return ''
+  inner, outer = (float(polygon_area(side[good]).mean()) for side in (contours.endo, contours.epi))
+  if inner < outer:
+    return ''
+  return f'the endocardium ({inner:.0f} square pixels) is not within the epicardium ({outer:.0f}): sides are swapped'
+
+
 def fault(cine: Cine, contours: Contours) -> str:
   """Returns why contours do not lie on a wall of the cine, in words with the value and the limit; '' when they do."""
   good = ~contours.failed
   if not good.any():
     return ''
-  inner, outer = (float(polygon_area(side[good]).mean()) for side in (contours.endo, contours.epi))
-  if inner >= outer:
-    return f'the endocardium ({inner:.0f} square pixels) is not within the epicardium ({outer:.0f}): sides are swapped'
+  if rule := swapped(contours):
+    return rule
   limits = LIMITS | (_SPARSE if np.count_nonzero(good) < _CYCLE else {})
   for name, value in evidence(cine, contours)._asdict().items():
     if value < limits[name]:

@@ -97,9 +97,12 @@ def without_negatives(magnitude: np.ndarray) -> tuple[np.ndarray, str]:
 def phase_faults(file: str, within: str, phase: np.ndarray) -> list[Fault]:
   """Returns a fault that names the frames of phase pictures `[T, H, W, 3]` which hold other than 12-bit pixels."""
   outside = np.flatnonzero(((phase < 0) | (phase >= COUNTS)).any(axis=(1, 2, 3)))
-  if not outside.size:
-    return []
-  return [Fault(file, place(within, frames(outside)), 'phase lies outside 0..4095: expected 12-bit pixels')]
+  if outside.size:
+    return [Fault(file, place(within, frames(outside)), 'phase lies outside 0..4095: expected 12-bit pixels')]
+  if phase.max() < ZERO:
+    top = f'no phase reaches {ZERO}, zero velocity (the largest is {phase.max():g})'
+    return [Fault(file, within, f'{top}: expected 12-bit pixels, 0..4095; scale pixels of 8 bits or of 0..1')]
+  return []
 
 
 def mask_faults(file: str, within: str, mask: np.ndarray, shape: tuple[int, ...]) -> list[Fault]:

@@ -1,7 +1,10 @@
 """What a user decided where a study does not say it: handed to the readers, and said in their notes."""
 
 import dataclasses
+import typing
 from typing import Literal
+
+from ear_jax.system.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,6 +19,8 @@ class Choices:
     trusted: take contours beside a study even where they do not seem to lie on a wall.
     venc: cm/s along column, along row and through the plane, where a phase contrast study does not state it or
       contradicts itself.
+
+  Raises: UserError for a value that a field does not take.
   """
 
   repeated: Literal['refuse', 'first', 'last'] = 'refuse'
@@ -23,6 +28,17 @@ class Choices:
   label: int | None = None
   trusted: bool = False
   venc: tuple[float, float, float] | None = None
+
+  def __post_init__(self):
+    for name in ('repeated', 'gaps'):
+      known, given = typing.get_args(type(self).__annotations__[name]), getattr(self, name)
+      if given not in known:
+        raise UserError(f'{name} is {given!r}, expected one of {", ".join(known)}')
+    if self.venc is None:
+      return
+    if len(self.venc) != 3 or not all(isinstance(value, int | float) and value > 0 for value in self.venc):
+      raise UserError(f'venc is {self.venc}, expected three positive numbers of cm/s, such as 20, 20, 30')
+    object.__setattr__(self, 'venc', tuple(map(float, self.venc)))  # JSON has lists
 
 
 REFUSE = Choices()

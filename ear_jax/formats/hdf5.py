@@ -9,7 +9,8 @@ channels along column, along row and through the plane. Attributes on the group 
 are present: `venc` (3, cm/s, default 20, 20, 30), `spacing` (2, mm along row and column index, default 0.85, 0.85),
 `frame_interval` (ms, default unknown), `signs` (3 of +1 or -1 that the velocities are multiplied by, default +1),
 `level` ('base', 'mid', 'apex'). Two optional data sets: `<slice>/annotated` (T) bool; without it a frame carries a
-reference if its label is not empty. `<slice>/trigger_time` (T) in ms must increase, and gives the frame interval.
+reference if its label is not empty. `<slice>/trigger_time` (T) in ms must increase, and gives the frame interval. An
+interval that makes no heartbeat is unknown, and a note says so.
 
 Source of the layout: MRIUtils (github.com/kuangmeng/MRIUtils, MIT), `mriutils/datasets/lvmvm.py`.
 """
@@ -37,17 +38,19 @@ def find(files: Sequence[pathlib.Path]) -> list[pathlib.Path]:
 def scan(path: pathlib.Path, root: pathlib.Path) -> Scan:
   """Looks over every slice of a file."""
   file = str(path.relative_to(root))
-  names, found = [], []
+  names, found, notes = [], [], []
   try:
     with h5py.File(checks.ordinary(path)) as h5:
       if not len(h5):
         return Scan((), (Fault(file, '', 'no slice in this file: expected one group a slice'),))
       for name in h5:
         names.append((path.stem, name))
-        found += checks.name_faults(file, name) or _look_at(file, name, h5)
+        wrong = checks.name_faults(file, name) or _look_at(file, name, h5)
+        notes += [] if wrong else [_interval(h5[name])[1]]
+        found += wrong
   except Exception as error:  # h5py raises errors of many kinds for a broken file, and all mean the same here
     return Scan((), (Fault(file, '', f'not a readable HDF5 file ({h5_arrays.reason(error)})'),))
-  return Scan(tuple(names), tuple(found))
+  return Scan(tuple(names), tuple(found), tuple(dict.fromkeys(filter(None, notes))))
 
 
 def _look_at(file: str, name: str, h5: h5py.File) -> list[Fault]:
@@ -115,7 +118,7 @@ def _slice_faults(file: str, within: str, group: h5py.Group) -> list[Fault]:
   settings = h5_arrays.settings(group, _DEFAULTS)
   found = checks.settings_faults(file, within, **settings)
   pixels = image[()]
-  found += checks.video_faults(file, within, pixels) or _phase_faults(file, within, pixels[..., 1:])
+  found += checks.video_faults(file, within, pixels) or checks.phase_faults(file, within, pixels[..., 1:])
   if 'label' in group:
     found += checks.mask_faults(file, within, h5_arrays.declared(group, 'label')[()], image.shape[:3])
   for key in sorted({'annotated', 'trigger_time'} & set(group)):
@@ -130,12 +133,12 @@ def _slice_faults(file: str, within: str, group: h5py.Group) -> list[Fault]:
   return found
 
 
-def _phase_faults(file: str, within: str, phase: np.ndarray) -> list[Fault]:
-  if found := checks.phase_faults(file, within, phase):
-    return found
-  if phase.max() <= 1:
-    return [Fault(file, within, 'all phases lie in 0..1: expected 12-bit pixels, 0..4095; multiply by 4096')]
-  return []
+def _interval(group: h5py.Group) -> tuple[float, str]:
+  """Returns ms between frames, and why that is unknown though the file states it (`checks.beat`)."""
+  stated = float(h5_arrays.settings(group)['frame_interval'])
+  if 'trigger_time' in group:
+    stated = checks.frame_interval(group['trigger_time'][()])
+  return checks.beat(len(group['image']), stated)
 
 
 def _read_slice(group: h5py.Group, *, dataset: str, slice_id: str) -> Cine:
@@ -150,16 +153,13 @@ def _read_slice(group: h5py.Group, *, dataset: str, slice_id: str) -> Cine:
     mask = group['label'][()].astype(np.uint8)
     annotated = group['annotated'][()].astype(bool) if 'annotated' in group else mask.any(axis=(1, 2))
     mask[~annotated] = 0
-  interval = float(settings['frame_interval'])
-  if 'trigger_time' in group:
-    interval = checks.frame_interval(group['trigger_time'][()])
   return Cine(
     video=image,
     mask=mask,
     annotated=annotated,
     venc=venc,
     spacing=as_spacing(settings['spacing']),
-    frame_interval=interval,
+    frame_interval=_interval(group)[0],
     subject=dataset,
     dataset=dataset,
     slice_id=slice_id,

@@ -91,7 +91,14 @@ def _replace(key, value):
   [
     (_set('MID/image', (1, 0, 0, 2), np.nan), 'slice MID, frame 1: video holds NaN or infinity: export'),
     (_set('MID/image', (2, 0, 0, 1), 5000), 'slice MID, frame 2: phase lies outside 0..4095: expected 12-bit pixels'),
-    (_set('MID/image', (..., slice(1, 4)), 0.5), 'slice MID: all phases lie in 0..1: expected 12-bit pixels'),
+    (
+      _set('MID/image', (..., slice(1, 4)), 0.5),
+      'slice MID: no phase reaches 2048, zero velocity (the largest is 0.5): expected 12-bit',
+    ),
+    (
+      _set('MID/image', (..., slice(1, 4)), 128),
+      'slice MID: no phase reaches 2048, zero velocity (the largest is 128)',
+    ),
     (_set('MID/image', (0, 0, 0, 0), -1), 'slice MID, frame 0: magnitude is negative'),
     (_set('MID/label', (2, 0, 0), 0.5), 'slice MID, frame 2: mask holds values other than 0 and 1'),
     (_set('MID/label', (2, 0, 0), np.nan), 'slice MID, frame 2: mask holds values other than 0 and 1'),
@@ -112,6 +119,24 @@ def test_a_broken_rule_is_one_sentence(path, change, message):
     change(h5)
   (fault,) = _faults(path)
   assert fault.startswith(f'anna-1.h5, {message}')
+
+
+@pytest.mark.parametrize('stated', ['attribute', 'trigger times'])
+def test_an_interval_that_no_heart_has_is_unknown(tmp_path, make_cine, stated):
+  """Case A3, of this format: a repetition time, or seconds, in place of the frame interval."""
+  for interval in (3.745, 40.0):
+    path = tmp_path / f'{interval}.h5'
+    hdf5.write(Study('anna', 'anna-1', (make_cine(frames=20, frame_interval=interval),)), path)
+    if stated == 'trigger times':
+      with h5py.File(path, 'a') as h5:
+        h5['MID'].attrs['frame_interval'] = math.nan
+        h5['MID/trigger_time'] = interval * np.arange(20)
+  (cine,), (sound,) = (hdf5.read(tmp_path / f'{interval}.h5') for interval in (3.745, 40.0))
+  assert math.isnan(cine.frame_interval)
+  assert sound.frame_interval == pytest.approx(40)
+  (note,) = hdf5.scan(tmp_path / '3.745.h5', tmp_path).notes
+  assert note.startswith('20 frames of 3.745 ms are 74.9 ms, and a heartbeat lasts 300 to 2000 ms')
+  assert hdf5.scan(path, tmp_path).notes == ()
 
 
 def test_a_file_that_is_no_hdf5(tmp_path):

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import re
 import shutil
 
 import h5py
@@ -386,6 +387,28 @@ def test_sparse_text_contours_go_to_the_folder_of_their_patient(tmp_path, write_
     assert source.drawn.failed.tolist() == [t not in (0, 3) for t in range(8)]
 
 
+@pytest.mark.parametrize('wrong', ['aside', 'swapped'])
+def test_text_contours_aside_of_the_wall_are_noted_and_swapped_ones_refused(tmp_path, write_dicom, wrong):
+  (cine, *_), (pair, *_) = [study.render(plan) for plan in person(0)[:1]], curves()
+  for t in range(8):
+    path, pixels = tmp_path / f'IM-0001-{t + 1:04d}.dcm', np.rint(cine.video[t, ..., 0])
+    uid = {'StudyInstanceUID': '1.2.1', 'SeriesInstanceUID': '1.2.1.1', 'SOPInstanceUID': f'1.2.1.1.{t}'}
+    write_dicom(path, pixels, trigger=20.0 + 40 * t, instance=t + 1, PixelSpacing=[2, 2], **uid)
+  drawn = pair[:, 0] + (3, 4) if wrong == 'aside' else pair[::-1, 0]
+  texts(tmp_path, 1, {0: drawn})
+  opened, *unused = open_studies(tmp_path)
+  if wrong == 'aside':
+    assert unused == []
+    assert opened[0].annotated.tolist() == [True] + [False] * 7
+    (note,) = [note for note in opened.notes if 'wall' in note]
+    assert re.match(
+      r'slice-00: the contours may not lie on a wall: .* \(0\.\d+, expected 0\.\d+ at least\); they are', note
+    )
+  else:
+    assert not opened[0].annotated.any()
+    assert 'is not within the epicardium' in unused[0].faults[0].rule
+
+
 def test_text_contours_without_their_other_side_or_picture_are_said(tmp_path, write_dicom):
   (tmp_path / 'IM-0001-0002-ocontour-manual.txt').write_text('1 1\n5 1\n5 5')
   (tmp_path / 'IM-0001-0003-icontour-manual.txt').write_text('1 1\n5 x\n5 5')
@@ -401,9 +424,9 @@ def test_expert_contours_of_sunnybrook_come_to_the_slices_that_its_own_reader_gi
   root = pathlib.Path(os.environ['SUNNYBROOK_DIR']) / 'cine'
   found, unused = attached(root, root)
   expected = list(sunnybrook_cine.read_cines(root))
-  assert len(unused) <= 0.05 * len(expected)  # apical contours, drawn in one frame, that lie aside of every edge
+  assert unused == []
   drawn = [cine for cine, source in found.values() if source.drawn is not None]
-  assert len(drawn) == len(expected) - len(unused)
+  assert len(drawn) == len(expected)
   for cine in drawn:
     (own,) = [one for one in expected if np.array_equal(one.video, cine.video)]
     np.testing.assert_array_equal(cine.annotated, own.annotated)
