@@ -25,7 +25,7 @@ from ear_jax.cine import Cine, Study, as_spacing, as_venc
 from ear_jax.formats import checks, h5_arrays
 from ear_jax.formats.checks import COUNTS, ZERO, Scan
 from ear_jax.formats.faults import Fault
-from ear_jax.formats.walk import ends
+from ear_jax.formats.walk import ends, natural
 
 _DEFAULTS = h5_arrays.DEFAULTS | {'level': ''}
 
@@ -43,6 +43,8 @@ def scan(path: pathlib.Path, root: pathlib.Path) -> Scan:
     with h5py.File(checks.ordinary(path)) as h5:
       if not len(h5):
         return Scan((), (Fault(file, '', 'no slice in this file: expected one group a slice'),))
+      if {'segments', 'centroid'} <= {*h5}:
+        return Scan((), (Fault(file, '', 'contours of StrainMap: give the file the ending .nc'),))
       for name in h5:
         names.append((path.stem, name))
         wrong = checks.name_faults(file, name) or _look_at(file, name, h5)
@@ -61,11 +63,11 @@ def _look_at(file: str, name: str, h5: h5py.File) -> list[Fault]:
 
 
 def from_base(path: pathlib.Path) -> tuple[str, ...]:
-  """Returns the slices of a file by level, base before mid before apex before unknown, then by name."""
+  """Returns the slices of a file by level, base before mid before apex before unknown, then by name, 9 before 10."""
   order = {'base': 0, 'mid': 1, 'apex': 2}
 
-  def place(name: str) -> tuple[int, str]:
-    return order.get(checks.text(h5_arrays.settings(h5[name], _DEFAULTS)['level']), 3), name
+  def place(name: str) -> tuple:
+    return order.get(checks.text(h5_arrays.settings(h5[name], _DEFAULTS)['level']), 3), natural(name)
 
   with h5py.File(path) as h5:
     return tuple(sorted(h5, key=place))
@@ -118,13 +120,16 @@ def _slice_faults(file: str, within: str, group: h5py.Group) -> list[Fault]:
   settings = h5_arrays.settings(group, _DEFAULTS)
   found = checks.settings_faults(file, within, **settings)
   pixels = image[()]
-  found += checks.video_faults(file, within, pixels) or checks.phase_faults(file, within, pixels[..., 1:])
+  found += checks.video_faults(file, within, pixels) or checks.black_faults(file, within, pixels)
+  found += checks.phase_faults(file, within, pixels[..., 1:]) if not found else []
   if 'label' in group:
     found += checks.mask_faults(file, within, h5_arrays.declared(group, 'label')[()], image.shape[:3])
   for key in sorted({'annotated', 'trigger_time'} & set(group)):
     values = h5_arrays.declared(group, key)[()]
     if values.shape != image.shape[:1]:
       found.append(Fault(file, within, f'{key} has shape {values.shape}, the video has {image.shape[0]} frames'))
+    elif key == 'annotated' and not np.isin(values, (0, 1)).all():
+      found.append(Fault(file, within, 'annotated holds other values than 0 and 1, a flag a frame'))
     elif key == 'trigger_time':
       found += checks.time_faults(file, within, values)
       if not found:
@@ -134,11 +139,14 @@ def _slice_faults(file: str, within: str, group: h5py.Group) -> list[Fault]:
 
 
 def _interval(group: h5py.Group) -> tuple[float, str]:
-  """Returns ms between frames, and why that is unknown though the file states it (`checks.beat`)."""
+  """Returns ms between frames, and what had to be decided about them, or ''."""
   stated = float(h5_arrays.settings(group)['frame_interval'])
-  if 'trigger_time' in group:
-    stated = checks.frame_interval(group['trigger_time'][()])
-  return checks.beat(len(group['image']), stated)
+  if 'trigger_time' not in group:
+    return checks.beat(len(group['image']), stated)
+  interval, why = checks.beat(len(group['image']), checks.frame_interval(group['trigger_time'][()]))
+  if not why and abs(stated - interval) > 0.05 * interval:
+    why = f'trigger times are {interval:g} ms apart, and the attribute says {stated:g} ms: the times are believed'
+  return interval, why
 
 
 def _read_slice(group: h5py.Group, *, dataset: str, slice_id: str) -> Cine:

@@ -12,7 +12,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from types import ModuleType
 
-from ear_jax.cine import Cine
+import numpy as np
+
+from ear_jax.cine import Cine, Place
 from ear_jax.formats import (
   acdc,
   contour_files,
@@ -35,7 +37,7 @@ from ear_jax.formats.opened import HASHED, Opened, pseudonym
 from ear_jax.formats.siemens import study as siemens
 from ear_jax.formats.siemens.series import evident
 from ear_jax.formats.source import Source
-from ear_jax.formats.walk import Walk, walk
+from ear_jax.formats.walk import Walk, ends, walk
 
 Taken = tuple[list[Opened], Collection[pathlib.Path]]  # the studies, and the files that they are made of
 HOLDING = (
@@ -76,7 +78,8 @@ def open_studies(path: str | pathlib.Path, choices: Choices = REFUSE) -> list[Op
     left = [file for file in left if file not in taken]
   if not opened:
     raise MalformedStudy(path, [Fault('.', '', _nothing(there, left + masks)), *there.faults])
-  opened = [dataclasses.replace(study, notes=(*study.notes, *there.others)) for study in _unique(opened)]
+  others = [*there.others, *_unnamed(left)]
+  opened = [dataclasses.replace(study, notes=(*study.notes, *others)) for study in _unique(opened)]
   found = contour_files.among(contours, there.root)
   opened, unused = references.attach(opened, found.drawn, trusted=choices.trusted)
   opened, lost = mask_files.attach(opened, masks, there.root, choices.label)
@@ -85,6 +88,12 @@ def open_studies(path: str | pathlib.Path, choices: Choices = REFUSE) -> list[Op
   if all(study.faults for study in opened):
     raise MalformedStudy(path, sorted({fault for study in opened for fault in study.faults}))
   return opened
+
+
+def _unnamed(left: Sequence[pathlib.Path]) -> list[str]:
+  count = sum(ends(file, '.nii', '.nii.gz') for file in left)
+  rule = f'{count} NIfTI files passed over: a video is called <dataset>_<slice>_video, its mask <dataset>_<slice>_mask'
+  return [rule] * bool(count)
 
 
 def _nothing(there: Walk, left: Sequence[pathlib.Path]) -> str:
@@ -192,12 +201,28 @@ def _open_file(form: ModuleType, read: Callable, called: str, sources: list, roo
     for name, count in Counter(names).items()
     if count > 1
   ]
+  found += _same_place(dataset, names, [place for _, scan in sources for place in scan.places]) if not found else []
   if form is hdf5 and not found:
     names = hdf5.from_base(sources[0][0])
   cines = functools.partial(_cines, read, sources, names, dataset)
   notes = [HASHED] * (dataset != called) + [note for _, scan in sources for note in scan.notes]
   origin = str(sources[0][0].relative_to(root))
   return Opened(dataset, tuple(names), tuple(dict.fromkeys(notes)), tuple(sorted(found)), root, cines, origin)
+
+
+def _same_place(dataset: str, names: Sequence[str], places: Sequence[Place | None]) -> list[Fault]:
+  """Returns a fault for slices of one study at one place: repeats of a scan, or its phases as pictures of their own."""
+  known = [(name, place) for name, place in zip(names, places, strict=False) if place]
+  rule = (
+    'slices {} and {} lie at the same place: keep one, or give one another <dataset> (the name up to its first "_")'
+  )
+  return [
+    Fault('.', dataset, rule.format(name, other))
+    for number, (name, one) in enumerate(known)
+    for other, two in known[number + 1 :]
+    if np.allclose(one.corner, two.corner, atol=0.1, rtol=0)
+    and np.allclose([*one.across, *one.down], [*two.across, *two.down], atol=0.01, rtol=0)
+  ]
 
 
 def _cines(

@@ -47,7 +47,7 @@ class _Slice:
   fingerprint: str
   position: float
   off_wall: Mapping[int, str]  # why contours (by their number) that seem to belong here do not lie on its wall
-  swapped: Mapping[int, str]  # why their sides are not endo- and epicardium
+  misshapen: Mapping[int, str]  # why they are no endo- and epicardium
 
 
 def attach(
@@ -63,7 +63,8 @@ def attach(
   Args:
     studies: of `open_studies`; those with faults are handed on as they are.
     drawn: of `find`.
-    trusted: take contours that belong to a slice even where they do not lie on its wall (`analysis.on_wall`).
+    trusted: take contours that belong to a slice even where they do not lie on its wall (`analysis.on_wall`); they must
+      be rings all the same, one within the other.
 
   >>> from ear_jax.formats import references
   >>> drawn, faults = references.find('STUDY')
@@ -125,10 +126,10 @@ def _look(number: int, study: Opened, drawn: Sequence[Drawn], trusted: bool) -> 
     )
     mine = {k: contours for k, contours in enumerate(drawn) if _fits(contours, one) and not _refused(contours, one)}
     curves = {k: _contours(contours, source, len(cine.video)) for k, contours in mine.items()}
-    swapped = {k: rule for k, contours in curves.items() if (rule := on_wall.swapped(contours))}
-    looked = {} if trusted else {k: contours for k, contours in curves.items() if k not in swapped}
+    misshapen = {k: rule for k, contours in curves.items() if (rule := on_wall.shape_fault(contours))}
+    looked = {} if trusted else {k: contours for k, contours in curves.items() if k not in misshapen}
     off = {k: rule for k, contours in looked.items() if (rule := on_wall.fault(cine, contours))}
-    yield dataclasses.replace(one, off_wall=off, swapped=swapped)
+    yield dataclasses.replace(one, off_wall=off, misshapen=misshapen)
 
 
 def _number(path: pathlib.Path) -> int | None:
@@ -148,7 +149,7 @@ def _of_one_file(
   first = next(iter(several.values()))
   fits = {k: [one for one in slices if _fits(drawn, one)] for k, drawn in several.items()}
   counts = Counter({number: 0 for mine in fits.values() for number in {one.study for one in mine}})
-  counts.update(one.study for k, mine in fits.items() for one in mine if k not in {**one.off_wall, **one.swapped})
+  counts.update(one.study for k, mine in fits.items() for one in mine if k not in {**one.off_wall, **one.misshapen})
   near = {one.study: len(one.folders & {*map(_plain, first.path.resolve().parts)}) for one in slices}
   text = first.count is None
   rank = {number: (near[number], counts[number])[:: 1 if text else -1] for number in counts}
@@ -158,7 +159,7 @@ def _of_one_file(
     rule = f'the contours fit {len(best)} studies ({names}): put them into the folder of theirs, or give one study'
     return [], [Fault(first.file, '', rule)], []
   pairs, found, notes = [], [], []
-  lost = [k for k in several for one in fits[k] if one.study in best and k in {**one.off_wall, **one.swapped}]
+  lost = [k for k in several for one in fits[k] if one.study in best and k in {**one.off_wall, **one.misshapen}]
   strangers = 2 * len(lost) > len([k for k in several if fits[k]]) and not text
   for k, drawn in several.items():
     mine = [one for one in fits[k] if one.study in best]
@@ -174,7 +175,7 @@ def _of_one_file(
       if text and doubt:
         notes.append((one.study, f'{one.slice_id}: {doubt.replace("do not", "may not")}; they are used all the same'))
         doubt = ''
-      rule = _refused(drawn, one) or one.swapped.get(k, '') or doubt
+      rule = _refused(drawn, one) or one.misshapen.get(k, '') or doubt
       if not rule and strangers and not drawn.mark.fingerprint:
         rule = 'most other contours of this file do not lie on a wall of this study'
       if rule:
@@ -202,7 +203,7 @@ def _refused(drawn: Drawn, one: _Slice) -> str:
     return f'the contours were drawn at {drawn.mark.position:.1f} mm, {where} lies at {one.position:.1f} mm'
   points = [side for pair in _frames(drawn, one.numbers, frames) if pair for side in pair]
   if not points:
-    return f'no frame of {where} has both contours'
+    return f'no frame of {where} has both contours, each all the way round'
   everything = np.concatenate(points)
   if (everything < -0.5).any() or (everything > np.array(shape) - 0.5).any():
     return f'the contours leave the picture of {shape[0]} x {shape[1]} pixels of {where}'
