@@ -13,7 +13,7 @@ from ear_jax.analysis.motion import Contours
 from ear_jax.analysis.polar import RAYS
 
 Pair = tuple[np.ndarray, np.ndarray]
-_TOGETHER = np.deg2rad(15)  # angle in the mean between points that belong together
+_TOGETHER = np.deg2rad(30)  # angle in the mean between points that belong together
 NOT_DRAWN, NO_RAYS = 'not drawn', 'drawn, but not a ring about its centre'
 
 

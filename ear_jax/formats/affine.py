@@ -35,7 +35,7 @@ def of_image(image) -> tuple[np.ndarray | None, str]:
   corners = np.array([[*np.multiply(image.shape[:3], at), 1] for at in np.ndindex(2, 2, 2)]).T
   apart = np.abs((stated['sform'] - stated['qform']) @ corners).max(0) if len(stated) == 2 else np.zeros(1)
   if apart.max() * unit > _APART:
-    corner = corners[:, apart.argmax()]
+    corner = corners[:, np.argmax(apart > apart.max() - _APART / 10)]
     there = (' '.join(f'{v * unit:.1f}' for v in (one @ corner)[:3]) for one in (stated['sform'], stated['qform']))
     return None, 'its sform and qform contradict each other (one corner at {} and at {} mm)'.format(*there)
   columns = matrix[:3, :3]

@@ -215,7 +215,7 @@ def _settings(path: pathlib.Path) -> dict:
   for name in set(stated) - _SETTINGS:  # converters write many others, which are none of ours
     if like := difflib.get_close_matches(name.lower(), _SETTINGS, 1, 0.85):
       raise ValueError(f'{beside.name} holds {name[:30]!r}: is {like[0]!r} meant?')
-  return _DEFAULTS | {name: value for name, value in stated.items() if value is not None or name == 'spacing'}
+  return _DEFAULTS | {name: value for name, value in stated.items() if value is not None or name in ('spacing', 'venc')}
 
 
 def load(path: pathlib.Path):
