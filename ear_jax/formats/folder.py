@@ -124,7 +124,7 @@ def _subjects(root: pathlib.Path, studies: Sequence[Opened]) -> tuple[dict[str, 
   try:
     text = path.read_text(encoding='utf-8-sig')
     mark = ';' if ';' in text.partition('\n')[0] else ','  # as Excel writes it where the comma is the decimal mark
-    rows = list(csv.DictReader(text.splitlines(), delimiter=mark))
+    rows = list(csv.DictReader(text.splitlines(), delimiter=mark, skipinitialspace=True))
   except (OSError, UnicodeDecodeError, csv.Error) as error:
     return {}, [Fault(_SUBJECTS, '', f'not a readable table ({type(error).__name__}): save it as UTF-8 text')]
   if not rows or not {'dataset', 'subject'} <= rows[0].keys():

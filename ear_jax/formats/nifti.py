@@ -42,20 +42,18 @@ _MS = {'sec': 1000.0, 'msec': 1.0, 'usec': 0.001, 'unknown': 1000.0}  # NIfTI's 
 _DEFAULTS = {'venc': checks.DEFAULT_VENC, 'level': ''}
 _SETTINGS = {*_DEFAULTS, 'spacing', 'frame_interval', 'annotated'}
 _VISIT = re.compile(r'(?P<subject>sub-[^_]+)_ses-[^_]+|(?P<number>\d{7})_\d+_\d+')  # of BIDS, of UK Biobank
-_ENDINGS = ('.nii.gz', '.nii')
+ENDINGS = ('.nii.gz', '.nii')
 
 
 def find(files: Sequence[pathlib.Path]) -> list[pathlib.Path]:
-  """Returns the video files of `files`; a NIfTI file that is given alone is a video whatever its name is."""
-  if len(files) == 1 and ends(files[0], *_ENDINGS):
-    return [*files]
-  return [file for file in files if ends(file, *(f'_video{e}' for e in _ENDINGS))]
+  """Returns those of `files` that are videos by their names."""
+  return [file for file in files if ends(file, *(f'_video{e}' for e in ENDINGS))]
 
 
 def find_masks(files: Sequence[pathlib.Path]) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
   """Returns the masks of `files` that lie beside their video, and those that do not."""
   there = {(file.parent, _stem(file)) for file in find(files)}
-  masks = [file for file in files if ends(file, *(f'_mask{e}' for e in _ENDINGS))]
+  masks = [file for file in files if ends(file, *(f'_mask{e}' for e in ENDINGS))]
   beside = [mask for mask in masks if (mask.parent, _stem(mask)) in there]
   return beside, [mask for mask in masks if mask not in beside]
 
@@ -182,7 +180,7 @@ def _ids(path: pathlib.Path) -> tuple[str, str]:
   name = _stem(path)
   visit = _VISIT.match(name)
   dataset = visit[0] if visit and name[visit.end() :].startswith('_') else name.partition('_')[0]
-  named = ends(path, *(f'_video{e}' for e in _ENDINGS))
+  named = ends(path, *(f'_video{e}' for e in ENDINGS))
   return dataset, name[len(dataset) + 1 :] or 'slice' * (not named)
 
 
@@ -192,7 +190,7 @@ def _subject(dataset: str) -> str:
 
 
 def _mask_path(path: pathlib.Path) -> pathlib.Path | None:
-  names = (f'_{kind}{ending}' for kind in ('mask', 'Mask', 'MASK') for ending in _ENDINGS)
+  names = (f'_{kind}{ending}' for kind in ('mask', 'Mask', 'MASK') for ending in ENDINGS)
   spelled = (one for name in names for one in (name, name.upper()))
   return next((mask for name in spelled if os.path.lexists(mask := path.with_name(_stem(path) + name))), None)
 
@@ -229,7 +227,7 @@ def load(path: pathlib.Path):
   if not start:
     raise ValueError('the file is empty')
   if zipped != (start == b'\x1f\x8b'):
-    raise ValueError(f'it is {"not " * zipped}gzipped, and its name says otherwise: name it {_ENDINGS[zipped]}')
+    raise ValueError(f'it is {"not " * zipped}gzipped, and its name says otherwise: name it {ENDINGS[zipped]}')
   nib.imageglobals.logger.disabled = True  # what nibabel mends in a header it says on the terminal, a line a file
   try:
     one, _ = nib.Nifti1Image.path_maybe_image(path)

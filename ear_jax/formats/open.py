@@ -76,6 +76,8 @@ def open_studies(path: str | pathlib.Path, choices: Choices = REFUSE) -> list[Op
     taken = set(files)
     opened += studies
     left = [file for file in left if file not in taken]
+  if not opened and len(there.files) == 1 and ends(there.files[0], *nifti.ENDINGS):  # a video whatever its name is
+    opened, left = _opened_files(nifti, there.files, there.root, choices), []
   if not opened:
     raise MalformedStudy(path, [Fault('.', '', _nothing(there, left + masks)), *there.faults])
   others = [*there.others, *_unnamed(left)]
@@ -91,8 +93,11 @@ def open_studies(path: str | pathlib.Path, choices: Choices = REFUSE) -> list[Op
 
 
 def _unnamed(left: Sequence[pathlib.Path]) -> list[str]:
-  count = sum(ends(file, '.nii', '.nii.gz') for file in left)
-  rule = f'{count} NIfTI files passed over: a video is called <dataset>_<slice>_video, its mask <dataset>_<slice>_mask'
+  count = sum(ends(file, *nifti.ENDINGS) for file in left)
+  files = 'file' if count == 1 else 'files'
+  rule = (
+    f'{count} NIfTI {files} passed over: a video is called <dataset>_<slice>_video, its mask <dataset>_<slice>_mask'
+  )
   return [rule] * bool(count)
 
 
@@ -182,14 +187,21 @@ def _common(folders: Collection[str]) -> str:
 
 def _open_files(form: ModuleType, left: Sequence[pathlib.Path], root: pathlib.Path, choices: Choices) -> Taken:
   """Opens the studies of one of the formats that have a file a study or a file a slice."""
-  files, studies = form.find(left), defaultdict(list)
+  files = form.find(left)
+  return _opened_files(form, files, root, choices), files
+
+
+def _opened_files(
+  form: ModuleType, files: Sequence[pathlib.Path], root: pathlib.Path, choices: Choices
+) -> list[Opened]:
+  studies = defaultdict(list)
   for number, file in enumerate(files):
     scan = nifti.scan(file, root, choices.label) if form is nifti else form.scan(file, root)
     # A file that has no readable name of its own may be named after a patient.
     unnamed = f'unreadable-{form.__name__.rpartition(".")[2]}-{number + 1}'
     studies[scan.names[0][0] if scan.names else unnamed].append((file, scan))
   read = functools.partial(nifti.read, label=choices.label) if form is nifti else form.read
-  return [_open_file(form, read, dataset, sources, root) for dataset, sources in studies.items()], files
+  return [_open_file(form, read, dataset, sources, root) for dataset, sources in studies.items()]
 
 
 def _open_file(form: ModuleType, read: Callable, called: str, sources: list, root: pathlib.Path) -> Opened:
