@@ -15,6 +15,7 @@ import xarray as xr
 from ear_jax.analysis.motion import Settings, region_names
 from ear_jax.cine import Study
 from ear_jax.formats import references, strainmap, strainmap_marks, sunnybrook_cine
+from ear_jax.formats.faults import MalformedStudy
 from ear_jax.formats.open import open_studies
 from ear_jax.formats.siemens import writer
 from ear_jax.formats.strainmap_marks import Mark
@@ -282,6 +283,30 @@ def test_two_files_for_one_slice_or_of_two_minds_are_refused(scans, tmp_path):
   assert used(found) == []
   assert 'contradict each other' in unused[0]
   assert '(1, 1, -1)' in unused[0]
+
+
+@pytest.mark.parametrize('wrong', ['swapped', 'crossing'])
+def test_one_frame_that_is_no_wall_is_refused_by_its_number_even_with_force(scans, tmp_path, wrong):
+  sides = curves()
+  if wrong == 'swapped':
+    sides[1][:, 4] = sides[1][::-1, 4]
+  else:
+    sides[1][0, 4, 90:271] = sides[1][0, 4, 90:271][::-1]
+  file = by_hand(tmp_path / 'a.nc', SERIES, sides)
+  for trusted in (False, True):
+    found, unused = attached(scans / 'one', file, trusted=trusted)
+    assert used(found) == [(0, IDS[0]), (0, IDS[2])]
+    (rule,) = unused
+    assert 'cine 2: not used: frame 4: the endocardium' in rule
+
+
+def test_contours_of_a_study_that_cannot_be_read_are_not_blamed(scans, tmp_path):
+  root = shutil.copytree(scans / 'one', tmp_path / 'torn')
+  by_hand(root / 'a.nc', SERIES, curves())
+  next(path for path in sorted(root.iterdir()) if path.suffix != '.nc').unlink()
+  with pytest.raises(MalformedStudy) as error:
+    open_studies(root)
+  assert 'fit no slice' not in str(error.value)
 
 
 def test_a_gap_is_named_and_stays_a_gap(scans, tmp_path):
