@@ -80,8 +80,8 @@ def open_studies(path: str | pathlib.Path, choices: Choices = REFUSE) -> list[Op
     opened, left = _opened_files(nifti, there.files, there.root, choices), []
   if not opened:
     raise MalformedStudy(path, [Fault('.', '', _nothing(there, left + masks)), *there.faults])
-  others = [*there.others, *_unnamed(left)]
-  opened = [dataclasses.replace(study, notes=(*study.notes, *others)) for study in _unique(opened)]
+  passed = (*there.others, *_unnamed(left))
+  opened = [dataclasses.replace(study, notes=(*study.notes, *passed)) for study in _unique(opened)]
   found = contour_files.among(contours, there.root)
   opened, unused = references.attach(opened, found.drawn, trusted=choices.trusted)
   opened, lost = mask_files.attach(opened, masks, there.root, choices.label)
