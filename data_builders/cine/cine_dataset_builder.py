@@ -25,10 +25,13 @@ class CineConfig(tfds.core.BuilderConfig):
 
   Attributes:
     label: value of the myocardium in masks of several values, where their layout does not say it.
+    choices: what else a person decides, by the names of `formats.choices`: {"trusted": true} for contours that do not
+      seem to lie on a wall, {"gaps": "accept"}, {"repeated": "last"}.
     structures: keep cavity and right ventricle too, as `labels` of the record.
   """
 
   label: int | None = None
+  choices: dict = dataclasses.field(default_factory=dict)
   structures: bool = False
 
 
@@ -56,7 +59,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     return self.dataset_info_from_configs(features=features, supervised_keys=None, metadata=metadata)
 
   def _split_generators(self, dl_manager: tfds.download.DownloadManager):
-    choices = Choices(label=self.builder_config.label)
+    choices = Choices(label=self.builder_config.label, **self.builder_config.choices)
     cines = folder.read(dl_manager.manual_dir, channels=1, referenced=True, choices=choices)
     return {'train': self._generate_examples(cines)}
 

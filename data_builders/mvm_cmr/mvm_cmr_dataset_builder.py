@@ -32,12 +32,15 @@ class MvmCmrConfig(tfds.core.BuilderConfig):
     phantom: 'mini', 'many' or 'paper', the size of the digital study; '' for the studies in the manual directory.
     seed: of the phantom's cohort; another seed is other people.
     label: value of the myocardium in masks of several values, for the studies in the manual directory.
+    choices: what else a person decides of them, by the names of `formats.choices`: {"trusted": true} for contours that
+      do not seem to lie on a wall, {"venc": [20, 20, 30]}, {"gaps": "accept"}, {"repeated": "last"}.
     beam: whether Apache Beam renders the phantom where a runner is named, so that a cluster can share the work.
   """
 
   phantom: str = ''
   seed: int = 0
   label: int | None = None
+  choices: dict = dataclasses.field(default_factory=dict)
   beam: bool = False
 
 
@@ -80,7 +83,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
   def _split_generators(self, dl_manager: tfds.download.DownloadManager):
     config = self.builder_config
     if not config.phantom:
-      choices = Choices(label=config.label)
+      choices = Choices(label=config.label, **config.choices)
       cines = folder.read(dl_manager.manual_dir, channels=4, referenced=True, choices=choices)
       return {'train': self._generate_examples(cine for cine, _ in cines)}
     size = {'mini': study.MINI, 'many': study.MANY, 'paper': study.PAPER}[config.phantom]

@@ -13,6 +13,7 @@ from ear_jax.analysis.motion import Contours
 from ear_jax.analysis.polar import RAYS
 
 Pair = tuple[np.ndarray, np.ndarray]
+_TOGETHER = np.deg2rad(30)  # angle in the mean between points that belong together
 NOT_DRAWN, NO_RAYS = 'not drawn', 'drawn, but not a ring about its centre'
 
 
@@ -35,7 +36,7 @@ def wall_mask(frames: Sequence[Pair | None], shape: tuple[int, int]) -> np.ndarr
 
 
 def as_drawn(frames: Sequence[Pair | None]) -> Contours:
-  """Returns drawn curves, whose point i of both sides belongs together, with every point where it is.
+  """Returns drawn curves with every point where it is, numbered so that point i of both sides belongs together.
 
   A frame of fewer points than others repeats its last one, which moves no line. Where the sides of a frame have
   different numbers of points, nothing belongs together: `on_rays` answers.
@@ -46,9 +47,24 @@ def as_drawn(frames: Sequence[Pair | None]) -> Contours:
     return on_rays(frames)
   sides = np.full((2, len(pairs), max(counts, default=1), 2), np.nan)
   for t, pair in enumerate(pairs):
-    for side, points in zip(sides, pair or (), strict=False):
+    for side, points in zip(sides, (_paired(*pair), pair[1]) if pair else (), strict=False):
       side[t] = points[np.minimum(np.arange(sides.shape[2]), len(points) - 1)]
   return _contours(sides, [pair is not None for pair in pairs])
+
+
+def _paired(endo: np.ndarray, epi: np.ndarray) -> np.ndarray:
+  """Returns the points `[N, 2]` of the endocardium in the order of those of the epicardium, if they are in another.
+
+  Whoever draws begins where they like, and goes round either way; points at about one angle belong together.
+  """
+  if _area(endo) * _area(epi) < 0:
+    endo = endo[::-1]
+  centre = _centroid(epi)
+  one, other = (np.exp(1j * np.arctan2(*(side - centre).T)) for side in (endo, epi))
+  if abs(np.angle((other * one.conj()).sum())) < _TOGETHER:
+    return endo
+  alike = np.fft.ifft(np.fft.fft(other) * np.fft.fft(one).conj()).real  # by how far the first is rolled
+  return np.roll(endo, int(alike.argmax()), 0)
 
 
 def on_rays(frames: Sequence[Pair | None]) -> Contours:
@@ -68,6 +84,12 @@ def _contours(sides: np.ndarray, drawn: Sequence[bool]) -> Contours:
   sides[:, failed] = np.nan
   flags = tuple((NO_RAYS if one else NOT_DRAWN) * bad for one, bad in zip(drawn, failed.tolist(), strict=True))
   return Contours(sides[0], sides[1], flags, failed, drawn=True)
+
+
+def _area(polygon: np.ndarray) -> float:
+  """The area within a polygon `[N, 2]`, negative where it goes round the other way."""
+  after = np.roll(polygon, -1, 0)
+  return float((polygon[:, 0] * after[:, 1] - after[:, 0] * polygon[:, 1]).sum() / 2)
 
 
 def _centroid(polygon: np.ndarray) -> np.ndarray:

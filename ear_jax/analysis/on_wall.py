@@ -15,6 +15,8 @@ Motion. Where there are velocities, the wall's mean radius must change as they s
 the cycle of its rate of change with the mean radial velocity between the contours, by the best signs of both in-plane
 components.
 
+Before all that the curves must be rings, one within the other, in each frame: `shape_fault`.
+
 Statistic and limits were chosen on phantoms (`docs/predict.md`). Contours of a neighbouring slice that is nearly the
 same, and mirror images of a heart in the middle of the picture, lie on a wall too, and are not told from right ones.
 """
@@ -24,6 +26,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
+from skimage.measure import points_in_poly
 
 from ear_jax.analysis.contours import polygon_area
 from ear_jax.analysis.motion import Contours
@@ -37,6 +40,8 @@ _SAID = {
   'place': 'they fit better when moved aside',
   'motion': 'they do not move as the velocities say',
 }
+_ROUND = 2.0  # square of a curve's length over that of a circle of its area; curves by people have 1.36 at most
+_OUTSIDE = 0.1  # of the endocardium
 _REACH, _TOLERANCE = 0.6, 0.1  # of the thickness of the wall
 _STEPS = 25
 _ASIDE = (0.4, 0.8, 1.2)  # of the thickness of the wall
@@ -55,14 +60,33 @@ class Evidence(NamedTuple):
   motion: float
 
 
+def shape_fault(contours: Contours) -> str:
+  """Returns why curves are no endo- and epicardium whatever the pictures show, by the first frame; '' when they are."""
+  for t in np.flatnonzero(~contours.failed):
+    endo, epi = contours.endo[t], contours.epi[t]
+    inner, outer = float(polygon_area(endo)), float(polygon_area(epi))
+    for name, side, area in (('endocardium', endo, inner), ('epicardium', epi, outer)):
+      around = float(np.hypot(*(side - np.roll(side, 1, 0)).T).sum())
+      if around**2 > _ROUND * 4 * math.pi * area:
+        return f'frame {t}: the {name} crosses itself, or is no ring ({around:.0f} px long round {area:.0f} square px)'
+    if inner >= outer:
+      rule = f'the endocardium ({inner:.0f} square px) is not within the epicardium ({outer:.0f})'
+      return f'frame {t}: {rule}: sides are swapped'
+    away = endo - endo.mean(0)
+    shrunk = away * np.maximum(1 - 1 / np.maximum(np.hypot(*away.T), 1e-9), 0)[:, None]  # by a pixel: they may touch
+    outside = 1 - float(points_in_poly(shrunk + endo.mean(0), epi).mean())
+    if outside > _OUTSIDE:
+      return f'frame {t}: {outside:.0%} of the endocardium lie outside the epicardium'
+  return ''
+
+
 def fault(cine: Cine, contours: Contours) -> str:
   """Returns why contours do not lie on a wall of the cine, in words with the value and the limit; '' when they do."""
   good = ~contours.failed
   if not good.any():
     return ''
-  inner, outer = (float(polygon_area(side[good]).mean()) for side in (contours.endo, contours.epi))
-  if inner >= outer:
-    return f'the endocardium ({inner:.0f} square pixels) is not within the epicardium ({outer:.0f}): sides are swapped'
+  if rule := shape_fault(contours):
+    return rule
   limits = LIMITS | (_SPARSE if np.count_nonzero(good) < _CYCLE else {})
   for name, value in evidence(cine, contours)._asdict().items():
     if value < limits[name]:

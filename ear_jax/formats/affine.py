@@ -28,14 +28,16 @@ def of_image(image) -> tuple[np.ndarray | None, str]:
   stated = {name: matrix for name, matrix in _stated(image).items() if matrix is not None}
   if not stated:
     return None, ''
-  unit = MM.get(image.header.get_xyzt_units()[0], math.nan)
+  unit = MM.get(units(image)[0], math.nan)
   name, matrix = next(iter(stated.items()))
   if not np.isfinite(matrix).all():
     return None, f'its {name} is not finite'
   corners = np.array([[*np.multiply(image.shape[:3], at), 1] for at in np.ndindex(2, 2, 2)]).T
-  if len(stated) == 2 and np.abs((stated['sform'] - stated['qform']) @ corners).max() * unit > _APART:
-    first = (' '.join(f'{v * unit:.1f}' for v in one[:3, 3]) for one in (stated['sform'], stated['qform']))
-    return None, 'its sform and qform contradict each other (first pixel at {} and at {} mm)'.format(*first)
+  apart = np.abs((stated['sform'] - stated['qform']) @ corners).max(0) if len(stated) == 2 else np.zeros(1)
+  if apart.max() * unit > _APART:
+    corner = corners[:, np.argmax(apart > apart.max() - _APART / 10)]
+    there = (' '.join(f'{v * unit:.1f}' for v in (one @ corner)[:3]) for one in (stated['sform'], stated['qform']))
+    return None, 'its sform and qform contradict each other (one corner at {} and at {} mm)'.format(*there)
   columns = matrix[:3, :3]
   aligned = (np.count_nonzero(columns, axis=0) == 1).all()
   if aligned and not matrix[:3, 3].any():
@@ -48,6 +50,14 @@ def of_image(image) -> tuple[np.ndarray | None, str]:
   if abs(slant) > _OFF or not np.linalg.det(columns):
     return None, f'its {name} is sheared: rows and columns are {math.degrees(math.acos(slant)):.1f} deg apart'
   return _LPS @ np.diag([unit, unit, unit, 1]) @ matrix, ''
+
+
+def units(image) -> tuple[str, str]:
+  """Returns the names of the units of space and time. Raises ValueError, in words, when NIfTI has none of that code."""
+  try:
+    return image.header.get_xyzt_units()
+  except KeyError as error:
+    raise ValueError(f'its units have code {int(image.header["xyzt_units"])}, which NIfTI does not know') from error
 
 
 def _stated(image) -> dict[str, np.ndarray | None]:

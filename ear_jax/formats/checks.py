@@ -11,15 +11,17 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from ear_jax.cine import Place
 from ear_jax.formats.faults import Fault, frames
 
 ZERO, COUNTS = 2048, 4096  # phase of zero velocity, and number of 12-bit values
 DEFAULT_VENC = (20.0, 20.0, 30.0)  # cm/s along column, row and through the plane: the protocol of the MVM-CMR studies
 FASTEST = 500.0  # cm/s; no heart muscle moves so fast, but raw phase pixels read as cm/s look so
-SMALLEST = 1e-3  # of a setting; below it the unit is another
 LONGEST_PIXEL = 4.0  # times as long as it is wide; beyond it one number is the distance between slices
+SLOWEST_VENC = 1.0  # cm/s; less is m/s
+SHORTEST_STEP = 0.5  # ms between frames; less is in seconds
 FINEST, COARSEST = 0.05, 20.0  # mm a pixel, from mice to scouts; beyond them the unit is another
-SLOWEST = 1e4  # ms between frames
+LONGEST_STEP = 1e4  # ms between frames
 SHORTEST_BEAT, LONGEST_BEAT = 300.0, 2000.0  # ms: 200 and 30 beats a minute
 SHORTEST_FRAME = 2.0  # ms; no scanner takes a picture of the heart in less
 _CYCLE = 8  # frames: fewer may be a part of the cycle, and cover less than a beat
@@ -33,11 +35,12 @@ _OUTSIDE_SHARE = 0.6  # of the pixels: a circle in a square leaves 0.21
 
 @dataclasses.dataclass(frozen=True)
 class Scan:
-  """What a look over one source found: the (dataset, slice_id) of its cines, its faults, and what was decided."""
+  """What a look over one source found: the (dataset, slice_id) of its cines, its faults, what was decided, places."""
 
   names: tuple[tuple[str, str], ...]
   faults: tuple[Fault, ...]
   notes: tuple[str, ...] = ()
+  places: tuple[Place | None, ...] = ()  # of its cines, where the format tells
 
 
 def ordinary(path: pathlib.Path) -> pathlib.Path:
@@ -69,12 +72,19 @@ def video_faults(file: str, within: str, video: np.ndarray) -> list[Fault]:
   bad = np.flatnonzero(~np.isfinite(video).all(axis=(1, 2, 3)))
   if bad.size:
     return [Fault(file, place(within, frames(bad)), 'video holds NaN or infinity: export these frames again')]
-  if video.max() > BRIGHTEST:
+  if float(video.max()) > BRIGHTEST:  # as a Python float: it may be more than the pixels' own kind can hold
     return [Fault(file, within, f'pixels reach {video.max():.3g}, more than any scanner writes')]
   negative = np.flatnonzero((video[..., 0] < 0).any(axis=(1, 2)))
   if negative.size:
     return [Fault(file, place(within, frames(negative)), 'magnitude is negative: is channel 0 the magnitude?')]
   return []
+
+
+def black_faults(file: str, within: str, video: np.ndarray) -> list[Fault]:
+  """Returns a fault where the magnitude of `[T, H, W, C]` is 0 everywhere, as failed conversions leave it."""
+  if video[..., 0].any():
+    return []
+  return [Fault(file, within, 'the magnitude is 0 in all pixels of all frames: export it again')]
 
 
 def without_negatives(magnitude: np.ndarray) -> tuple[np.ndarray, str]:
@@ -99,9 +109,14 @@ def without_negatives(magnitude: np.ndarray) -> tuple[np.ndarray, str]:
 def phase_faults(file: str, within: str, phase: np.ndarray) -> list[Fault]:
   """Returns a fault that names the frames of phase pictures `[T, H, W, 3]` which hold other than 12-bit pixels."""
   outside = np.flatnonzero(((phase < 0) | (phase >= COUNTS)).any(axis=(1, 2, 3)))
-  if not outside.size:
-    return []
-  return [Fault(file, place(within, frames(outside)), 'phase lies outside 0..4095: expected 12-bit pixels')]
+  if outside.size:
+    return [Fault(file, place(within, frames(outside)), 'phase lies outside 0..4095: expected 12-bit pixels')]
+  tops = phase.max((0, 1, 2))
+  if tops.min() < ZERO:
+    top = f'phase {tops.argmin() + 1} of 3 nowhere reaches {ZERO}, zero velocity (its largest pixel is {tops.min():g})'
+    rule = 'expected 12-bit pixels, 0..4095; is channel 0 the magnitude, are these pixels of 8 bits or 0..1?'
+    return [Fault(file, within, f'{top}: {rule}')]
+  return []
 
 
 def mask_faults(file: str, within: str, mask: np.ndarray, shape: tuple[int, ...]) -> list[Fault]:
@@ -110,7 +125,7 @@ def mask_faults(file: str, within: str, mask: np.ndarray, shape: tuple[int, ...]
     return [Fault(file, within, f'mask has shape {mask.shape}, its video {shape} (frame, row, column)')]
   bad = np.flatnonzero(~np.isin(mask, (0, 1)).all(axis=(1, 2)))  # NaN is not 0 or 1 either
   if bad.size:
-    return [Fault(file, place(within, frames(bad)), 'mask holds values other than 0 and 1')]
+    return [Fault(file, place(within, frames(bad)), 'mask holds values other than 0 and 1: store 1 in the myocardium')]
   return []
 
 
@@ -145,7 +160,12 @@ def beat(count: int, interval: float) -> tuple[float, str]:
   if cover <= LONGEST_BEAT and (cover >= SHORTEST_BEAT or (count < _CYCLE and interval >= SHORTEST_FRAME)):
     return interval, ''
   heart = f'a heartbeat lasts {SHORTEST_BEAT:g} to {LONGEST_BEAT:g} ms: the frame interval is unknown'
-  return math.nan, f'{count} frames of {interval:.4g} ms are {cover:.4g} ms, and {heart}'
+  return math.nan, f'{count} frames of {_four(interval)} ms are {_four(cover)} ms, and {heart}'
+
+
+def _four(number: float) -> str:
+  """Returns a number to four digits, and not as a power of ten."""
+  return f'{float(f"{number:.4g}"):.10g}'
 
 
 def size_rule(shape: Iterable[int]) -> str:
@@ -172,14 +192,14 @@ def settings_faults(
   NaN, signs three of +1 or -1, the level 'base', 'mid', 'apex' or ''.
   """
   found = []
-  if venc is not None and not _within(venc, (3,), FASTEST):
-    rule = f'expected three positive numbers in cm/s, up to {FASTEST:g}'
+  if venc is not None and not _within(venc, (3,), FASTEST, smallest=SLOWEST_VENC):
+    rule = f'expected three positive numbers in cm/s, from {SLOWEST_VENC:g} to {FASTEST:g}'
     found.append(Fault(file, within, f'venc is {_plain(venc)}, {rule}'))
   if not _within(spacing, (2,), COARSEST, smallest=FINEST, unknown=True):
     rule = f'expected two positive numbers in mm, from {FINEST:g} to {COARSEST:g}'
     found.append(Fault(file, within, f'spacing is {_plain(spacing)}, {rule}'))
-  if not _within(frame_interval, (), SLOWEST, unknown=True):
-    rule = f'expected a positive number of ms, up to {SLOWEST:g}'
+  if not _within(frame_interval, (), LONGEST_STEP, smallest=SHORTEST_STEP, unknown=True):
+    rule = f'expected a positive number of ms, from {SHORTEST_STEP:g} to {LONGEST_STEP:g}'
     found.append(Fault(file, within, f'frame_interval is {_plain(frame_interval)}, {rule}'))
   if not np.array_equal(np.abs(_numeric(signs)), (1, 1, 1)):
     found.append(Fault(file, within, f'signs is {_plain(signs)}, expected three of +1 or -1'))
@@ -211,12 +231,10 @@ def text(value: str | bytes) -> str:
   return value.decode(errors='replace') if isinstance(value, bytes) else str(value)
 
 
-def _within(
-  value, shape: tuple[int, ...], largest: float, *, smallest: float = SMALLEST, unknown: bool = False
-) -> bool:
-  """Whether `value` is numbers of a shape, each in (smallest, largest], or NaN where they may be unknown."""
+def _within(value, shape: tuple[int, ...], largest: float, *, smallest: float, unknown: bool = False) -> bool:
+  """Whether `value` is numbers of a shape, each in [smallest, largest], or NaN where they may be unknown."""
   values = _numeric(value)
-  sound = (values > smallest) & (values <= largest)
+  sound = (values >= smallest) & (values <= largest)
   return values.shape == shape and bool(np.all(sound | np.isnan(values) if unknown else sound))
 
 
@@ -226,7 +244,7 @@ def _numeric(value) -> np.ndarray:
     values = np.asarray(value)
   except (TypeError, ValueError):  # lists within lists of unequal lengths
     return np.empty((0, 0))
-  return values.astype(float) if values.dtype.kind in 'biuf' else np.empty((0, 0))
+  return values.astype(float) if values.dtype.kind in 'iuf' else np.empty((0, 0))
 
 
 def _plain(value) -> str:

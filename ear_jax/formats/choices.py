@@ -1,7 +1,10 @@
 """What a user decided where a study does not say it: handed to the readers, and said in their notes."""
 
 import dataclasses
+import typing
 from typing import Any, Literal
+
+from ear_jax.system.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,6 +20,8 @@ class Choices:
     venc: cm/s along column, along row and through the plane, where a phase contrast study does not state it or
       contradicts itself.
     settled: names of the choices that a reader has asked for.
+
+  Raises: UserError for a value that a field does not take.
   """
 
   repeated: Literal['refuse', 'first', 'last'] = 'refuse'
@@ -25,6 +30,17 @@ class Choices:
   trusted: bool = False
   venc: tuple[float, float, float] | None = None
   settled: set[str] = dataclasses.field(default_factory=set, compare=False, repr=False)
+
+  def __post_init__(self):
+    for name in ('repeated', 'gaps'):
+      known, given = typing.get_args(type(self).__annotations__[name]), getattr(self, name)
+      if given not in known:
+        raise UserError(f'{name} is {given!r}, expected one of {", ".join(known)}')
+    if self.venc is None:
+      return
+    if len(self.venc) != 3 or not all(isinstance(value, int | float) and value > 0 for value in self.venc):
+      raise UserError(f'venc is {self.venc}, expected three positive numbers of cm/s, such as 20, 20, 30')
+    object.__setattr__(self, 'venc', tuple(map(float, self.venc)))  # JSON has lists
 
   def settle(self, name: str) -> Any:
     """Returns a choice, for a reader to which the study leaves it open."""

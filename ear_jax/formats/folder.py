@@ -11,7 +11,9 @@ import pathlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
 from absl import logging
+from scipy import ndimage
 
 from ear_jax.cine import Cine
 from ear_jax.formats import checks
@@ -87,10 +89,11 @@ def _prepared(cine: Cine, source: Source, subject: str | None, channels: int | N
 
 
 def _referenced(root: pathlib.Path, cines: Iterator[tuple[Cine, Source]]) -> Iterator[tuple[Cine, Source]]:
-  kept, left_out = 0, 0
+  kept, left_out, no_wall = 0, 0, 0
   for cine, source in cines:
     if cine.annotated.any():
       kept += 1
+      no_wall += not _is_a_wall(cine.mask[cine.annotated.argmax()])
       yield cine, source
     else:
       left_out += 1
@@ -98,6 +101,19 @@ def _referenced(root: pathlib.Path, cines: Iterator[tuple[Cine, Source]]) -> Ite
     raise MalformedStudy(root, [Fault('.', '', f'none of the {left_out} cines carries a reference mask')])
   if left_out:
     logging.warning('%s: left out %d cines without a reference mask, kept %d', root, left_out, kept)
+  if no_wall:
+    logging.warning(
+      '%s: of %d of %d cines the mask has no cavity within it, or reaches the edge of the picture: is it the wall?',
+      root,
+      no_wall,
+      kept,
+    )
+
+
+def _is_a_wall(mask: np.ndarray) -> bool:
+  """Whether a mask `[H, W]` is a ring, or empty; an arc is none, but no person means one."""
+  edge = mask[[0, -1]].any() or mask[:, [0, -1]].any()
+  return not mask.any() or (not edge and int(ndimage.binary_fill_holes(mask).sum()) > int(mask.sum()))
 
 
 def _subjects(root: pathlib.Path, studies: Sequence[Opened]) -> tuple[dict[str, str], list[Fault]]:
@@ -108,7 +124,7 @@ def _subjects(root: pathlib.Path, studies: Sequence[Opened]) -> tuple[dict[str, 
   try:
     text = path.read_text(encoding='utf-8-sig')
     mark = ';' if ';' in text.partition('\n')[0] else ','  # as Excel writes it where the comma is the decimal mark
-    rows = list(csv.DictReader(text.splitlines(), delimiter=mark))
+    rows = list(csv.DictReader(text.splitlines(), delimiter=mark, skipinitialspace=True))
   except (OSError, UnicodeDecodeError, csv.Error) as error:
     return {}, [Fault(_SUBJECTS, '', f'not a readable table ({type(error).__name__}): save it as UTF-8 text')]
   if not rows or not {'dataset', 'subject'} <= rows[0].keys():

@@ -9,7 +9,8 @@ channels along column, along row and through the plane. Attributes on the group 
 are present: `venc` (3, cm/s, default 20, 20, 30), `spacing` (2, mm along row and column index, default 0.85, 0.85),
 `frame_interval` (ms, default unknown), `signs` (3 of +1 or -1 that the velocities are multiplied by, default +1),
 `level` ('base', 'mid', 'apex'). Two optional data sets: `<slice>/annotated` (T) bool; without it a frame carries a
-reference if its label is not empty. `<slice>/trigger_time` (T) in ms must increase, and gives the frame interval.
+reference if its label is not empty. `<slice>/trigger_time` (T) in ms must increase, and gives the frame interval. An
+interval that makes no heartbeat is unknown, and a note says so.
 
 Source of the layout: MRIUtils (github.com/kuangmeng/MRIUtils, MIT), `mriutils/datasets/lvmvm.py`.
 """
@@ -24,7 +25,7 @@ from ear_jax.cine import Cine, Study, as_spacing, as_venc
 from ear_jax.formats import checks, h5_arrays
 from ear_jax.formats.checks import COUNTS, ZERO, Scan
 from ear_jax.formats.faults import Fault
-from ear_jax.formats.walk import ends
+from ear_jax.formats.walk import ends, natural
 
 _DEFAULTS = h5_arrays.DEFAULTS | {'level': ''}
 
@@ -37,17 +38,21 @@ def find(files: Sequence[pathlib.Path]) -> list[pathlib.Path]:
 def scan(path: pathlib.Path, root: pathlib.Path) -> Scan:
   """Looks over every slice of a file."""
   file = str(path.relative_to(root))
-  names, found = [], []
+  names, found, notes = [], [], []
   try:
     with h5py.File(checks.ordinary(path)) as h5:
       if not len(h5):
         return Scan((), (Fault(file, '', 'no slice in this file: expected one group a slice'),))
+      if {'segments', 'centroid'} <= {*h5}:
+        return Scan((), (Fault(file, '', 'contours of StrainMap: give the file the ending .nc'),))
       for name in h5:
         names.append((path.stem, name))
-        found += checks.name_faults(file, name) or _look_at(file, name, h5)
+        wrong = checks.name_faults(file, name) or _look_at(file, name, h5)
+        notes += [] if wrong else [_interval(h5[name])[1]]
+        found += wrong
   except Exception as error:  # h5py raises errors of many kinds for a broken file, and all mean the same here
     return Scan((), (Fault(file, '', f'not a readable HDF5 file ({h5_arrays.reason(error)})'),))
-  return Scan(tuple(names), tuple(found))
+  return Scan(tuple(names), tuple(found), tuple(dict.fromkeys(filter(None, notes))))
 
 
 def _look_at(file: str, name: str, h5: h5py.File) -> list[Fault]:
@@ -58,11 +63,11 @@ def _look_at(file: str, name: str, h5: h5py.File) -> list[Fault]:
 
 
 def from_base(path: pathlib.Path) -> tuple[str, ...]:
-  """Returns the slices of a file by level, base before mid before apex before unknown, then by name."""
+  """Returns the slices of a file by level, base before mid before apex before unknown, then by name, 9 before 10."""
   order = {'base': 0, 'mid': 1, 'apex': 2}
 
-  def place(name: str) -> tuple[int, str]:
-    return order.get(checks.text(h5_arrays.settings(h5[name], _DEFAULTS)['level']), 3), name
+  def place(name: str) -> tuple:
+    return order.get(checks.text(h5_arrays.settings(h5[name], _DEFAULTS)['level']), 3), natural(name)
 
   with h5py.File(path) as h5:
     return tuple(sorted(h5, key=place))
@@ -115,13 +120,16 @@ def _slice_faults(file: str, within: str, group: h5py.Group) -> list[Fault]:
   settings = h5_arrays.settings(group, _DEFAULTS)
   found = checks.settings_faults(file, within, **settings)
   pixels = image[()]
-  found += checks.video_faults(file, within, pixels) or _phase_faults(file, within, pixels[..., 1:])
+  found += checks.video_faults(file, within, pixels) or checks.black_faults(file, within, pixels)
+  found += checks.phase_faults(file, within, pixels[..., 1:]) if not found else []
   if 'label' in group:
     found += checks.mask_faults(file, within, h5_arrays.declared(group, 'label')[()], image.shape[:3])
   for key in sorted({'annotated', 'trigger_time'} & set(group)):
     values = h5_arrays.declared(group, key)[()]
     if values.shape != image.shape[:1]:
       found.append(Fault(file, within, f'{key} has shape {values.shape}, the video has {image.shape[0]} frames'))
+    elif key == 'annotated' and not np.isin(values, (0, 1)).all():
+      found.append(Fault(file, within, 'annotated holds other values than 0 and 1, a flag a frame'))
     elif key == 'trigger_time':
       found += checks.time_faults(file, within, values)
       if not found:
@@ -130,12 +138,15 @@ def _slice_faults(file: str, within: str, group: h5py.Group) -> list[Fault]:
   return found
 
 
-def _phase_faults(file: str, within: str, phase: np.ndarray) -> list[Fault]:
-  if found := checks.phase_faults(file, within, phase):
-    return found
-  if phase.max() <= 1:
-    return [Fault(file, within, 'all phases lie in 0..1: expected 12-bit pixels, 0..4095; multiply by 4096')]
-  return []
+def _interval(group: h5py.Group) -> tuple[float, str]:
+  """Returns ms between frames, and what had to be decided about them, or ''."""
+  stated = float(h5_arrays.settings(group)['frame_interval'])
+  if 'trigger_time' not in group:
+    return checks.beat(len(group['image']), stated)
+  interval, why = checks.beat(len(group['image']), checks.frame_interval(group['trigger_time'][()]))
+  if not why and abs(stated - interval) > 0.05 * interval:
+    why = f'trigger times are {interval:g} ms apart, and the attribute says {stated:g} ms: the times are believed'
+  return interval, why
 
 
 def _read_slice(group: h5py.Group, *, dataset: str, slice_id: str) -> Cine:
@@ -150,16 +161,13 @@ def _read_slice(group: h5py.Group, *, dataset: str, slice_id: str) -> Cine:
     mask = group['label'][()].astype(np.uint8)
     annotated = group['annotated'][()].astype(bool) if 'annotated' in group else mask.any(axis=(1, 2))
     mask[~annotated] = 0
-  interval = float(settings['frame_interval'])
-  if 'trigger_time' in group:
-    interval = checks.frame_interval(group['trigger_time'][()])
   return Cine(
     video=image,
     mask=mask,
     annotated=annotated,
     venc=venc,
     spacing=as_spacing(settings['spacing']),
-    frame_interval=interval,
+    frame_interval=_interval(group)[0],
     subject=dataset,
     dataset=dataset,
     slice_id=slice_id,

@@ -11,12 +11,14 @@ mask that lies elsewhere is a fault. Of a file with several slices each becomes 
 
 Spacing and frame interval come from the header (pixdim), in the units that it names. An interval of 0 means unknown, as
 does one that makes no heartbeat, since converters write other times there: `"frame_interval": 41.5` (ms) in the JSON
-file is believed. `"spacing": null` there says that the spacing is unknown, because a NIfTI header cannot. Without
-`annotated`, a list of frames, a frame carries a reference if its mask is not empty. venc without a JSON file is 20, 20,
-30 cm/s. A dataset's name ends at the first `_`, but for those of BIDS (`sub-01_ses-02`) and of UK Biobank
+file is believed, and so is `"spacing": [1.4, 1.4]` (mm along row and column index), where null says that it is unknown.
+Without `annotated`, a list of frames, a frame carries a reference if its mask is not empty. venc without a JSON file is
+20, 20, 30 cm/s. A dataset's name ends at the first `_`, but for those of BIDS (`sub-01_ses-02`) and of UK Biobank
 (`1234567_2_0`), which are visits of one subject.
 """
 
+import codecs
+import difflib
 import gzip
 import json
 import math
@@ -29,7 +31,7 @@ from collections.abc import Iterator, Sequence
 import nibabel as nib
 import numpy as np
 
-from ear_jax.cine import Cine, Place, as_venc
+from ear_jax.cine import Cine, Place, as_spacing, as_venc
 from ear_jax.formats import affine, checks, labels
 from ear_jax.formats.checks import Scan, place
 from ear_jax.formats.faults import Fault, frames
@@ -37,21 +39,21 @@ from ear_jax.formats.walk import ends
 from ear_jax.system.files import replacing
 
 _MS = {'sec': 1000.0, 'msec': 1.0, 'usec': 0.001, 'unknown': 1000.0}  # NIfTI's usual unit of time is the second
+_DEFAULTS = {'venc': checks.DEFAULT_VENC, 'level': ''}
+_SETTINGS = {*_DEFAULTS, 'spacing', 'frame_interval', 'annotated'}
 _VISIT = re.compile(r'(?P<subject>sub-[^_]+)_ses-[^_]+|(?P<number>\d{7})_\d+_\d+')  # of BIDS, of UK Biobank
-_ENDINGS = ('.nii.gz', '.nii')
+ENDINGS = ('.nii.gz', '.nii')
 
 
 def find(files: Sequence[pathlib.Path]) -> list[pathlib.Path]:
-  """Returns the video files of `files`; a NIfTI file that is given alone is a video whatever its name is."""
-  if len(files) == 1 and ends(files[0], *_ENDINGS):
-    return [*files]
-  return [file for file in files if ends(file, *(f'_video{e}' for e in _ENDINGS))]
+  """Returns those of `files` that are videos by their names."""
+  return [file for file in files if ends(file, *(f'_video{e}' for e in ENDINGS))]
 
 
 def find_masks(files: Sequence[pathlib.Path]) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
   """Returns the masks of `files` that lie beside their video, and those that do not."""
   there = {(file.parent, _stem(file)) for file in find(files)}
-  masks = [file for file in files if ends(file, *(f'_mask{e}' for e in _ENDINGS))]
+  masks = [file for file in files if ends(file, *(f'_mask{e}' for e in ENDINGS))]
   beside = [mask for mask in masks if (mask.parent, _stem(mask)) in there]
   return beside, [mask for mask in masks if mask not in beside]
 
@@ -73,9 +75,12 @@ def scan(path: pathlib.Path, root: pathlib.Path, label: int | None = None) -> Sc
       return Scan((), (Fault(file, '', rule),))
     settings = _settings(path)
     found, notes = _faults(path, root, image, settings, label), _notes(path, image, settings)
+    matrix = affine.of_image(image)[0]
   except Exception as error:  # nibabel and what it stands on raise errors of many kinds, and all mean the same here
     return Scan((), (Fault(file, '', f'not readable ({reason(error)})'),))
-  return Scan(tuple((dataset, name) for name in _slice_ids(slice_id, image.shape[2])), tuple(found), tuple(notes))
+  names = _slice_ids(slice_id, image.shape[2])
+  places = tuple(affine.place(matrix, z) for z in range(len(names))) if not found else ()
+  return Scan(tuple((dataset, name) for name in names), tuple(found), tuple(notes), places)
 
 
 def read(path: pathlib.Path, label: int | None = None) -> Iterator[Cine]:
@@ -97,7 +102,7 @@ def read(path: pathlib.Path, label: int | None = None) -> Iterator[Cine]:
       mask=mask,
       annotated=annotated,
       venc=as_venc(settings['venc']) if video.shape[-1] == 4 else None,
-      spacing=spacing,
+      spacing=as_spacing(spacing),
       frame_interval=interval,
       subject=_subject(dataset),
       dataset=dataset,
@@ -175,7 +180,7 @@ def _ids(path: pathlib.Path) -> tuple[str, str]:
   name = _stem(path)
   visit = _VISIT.match(name)
   dataset = visit[0] if visit and name[visit.end() :].startswith('_') else name.partition('_')[0]
-  named = ends(path, *(f'_video{e}' for e in _ENDINGS))
+  named = ends(path, *(f'_video{e}' for e in ENDINGS))
   return dataset, name[len(dataset) + 1 :] or 'slice' * (not named)
 
 
@@ -184,13 +189,10 @@ def _subject(dataset: str) -> str:
   return dataset if visit is None else visit['subject'] or visit['number']
 
 
-def _beside(path: pathlib.Path, kind: str, ending: str) -> pathlib.Path:
-  name = f'_{kind}{ending}'
-  return path.with_name(_stem(path) + (name.upper() if path.name.endswith(('.NII', '.NII.GZ')) else name))
-
-
 def _mask_path(path: pathlib.Path) -> pathlib.Path | None:
-  return next((mask for ending in _ENDINGS if os.path.lexists(mask := _beside(path, 'mask', ending))), None)
+  names = (f'_{kind}{ending}' for kind in ('mask', 'Mask', 'MASK') for ending in ENDINGS)
+  spelled = (one for name in names for one in (name, name.upper()))
+  return next((mask for name in spelled if os.path.lexists(mask := path.with_name(_stem(path) + name))), None)
 
 
 def _slice_ids(slice_id: str, count: int) -> list[str]:
@@ -198,17 +200,44 @@ def _slice_ids(slice_id: str, count: int) -> list[str]:
 
 
 def _settings(path: pathlib.Path) -> dict:
-  beside = _beside(path, 'video', '.json')
-  stated = json.loads(checks.ordinary(beside).read_text()) if os.path.lexists(beside) else {}
+  names = (path.with_name(_stem(path) + name) for name in ('_video.json', '_VIDEO.JSON'))
+  beside = next(filter(os.path.lexists, names), None)
+  if beside is None:
+    return dict(_DEFAULTS)
+  try:
+    stated = json.loads(checks.ordinary(beside).read_bytes().removeprefix(codecs.BOM_UTF8))
+  except ValueError as error:
+    raise ValueError(f'{beside.name}: {error}') from error
   if not isinstance(stated, dict):
     raise ValueError(f'{beside.name} does not hold one JSON object')
-  return {'venc': checks.DEFAULT_VENC, 'level': ''} | stated
+  for name in set(stated) - _SETTINGS:  # converters write many others, which are none of ours
+    if like := difflib.get_close_matches(name.lower(), _SETTINGS, 1, 0.85):
+      raise ValueError(f'{beside.name} holds {name[:30]!r}: is {like[0]!r} meant?')
+  return _DEFAULTS | {name: value for name, value in stated.items() if value is not None or name in ('spacing', 'venc')}
 
 
 def load(path: pathlib.Path):
-  """Returns the image of a file, its pixels not read; no other format than NIfTI hides behind the ending."""
-  one, _ = nib.Nifti1Image.path_maybe_image(checks.ordinary(path))
-  return (nib.Nifti1Image if one else nib.Nifti2Image).from_filename(path)
+  """Returns the image of a file, its pixels not read; no other format than NIfTI hides behind the ending.
+
+  Raises: ValueError, in words, for a file that is no NIfTI.
+  """
+  with checks.ordinary(path).open('rb') as file:
+    start = file.read(2)
+  zipped = ends(path, '.gz')
+  if not start:
+    raise ValueError('the file is empty')
+  if zipped != (start == b'\x1f\x8b'):
+    raise ValueError(f'it is {"not " * zipped}gzipped, and its name says otherwise: name it {ENDINGS[zipped]}')
+  nib.imageglobals.logger.disabled = True  # what nibabel mends in a header it says on the terminal, a line a file
+  try:
+    one, _ = nib.Nifti1Image.path_maybe_image(path)
+    image = (nib.Nifti1Image if one else nib.Nifti2Image).from_filename(path)
+  finally:
+    nib.imageglobals.logger.disabled = False
+  with nib.openers.ImageOpener(str(path), 'rb') as file:
+    sizes = type(image.header).from_fileobj(file, check=False)['pixdim'][1:4]
+  image.header['pixdim'][1:4] = np.where(sizes == 0, 0, image.header['pixdim'][1:4])  # nibabel makes 1 mm of 0
+  return image
 
 
 def size_rule(shape: Sequence[int], kind: np.dtype) -> str:
@@ -282,11 +311,15 @@ def walls(mask, video, settings: dict, label: int | None) -> np.ndarray:
 def spacing_and_interval(image, settings: dict) -> tuple[tuple[float, float], float, str]:
   """Returns mm along row and column index, ms between frames, and why that is unknown though a number is there."""
   column, row, _, step = image.header.get_zooms()[:4]
-  space, time = image.header.get_xyzt_units()
-  mm, ms = affine.MM.get(space, math.nan), _MS.get(time, math.nan)  # a unit may be hertz, which is of no time
-  spacing = (float(row * mm), float(column * mm)) if 'spacing' not in settings else (math.nan, math.nan)
+  space, time = affine.units(image)
+  mm = affine.MM.get(space, math.nan)
+  spacing = settings.get('spacing', (float(row * mm), float(column * mm)))
+  spacing = (math.nan, math.nan) if spacing is None else spacing
   if 'frame_interval' in settings:
     return spacing, settings['frame_interval'], ''
+  if time not in _MS:
+    return spacing, math.nan, f'its fourth axis is in {time}, not in time: the frame interval is unknown'
+  ms = _MS[time]
   return spacing, *checks.beat(image.shape[3], float(step * ms) if step > 0 else math.nan)
 
 
@@ -321,7 +354,7 @@ def _faults(path: pathlib.Path, root: pathlib.Path, image, settings: dict, label
   names = _slice_ids(_ids(path)[1], image.shape[2])
   for z, name in enumerate(names):
     within = f'slice {name}'
-    found += checks.video_faults(file, within, video[z])
+    found += checks.video_faults(file, within, video[z]) or checks.black_faults(file, within, video[z])
     fast = np.flatnonzero((np.abs(video[z][..., 1:]) > checks.FASTEST).any(axis=(1, 2, 3)))
     if fast.size:
       rule = f'velocity beyond {checks.FASTEST:g} cm/s: expected cm/s, not phase pixels'

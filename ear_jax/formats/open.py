@@ -12,7 +12,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from types import ModuleType
 
-from ear_jax.cine import Cine
+import numpy as np
+
+from ear_jax.cine import Cine, Place
 from ear_jax.formats import (
   acdc,
   contour_files,
@@ -35,7 +37,7 @@ from ear_jax.formats.opened import HASHED, Opened, pseudonym
 from ear_jax.formats.siemens import study as siemens
 from ear_jax.formats.siemens.series import evident
 from ear_jax.formats.source import Source
-from ear_jax.formats.walk import Walk, walk
+from ear_jax.formats.walk import Walk, ends, walk
 
 Taken = tuple[list[Opened], Collection[pathlib.Path]]  # the studies, and the files that they are made of
 HOLDING = (
@@ -76,9 +78,12 @@ def open_studies(path: str | pathlib.Path, choices: Choices = REFUSE) -> list[Op
     taken = set(files)
     opened += studies
     left = [file for file in left if file not in taken]
+  if not opened and len(there.files) == 1 and ends(there.files[0], *nifti.ENDINGS):  # a video whatever its name is
+    opened, left = _opened_files(nifti, there.files, there.root, choices), []
   if not opened:
     raise MalformedStudy(path, [Fault('.', '', _nothing(there, left + masks)), *there.faults])
-  opened = [dataclasses.replace(study, notes=(*study.notes, *there.others)) for study in _unique(opened)]
+  passed = (*there.others, *_unnamed(left))
+  opened = [dataclasses.replace(study, notes=(*study.notes, *passed)) for study in _unique(opened)]
   found = contour_files.among(contours, there.root)
   opened, unused = references.attach(opened, found.drawn, trusted=choices.trusted)
   opened, lost = mask_files.attach(opened, masks, there.root, choices.settle('label') if masks else None)
@@ -87,6 +92,15 @@ def open_studies(path: str | pathlib.Path, choices: Choices = REFUSE) -> list[Op
   if all(study.faults for study in opened):
     raise MalformedStudy(path, sorted({fault for study in opened for fault in study.faults}))
   return [dataclasses.replace(study, notes=(*study.notes, *choices.idle())) for study in opened]
+
+
+def _unnamed(left: Sequence[pathlib.Path]) -> list[str]:
+  count = sum(ends(file, *nifti.ENDINGS) for file in left)
+  files = 'file' if count == 1 else 'files'
+  rule = (
+    f'{count} NIfTI {files} passed over: a video is called <dataset>_<slice>_video, its mask <dataset>_<slice>_mask'
+  )
+  return [rule] * bool(count)
 
 
 def _nothing(there: Walk, left: Sequence[pathlib.Path]) -> str:
@@ -175,14 +189,21 @@ def _common(folders: Collection[str]) -> str:
 
 def _open_files(form: ModuleType, left: Sequence[pathlib.Path], root: pathlib.Path, choices: Choices) -> Taken:
   """Opens the studies of one of the formats that have a file a study or a file a slice."""
-  files, studies = form.find(left), defaultdict(list)
+  files = form.find(left)
+  return _opened_files(form, files, root, choices), files
+
+
+def _opened_files(
+  form: ModuleType, files: Sequence[pathlib.Path], root: pathlib.Path, choices: Choices
+) -> list[Opened]:
+  studies = defaultdict(list)
   for number, file in enumerate(files):
     scan = nifti.scan(file, root, choices.label) if form is nifti else form.scan(file, root)
     # A file that has no readable name of its own may be named after a patient.
     unnamed = f'unreadable-{form.__name__.rpartition(".")[2]}-{number + 1}'
     studies[scan.names[0][0] if scan.names else unnamed].append((file, scan))
   read = functools.partial(nifti.read, label=choices.label) if form is nifti else form.read
-  return [_open_file(form, read, dataset, sources, root) for dataset, sources in studies.items()], files
+  return [_open_file(form, read, dataset, sources, root) for dataset, sources in studies.items()]
 
 
 def _open_file(form: ModuleType, read: Callable, called: str, sources: list, root: pathlib.Path) -> Opened:
@@ -194,12 +215,28 @@ def _open_file(form: ModuleType, read: Callable, called: str, sources: list, roo
     for name, count in Counter(names).items()
     if count > 1
   ]
+  found += _same_place(dataset, names, [place for _, scan in sources for place in scan.places]) if not found else []
   if form is hdf5 and not found:
     names = hdf5.from_base(sources[0][0])
   cines = functools.partial(_cines, read, sources, names, dataset)
   notes = [HASHED] * (dataset != called) + [note for _, scan in sources for note in scan.notes]
   origin = str(sources[0][0].relative_to(root))
   return Opened(dataset, tuple(names), tuple(dict.fromkeys(notes)), tuple(sorted(found)), root, cines, origin)
+
+
+def _same_place(dataset: str, names: Sequence[str], places: Sequence[Place | None]) -> list[Fault]:
+  """Returns a fault for slices of one study at one place: repeats of a scan, or its phases as pictures of their own."""
+  known = [(name, place) for name, place in zip(names, places, strict=False) if place]
+  rule = (
+    'slices {} and {} lie at the same place: keep one, or give one another <dataset> (the name up to its first "_")'
+  )
+  return [
+    Fault('.', dataset, rule.format(name, other))
+    for number, (name, one) in enumerate(known)
+    for other, two in known[number + 1 :]
+    if np.allclose(one.corner, two.corner, atol=0.1, rtol=0)
+    and np.allclose([*one.across, *one.down], [*two.across, *two.down], atol=0.01, rtol=0)
+  ]
 
 
 def _cines(

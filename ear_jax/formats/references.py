@@ -5,6 +5,8 @@
     text        by the number in the name of the picture's file; among several studies by the names of folders.
 
 Nothing is guessed: contours that contradict the slice, fit several, or do not lie on a wall are named and not used.
+Text files name their pictures, and of experts' contours of single frames one in thirty lies aside of the strongest
+edges: they are used, and a note says so.
 """
 
 import dataclasses
@@ -45,6 +47,7 @@ class _Slice:
   fingerprint: str
   position: float
   off_wall: Mapping[int, str]  # why contours (by their number) that seem to belong here do not lie on its wall
+  misshapen: Mapping[int, str]  # why they are no endo- and epicardium
 
 
 def attach(
@@ -60,7 +63,8 @@ def attach(
   Args:
     studies: of `open_studies`; those with faults are handed on as they are.
     drawn: of `find`.
-    trusted: take contours that belong to a slice even where they do not lie on its wall (`analysis.on_wall`).
+    trusted: take contours that belong to a slice even where they do not lie on its wall (`analysis.on_wall`); they must
+      be rings all the same, one within the other.
 
   >>> from ear_jax.formats import references
   >>> drawn, faults = references.find('STUDY')
@@ -69,17 +73,22 @@ def attach(
   if not drawn:
     return list(studies), []
   sound = [(number, study) for number, study in enumerate(studies) if not study.faults]
-  slices = [one for number, study in sound for one in _look(number, study, () if trusted else drawn)]
+  slices = [one for number, study in sound for one in _look(number, study, drawn, trusted)]
+  if not slices:
+    return list(studies), []  # what is wrong with the studies has been said
   chosen: dict[tuple[int, int], list[Drawn]] = defaultdict(list)
+  doubts: dict[int, list[str]] = defaultdict(list)
   found = []
   by_file: dict[pathlib.Path, dict[int, Drawn]] = defaultdict(dict)
   for number, one in enumerate(drawn):
     by_file[one.path][number] = one
   for several in by_file.values():
-    pairs, faults = _of_one_file(several, slices, studies)
+    pairs, faults, notes = _of_one_file(several, slices, studies)
     found += faults
     for contours, place in pairs:
       chosen[place.study, place.index].append(contours)
+    for number, note in notes:
+      doubts[number].append(note)
   for (number, index), rivals in chosen.items():
     if len(rivals) > 1:
       files = ', '.join(sorted({one.file for one in rivals}))
@@ -93,11 +102,12 @@ def attach(
       said = ' and '.join(f'signs {signs}, order {order!r} in {file}' for (signs, order), file in stated.items())
       found.append(Fault('.', study.dataset, f'contours not used: files of one study contradict each other ({said})'))
       mine = {}
-    given.append(_with(study, mine) if mine else study)
+    noted = dataclasses.replace(study, notes=tuple(dict.fromkeys((*study.notes, *doubts[number]))))
+    given.append(_with(noted, mine) if mine else study)
   return given, sorted(found)
 
 
-def _look(number: int, study: Opened, checked: Sequence[Drawn]) -> Iterator[_Slice]:
+def _look(number: int, study: Opened, drawn: Sequence[Drawn], trusted: bool) -> Iterator[_Slice]:
   for index, (cine, source) in enumerate(study.read()):
     names = {cine.slice_id} | ({instances.series_name(source.instances[0])} if source.instances else set())
     folders = (source.instances[0] if source.instances else study.root / '_').parent.resolve().parts
@@ -112,13 +122,14 @@ def _look(number: int, study: Opened, checked: Sequence[Drawn]) -> Iterator[_Sli
       strainmap_marks.fingerprint(cine),
       source.position,
       {},
+      {},
     )
-    # Text files name their pictures; of experts' contours of real cines one in ten has stronger edges beside it.
-    doubtful = ((k, contours) for k, contours in enumerate(checked) if contours.count is not None)
-    mine = {k: contours for k, contours in doubtful if _fits(contours, one) and not _refused(contours, one)}
+    mine = {k: contours for k, contours in enumerate(drawn) if _fits(contours, one) and not _refused(contours, one)}
     curves = {k: _contours(contours, source, len(cine.video)) for k, contours in mine.items()}
-    off = {k: on_wall.fault(cine, contours) for k, contours in curves.items()}
-    yield dataclasses.replace(one, off_wall={k: rule for k, rule in off.items() if rule})
+    misshapen = {k: rule for k, contours in curves.items() if (rule := on_wall.shape_fault(contours))}
+    looked = {} if trusted else {k: contours for k, contours in curves.items() if k not in misshapen}
+    off = {k: rule for k, contours in looked.items() if (rule := on_wall.fault(cine, contours))}
+    yield dataclasses.replace(one, off_wall=off, misshapen=misshapen)
 
 
 def _number(path: pathlib.Path) -> int | None:
@@ -133,12 +144,12 @@ def _plain(folder: str) -> str:
 
 def _of_one_file(
   several: Mapping[int, Drawn], slices: Sequence[_Slice], studies: Sequence[Opened]
-) -> tuple[list[tuple[Drawn, _Slice]], list[Fault]]:
-  """Returns which contours of a file belong to which slice, and the faults of those that belong to none."""
+) -> tuple[list[tuple[Drawn, _Slice]], list[Fault], list[tuple[int, str]]]:
+  """Returns which contours of a file belong to which slice, the faults of those that belong to none, notes by study."""
   first = next(iter(several.values()))
   fits = {k: [one for one in slices if _fits(drawn, one)] for k, drawn in several.items()}
   counts = Counter({number: 0 for mine in fits.values() for number in {one.study for one in mine}})
-  counts.update(one.study for k, mine in fits.items() for one in mine if k not in one.off_wall)
+  counts.update(one.study for k, mine in fits.items() for one in mine if k not in {**one.off_wall, **one.misshapen})
   near = {one.study: len(one.folders & {*map(_plain, first.path.resolve().parts)}) for one in slices}
   text = first.count is None
   rank = {number: (near[number], counts[number])[:: 1 if text else -1] for number in counts}
@@ -146,9 +157,9 @@ def _of_one_file(
   if len(best) > 1:
     names = ', '.join(studies[number].dataset for number in best)
     rule = f'the contours fit {len(best)} studies ({names}): put them into the folder of theirs, or give one study'
-    return [], [Fault(first.file, '', rule)]
-  pairs, found = [], []
-  lost = [k for k in several for one in fits[k] if one.study in best and k in one.off_wall]
+    return [], [Fault(first.file, '', rule)], []
+  pairs, found, notes = [], [], []
+  lost = [k for k in several for one in fits[k] if one.study in best and k in {**one.off_wall, **one.misshapen}]
   strangers = 2 * len(lost) > len([k for k in several if fits[k]]) and not text
   for k, drawn in several.items():
     mine = [one for one in fits[k] if one.study in best]
@@ -160,14 +171,18 @@ def _of_one_file(
     if text and (left := sorted(set(drawn.frames) - {number for one in mine for number in one.numbers})):
       found.append(Fault(drawn.file, '', f'contours of {len(left)} pictures that are not there (first: {left[0]:04d})'))
     for one in mine:
-      rule = _refused(drawn, one) or one.off_wall.get(k, '')
+      doubt = one.off_wall.get(k, '')
+      if text and doubt:
+        notes.append((one.study, f'{one.slice_id}: {doubt.replace("do not", "may not")}; they are used all the same'))
+        doubt = ''
+      rule = _refused(drawn, one) or one.misshapen.get(k, '') or doubt
       if not rule and strangers and not drawn.mark.fingerprint:
         rule = 'most other contours of this file do not lie on a wall of this study'
       if rule:
         found.append(Fault(drawn.file, drawn.called or f'slice {one.slice_id}', f'not used: {rule}'))
       else:
         pairs.append((drawn, one))
-  return pairs, found
+  return pairs, found, notes
 
 
 def _fits(drawn: Drawn, one: _Slice) -> bool:
@@ -188,7 +203,7 @@ def _refused(drawn: Drawn, one: _Slice) -> str:
     return f'the contours were drawn at {drawn.mark.position:.1f} mm, {where} lies at {one.position:.1f} mm'
   points = [side for pair in _frames(drawn, one.numbers, frames) if pair for side in pair]
   if not points:
-    return f'no frame of {where} has both contours'
+    return f'no frame of {where} has both contours, each all the way round'
   everything = np.concatenate(points)
   if (everything < -0.5).any() or (everything > np.array(shape) - 0.5).any():
     return f'the contours leave the picture of {shape[0]} x {shape[1]} pixels of {where}'
@@ -197,6 +212,8 @@ def _refused(drawn: Drawn, one: _Slice) -> str:
 
 def _strange(drawn: Drawn, slices: Sequence[_Slice]) -> str:
   """Returns why contours fit no slice at all."""
+  if drawn.count is None:
+    return f'no picture has the number {min(drawn.frames):04d}' if drawn.frames else 'no picture has both contours'
   named = [one for one in slices if drawn.name in one.names]
   if drawn.mark.fingerprint and named:
     other = f'slice {named[0].slice_id} with fingerprint {named[0].fingerprint}'

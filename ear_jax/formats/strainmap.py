@@ -36,7 +36,9 @@ SIDES = ('endocardium', 'epicardium')
 TIMESHIFT = -0.045  # s; StrainMap's default, which it takes for the delay of the first frame
 POINTS = 360  # of a closed curve that StrainMap draws: 359 different ones
 _ENGINE: Final = 'h5netcdf'
+_DIMS = {'segments': 'cine side frame coord point', 'septum': 'cine frame coord'}
 _READ = ('segments', 'septum', 'sign_reversal')  # the groups that we make use of
+_GAP = 5.0  # of the mean chord: a longer one stands for points that are missing
 _CODES = np.iinfo(np.int32)
 
 
@@ -63,13 +65,20 @@ class StrainMapSlice:
 
   @property
   def annotated(self) -> np.ndarray:
-    """`[T]` bool, frames that have both curves."""
-    drawn = [np.isfinite(side).all(-1).sum(-1) >= 3 for side in (self.endo, self.epi)]
-    return drawn[0] & drawn[1]
+    """`[T]` bool, frames that have both curves, whole."""
+    return np.array([_is_whole(endo) and _is_whole(epi) for endo, epi in zip(self.endo, self.epi, strict=True)], bool)
 
   def pairs(self) -> list[Pair | None]:
     """Returns the two curves of each frame, None for a frame that lacks one."""
     return [(endo, epi) if both else None for endo, epi, both in zip(self.endo, self.epi, self.annotated, strict=True)]
+
+
+def _is_whole(curve: np.ndarray) -> bool:
+  """Whether the known points of a curve `[P, 2]` go all the way round: NaN fills it up, or stands in a gap."""
+  known = curve[np.isfinite(curve).all(-1)]
+  steps = np.hypot(*(known - np.roll(known, 1, 0)).T)
+  steps = steps[steps > 0]
+  return len(steps) >= 3 and (len(known) == len(curve) or bool(steps.max() <= _GAP * steps.mean()))
 
 
 def read_contours(path: str | os.PathLike) -> dict[str, StrainMapSlice]:
@@ -88,10 +97,15 @@ def read_contours(path: str | os.PathLike) -> dict[str, StrainMapSlice]:
     segments = arrays.get('segments')
     if segments is None:
       raise UserError(f'{path}: no contours in this file (group `segments` is missing); segment it in StrainMap first')
-    expected = {'cine', 'side', 'frame', 'coord', 'point'}
-    if set(segments.dims) != expected or not {*SIDES} <= {str(side) for side in segments['side'].values}:
-      dims = ', '.join(map(str, segments.dims))
-      raise UserError(f'{path}: `segments` has dimensions ({dims}) or sides that StrainMap does not write')
+    for name in ('segments', 'septum'):
+      if name in arrays and not _is_strainmaps(arrays[name], _DIMS[name]):
+        dims = ', '.join(map(str, arrays[name].dims))
+        raise UserError(f'{path}: `{name}` has dimensions ({dims}) or coordinates that StrainMap does not write')
+    cines = list(map(str, segments.cine.values))
+    if not cines or len(set(cines)) < len(cines):
+      raise UserError(
+        f'{path}: no contours in this file (it has no cine)' if not cines else f'{path}: two cines have one name'
+      )
     if sectors not in ('', *SECTORS):
       raise UserError(f'{path}: `orientation` is {sectors[:20]!r}, expected {" or ".join(SECTORS)}')
     stated = {'signs': _signs(path, arrays.get('sign_reversal')), 'sectors': sectors}
@@ -99,6 +113,13 @@ def read_contours(path: str | os.PathLike) -> dict[str, StrainMapSlice]:
       str(name): _slice(str(name), arrays, **stated, mark=marks.get(str(name), UNMARKED))
       for name in segments.cine.values
     }
+
+
+def _is_strainmaps(array: xr.DataArray, dims: str) -> bool:
+  """Whether an array has the dimensions and the coordinates that we go by."""
+  known = {name: {*map(str, array[name].values)} for name in ('cine', 'side', 'coord') if name in array.coords}
+  whole = {'cine', 'coord'} <= known.keys() and {'row', 'col'} <= known['coord']
+  return {*array.dims} == {*dims.split()} and whole and ('side' not in dims or {*SIDES} <= known.get('side', set()))
 
 
 def _signs(path: pathlib.Path, stated: xr.DataArray | None) -> tuple[int, int, int] | None:

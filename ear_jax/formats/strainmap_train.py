@@ -5,7 +5,8 @@ LABELS (0 or 1, the wall). The file does not say how velocities are scaled, so t
 'COL' encoding, velocity = (pixel - 2048) / 2048 * venc, X against increasing column, Y along increasing row, Z towards
 the apex. Attributes of the file say otherwise where someone has added them: `venc` (3, cm/s along column, row and
 through the plane, default 20, 20, 30), `spacing` (2, mm along row and column index, default 0.85, 0.85),
-`frame_interval` (ms, default unknown), `signs` (3 of +1 or -1 that the velocities are multiplied by, default +1).
+`frame_interval` (ms, default unknown, as is one that makes no heartbeat), `signs` (3 of +1 or -1 that the velocities
+are multiplied by, default +1).
 
 The file name begins with the patient's name, which must not pass: the dataset is `strainmap-<k>`, where k counts the
 names among the exports of one folder from 1, and the slice is `cine-<n>`. Adding a patient to a folder renumbers it.
@@ -41,16 +42,17 @@ def scan(path: pathlib.Path, root: pathlib.Path) -> Scan:
   try:
     with h5py.File(checks.ordinary(path)) as h5:
       found = _file_faults(file, h5)
+      notes = [] if found else [_interval(h5)[1]]
   except Exception as error:  # h5py raises errors of many kinds for a broken file, and all mean the same here
     return Scan((), (Fault(file, '', f'not a readable netCDF-4 file ({h5_arrays.reason(error)})'),))
-  return Scan((_ids(path),), tuple(found))
+  return Scan((_ids(path),), tuple(found), tuple(filter(None, notes)))
 
 
 def read(path: pathlib.Path) -> Iterator[Cine]:
   """Yields the cine of a file that `scan` found sound; a dataset is its own subject."""
   dataset, slice_id = _ids(path)
   with h5py.File(path) as h5:
-    settings = h5_arrays.settings(h5)
+    settings, (interval, _) = h5_arrays.settings(h5), _interval(h5)
     pixels = dict(zip(h5_arrays.texts(h5, 'comp'), h5['stacked'][()], strict=True))
   venc = as_venc(settings['venc'])
   phase = np.stack([pixels[name] for name in 'XYZ'], -1).astype(np.int32) - ZERO  # [T, H, W, 3]
@@ -64,11 +66,16 @@ def read(path: pathlib.Path) -> Iterator[Cine]:
     annotated=mask.any(axis=(1, 2)),
     venc=venc,
     spacing=as_spacing(settings['spacing']),
-    frame_interval=float(settings['frame_interval']),
+    frame_interval=interval,
     subject=dataset,
     dataset=dataset,
     slice_id=slice_id,
   )
+
+
+def _interval(h5: h5py.File) -> tuple[float, str]:
+  """Returns ms between frames, and why that is unknown though the file states it (`checks.beat`)."""
+  return checks.beat(h5['stacked'].shape[1], float(h5_arrays.settings(h5)['frame_interval']))
 
 
 def _parts(path: pathlib.Path) -> tuple[str, str] | None:
@@ -95,5 +102,5 @@ def _file_faults(file: str, h5: h5py.File) -> list[Fault]:
   found = checks.settings_faults(file, '', **settings)
   pixels = dict(zip(names, stacked[()], strict=True))
   video = np.stack([pixels[name] for name in ('MAG', 'X', 'Y', 'Z')], -1)
-  found += checks.video_faults(file, '', video) + checks.phase_faults(file, '', video[..., 1:])
+  found += checks.video_faults(file, '', video) or checks.phase_faults(file, '', video[..., 1:])
   return found + checks.mask_faults(file, '', pixels['LABELS'], stacked.shape[1:])

@@ -9,6 +9,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 from collections import Counter
 
 from ear_jax.formats.faults import Fault
@@ -66,12 +67,22 @@ def walk(path: pathlib.Path) -> Walk:
   kinds = {file: kind for file in found if (kind := _kind(file))}
   others = [_counted(count, *kind) for kind, count in Counter(kinds.values()).items()]
   others += [_counted(own, 'folder of results of ear_jax', '')] * bool(own)
-  return Walk(root, tuple(sorted(file for file in found if file not in kinds)), tuple(others), tuple(faults))
+  return Walk(
+    root,
+    tuple(sorted(set(found) - set(kinds), key=lambda file: [natural(part) for part in file.parts])),
+    tuple(others),
+    tuple(faults),
+  )
 
 
 def ends(file: pathlib.Path, *endings: str) -> bool:
   """Returns whether a name has one of the endings, in capitals or not."""
   return file.name.lower().endswith(endings)
+
+
+def natural(name: str) -> list[tuple[str, int]]:
+  """Returns what to sort names by so that 9 comes before 10."""
+  return [(text, int(number or 0)) for text, number in re.findall(r'(\D*)(\d*)', name)]
 
 
 def _is_new(folder: str, name: str, seen: set[tuple[int, int]]) -> bool:

@@ -73,6 +73,6 @@ def _cases(
 ) -> Iterator[Case]:
   """Yields pictures of the best, median and worst cine; the studies are read again for them."""
   wanted = {name for name, _ in extremes(rows).values()}
-  for cine in _read(studies, choices):
+  for cine in track(_read(studies, choices), 'reading again for pictures', console=progress_console()):
     if cine.name in wanted:
       yield Case(cine, masks[cine.name])

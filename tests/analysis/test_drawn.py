@@ -28,7 +28,9 @@ def test_every_point_stays_where_it_was_drawn(points):
   assert found.failed.tolist() == [False, True, False]
   assert found.flags == ('', 'not drawn', '')
   for t in (0, 2):
-    np.testing.assert_array_equal(found.endo[t], frames[t][0][:-1])
+    endo = frames[t][0][:-1]
+    first = int(np.flatnonzero((found.endo[t] == endo[0]).all(1))[0])  # it begins where the epicardium does
+    np.testing.assert_array_equal(np.roll(found.endo[t], -first, 0), endo)
     np.testing.assert_array_equal(found.epi[t], frames[t][1][:-1])
   assert np.isnan(found.endo[1]).all()
 
@@ -43,6 +45,17 @@ def test_the_wall_is_filled_by_strainmaps_rule(make_cine):
   motion = analyse_with_contours(cine, drawn.as_drawn(frames), septum=0.0)
   np.testing.assert_array_equal(motion.mask, mask)
   assert motion.contours.endo.shape == (2, 50, 2)
+
+
+@pytest.mark.parametrize('change', [lambda side: np.roll(side, 90, 0), lambda side: np.roll(side[::-1], 30, 0)])
+def test_points_of_both_sides_belong_together_wherever_somebody_began(change):
+  """Layers of the wall, its border and its thickness are taken point by point."""
+  turn = np.deg2rad(np.arange(360.0))
+  endo, epi = (np.stack([20 + r * np.cos(turn), 22 + r * np.sin(turn)], -1) for r in (7, 12))
+  found = drawn.as_drawn([(change(endo), epi)])
+  np.testing.assert_allclose(np.hypot(*(found.epi - found.endo)[0].T), 5, atol=0.01)
+  assert {*map(tuple, found.endo[0].tolist())} == {*map(tuple, endo.tolist())}
+  np.testing.assert_array_equal(found.epi[0], epi)
 
 
 def test_a_frame_of_fewer_points_keeps_its_lines():

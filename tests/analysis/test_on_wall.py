@@ -70,7 +70,27 @@ def test_wrong_contours_do_not():
     name for name, sides in wrong.items() if 'do not lie on a wall' not in on_wall.fault(cine, contours(*sides))
   ]
   assert passed == []
+  assert 'frame 0: the endocardium' in on_wall.fault(cine, contours(epi, endo))
   assert 'sides are swapped' in on_wall.fault(cine, contours(epi, endo))
+
+
+@pytest.mark.parametrize('wrong', ['swapped', 'eight', 'beside', 'spikes'])
+def test_one_frame_that_is_no_ring_within_a_ring_is_named(wrong):
+  (_, endo, epi), *_ = slices(11)
+  assert on_wall.shape_fault(contours(endo, epi)) == ''
+  inner, outer = endo.copy(), epi.copy()
+  if wrong == 'swapped':
+    inner[4], outer[4] = epi[4], endo[4]
+  if wrong == 'eight':
+    inner[4, 90:271] = inner[4, 90:271][::-1]
+  if wrong == 'beside':
+    inner[4] += 9
+  if wrong == 'spikes':
+    outer[4, ::40] = outer[4].mean(0)
+  words = {'swapped': 'sides are swapped', 'beside': 'lie outside the epicardium'}.get(wrong, 'crosses itself')
+  found = on_wall.shape_fault(contours(inner, outer))
+  assert found.startswith('frame 4: ')
+  assert words in found
 
 
 def test_motion_is_asked_whatever_the_signs_of_the_velocities():

@@ -4,6 +4,7 @@ import pathlib
 import subprocess
 import sys
 
+import h5py
 import nibabel as nib
 import numpy as np
 import pytest
@@ -18,9 +19,12 @@ from ear_jax.cine import Cine, Place, Study, flip, rot90
 from ear_jax.data import records, upright
 from ear_jax.data.pipeline import open_data_set
 from ear_jax.formats import hdf5, nifti
+from ear_jax.formats.choices import Choices
 from ear_jax.formats.faults import MalformedStudy
 from ear_jax.formats.source import Source
 from ear_jax.phantom import study
+from ear_jax.system.errors import UserError
+from ear_jax.workflows.make_phantom import make_phantom
 
 ROOT = pathlib.Path(__file__).parents[2]
 TOY = study.Size('phantom_toy', 3, 0, (3,), 2, 32, 3.6, 3.6, offset=2.0, sharing=0.0)
@@ -122,6 +126,26 @@ def test_the_users_folder_is_built(tmp_path):
   assert cines[0].mask.sum() == 8
 
 
+def test_a_person_who_knows_better_says_so_in_the_config(tmp_path):
+  """Contours of the wrong place are refused, and taken as `predict --force` takes them."""
+  make_phantom(tmp_path / 'manual/p1', size=TOY, contours=True)
+  with h5py.File(tmp_path / 'manual/p1/contours.nc', 'a') as h5:
+    segments = h5['segments/segments']
+    segments[...] = segments[...] - int(6 / segments.attrs['scale_factor'][0])  # pixels
+  with pytest.raises(MalformedStudy, match='do not lie on a wall'):
+    _build(mvm_cmr.Builder, 'folder', tmp_path)
+  trusting = mvm_cmr.MvmCmrConfig(name='mine', choices={'trusted': True})
+  cines = _build(mvm_cmr.Builder, trusting, tmp_path)
+  truth = study.truth(study.first_visit(TOY, subject=1)[0]).mask[0]
+  assert len(cines) == 3
+  there, true = (np.argwhere(one).mean(0) for one in (cines[0].mask[0], truth))
+  np.testing.assert_allclose(there - true, -6, atol=0.1)
+  with pytest.raises(UserError, match="gaps is 'some', expected one of refuse, accept"):
+    _build(mvm_cmr.Builder, mvm_cmr.MvmCmrConfig(name='mine2', choices={'gaps': 'some'}), tmp_path)
+  with pytest.raises(UserError, match=r'venc is .* expected three positive'):
+    Choices(venc=(20, 20))
+
+
 def _write_acdc(root, affine=np.eye(4)):  # noqa: B008  (is not changed)
   """Writes a patient of ACDC with two slices of two frames and labels at end diastole; returns those labels."""
   labels = np.zeros((8, 6, 2), np.int16)  # column, row, slice
@@ -216,7 +240,7 @@ def test_builders_do_not_import_tensorflow_themselves(module):
 def test_tfds_build_runs_and_takes_a_config_of_ones_own_as_json(tmp_path):
   _write_acdc(tmp_path)
   command = [pathlib.Path(sys.executable).with_name('tfds'), 'build', 'data_builders/cine']
-  options = ['--config={"name": "mine", "label": 3}', '--max_examples_per_split=1']
+  options = ['--config={"name": "mine", "label": 3, "choices": {"gaps": "accept"}}', '--max_examples_per_split=1']
   folders = [f'--manual_dir={tmp_path}', f'--data_dir={tmp_path}/data']
   subprocess.run([*command, *options, *folders], cwd=ROOT, check=True, capture_output=True)
   source = tfds.builder_from_directory(tmp_path / 'data/cine/mine/1.0.0').as_data_source(split='train')

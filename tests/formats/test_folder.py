@@ -61,6 +61,23 @@ def test_cines_without_reference_can_be_left_out(root):
     list(folder.read(root, channels=4, referenced=True))
 
 
+@pytest.mark.parametrize('wrong', ['the cavity', 'all but the wall', ''])
+def test_a_mask_that_is_no_ring_is_said(tmp_path, make_cine, caplog, wrong):
+  """A disc is the cavity or the whole ventricle, what reaches the edge the outside: neither is a wall."""
+  row, column = np.mgrid[:24, :24]
+  radius = np.hypot(row - 12, column - 12)
+  picture = {'the cavity': radius < 8, 'all but the wall': (radius < 5) | (radius > 8)}.get(wrong, abs(radius - 6) < 2)
+  mask = np.broadcast_to(picture, (3, 24, 24)).astype(np.uint8)
+  nifti.write(make_cine(channels=1, video=np.ones((3, 24, 24, 1), np.float32), mask=mask), tmp_path)
+  assert len(list(folder.read(tmp_path, channels=1, referenced=True))) == 1
+  assert ('of 1 of 1 cines the mask has no cavity within it' in caplog.text) == bool(wrong)
+
+
+def test_subjects_csv_with_spaces_behind_its_commas(root):
+  (root / 'subjects.csv').write_text('dataset, subject\nanna-1, anna\nanna-2 , anna\n')
+  assert [cine.subject for cine, _ in folder.read(root, channels=4)] == ['anna', 'anna']
+
+
 @pytest.mark.parametrize(
   ('lines', 'messages'),
   [

@@ -91,7 +91,14 @@ def _replace(key, value):
   [
     (_set('MID/image', (1, 0, 0, 2), np.nan), 'slice MID, frame 1: video holds NaN or infinity: export'),
     (_set('MID/image', (2, 0, 0, 1), 5000), 'slice MID, frame 2: phase lies outside 0..4095: expected 12-bit pixels'),
-    (_set('MID/image', (..., slice(1, 4)), 0.5), 'slice MID: all phases lie in 0..1: expected 12-bit pixels'),
+    (
+      _set('MID/image', (..., slice(1, 4)), 0.5),
+      'slice MID: phase 1 of 3 nowhere reaches 2048, zero velocity (its largest pixel is 0.5): expected 12-bit',
+    ),
+    (
+      _set('MID/image', (..., slice(1, 4)), 128),
+      'slice MID: phase 1 of 3 nowhere reaches 2048, zero velocity (its largest pixel is 128)',
+    ),
     (_set('MID/image', (0, 0, 0, 0), -1), 'slice MID, frame 0: magnitude is negative'),
     (_set('MID/label', (2, 0, 0), 0.5), 'slice MID, frame 2: mask holds values other than 0 and 1'),
     (_set('MID/label', (2, 0, 0), np.nan), 'slice MID, frame 2: mask holds values other than 0 and 1'),
@@ -100,6 +107,12 @@ def _replace(key, value):
     (_replace('MID/image', np.zeros((3, 12, 10))), 'slice MID: image has shape (3, 12, 10), expected (frame, row'),
     (_replace('MID/trigger_time', [0.0, 40.0, 20.0]), 'slice MID, frame 2: trigger time 20 ms does not follow 40 ms'),
     (_replace('MID/annotated', [True]), 'slice MID: annotated has shape (1,), the video has 3 frames'),
+    (_set('MID/image', (..., 3), 300), 'slice MID: phase 3 of 3 nowhere reaches 2048, zero velocity (its largest'),
+    (_set('MID/image', (..., 0), 0), 'slice MID: the magnitude is 0 in all pixels of all frames: export it again'),
+    (_replace('MID/annotated', [0, 7, 2]), 'slice MID: annotated holds other values than 0 and 1, a flag a frame'),
+    (lambda h5: h5['MID'].attrs.update(venc=(0.2, 0.2, 0.3)), 'slice MID: venc is [0.2, 0.2, 0.3], expected three'),
+    (lambda h5: h5['MID'].attrs.update(frame_interval=0.02), 'slice MID: frame_interval is 0.02, expected a positive'),
+    (lambda h5: h5['MID'].attrs.update(frame_interval=True), 'slice MID: frame_interval is something else, expected'),
     (lambda h5: h5.pop('MID/image'), 'slice MID: missing slice: no data set `image` in this group'),
     (lambda h5: h5['MID'].attrs.update(venc=(20, 0, 30)), 'slice MID: venc is [20, 0, 30], expected three positive'),
     (lambda h5: h5['MID'].attrs.update(spacing=(0.0, 1.0)), 'slice MID: spacing is [0.0, 1.0], expected two positive'),
@@ -112,6 +125,52 @@ def test_a_broken_rule_is_one_sentence(path, change, message):
     change(h5)
   (fault,) = _faults(path)
   assert fault.startswith(f'anna-1.h5, {message}')
+
+
+@pytest.mark.parametrize('stated', ['attribute', 'trigger times'])
+def test_an_interval_that_no_heart_has_is_unknown(tmp_path, make_cine, stated):
+  """Case A3, of this format: a repetition time, or seconds, in place of the frame interval."""
+  for interval in (3.745, 40.0):
+    path = tmp_path / f'{interval}.h5'
+    hdf5.write(Study('anna', 'anna-1', (make_cine(frames=20, frame_interval=interval),)), path)
+    if stated == 'trigger times':
+      with h5py.File(path, 'a') as h5:
+        h5['MID'].attrs['frame_interval'] = math.nan
+        h5['MID/trigger_time'] = interval * np.arange(20)
+  (cine,), (sound,) = (hdf5.read(tmp_path / f'{interval}.h5') for interval in (3.745, 40.0))
+  assert math.isnan(cine.frame_interval)
+  assert sound.frame_interval == pytest.approx(40)
+  (note,) = hdf5.scan(tmp_path / '3.745.h5', tmp_path).notes
+  assert note.startswith('20 frames of 3.745 ms are 74.9 ms, and a heartbeat lasts 300 to 2000 ms')
+  assert hdf5.scan(path, tmp_path).notes == ()
+
+
+def test_slices_without_levels_are_ordered_as_people_count(path):
+  with h5py.File(path, 'a') as h5:
+    for name in ('10', '9', '1'):
+      h5.copy('MID', name)
+      h5[name].attrs['level'] = ''
+  assert hdf5.from_base(path) == ('BASE', 'MID', '1', '9', '10')
+
+
+def test_trigger_times_go_before_the_attribute_and_both_are_said(path):
+  with h5py.File(path, 'a') as h5:
+    h5['MID/trigger_time'] = [0.0, 40.0, 80.0]
+  assert hdf5.scan(path, path.parent).notes == (
+    'trigger times are 40 ms apart, and the attribute says 20 ms: the times are believed',
+  )
+
+
+def test_half_precision_is_read_without_a_warning(tmp_path, make_cine):
+  with h5py.File(tmp_path / 'x.h5', 'w') as h5:
+    h5['MID/image'] = np.full((2, 4, 4, 4), 2048, np.float16)
+  assert _faults(tmp_path / 'x.h5') == []
+
+
+def test_contours_under_another_ending_are_called_so(tmp_path):
+  with h5py.File(tmp_path / 'x.h5', 'w') as h5:
+    h5['segments/segments'], h5['centroid/centroid'] = [0], [0]
+  assert _faults(tmp_path / 'x.h5') == ['x.h5: contours of StrainMap: give the file the ending .nc']
 
 
 def test_a_file_that_is_no_hdf5(tmp_path):

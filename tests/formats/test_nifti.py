@@ -94,7 +94,10 @@ VIDEO, MASK = 'anna-1_MID_video.nii.gz', 'anna-1_MID_mask.nii.gz'
     (lambda d: _save(d / VIDEO, np.zeros((10, 12, 1, 3, 2))), f'{VIDEO}: wrong channel count: video has 2, expected'),
     (lambda d: _save(d / VIDEO, np.zeros((10, 12, 3))), f'{VIDEO}: video has shape (10, 12, 3), expected (column, row'),
     (lambda d: (d / 'anna-1_MID_video.json').write_text('{"venc": [1, 2]}'), f'{VIDEO}: venc is [1, 2], expected thre'),
-    (lambda d: (d / 'anna-1_MID_video.json').write_text('{'), f'{VIDEO}: not readable (Expecting'),
+    (
+      lambda d: (d / 'anna-1_MID_video.json').write_text('{'),
+      f'{VIDEO}: not readable (anna-1_MID_video.json: Expecting',
+    ),
     (lambda d: (d / 'anna-1_MID_video.json').write_text('[1]'), f'{VIDEO}: not readable (anna-1_MID_video.json does'),
     (
       lambda d: (d / 'anna-1_MID_video.json').write_text('{"annotated": [0, 3]}'),

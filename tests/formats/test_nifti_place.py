@@ -128,7 +128,7 @@ def _rewrite(path, change):
   [
     (
       lambda i: i.set_qform(_move(0, 0, 40) @ i.get_sform(), code=1),
-      'its sform and qform contradict each other (first pixel at 20.0 -31.5 7.2 and at 20.0 -31.5 47.2 mm)',
+      'its sform and qform contradict each other (one corner at 20.0 -31.5 7.2 and at 20.0 -31.5 47.2 mm)',
     ),
     (
       lambda i: (i.set_qform(None, code=0), i.set_sform(i.get_sform() @ np.diag([1.5, 1.5, 1, 1]), code=1)),
@@ -184,7 +184,7 @@ def test_pixels_smaller_than_any_scanner_makes_are_refused(placed):
   assert 'expected two positive numbers in mm, from 0.05 to 20' in scanned(path)[1][0]
 
 
-@pytest.mark.parametrize(('interval', 'cycle'), [(3.745, '74.9'), (1000.0, '2e+04')])
+@pytest.mark.parametrize(('interval', 'cycle'), [(3.745, '74.9'), (1000.0, '20000')])
 def test_an_interval_that_no_heart_has_is_unknown(tmp_path, make_cine, interval, cycle):
   """Case A3: dcm2niix writes TR, others 1 s."""
   path = nifti.write(make_cine(frames=20, frame_interval=interval), tmp_path)

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import re
 import shutil
 
 import h5py
@@ -14,6 +15,7 @@ import xarray as xr
 from ear_jax.analysis.motion import Settings, region_names
 from ear_jax.cine import Study
 from ear_jax.formats import references, strainmap, strainmap_marks, sunnybrook_cine
+from ear_jax.formats.faults import MalformedStudy
 from ear_jax.formats.open import open_studies
 from ear_jax.formats.siemens import writer
 from ear_jax.formats.strainmap_marks import Mark
@@ -283,6 +285,30 @@ def test_two_files_for_one_slice_or_of_two_minds_are_refused(scans, tmp_path):
   assert '(1, 1, -1)' in unused[0]
 
 
+@pytest.mark.parametrize('wrong', ['swapped', 'crossing'])
+def test_one_frame_that_is_no_wall_is_refused_by_its_number_even_with_force(scans, tmp_path, wrong):
+  sides = curves()
+  if wrong == 'swapped':
+    sides[1][:, 4] = sides[1][::-1, 4]
+  else:
+    sides[1][0, 4, 90:271] = sides[1][0, 4, 90:271][::-1]
+  file = by_hand(tmp_path / 'a.nc', SERIES, sides)
+  for trusted in (False, True):
+    found, unused = attached(scans / 'one', file, trusted=trusted)
+    assert used(found) == [(0, IDS[0]), (0, IDS[2])]
+    (rule,) = unused
+    assert 'cine 2: not used: frame 4: the endocardium' in rule
+
+
+def test_contours_of_a_study_that_cannot_be_read_are_not_blamed(scans, tmp_path):
+  root = shutil.copytree(scans / 'one', tmp_path / 'torn')
+  by_hand(root / 'a.nc', SERIES, curves())
+  next(path for path in sorted(root.iterdir()) if path.suffix != '.nc').unlink()
+  with pytest.raises(MalformedStudy) as error:
+    open_studies(root)
+  assert 'fit no slice' not in str(error.value)
+
+
 def test_a_gap_is_named_and_stays_a_gap(scans, tmp_path):
   """Cases S5 and S10: what is drawn is done, the frame named, and StrainMap resumes there."""
   sides = curves()
@@ -386,6 +412,28 @@ def test_sparse_text_contours_go_to_the_folder_of_their_patient(tmp_path, write_
     assert source.drawn.failed.tolist() == [t not in (0, 3) for t in range(8)]
 
 
+@pytest.mark.parametrize('wrong', ['aside', 'swapped'])
+def test_text_contours_aside_of_the_wall_are_noted_and_swapped_ones_refused(tmp_path, write_dicom, wrong):
+  (cine, *_), (pair, *_) = [study.render(plan) for plan in person(0)[:1]], curves()
+  for t in range(8):
+    path, pixels = tmp_path / f'IM-0001-{t + 1:04d}.dcm', np.rint(cine.video[t, ..., 0])
+    uid = {'StudyInstanceUID': '1.2.1', 'SeriesInstanceUID': '1.2.1.1', 'SOPInstanceUID': f'1.2.1.1.{t}'}
+    write_dicom(path, pixels, trigger=20.0 + 40 * t, instance=t + 1, PixelSpacing=[2, 2], **uid)
+  drawn = pair[:, 0] + (3, 4) if wrong == 'aside' else pair[::-1, 0]
+  texts(tmp_path, 1, {0: drawn})
+  opened, *unused = open_studies(tmp_path)
+  if wrong == 'aside':
+    assert unused == []
+    assert opened[0].annotated.tolist() == [True] + [False] * 7
+    (note,) = [note for note in opened.notes if 'wall' in note]
+    assert re.match(
+      r'slice-00: the contours may not lie on a wall: .* \(0\.\d+, expected 0\.\d+ at least\); they are', note
+    )
+  else:
+    assert not opened[0].annotated.any()
+    assert 'is not within the epicardium' in unused[0].faults[0].rule
+
+
 def test_text_contours_without_their_other_side_or_picture_are_said(tmp_path, write_dicom):
   (tmp_path / 'IM-0001-0002-ocontour-manual.txt').write_text('1 1\n5 1\n5 5')
   (tmp_path / 'IM-0001-0003-icontour-manual.txt').write_text('1 1\n5 x\n5 5')
@@ -401,9 +449,9 @@ def test_expert_contours_of_sunnybrook_come_to_the_slices_that_its_own_reader_gi
   root = pathlib.Path(os.environ['SUNNYBROOK_DIR']) / 'cine'
   found, unused = attached(root, root)
   expected = list(sunnybrook_cine.read_cines(root))
-  assert len(unused) <= 0.05 * len(expected)  # apical contours, drawn in one frame, that lie aside of every edge
+  assert unused == []
   drawn = [cine for cine, source in found.values() if source.drawn is not None]
-  assert len(drawn) == len(expected) - len(unused)
+  assert len(drawn) == len(expected)
   for cine in drawn:
     (own,) = [one for one in expected if np.array_equal(one.video, cine.video)]
     np.testing.assert_array_equal(cine.annotated, own.annotated)

@@ -135,6 +135,54 @@ def test_point_i_of_both_curves_stays_at_one_angle_when_the_wall_is_not_round():
   assert np.abs(np.angle(np.exp(1j * apart))).max() < np.deg2rad(0.01)
 
 
+def rewritten(path, folder, change, group='segments'):
+  """Returns a copy of a file with one array as another program would have written it."""
+  groups = ('segments', 'centroid', 'septum', 'sign_reversal')
+  arrays = {name: xr.load_dataarray(path, group=name, engine='h5netcdf') for name in groups}
+  arrays[group] = change(arrays[group])
+  path = folder / 'rewritten.nc'
+  for mode, (name, array) in zip('waaa', arrays.items(), strict=True):
+    array.drop_encoding().to_dataset(name=name).to_netcdf(path, mode=mode, group=name, engine='h5netcdf')
+  return path
+
+
+@pytest.mark.parametrize(
+  ('change', 'group', 'words'),
+  [
+    (lambda s: s.isel(cine=slice(0, 0)), 'segments', 'no contours in this file (it has no cine)'),
+    (lambda s: s.isel(cine=[0, 0]), 'segments', 'two cines have one name'),
+    (
+      lambda s: s.drop_vars('coord'),
+      'segments',
+      '`segments` has dimensions (cine, side, frame, coord, point) or coord',
+    ),
+    (lambda s: s.assign_coords(coord=['x', 'y']), 'segments', '`segments` has dimensions'),
+    (lambda s: s.drop_vars('cine'), 'segments', '`segments` has dimensions'),
+    (lambda s: s.isel(coord=0, drop=True), 'septum', '`septum` has dimensions (cine, frame) or coordinates that'),
+    (lambda s: s.isel(comp=[0, 1]), 'sign_reversal', '`sign_reversal` is not +1 or -1 for each of X, Y and Z'),
+  ],
+)
+def test_arrays_that_strainmap_does_not_write_are_named(path, tmp_path, change, group, words):
+  with pytest.raises(UserError) as error:
+    strainmap.read_contours(rewritten(path, tmp_path, change, group))
+  assert words in str(error.value)
+
+
+@pytest.mark.parametrize(('first', 'last', 'whole'), [(100, 140, False), (90, 360, False), (358, 360, True)])
+def test_a_curve_of_which_a_part_is_missing_is_no_curve(path, tmp_path, first, last, whole):
+  """It was closed by a chord across the gap: a quarter of the wall was left."""
+
+  def gap(segments):
+    values = segments.values.copy()
+    values[:, 0, 2, :, first:last] = np.nan
+    return segments.copy(data=values)
+
+  before = strainmap.read_contours(path)[NAMES[0]].annotated.tolist()
+  after = strainmap.read_contours(rewritten(path, tmp_path, gap))[NAMES[0]].annotated.tolist()
+  assert before[2]
+  assert after == [*before[:2], whole, *before[3:]]
+
+
 def test_shorter_slices_are_filled_with_frames_not_segmented(tmp_path):
   strainmap.write(tmp_path / 'a.nc', [exact_motion(0), exact_motion(1, frames=2)], NAMES[:2], pseudonym='a')
   read = strainmap.read_contours(tmp_path / 'a.nc')

@@ -57,6 +57,15 @@ def test_components_are_found_by_name_and_settings_by_attribute(tmp_path):
   assert (shuffled.spacing, shuffled.frame_interval) == ((1, 2), 21)
 
 
+def test_an_interval_that_no_heart_has_is_unknown(tmp_path):
+  """Case A3, of this format."""
+  path = write(tmp_path / 'A_1_17_train.nc', np.repeat(PIXELS, 7, 1), frame_interval=1000.0)
+  (cine,) = strainmap_train.read(path)
+  assert np.isnan(cine.frame_interval)
+  (note,) = strainmap_train.scan(path, tmp_path).notes
+  assert note.startswith('21 frames of 1000 ms are 21000 ms')
+
+
 def test_people_are_numbered_and_their_cines_named(tmp_path):
   for name in ('Zoe_1_17', 'Zoe_2_18', 'Anna_1_19', 'van_der_Berg_1_20'):
     write(tmp_path / f'{name}_train.nc')

@@ -144,6 +144,15 @@ def test_any_nifti_file_that_is_given_alone_is_a_cine(tmp_path, make_cine):
   np.testing.assert_array_equal(cine.video, make_cine(channels=1).video)
 
 
+def test_a_nifti_file_that_other_formats_left_is_no_cine(tmp_path, make_cine):
+  """A mask under another name beside HDF5 was a second study."""
+  hdf5.write(Study('anna', 'anna', (make_cine(dataset='anna'),)), tmp_path / 'anna.h5')
+  nifti.write(make_cine(channels=1), tmp_path).rename(tmp_path / 'seg.nii.gz')
+  (tmp_path / 'anna-1_MID_mask.nii.gz').unlink()
+  (study,) = open_studies(tmp_path)
+  assert any(note.startswith('1 NIfTI file passed over') for note in study.notes)
+
+
 @pytest.mark.parametrize('people', ['ADA', 'ADA BEN CLEO'])
 def test_an_anonymiser_that_gave_each_series_a_study(tmp_path, write_dicom, people):  # case C7
   for s, person in enumerate((people.split() * 3)[:3]):
