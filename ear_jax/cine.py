@@ -85,6 +85,9 @@ class Cine:
     if faults:
       raise ValueError(f'{self.name}: ' + '; '.join(faults))
 
+  def __repr__(self) -> str:
+    return f'Cine({self.name}: {self.video.shape}, {int(self.annotated.sum())} frames annotated)'
+
   @property
   def name(self) -> str:
     """Unique name of the cine, `dataset/slice`."""

@@ -189,7 +189,9 @@ def _say(summary: dict, folder: pathlib.Path) -> None:
   for (status, name, reason), slices in places.items():
     where = f' ({", ".join(slices)})' if any(slices) else ''
     console.print(f'  {status}: {name}{where}: {reason}', markup=False, soft_wrap=True)
-  if summary['curves_withheld']:
+  if all(one['venc_cm_s'] is None for one in summary['slices']):
+    console.print('  magnitude only: contours and masks, no velocity curves')
+  elif summary['curves_withheld']:
     console.print('  velocity curves are withheld; --force gives them all the same')
   console.print(f'  {folder / "report.html"}', markup=False, soft_wrap=True)
 

@@ -34,6 +34,13 @@ def test_every_name_is_there_documented_and_known_to_type_checkers():
   assert (ROOT / 'ear_jax/py.typed').exists()
 
 
+def test_what_a_notebook_shows_of_a_study_is_one_line_and_no_array():
+  cine = ear_jax.phantom_study()[0]
+  shown = [repr(one) for one in (cine, ear_jax.analyse(cine, cine.mask), ear_jax.load_network('ear3d-phantom'))]
+  assert [text.partition('(')[0] for text in shown] == ['Cine', 'SliceMotion', 'Network']
+  assert max(map(len, shown)) < 120
+
+
 def test_the_package_itself_imports_nothing_beyond_python():
   found = run('import sys; before = set(sys.modules); import ear_jax; print(*sorted(set(sys.modules) - before))').stdout
   assert [name for name in found.split() if name.partition('.')[0] not in sys.stdlib_module_names] == ['ear_jax']

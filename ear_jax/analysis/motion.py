@@ -149,6 +149,9 @@ class SliceMotion:
   place: Place | None = None
   venc: Venc | None = None
 
+  def __repr__(self) -> str:
+    return f'SliceMotion({self.name}: {len(self.mask)} frames, {int(self.contours.failed.sum())} without contours)'
+
   def to_frame(self) -> pd.DataFrame:
     """Returns the curves, one line a value: slice, level, group, region, region_name, component, frame, time_ms,
     velocity_cm_s."""

@@ -7,7 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from ear_jax.cine import Cine
+from ear_jax.cine import Cine, Study
 from ear_jax.formats.faults import Fault, require_none
 from ear_jax.formats.source import Source
 
@@ -49,6 +49,9 @@ class Opened:
     require_none(self.root, self.faults)
     return self.cines(which)
 
+  def __repr__(self) -> str:
+    return f'Opened({self.dataset}: {len(self)} slices, {len(self.notes)} notes, {len(self.faults)} faults)'
+
   def __len__(self) -> int:
     return len(self.slices)
 
@@ -74,3 +77,9 @@ def differing(what: str, values: Iterable[str]) -> list[str]:
   """Returns a note where slices of one study differ in something, which they rarely should."""
   stated = sorted(set(values))
   return [f'{what} differs between slices: {", ".join(one or "not stated" for one in stated)}'] * (len(stated) > 1)
+
+
+def of_study(study: Study) -> Opened:
+  """Returns a study that is in memory in the form of one that was opened."""
+  slices, pairs = tuple(cine.slice_id for cine in study), [(cine, Source()) for cine in study]
+  return Opened(study.dataset, slices, (), (), pathlib.Path(), lambda which: iter(pairs[which]))

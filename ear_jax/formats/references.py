@@ -16,6 +16,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+from absl import logging
 
 from ear_jax.analysis import on_wall
 from ear_jax.analysis.drawn import Pair, as_drawn, on_rays, wall_mask
@@ -97,11 +98,21 @@ def attach(
   given = []
   for number, study in enumerate(studies):
     mine = {index: one[0] for (k, index), one in chosen.items() if k == number and len(one) == 1}
+    texts = {index: one for index, one in mine.items() if one.count is None}
+    if len(doubts[number]) > max(1, len(texts) / 2):  # one may be aside of its wall; most are, where it is another's
+      rule = (
+        f'not used: {len(doubts[number])} of {len(texts)} lie on no wall of {study.dataset}: are they of another study?'
+      )
+      found += [Fault(file, '', rule) for file in sorted({one.file for one in texts.values()})]
+      mine = {index: one for index, one in mine.items() if index not in texts}
+      doubts[number] = []
     stated = {(one.signs, one.sectors): one.file for one in mine.values()}
     if len(stated) > 1:
       said = ' and '.join(f'signs {signs}, order {order!r} in {file}' for (signs, order), file in stated.items())
       found.append(Fault('.', study.dataset, f'contours not used: files of one study contradict each other ({said})'))
       mine = {}
+    if mine:
+      logging.info('%s: contours of %d of its %d slices were given', study.dataset, len(mine), len(study))
     noted = dataclasses.replace(study, notes=tuple(dict.fromkeys((*study.notes, *doubts[number]))))
     given.append(_with(noted, mine) if mine else study)
   return given, sorted(found)

@@ -59,6 +59,9 @@ class Delineation:
   uncertainty: np.ndarray
   centre: tuple[float, float]
 
+  def __repr__(self) -> str:
+    return f'Delineation({self.probability.shape}, expected 1 - Dice {self.uncertainty.mean():.2f})'
+
   @property
   def mask(self) -> np.ndarray:
     """`[T, H, W]` uint8."""
@@ -91,6 +94,9 @@ class Network:
   split: Split | None
   variables: Mapping
   predict: Predictor
+
+  def __repr__(self) -> str:
+    return f'Network({self.source}: {self.name})'
 
   @property
   def name(self) -> str:

@@ -133,6 +133,7 @@ def write_page(
       pseudonym=pseudonym,
       verdict=worst(checks),
       withheld=withheld,
+      moving=any(s.sheets.venc is not None for s in slices),
       study=study,
       slices=[(s, _slice_data(s, withheld)) for s in slices],
       summary=[] if withheld else [row for index, s in enumerate(slices) for row in _summary(index, s)],

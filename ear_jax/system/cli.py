@@ -58,6 +58,8 @@ def run(work: Callable[[types.SimpleNamespace], int | None], *made: flags.FlagHo
     app.run(call, flags_parser=lambda argv: _parse(argv, words))
   except UserError as fault:
     _stop(str(fault), 1)
+  except KeyboardInterrupt:
+    _stop('stopped by Ctrl-C', 130)
   finally:
     flags.FLAGS.remove_flag_values([name for name in flags.FLAGS if name.partition('.')[0] in names])  # config.x.y too
     flags.FLAGS.unparse_flags()  # absl's own have their defaults again

@@ -58,7 +58,7 @@ def evaluate(
   part = f'all of {other_data}' if other_data else part
   split = _split_of(trained, data)
   if split is None:
-    logging.warning('%s names nobody: whether it was trained on subjects of %s is unknown', network, name)
+    logging.warning('%s does not say on whom it was trained: perhaps on subjects of %s', network, name)
   if split is None and not other_data:
     raise UserError(
       f'{name} is not the data set as the network was trained on it, so its split cannot be made again: '
@@ -68,8 +68,8 @@ def evaluate(
   known = sorted(set(subjects) & set(split.train)) if split else []
   if known and not allow_training_subjects:
     raise UserError(
-      f'split {part!r} holds subjects {", ".join(known)}, which the network was trained on: scores would be '
-      'optimistic. Use --split=test, or --allow_training_subjects'
+      f'the network was trained on {len(known)} of the {len(subjects)} subjects to score (first: {known[0]}): scores '
+      f'would be optimistic. Use {"other data" if other_data else "--split=test"}, or --allow_training_subjects'
     )
   records = data.records_of(subjects)
   if not subjects:

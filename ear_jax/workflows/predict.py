@@ -16,7 +16,8 @@ import ear_jax
 from ear_jax.analysis.checks_of_study import Check, check_alike, check_study, worst
 from ear_jax.analysis.outline import withhold
 from ear_jax.analysis.stack import check_stack
-from ear_jax.formats.opened import Opened
+from ear_jax.cine import Study
+from ear_jax.formats.opened import Opened, of_study
 from ear_jax.networks.recognise import recognise
 from ear_jax.networks.segment import Network
 from ear_jax.report import curves as curves_figure
@@ -31,9 +32,9 @@ from ear_jax.workflows.examine import Examined, Options, conventions, examine
 
 
 def predict(
-  opened: Opened,
+  study: Opened | Study,
   output: str | os.PathLike,
-  networks: Sequence[Network],
+  networks: Network | Sequence[Network],
   options: Options | None = None,
   *,
   pseudonym: str | None = None,
@@ -43,10 +44,10 @@ def predict(
   """Analyses one study, writes its files into `output` and returns what `summary.json` holds.
 
   Args:
-    opened: of `open_studies`.
+    study: of `open_studies`, or in memory.
     output: folder to write.
-    networks: averaged; none where the cines have contours by a person (`formats.references`): slices without are then
-      left out, and said.
+    networks: one, or several to be averaged; none where the cines have contours by a person (`formats.references`):
+      slices without are then left out, and said.
     options: what is asked for; None: nothing special.
     pseudonym: name of the study in all outputs; None: the study's own.
     force: give curves even where the quality gate fails the study.
@@ -54,11 +55,13 @@ def predict(
 
   Raises: MalformedStudy when it cannot be read; UserError when it cannot be delineated, or `output` cannot be written.
 
-  >>> study = ear_jax.open_studies('STUDY')[0]
-  >>> summary = ear_jax.predict(study, 'results', [ear_jax.load_network('ear3d-phantom')])
+  >>> study = ear_jax.open_studies('STUDY')[0]  # or a study in memory
+  >>> summary = ear_jax.predict(study, 'results', ear_jax.load_network('ear3d-phantom'))
   >>> [one['slice'] for one in summary['slices']]
   ['slice-00', 'slice-01', 'slice-02']
   """
+  opened = of_study(study) if isinstance(study, Study) else study
+  networks = [networks] if isinstance(networks, Network) else networks
   output, options = pathlib.Path(output), options or Options()
   clock, slices, notes, stated = Clock(), [], list(opened.notes), []
   name = pseudonym or opened.dataset

@@ -445,6 +445,15 @@ def test_text_contours_without_their_other_side_or_picture_are_said(tmp_path, wr
 
 
 @pytest.mark.skipif(not os.environ.get('SUNNYBROOK_DIR'), reason='SUNNYBROOK_DIR does not name the data')
+def test_text_contours_of_another_patient_are_refused_though_their_numbers_fit():
+  root = pathlib.Path(os.environ['SUNNYBROOK_DIR']) / 'cine'
+  found, unused = attached(root / 'images/SC-HF-I-2', root / 'contours/SC-HF-I-4')
+  assert not any(cine.annotated.any() for cine, _ in found.values())
+  assert len(unused) == 1
+  assert re.search(r': not used: 10 of 10 lie on no wall of study-\w+: are they of another study\?$', unused[0])
+
+
+@pytest.mark.skipif(not os.environ.get('SUNNYBROOK_DIR'), reason='SUNNYBROOK_DIR does not name the data')
 def test_expert_contours_of_sunnybrook_come_to_the_slices_that_its_own_reader_gives_them():
   root = pathlib.Path(os.environ['SUNNYBROOK_DIR']) / 'cine'
   found, unused = attached(root, root)

@@ -68,3 +68,16 @@ def test_a_library_that_quotes_the_header_in_its_warnings_is_not_heard():
   done = subprocess.run([sys.executable, '-c', _ODD_UID], cwd=ROOT, capture_output=True, text=True)
   assert 'one of ours' in done.stderr, done.stderr
   assert 'planted' not in done.stderr
+
+
+_STOPPED = """
+import os, signal
+from ear_jax.system import cli
+
+cli.run(lambda given: os.kill(os.getpid(), signal.SIGINT))
+"""
+
+
+def test_ctrl_c_ends_a_command_in_one_line():
+  done = subprocess.run([sys.executable, '-c', _STOPPED], cwd=ROOT, capture_output=True, text=True)
+  assert (done.returncode, done.stderr) == (130, 'error: stopped by Ctrl-C\n')
