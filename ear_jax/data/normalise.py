@@ -5,6 +5,7 @@ from ml_collections import ConfigDict
 
 from ear_jax.cine import Cine, Venc
 from ear_jax.data.window import central_window
+from ear_jax.system.errors import UserError
 
 PERCENTILES = (1.0, 99.0)
 FORMULAS = {  # in words, for those who bring pictures to an exported network
@@ -56,9 +57,9 @@ def network_input(cine: Cine, config: ConfigDict) -> np.ndarray:
 
 
 def check_channels(cine: Cine, channels: int) -> None:
-  """Raises ValueError when a configuration asks for velocities that a cine does not have."""
+  """Raises UserError when a configuration asks for velocities that a cine does not have."""
   if channels not in (1, 4) or channels > cine.video.shape[-1]:
-    raise ValueError(
+    raise UserError(
       f'config.data.channels is {channels}, but cine {cine.name} has {cine.video.shape[-1]}: '
       'use 1 for magnitude only, 4 for magnitude and velocity'
     )

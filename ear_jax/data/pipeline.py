@@ -201,10 +201,7 @@ def training_batches(
       'or build a data set of one frame count'
     )
   source = _Records(data, records, config.data.cache_gb * 1e9)
-  try:
-    check_channels(decode_cine(source[0]), config.data.channels)  # before two minutes of compiling
-  except ValueError as fault:
-    raise UserError(str(fault)) from fault
+  check_channels(decode_cine(source[0]), config.data.channels)  # before two minutes of compiling
   per_device = config.batch_size // (devices * processes)
   dataset = (
     grain.MapDataset.source(source)
