@@ -29,10 +29,12 @@ def mounted(tmp_path):
     subprocess.run(['umount', place], check=True)
 
 
-def test_a_folder_that_can_be_written_is_made_and_left_empty(tmp_path):
+def test_a_folder_that_can_be_written_is_left_as_it_was(tmp_path):
   require_writable(tmp_path / 'a/b', 'results')
-  require_writable(tmp_path / 'a/b', 'results')
-  assert list((tmp_path / 'a/b').iterdir()) == []
+  assert list((tmp_path / 'a').iterdir()) == []
+  (tmp_path / 'a/mine').touch()
+  require_writable(tmp_path / 'a', 'results')
+  assert [path.name for path in (tmp_path / 'a').iterdir()] == ['mine']
 
 
 def test_a_file_in_the_way(tmp_path):
