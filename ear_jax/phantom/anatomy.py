@@ -48,6 +48,9 @@ class Heart:
   trabeculae: float = 0.0  # height of the ridges at the inner border
   right_wall: float = 3.2
   right_trabeculae: float = 0.0  # the same in the right ventricle
+  right_bend: float = 0.0  # of the right ventricle's border away from an ellipse
+  right_shift: float = 0.0  # of the right ventricle along the septum
+  right_tilt: float = 0.0  # of the right ventricle against the septum
 
 
 @dataclasses.dataclass(frozen=True)

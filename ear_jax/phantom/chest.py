@@ -173,7 +173,7 @@ def _mediastinum(
   ragged = 5 * coarse(0.3 * x + 11, 0.3 * y)
   behind = ellipse(x, y, (0.5 * spine[0], 0.55 * spine[1]), (body.mediastinum, 0.55 * spine[1]), 0.15) + ragged
   before = ellipse(x, y, (0.3 * body.centre[0], -34), (body.mediastinum, 44), -0.3) + ragged
-  bulk = np.minimum(np.maximum(behind, before), cavity + 6)
+  bulk = np.minimum(np.maximum(behind, before) if body.diaphragm is None else before, cavity + 6)
   _paint(image, soft(bulk), tissue.fat * (texture + 0.25 * coarse(0.7 * x, 0.7 * y + 31)))
   vein = (0.75 * body.centre[0], 0.45 * spine[1])
   for centre, axes, value in (

@@ -34,16 +34,20 @@ RANGES = {
   'cavity': Range(0.75, 1.32, 'of 22.8-25 mm', 'small in hypertrophy, 33 mm in a dilated ventricle'),
   'wall': Range(0.7, 1.9, 'of 6.0-8.4 mm', 'thinned after an infarct to 15 mm in hypertrophy', even=False),
   'uneven': Range(0.6, 1.8, 'of the usual harmonics', 'healthy walls vary by about 15 % round the ring'),
+  'oval': Range(0.5, 2.4, 'of the usual ellipticity', 'the septum flattens; cuts are seldom square to the long axis'),
   'squeeze': Range(0.45, 1.2, 'of 31-35 % of the radius', 'ejection fractions of about 25 to 65 %'),
   'descent': Range(0.5, 1.1, 'of 12.6-13.5 mm', 'falls with the ejection fraction'),
   'apex': Range(0.75, 1.15, 'of 13-15 mm', 'the last slice lies nearer to or farther from the tip'),
   'spot_angle': Range(-np.pi, np.pi, 'rad', 'any artery may close; the septum bulges as well as the free wall'),
   'spot_width': Range(0.35, 0.8, 'rad', 'one to two of six segments'),
-  'trabeculae': Range(0.0, 2.2, 'mm', 'ridges at the inner border; counted to the cavity, as readers do'),
+  'trabeculae': Range(0.0, 3.5, 'mm', 'ridges at the inner border; counted to the cavity, as readers do'),
   'papillary_gap': Range(0.0, 1.4, 'radii', 'papillary muscles leave the wall towards the base'),
   'right_size': Range(0.7, 1.15, 'of 22-29 x 35-43 mm', 'a collapsed to a loaded right ventricle'),
   'right_wall': Range(1.2, 4.5, 'mm', 'seldom seen in full; thick where loaded'),
   'right_trabeculae': Range(0.0, 4.0, 'mm', 'the right ventricle is the more trabeculated one'),
+  'right_bend': Range(0.0, 4.0, 'mm', 'a crescent or a triangle rather than an ellipse'),
+  'right_shift': Range(-10.0, 10.0, 'mm', 'the insertions lie in front of or behind the middle'),
+  'right_tilt': Range(-0.35, 0.35, 'rad', 'the same'),
   'turn': Range(-0.7, 0.7, 'rad', 'electrical axis and build: upright to lying hearts'),
   'snr': Range(5.0, 50.0, 'of one encode in the wall', 'fast spirals to averaged cines', even=False),
   'coil': Range(0.35, 1.1, 'of 110-150 mm', 'depth of coils: small surface coils to a body coil'),
@@ -61,7 +65,7 @@ RANGES = {
 _SIGNALS: dict[str, dict[str, tuple[float, float]]] = {
   'ssfp': {  # T2 over T1: bright blood and fat, the wall at a third of the blood
     'muscle': (0.20, 0.42), 'blood': (0.68, 0.92), 'liver': (0.22, 0.48), 'fat': (0.6, 1.15), 'lung': (0.015, 0.07),
-    'texture': (0.02, 0.07), 'skin': (0.2, 0.6), 'marrow': (0.2, 0.7), 'content': (0.1, 0.9), 'speckle': (0.1, 0.5),
+    'texture': (0.03, 0.11), 'skin': (0.2, 0.6), 'marrow': (0.2, 0.7), 'content': (0.1, 0.9), 'speckle': (0.1, 0.5),
   },
   'gradient_echo': {  # T1 and inflow: less contrast, more flow in the blood
     'muscle': (0.32, 0.55), 'blood': (0.50, 0.95), 'liver': (0.35, 0.65), 'fat': (0.4, 1.0), 'lung': (0.02, 0.08),
@@ -105,6 +109,7 @@ class Look:
   cavity: float = 1.0
   wall: float = 1.0
   uneven: float = 1.0
+  oval: float = 1.0
   squeeze: float = 1.0
   descent: float = 1.0
   apex: float = 1.0
@@ -116,6 +121,9 @@ class Look:
   right_size: float = 1.0
   right_wall: float = 3.2
   right_trabeculae: float = 0.0
+  right_bend: float = 0.0
+  right_shift: float = 0.0
+  right_tilt: float = 0.0
   turn: float = 0.0
   cartesian: bool = False
   magnitudes: int = 4
@@ -172,6 +180,7 @@ def dress(subject: Subject, visit: Visit, look: Look) -> tuple[Subject, Visit]:
     thickness_harmonics=_sum(
       tuple(c * look.uneven for c in heart.thickness_harmonics), tuple(c / (1 + spot[0].real) for c in spot[1:])
     ),
+    ellipticity=heart.ellipticity * look.oval,
     systolic_ratio=1 - (1 - heart.systolic_ratio) * look.squeeze,
     descent=heart.descent * look.descent,
     papillary=heart.papillary if look.papillary is None else look.papillary,
@@ -180,6 +189,9 @@ def dress(subject: Subject, visit: Visit, look: Look) -> tuple[Subject, Visit]:
     right_ventricle=tuple(a * look.right_size for a in heart.right_ventricle),
     right_wall=look.right_wall,
     right_trabeculae=look.right_trabeculae,
+    right_bend=look.right_bend,
+    right_shift=look.right_shift,
+    right_tilt=look.right_tilt,
   )
   subject = dataclasses.replace(
     subject, heart=dressed, chest=look.chest or subject.chest, contrast=look.contrast or subject.contrast
@@ -201,7 +213,7 @@ def _draw_contrast(rng: np.random.Generator, family: str) -> Contrast:
 
 def _draw_papillary(rng: np.random.Generator, hand: int) -> tuple[tuple[float, float], ...]:
   """None to four muscles: angle from the lateral wall in rad, radius in mm."""
-  places = rng.permutation([-1.0, 1.0, -0.5, 0.5])[: rng.choice([0, 1, 2, 3, 4], p=[0.1, 0.1, 0.4, 0.25, 0.15])]
+  places = rng.permutation([-1.0, 1.0, -0.5, 0.5])[: rng.choice([0, 1, 2, 3, 4], p=[0.05, 0.1, 0.45, 0.25, 0.15])]
   return tuple((float(hand * (p + rng.uniform(-0.3, 0.3))), float(rng.uniform(2.0, 5.5))) for p in places)
 
 
@@ -213,7 +225,7 @@ def _draw_chest(rng: np.random.Generator, hand: int, left: float, right: float) 
   """
   uniform = rng.uniform
   diaphragm = left + uniform(1, 22)  # breathing moves it by 20 mm
-  wide, high = uniform(120, 185), uniform(110, 200)
+  wide, high = uniform(125, 230), uniform(120, 280)
   liver = uniform(55, 90), uniform(34, 60)
   chest = Chest(
     centre=(hand * uniform(10, 60), high - uniform(50, 90)),
@@ -225,7 +237,7 @@ def _draw_chest(rng: np.random.Generator, hand: int, left: float, right: float) 
     liver=(-hand * uniform(30, 85), diaphragm + uniform(0.75, 1.0) * liver[1], *liver),
     stomach=(hand * uniform(5, 60), diaphragm + uniform(16, 34), uniform(22, 42), uniform(14, 30)),
     pericardial_fat=uniform(-1.0, 9),
-    mediastinum=uniform(1, 22),
+    mediastinum=uniform(4, 34),
     uneven=uniform(0.05, 0.3),
     diaphragm=diaphragm,
     dome=hand * uniform(-0.3, 0.5),

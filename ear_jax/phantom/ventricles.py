@@ -87,8 +87,11 @@ class Ventricles:
     epi = motion.wall.inner + motion.wall.thickness
     direction = np.array([np.cos(septum), np.sin(septum)])
     centre = state.shift + direction * epi * (0.92 - 0.25 * full)
+    centre += heart.right_shift * np.array([-direction[1], direction[0]])
     ragged = 1.0 * self._rough(0.35 * x, 0.35 * y)
-    return ellipse(x, y, centre, (across, along), septum) + ragged, centre, across
+    if heart.right_bend:
+      ragged += heart.right_bend * self._rough(0.1 * x + 23, 0.1 * y)
+    return ellipse(x, y, centre, (across, along), septum + heart.right_tilt) + ragged, centre, across
 
   def _paint_blood(
     self, image: Field, inside: Field, flow: Flow, x: Field, y: Field, t: float, radius: float, velocity: Field
