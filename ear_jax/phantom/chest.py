@@ -30,7 +30,7 @@ def chest(subject: Subject, x: Field, y: Field, slice_offset: float) -> Field:
   _ribs(image, rng, inside, turn, body, texture, tissue)
   cavity = inside - body.muscle
   _paint(image, soft(cavity), tissue.lung * texture)
-  _lung_vessels(image, cavity, x + 0.3 * slice_offset, y + 0.5 * slice_offset, coarse, fine, tissue)
+  _lung_vessels(image, cavity, x + 0.3 * slice_offset, y + 0.5 * slice_offset, coarse, fine, tissue, body.fine_vessels)
   _belly(image, rng, cavity, x, y, subject, texture, coarse)
   _abdomen(image, cavity, x, y, slice_offset, subject, texture, coarse, fine)
   _midline(image, rng, cavity, depth, x, y, subject, texture, coarse)
@@ -65,11 +65,16 @@ def _ribs(
     _paint(image, soft(rib - 1.4), 0.8 * tissue.fat * texture)
 
 
-def _lung_vessels(image: Field, cavity: Field, x: Field, y: Field, coarse: Tile, fine: Tile, tissue: Contrast) -> None:
+def _lung_vessels(
+  image: Field, cavity: Field, x: Field, y: Field, coarse: Tile, fine: Tile, tissue: Contrast, fine_vessels: bool
+) -> None:
   # Ridges of a random field look like branching vessels cut by the slice; dots like vessels that cross it.
   branch = 1.0 - 7 * np.abs(coarse(0.5 * x + 40, 0.5 * y)) - 0.9 * (1 - fine(0.1 * x, 0.1 * y))
   dots = 1.6 * (fine(0.45 * x + 17, 0.45 * y + 5) - 2.1)
   lung = soft(cavity - 2)
+  if fine_vessels:
+    specks = 2 * (fine(0.8 * x + 3, 0.8 * y) - 1.7)
+    _paint(image, lung * np.clip(specks, 0, 1), 0.8 * max(tissue.muscle, tissue.blood))
   _paint(image, lung * np.clip(branch, 0, 1) * 0.7, 0.55 * tissue.muscle)
   _paint(image, lung * np.clip(dots, 0, 1), 0.9 * tissue.muscle)
 
@@ -99,8 +104,8 @@ def _belly(
   values = (tissue.muscle, tissue.liver, tissue.content, tissue.content, tissue.blood, 0.04)
   for _ in range(body.organs):
     centre = rng.uniform(-130, 130), body.diaphragm + rng.uniform(5, 130)
-    axes, angle, value = (rng.uniform(7, 26), rng.uniform(9, 40)), rng.uniform(0, np.pi), rng.choice(values)
-    ragged = 0.1 * axes[0] * coarse(0.3 * x + centre[0], 0.3 * y)
+    axes, angle, value = (rng.uniform(4, 20), rng.uniform(6, 40)), rng.uniform(0, np.pi), rng.choice(values)
+    ragged = 0.15 * axes[0] * coarse(0.5 * x + centre[0], 0.5 * y)
     organ = np.minimum(ellipse(x, y, centre, axes, angle) + ragged, below - 1)
     _paint(image, soft(organ), 0.9 * tissue.muscle * texture)
     _paint(image, soft(organ - rng.uniform(0.5, 3)), value * texture)

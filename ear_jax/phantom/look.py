@@ -42,7 +42,7 @@ RANGES = {
   'spot_width': Range(0.35, 0.8, 'rad', 'one to two of six segments'),
   'trabeculae': Range(0.0, 3.5, 'mm', 'ridges at the inner border; counted to the cavity, as readers do'),
   'papillary_gap': Range(0.0, 1.4, 'radii', 'papillary muscles leave the wall towards the base'),
-  'right_size': Range(0.7, 1.15, 'of 22-29 x 35-43 mm', 'a collapsed to a loaded right ventricle'),
+  'right_size': Range(0.75, 1.25, 'of 22-29 x 35-43 mm', 'a collapsed to a loaded right ventricle'),
   'right_wall': Range(1.2, 4.5, 'mm', 'seldom seen in full; thick where loaded'),
   'right_trabeculae': Range(0.0, 4.0, 'mm', 'the right ventricle is the more trabeculated one'),
   'right_bend': Range(0.0, 4.0, 'mm', 'a crescent or a triangle rather than an ellipse'),
@@ -50,7 +50,7 @@ RANGES = {
   'right_tilt': Range(-0.35, 0.35, 'rad', 'the same'),
   'turn': Range(-0.7, 0.7, 'rad', 'electrical axis and build: upright to lying hearts'),
   'snr': Range(5.0, 50.0, 'of one encode in the wall', 'fast spirals to averaged cines', even=False),
-  'coil': Range(0.35, 1.1, 'of 110-150 mm', 'depth of coils: small surface coils to a body coil'),
+  'coil': Range(0.28, 1.1, 'of 110-150 mm', 'depth of coils: small surface coils to a body coil', even=False),
   'coil_front': Range(-125.0, -70.0, 'mm', 'front coils lie on the skin: slim or obese'),
   'ghost': Range(0.0, 0.1, 'of the signal', 'breathing and flow repeat along the phase encoding'),
   'ghost_shift': Range(25.0, 120.0, 'mm', 'a half to a tenth of the field of view'),
@@ -64,7 +64,7 @@ RANGES = {
 # Relative magnitudes by family. Fat below zero is opposed to water: borders between the two are then dark lines.
 _SIGNALS: dict[str, dict[str, tuple[float, float]]] = {
   'ssfp': {  # T2 over T1: bright blood and fat, the wall at a third of the blood
-    'muscle': (0.20, 0.42), 'blood': (0.68, 0.92), 'liver': (0.22, 0.48), 'fat': (0.6, 1.15), 'lung': (0.015, 0.07),
+    'muscle': (0.18, 0.38), 'blood': (0.64, 0.92), 'liver': (0.22, 0.48), 'fat': (0.6, 1.15), 'lung': (0.015, 0.07),
     'texture': (0.03, 0.11), 'skin': (0.2, 0.6), 'marrow': (0.2, 0.7), 'content': (0.1, 0.9), 'speckle': (0.1, 0.5),
   },
   'gradient_echo': {  # T1 and inflow: less contrast, more flow in the blood
@@ -139,6 +139,16 @@ class Look:
   sharing: float | None = None
   gain: float | None = None
 
+  @property
+  def left(self) -> float:
+    """The largest outer radius of the left ventricle at rest, mm."""
+    return 25.0 * self.cavity + 8.4 * self.wall * (1 + max(self.spot, 0.0))
+
+  @property
+  def reach(self) -> float:
+    """Half the width of a picture that holds the wall in every frame, mm: ellipticity, bend and sway come on top."""
+    return 1.12 * self.left + 6.0
+
 
 PLAIN = Look()
 
@@ -152,12 +162,11 @@ def draw_look(rng: np.random.Generator, *, turned: bool = False) -> Look:
   numbers = {name: span.draw(rng) for name, span in RANGES.items()}
   if rng.random() < 0.5:
     numbers['ghost'] = 0.0  # a breath well held
-  return Look(
+  look = Look(
     family=family,
     mirrored=mirrored,
     quarters=quarters,
     contrast=_draw_contrast(rng, family),
-    chest=_draw_chest(rng, hand, 25 * numbers['cavity'] + 8 * numbers['wall'], 26 * numbers['right_size']),
     papillary=_draw_papillary(rng, hand),
     spot=float(rng.choice([0.0, rng.uniform(-0.5, -0.2), rng.uniform(0.2, 0.7)], p=[0.4, 0.3, 0.3])),
     cartesian=cartesian,
@@ -165,6 +174,7 @@ def draw_look(rng: np.random.Generator, *, turned: bool = False) -> Look:
     field=str(rng.choice(['', 'circle', 'barrel'], p=[0.6, 0.15, 0.25])) if cartesian else '',
     **numbers,
   )
+  return dataclasses.replace(look, chest=_draw_chest(rng, hand, look))
 
 
 def dress(subject: Subject, visit: Visit, look: Look) -> tuple[Subject, Visit]:
@@ -217,15 +227,14 @@ def _draw_papillary(rng: np.random.Generator, hand: int) -> tuple[tuple[float, f
   return tuple((float(hand * (p + rng.uniform(-0.3, 0.3))), float(rng.uniform(2.0, 5.5))) for p in places)
 
 
-def _draw_chest(rng: np.random.Generator, hand: int, left: float, right: float) -> Chest:
+def _draw_chest(rng: np.random.Generator, hand: int, look: Look) -> Chest:
   """A doubly oblique cut: skin before and above the heart, lung beside it, diaphragm and belly below.
 
-  Lengths are mm from the heart; `left` and `right` are the ventricles' radii. `hand` is 1 in the view from the apex,
-  right ventricle on the left.
+  Lengths are mm from the heart. `hand` is 1 in the view from the apex, right ventricle on the left.
   """
-  uniform = rng.uniform
+  uniform, left = rng.uniform, look.left
   diaphragm = left + uniform(1, 22)  # breathing moves it by 20 mm
-  wide, high = uniform(125, 230), uniform(120, 280)
+  wide, high = uniform(130, 230), uniform(140, 300)
   liver = uniform(55, 90), uniform(34, 60)
   chest = Chest(
     centre=(hand * uniform(10, 60), high - uniform(50, 90)),
@@ -241,20 +250,22 @@ def _draw_chest(rng: np.random.Generator, hand: int, left: float, right: float) 
     uneven=uniform(0.05, 0.3),
     diaphragm=diaphragm,
     dome=hand * uniform(-0.3, 0.5),
-    organs=int(rng.integers(4, 16)),
+    organs=int(rng.integers(8, 28)),
+    fine_vessels=bool(rng.random() < 0.7),
     breastbone=bool(rng.random() < 0.6),
     arms=bool(rng.random() < 0.3),
     table=bool(rng.random() < 0.2),
   )
-  return _around(chest, hand, left, right)
+  return _around(chest, hand, left, 30 * look.right_size)
 
 
 def _around(chest: Chest, hand: int, left: float, right: float) -> Chest:
-  """The chest, moved until both ventricles lie within its wall."""
+  """The chest, moved and widened until both ventricles lie within its wall."""
   x = -hand * np.array([0.9 * left + 0.9 * right, 0.9 * left, 0.9 * left, 0.0, 0.0])
   y = np.array([0.0, -right, right, -left, left])
   while (below_skin(chest, x, y)[0] < 1.2 * chest.fat + chest.muscle).any():
-    chest = dataclasses.replace(chest, centre=(chest.centre[0] - 4 * hand, chest.centre[1] - 3))
+    centre = chest.centre[0] - 2 * hand, chest.centre[1] - 1
+    chest = dataclasses.replace(chest, centre=centre, axes=(1.02 * chest.axes[0], 1.02 * chest.axes[1]))
   return chest
 
 

@@ -51,7 +51,7 @@ VARIED = dataclasses.replace(
   MINI, name='phantom_varied', subjects=60, slices=(60,), matrix=128, spacings=(0.8, 2.0), offset=25.0, varied=True
 )
 PAPER = Size('phantom_paper', 18, 8, (2, 5, 19), 50, 512, 0.85, 1.7, offset=24.0)
-SIZES = {'mini': MINI, 'varied': VARIED, 'demo': DEMO, 'paper': PAPER}
+SIZES = {'mini': MINI, 'demo': DEMO, 'paper': PAPER}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,23 +147,23 @@ def _sized(size: Size, seed: int, subject: int) -> Size:
   if size.spacings is None:
     return size
   low, high = size.spacings
-  heart = anatomy.draw_subject(np.random.default_rng((seed, 2, subject)))
-  spacing = low * (high / low) ** np.random.default_rng((seed, 6, subject)).uniform()
-  return dataclasses.replace(size, spacing=round(float(spacing), 3))
+  reach = look(size, seed, subject).reach
+  low = max(low, 2 * reach / size.matrix)
+  spacing = low * (max(high, low) / low) ** np.random.default_rng((seed, 6, subject)).uniform()
+  spacing = round(float(spacing), 3)
+  room = 0.5 * size.matrix * spacing - reach
+  return dataclasses.replace(size, spacing=spacing, offset=float(np.clip(room, 0, size.offset)))
 
 
-def look(slice_plan: SlicePlan) -> Look:
-  """Returns how the person of a slice looks."""
-  p = slice_plan
-  if not p.size.varied:
-    return PLAIN
-  return draw_look(np.random.default_rng((p.seed, 5, p.subject_index)), turned=p.size.turned)
+def look(size: Size, seed: int, subject: int) -> Look:
+  """Returns how a person of a cohort looks; `subject` counts from 0."""
+  return draw_look(np.random.default_rng((seed, 5, subject)), turned=size.turned) if size.varied else PLAIN
 
 
 def people(slice_plan: SlicePlan) -> tuple[Subject, Visit, Motion]:
   """Returns the subject, the visit and the wall's motion behind a slice."""
   p = slice_plan
-  worn = look(p)
+  worn = look(p.size, p.seed, p.subject_index)
   subject = anatomy.draw_subject(np.random.default_rng((p.seed, 2, p.subject_index)), mirrored=worn.mirrored)
   rng = np.random.default_rng((p.seed, 3, p.subject_index, p.visit_index))
   visit = anatomy.draw_visit(rng, offset=p.size.offset)
@@ -205,7 +205,7 @@ def render(slice_plan: SlicePlan) -> Cine:
   subject, visit, motion = people(p)
   rng = np.random.default_rng((p.seed, 4, p.subject_index, p.visit_index, p.slice_index))
   x, y = grid(size.matrix + 2 * size.margin, size.spacing)
-  machine = _scanner(size, look(p), subject, visit, x - motion.centre[0], y - motion.centre[1], rng)
+  machine = _scanner(size, look(size, p.seed, p.subject_index), subject, visit, x - motion.centre[0], y - motion.centre[1], rng)
   still, box, moving = _tissue(p, subject, visit, motion, x, y, rng)
   moving = scanner.share_views(moving, machine.sharing)
   signals = np.repeat(still[None], 4, 0).astype(np.complex64)
