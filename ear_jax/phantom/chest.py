@@ -92,7 +92,14 @@ def _table_and_arms(image: Field, body: Chest, tissue: Contrast, x: Field, y: Fi
 
 
 def _belly(
-  image: Field, rng: np.random.Generator, cavity: Field, x: Field, y: Field, subject: Subject, texture: Field, coarse: Tile
+  image: Field,
+  rng: np.random.Generator,
+  cavity: Field,
+  x: Field,
+  y: Field,
+  subject: Subject,
+  texture: Field,
+  coarse: Tile,
 ) -> None:
   """Diaphragm, fat and round organs below it, where the cut shows them."""
   body, tissue = subject.chest, subject.contrast

@@ -172,8 +172,8 @@ def draw_look(rng: np.random.Generator, *, turned: bool = False) -> Look:
     cartesian=cartesian,
     magnitudes=1 if cartesian else 4,
     field=str(rng.choice(['', 'circle', 'barrel'], p=[0.6, 0.15, 0.25])) if cartesian else '',
-    **numbers,
   )
+  look = dataclasses.replace(look, **numbers)
   return dataclasses.replace(look, chest=_draw_chest(rng, hand, look))
 
 
@@ -196,7 +196,7 @@ def dress(subject: Subject, visit: Visit, look: Look) -> tuple[Subject, Visit]:
     papillary=heart.papillary if look.papillary is None else look.papillary,
     papillary_gap=look.papillary_gap,
     trabeculae=look.trabeculae,
-    right_ventricle=tuple(a * look.right_size for a in heart.right_ventricle),
+    right_ventricle=(heart.right_ventricle[0] * look.right_size, heart.right_ventricle[1] * look.right_size),
     right_wall=look.right_wall,
     right_trabeculae=look.right_trabeculae,
     right_bend=look.right_bend,

@@ -89,7 +89,9 @@ def background(rng: np.random.Generator, x: np.ndarray, y: np.ndarray, peak: flo
   return polynomial(u, v) * (peak / np.abs(disc).max())
 
 
-def shading(rng: np.random.Generator, x: np.ndarray, y: np.ndarray, depth: float = 1.0, front: float = -115.0) -> np.ndarray:
+def shading(
+  rng: np.random.Generator, x: np.ndarray, y: np.ndarray, depth: float = 1.0, front: float = -115.0
+) -> np.ndarray:
   """Returns the receive sensitivity `[H, W]`, 1 at the heart; x, y are mm from it.
 
   Six coils in front of and behind the chest, combined as a sum of squares. `depth` scales how deep they see: small
@@ -111,7 +113,9 @@ def field(kind: str, shape: tuple[int, int]) -> np.ndarray | int:
   """Returns 1 where a picture of `shape` shows anything: '' everywhere, 'circle', or 'barrel' between curved sides."""
   if not kind:
     return 1
-  v, u = (np.linspace(-1, 1, n)[axes] for n, axes in zip(shape, ((slice(None), None), (None, slice(None))), strict=True))
+  v, u = (
+    np.linspace(-1, 1, n)[axes] for n, axes in zip(shape, ((slice(None), None), (None, slice(None))), strict=True)
+  )
   return np.hypot(u, v) < 0.97 if kind == 'circle' else np.abs(u) < 0.8 + 0.2 * v**2
 
 

@@ -205,7 +205,9 @@ def render(slice_plan: SlicePlan) -> Cine:
   subject, visit, motion = people(p)
   rng = np.random.default_rng((p.seed, 4, p.subject_index, p.visit_index, p.slice_index))
   x, y = grid(size.matrix + 2 * size.margin, size.spacing)
-  machine = _scanner(size, look(size, p.seed, p.subject_index), subject, visit, x - motion.centre[0], y - motion.centre[1], rng)
+  machine = _scanner(
+    size, look(size, p.seed, p.subject_index), subject, visit, x - motion.centre[0], y - motion.centre[1], rng
+  )
   still, box, moving = _tissue(p, subject, visit, motion, x, y, rng)
   moving = scanner.share_views(moving, machine.sharing)
   signals = np.repeat(still[None], 4, 0).astype(np.complex64)
