@@ -43,7 +43,7 @@ class Flow:
     return total
 
   def speckle(self, x: np.ndarray, y: np.ndarray, t: float, much: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-    """Returns relative magnitude and velocity jitter `[3, ...]` in cm/s of unresolved turbulence; `much` scales both."""
+    """Returns relative magnitude and velocity jitter `[3, ...]` in cm/s of unresolved turbulence, times `much`."""
     rng = np.random.default_rng((self._seed, round(t * 1e6)))
     level = abs(self.strength(t))
     jitter = rng.standard_normal((3, *x.shape), dtype=np.float32) * ((0.02 + 0.08 * level) * much * self._speed)

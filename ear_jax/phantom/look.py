@@ -5,7 +5,7 @@ ranges, so that a network that learns from many looks cannot lean on one. Each r
 """
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -159,7 +159,7 @@ def draw_look(rng: np.random.Generator, *, turned: bool = False) -> Look:
   mirrored, quarters = (bool(rng.integers(2)), int(rng.integers(4))) if turned else (False, 0)
   hand = -1 if mirrored else 1
   cartesian = family in ('ssfp', 'gradient_echo') or rng.random() < 0.5
-  numbers = {name: span.draw(rng) for name, span in RANGES.items()}
+  numbers: dict[str, Any] = {name: span.draw(rng) for name, span in RANGES.items()}
   if rng.random() < 0.5:
     numbers['ghost'] = 0.0  # a breath well held
   look = Look(
