@@ -95,6 +95,7 @@ class Look:
     contrast, chest, papillary: instead of the person's own; None keeps those.
     spot: height of a bulge (above 0) or a thin stretch (below 0) of the wall, relative to its thickness.
     cartesian: whether k-space is a rectangle; else a spiral's disc with faint swirls.
+    sideways: whether the phase is encoded along the columns' direction instead of the rows'.
     magnitudes: encodes that the magnitude is the mean of.
     field: what is left of the picture: '' for all, 'circle', or 'barrel' for corrected gradients.
     snr, gain, sharing: None for the visit's, the scanner's and the size's own.
@@ -126,6 +127,7 @@ class Look:
   right_tilt: float = 0.0
   turn: float = 0.0
   cartesian: bool = False
+  sideways: bool = False
   magnitudes: int = 4
   field: str = ''
   snr: float | None = None
@@ -174,7 +176,7 @@ def draw_look(rng: np.random.Generator, *, turned: bool = False) -> Look:
     field=str(rng.choice(['', 'circle', 'barrel'], p=[0.6, 0.15, 0.25])) if cartesian else '',
   )
   look = dataclasses.replace(look, **numbers)
-  return dataclasses.replace(look, chest=_draw_chest(rng, hand, look))
+  return dataclasses.replace(look, chest=_draw_chest(rng, hand, look), sideways=bool(rng.integers(2)))
 
 
 def dress(subject: Subject, visit: Visit, look: Look) -> tuple[Subject, Visit]:

@@ -18,7 +18,7 @@ from ear_jax.phantom.texture import Field
 from ear_jax.phantom.ventricles import Ventricles
 
 _GAIN = 2000.0  # magnitude counts of a signal of 1, where no scanner has drawn one
-_COARSEST = 2.4  # mm, acquired along the columns' direction
+_COARSEST = 2.4  # mm, acquired in the finer direction
 _REACH = 78.0  # mm; the moving part of the picture lies within this square about the heart
 
 
@@ -317,18 +317,19 @@ def _scanner(
 ) -> scanner.Scanner:
   coil = scanner.shading(rng, x, y, worn.coil, worn.coil_front)
   offsets = [np.zeros_like(x)] + [np.pi / v * scanner.background(rng, x, y, rng.uniform(1, 3)) for v in size.venc]
+  band = scanner.band_limit(
+    x.shape,  # a square
+    size.spacing,
+    size.acquired if worn.coarse is None else min(worn.coarse * size.spacing, max(_COARSEST, size.spacing)),
+    0.0 if worn.cartesian else size.swirl,
+    aspect=worn.aspect,
+    cartesian=worn.cartesian,
+    blur=worn.blur,
+    ghost=worn.ghost,
+    ghost_shift=worn.ghost_shift,
+  )
   return scanner.Scanner(
-    band=scanner.band_limit(
-      x.shape,
-      size.spacing,
-      size.acquired if worn.coarse is None else min(worn.coarse * size.spacing, max(_COARSEST, size.spacing)),
-      0.0 if worn.cartesian else size.swirl,
-      aspect=worn.aspect,
-      cartesian=worn.cartesian,
-      blur=worn.blur,
-      ghost=worn.ghost,
-      ghost_shift=worn.ghost_shift,
-    ),
+    band=band.T if worn.sideways else band,
     receive=(coil * np.exp(1j * np.stack(offsets))).astype(np.complex64),
     sigma=subject.contrast.muscle / visit.snr,
     gain=worn.gain or float(rng.uniform(1500, 2400)),
