@@ -258,14 +258,16 @@ def _draw_chest(rng: np.random.Generator, hand: int, look: Look) -> Chest:
     arms=bool(rng.random() < 0.3),
     table=bool(rng.random() < 0.2),
   )
-  return _around(chest, hand, left, 30 * look.right_size)
+  return _around(chest, hand, look)
 
 
-def _around(chest: Chest, hand: int, left: float, right: float) -> Chest:
-  """The chest, moved and widened until both ventricles lie within its wall."""
-  x = -hand * np.array([0.9 * left + 0.9 * right, 0.9 * left, 0.9 * left, 0.0, 0.0])
-  y = np.array([0.0, -right, right, -left, left])
-  while (below_skin(chest, x, y)[0] < 1.2 * chest.fat + chest.muscle).any():
+def _around(chest: Chest, hand: int, look: Look) -> Chest:
+  """The chest, moved and widened until both ventricles and their fat lie below the skin's fat."""
+  turn, fat = np.linspace(0, 2 * np.pi, 24), max(chest.pericardial_fat, 0.0)
+  across, along = 30 * look.right_size + fat, 44 * look.right_size + fat
+  x = np.concatenate([(look.left + fat) * np.cos(turn), across * np.cos(turn) - 0.9 * hand * look.left])
+  y = np.concatenate([(look.left + fat) * np.sin(turn), along * np.sin(turn) - hand * look.right_shift])
+  while (below_skin(chest, x, y)[0] < 1.2 * chest.fat + 4).any():
     centre = chest.centre[0] - 2 * hand, chest.centre[1] - 1
     chest = dataclasses.replace(chest, centre=centre, axes=(1.02 * chest.axes[0], 1.02 * chest.axes[1]))
   return chest
