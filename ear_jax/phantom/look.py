@@ -50,8 +50,9 @@ RANGES = {
   'right_tilt': Range(-0.35, 0.35, 'rad', 'the same'),
   'turn': Range(-0.7, 0.7, 'rad', 'electrical axis and build: upright to lying hearts'),
   'snr': Range(5.0, 50.0, 'of one encode in the wall', 'fast spirals to averaged cines', even=False),
-  'coil': Range(0.28, 1.1, 'of 110-150 mm', 'depth of coils: small surface coils to a body coil', even=False),
-  'coil_front': Range(-125.0, -70.0, 'mm', 'front coils lie on the skin: slim or obese'),
+  'coil': Range(0.22, 1.0, 'of 110-150 mm', 'depth of coils: small surface coils to a body coil', even=False),
+  'coil_turn': Range(-1.1, 0.4, 'rad', 'round the chest, towards the right ventricle where below 0'),
+  'coil_front': Range(-115.0, -65.0, 'mm', 'front coils lie on the skin: slim or obese'),
   'ghost': Range(0.0, 0.1, 'of the signal', 'breathing and flow repeat along the phase encoding'),
   'ghost_shift': Range(25.0, 120.0, 'mm', 'a half to a tenth of the field of view'),
   'aspect': Range(1.0, 1.6, 'acquired, along over across', 'phase encoding is the coarser direction'),
@@ -132,6 +133,7 @@ class Look:
   field: str = ''
   snr: float | None = None
   coil: float = 1.0
+  coil_turn: float = 0.0
   coil_front: float = -115.0
   ghost: float = 0.0
   ghost_shift: float = 60.0

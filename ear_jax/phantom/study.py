@@ -315,7 +315,9 @@ def _tissue(
 def _scanner(
   size: Size, worn: Look, subject: Subject, visit: Visit, x: Field, y: Field, rng: np.random.Generator
 ) -> scanner.Scanner:
-  coil = scanner.shading(rng, x, y, worn.coil, worn.coil_front)
+  turn = -worn.coil_turn if subject.mirrored else worn.coil_turn
+  cos, sin = float(np.cos(turn)), float(np.sin(turn))
+  coil = scanner.shading(rng, cos * x + sin * y, cos * y - sin * x, worn.coil, worn.coil_front)
   offsets = [np.zeros_like(x)] + [np.pi / v * scanner.background(rng, x, y, rng.uniform(1, 3)) for v in size.venc]
   band = scanner.band_limit(
     x.shape,  # a square
