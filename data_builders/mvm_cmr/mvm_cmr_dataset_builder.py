@@ -3,6 +3,7 @@
     tfds build data_builders/mvm_cmr --config=phantom_mini --data_dir=<where it goes>
     tfds build data_builders/mvm_cmr --config=phantom_other --data_dir=<where it goes>
     tfds build data_builders/mvm_cmr --config=phantom_many --data_dir=<where it goes>
+    tfds build data_builders/mvm_cmr --config=phantom_varied --data_dir=<where it goes>
     tfds build data_builders/mvm_cmr --config=phantom_paper --beam_pipeline_options=runner=... --data_dir=<...>
     tfds build data_builders/mvm_cmr --config=folder --manual_dir=<studies> --data_dir=<where it goes>
 
@@ -29,7 +30,7 @@ class MvmCmrConfig(tfds.core.BuilderConfig):
   """Where the cines come from.
 
   Attributes:
-    phantom: 'mini', 'many' or 'paper', the size of the digital study; '' for the studies in the manual directory.
+    phantom: 'mini', 'many', 'varied' or 'paper', the digital study; '' for the studies in the manual directory.
     seed: of the phantom's cohort; another seed is other people.
     label: value of the myocardium in masks of several values, for the studies in the manual directory.
     choices: what else a person decides of them, by the names of `formats.choices`: {"trusted": true} for contours that
@@ -56,6 +57,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     MvmCmrConfig(name='phantom_mini', phantom='mini', description='Digital phantom, small enough for a laptop.'),
     MvmCmrConfig(name='phantom_other', phantom='mini', seed=1, description='Twelve other people like phantom_mini.'),
     MvmCmrConfig(name='phantom_many', phantom='many', seed=5, description='Forty more, to train the shipped network.'),
+    MvmCmrConfig(
+      name='phantom_varied', phantom='varied', seed=7, description='Sixty people and scanners of every look.'
+    ),
     MvmCmrConfig(name='phantom_paper', phantom='paper', beam=True, description='Digital phantom in the paper size.'),
     MvmCmrConfig(name='folder', description='The studies in the manual directory.'),
   ]
@@ -75,10 +79,14 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
   def _info(self) -> tfds.core.DatasetInfo:
     # Which way up the pictures are: a network that is trained on them shows itself others so.
-    metadata = tfds.core.MetadataDict(axes=upright.FROM_BASE)
+    metadata = tfds.core.MetadataDict(axes=self._axes)
     return self.dataset_info_from_configs(
       features=records.features(channels=4), supervised_keys=None, metadata=metadata
     )
+
+  @property
+  def _axes(self) -> upright.Axes:
+    return upright.CLINICAL if self.builder_config.phantom == 'varied' else upright.FROM_BASE
 
   def _split_generators(self, dl_manager: tfds.download.DownloadManager):
     config = self.builder_config
@@ -86,7 +94,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
       choices = Choices(label=config.label, **config.choices)
       cines = folder.read(dl_manager.manual_dir, channels=4, referenced=True, choices=choices)
       return {'train': self._generate_examples(cine for cine, _ in cines)}
-    size = {'mini': study.MINI, 'many': study.MANY, 'paper': study.PAPER}[config.phantom]
+    size = {'mini': study.MINI, 'many': study.MANY, 'varied': study.VARIED, 'paper': study.PAPER}[config.phantom]
     plans = study.plan(size, config.seed)[: self._max_examples]
     # Beam's local default runner keeps every example in memory, several times over: without a runner of the user's
     # choice we render one cine after another instead, and TFDS keeps at most a gigabyte.
@@ -98,7 +106,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     for cine in cines:
       if cine.place is None and not self.builder_config.phantom:
         self.info.metadata['axes'] = None  # as the file has it, whichever way that is
-      yield cine.name, records.encode_cine(upright.upright(cine, upright.FROM_BASE))
+      yield cine.name, records.encode_cine(upright.upright(cine, self._axes))
 
 
 def _rendered_by_beam(plans: Iterable[study.SlicePlan]):

@@ -44,6 +44,13 @@ class Heart:
   septum: float  # direction of the septum from the centre
   papillary: tuple[tuple[float, float], ...]  # angle from the lateral wall, radius
   right_ventricle: tuple[float, float]  # semi-axes across and along the septum
+  papillary_gap: float = 0.0  # from the wall, in radii of the muscle
+  trabeculae: float = 0.0  # height of the ridges at the inner border
+  right_wall: float = 3.2
+  right_trabeculae: float = 0.0  # the same in the right ventricle
+  right_bend: float = 0.0  # of the right ventricle's border away from an ellipse
+  right_shift: float = 0.0  # of the right ventricle along the septum
+  right_tilt: float = 0.0  # of the right ventricle against the septum
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +67,14 @@ class Chest:
   stomach: tuple[float, float, float, float]
   pericardial_fat: float
   mediastinum: float
+  uneven: float = 0.0  # of the subcutaneous fat, relative
+  diaphragm: float | None = None  # below the heart; None where the cut shows no belly
+  dome: float = 0.0  # slope of the diaphragm, down over column
+  organs: int = 0  # loops of bowel and other round things in the belly
+  fine_vessels: bool = False  # in the lung
+  breastbone: bool = False
+  arms: bool = False
+  table: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,9 +84,13 @@ class Contrast:
   muscle: float
   blood: float
   liver: float
-  fat: float
+  fat: float  # below 0: opposed to water
   lung: float
   texture: float  # standard deviation of the tissue's own texture, relative
+  skin: float = 0.30
+  marrow: float = 0.24
+  content: float = 0.22  # of stomach and bowel
+  speckle: float = 1.0  # of fast blood, relative
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,27 +18,31 @@ def chest(subject: Subject, x: Field, y: Field, slice_offset: float) -> Field:
   body, tissue = subject.chest, subject.contrast
   coarse, fine = Tile(rng, (5.0, 11.0)), Tile(rng, (1.1, 2.2))
   texture = 1 + tissue.texture * (0.8 * coarse(x + slice_offset, y) + 0.9 * fine(x, y + 0.7 * slice_offset))
-  depth, turn = _depth(body, x, y)
+  depth, turn = below_skin(body, x, y)
   inside = depth - body.fat * (1 + 0.35 * np.sin(turn + 1.0)) - 2
+  if body.uneven:
+    inside = inside - body.uneven * body.fat * coarse(0.12 * x, 0.12 * y)
   image = np.zeros_like(x)
-  _paint(image, soft(depth), 0.30 * texture)
+  _table_and_arms(image, body, tissue, x, y, texture)
+  _paint(image, soft(depth), tissue.skin * texture)
   _paint(image, soft(depth - 2), tissue.fat * texture)
   _paint(image, soft(inside), 0.9 * tissue.muscle * (texture + 0.15 * fine(30 * turn, 1.5 * depth)))
   _ribs(image, rng, inside, turn, body, texture, tissue)
   cavity = inside - body.muscle
   _paint(image, soft(cavity), tissue.lung * texture)
-  _lung_vessels(image, cavity, x + 0.3 * slice_offset, y + 0.5 * slice_offset, coarse, fine, tissue)
+  _lung_vessels(image, cavity, x + 0.3 * slice_offset, y + 0.5 * slice_offset, coarse, fine, tissue, body.fine_vessels)
+  _belly(image, rng, cavity, x, y, subject, texture, coarse)
   _abdomen(image, cavity, x, y, slice_offset, subject, texture, coarse, fine)
   _midline(image, rng, cavity, depth, x, y, subject, texture, coarse)
-  return np.maximum(image, 0).astype(np.float32)
+  return (image if tissue.fat < 0 else np.maximum(image, 0)).astype(np.float32)
 
 
 def _paint(image: Field, coverage: Field, value: Field | float) -> None:
   image += coverage * (value - image)
 
 
-def _depth(body: Chest, x: Field, y: Field) -> tuple[Field, Field]:
-  """Distance in mm below the skin, and the polar angle about the trunk's centre."""
+def below_skin(body: Chest, x: Field, y: Field) -> tuple[Field, Field]:
+  """Returns the distance in mm below the skin, and the polar angle about the trunk's centre."""
   cos, sin = np.cos(body.tilt), np.sin(body.tilt)
   dx, dy = x - body.centre[0], y - body.centre[1]
   along, down = cos * dx + sin * dy, cos * dy - sin * dx
@@ -61,13 +65,57 @@ def _ribs(
     _paint(image, soft(rib - 1.4), 0.8 * tissue.fat * texture)
 
 
-def _lung_vessels(image: Field, cavity: Field, x: Field, y: Field, coarse: Tile, fine: Tile, tissue: Contrast) -> None:
+def _lung_vessels(
+  image: Field, cavity: Field, x: Field, y: Field, coarse: Tile, fine: Tile, tissue: Contrast, fine_vessels: bool
+) -> None:
   # Ridges of a random field look like branching vessels cut by the slice; dots like vessels that cross it.
   branch = 1.0 - 7 * np.abs(coarse(0.5 * x + 40, 0.5 * y)) - 0.9 * (1 - fine(0.1 * x, 0.1 * y))
   dots = 1.6 * (fine(0.45 * x + 17, 0.45 * y + 5) - 2.1)
   lung = soft(cavity - 2)
+  if fine_vessels:
+    specks = 2 * (fine(0.8 * x + 3, 0.8 * y) - 1.7)
+    _paint(image, lung * np.clip(specks, 0, 1), 0.8 * max(tissue.muscle, tissue.blood))
   _paint(image, lung * np.clip(branch, 0, 1) * 0.7, 0.55 * tissue.muscle)
   _paint(image, lung * np.clip(dots, 0, 1), 0.9 * tissue.muscle)
+
+
+def _table_and_arms(image: Field, body: Chest, tissue: Contrast, x: Field, y: Field, texture: Field) -> None:
+  cos, sin = np.cos(body.tilt), np.sin(body.tilt)
+  across, down = x - body.centre[0], y - body.centre[1]
+  across, down = cos * across + sin * down, cos * down - sin * across
+  if body.table:
+    _paint(image, soft(np.minimum(down - body.axes[1] - 4, body.axes[1] + 16 - down)), 0.12)
+  for side in (-1, 1) if body.arms else ():
+    for size, value in ((44, tissue.skin), (42, tissue.fat), (32, tissue.muscle), (11, 0.04), (8, tissue.marrow)):
+      arm = ellipse(across, down, (side * (body.axes[0] + 48), -0.1 * body.axes[1]), (size, 1.2 * size))
+      _paint(image, soft(arm), value * texture)
+
+
+def _belly(
+  image: Field,
+  rng: np.random.Generator,
+  cavity: Field,
+  x: Field,
+  y: Field,
+  subject: Subject,
+  texture: Field,
+  coarse: Tile,
+) -> None:
+  """Diaphragm, fat and round organs below it, where the cut shows them."""
+  body, tissue = subject.chest, subject.contrast
+  if body.diaphragm is None:
+    return
+  below = np.minimum(y - body.diaphragm - body.dome * x - 0.002 * (x - 20) ** 2 + 3 * coarse(0.2 * x, 0.2 * y), cavity)
+  _paint(image, soft(below + 2.5), tissue.muscle * texture)
+  _paint(image, soft(below), tissue.fat * (texture + 0.2 * coarse(0.6 * x, 0.6 * y)))
+  values = (tissue.muscle, tissue.liver, tissue.content, tissue.content, tissue.blood, 0.04)
+  for _ in range(body.organs):
+    centre = rng.uniform(-130, 130), body.diaphragm + rng.uniform(5, 130)
+    axes, angle, value = (rng.uniform(4, 20), rng.uniform(6, 40)), rng.uniform(0, np.pi), rng.choice(values)
+    ragged = 0.15 * axes[0] * coarse(0.5 * x + centre[0], 0.5 * y)
+    organ = np.minimum(ellipse(x, y, centre, axes, angle) + ragged, below - 1)
+    _paint(image, soft(organ), 0.9 * tissue.muscle * texture)
+    _paint(image, soft(organ - rng.uniform(0.5, 3)), value * texture)
 
 
 def _abdomen(
@@ -83,7 +131,7 @@ def _abdomen(
   *centre, wide, high = body.stomach
   bowl = np.minimum(ellipse(x, y, centre, (wide, high), -0.3) + bumps, cavity - 1)
   _paint(image, soft(bowl + 3), 0.8 * tissue.muscle * texture)
-  _paint(image, soft(bowl - 1.5), (0.22 + 0.06 * fine(0.5 * x, 0.5 * y)) * np.ones_like(x))
+  _paint(image, soft(bowl - 1.5), (tissue.content + 0.06 * fine(0.5 * x, 0.5 * y)) * np.ones_like(x))
   spleen = np.minimum(ellipse(x, y, (np.sign(centre[0]) * 108, centre[1] + 4), (24, 40), 0.2) + bumps, cavity - 1)
   _paint(image, soft(spleen), 1.1 * tissue.liver * texture)
 
@@ -103,11 +151,16 @@ def _midline(
   hand = -1 if subject.mirrored else 1
   spine = (body.centre[0] - hand * rng.uniform(2, 12), body.centre[1] + body.axes[1] * 0.60)
   _mediastinum(image, cavity, x, y, spine, subject, texture, coarse)
+  if body.breastbone:
+    front = (body.centre[0] + body.axes[1] * np.sin(body.tilt), body.centre[1] - body.axes[1] * np.cos(body.tilt))
+    plate = np.minimum(ellipse(x, y, front, (21, body.fat + 14), body.tilt), depth - body.fat)
+    _paint(image, soft(plate), 0.06 * texture)
+    _paint(image, soft(plate - 1.6), tissue.marrow * texture)
   for side in (-1, 1):
     back = ellipse(x, y, (spine[0] + side * 30, spine[1] + 30), (24, 15), side * 0.25)
     _paint(image, soft(np.minimum(back, depth - 0.7 * body.fat)), 0.9 * tissue.muscle * texture)
   _paint(image, soft(ellipse(x, y, spine, (22, 17))), 0.05 * texture)
-  _paint(image, soft(ellipse(x, y, spine, (20.5, 15.5))), 0.24 * texture)
+  _paint(image, soft(ellipse(x, y, spine, (20.5, 15.5))), tissue.marrow * texture)
   canal = (spine[0], spine[1] + 24)
   _paint(image, soft(ellipse(x, y, canal, (13, 10))), 0.06 * texture)
   _paint(image, soft(ellipse(x, y, canal, (9, 7))), 0.5 * texture)
@@ -132,7 +185,7 @@ def _mediastinum(
   ragged = 5 * coarse(0.3 * x + 11, 0.3 * y)
   behind = ellipse(x, y, (0.5 * spine[0], 0.55 * spine[1]), (body.mediastinum, 0.55 * spine[1]), 0.15) + ragged
   before = ellipse(x, y, (0.3 * body.centre[0], -34), (body.mediastinum, 44), -0.3) + ragged
-  bulk = np.minimum(np.maximum(behind, before), cavity + 6)
+  bulk = np.minimum(np.maximum(behind, before) if body.diaphragm is None else before, cavity + 6)
   _paint(image, soft(bulk), tissue.fat * (texture + 0.25 * coarse(0.7 * x, 0.7 * y + 31)))
   vein = (0.75 * body.centre[0], 0.45 * spine[1])
   for centre, axes, value in (

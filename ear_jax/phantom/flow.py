@@ -42,11 +42,11 @@ class Flow:
     total[2] += self._speed * pulse * profile
     return total
 
-  def speckle(self, x: np.ndarray, y: np.ndarray, t: float) -> tuple[np.ndarray, np.ndarray]:
-    """Returns relative magnitude and velocity jitter `[3, ...]` in cm/s of unresolved turbulence at x, y and t."""
+  def speckle(self, x: np.ndarray, y: np.ndarray, t: float, much: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """Returns relative magnitude and velocity jitter `[3, ...]` in cm/s of unresolved turbulence, times `much`."""
     rng = np.random.default_rng((self._seed, round(t * 1e6)))
     level = abs(self.strength(t))
-    jitter = rng.standard_normal((3, *x.shape), dtype=np.float32) * ((0.02 + 0.08 * level) * self._speed)
+    jitter = rng.standard_normal((3, *x.shape), dtype=np.float32) * ((0.02 + 0.08 * level) * much * self._speed)
     grain = self._grain(x + _PERIOD * t, y - _PERIOD * t) + rng.standard_normal(x.shape, dtype=np.float32)
     # Spins of one pixel that move apart in phase lose signal.
-    return np.maximum(1 + (0.04 + 0.075 * level) * grain, 0) * np.exp(-0.3 * level), jitter
+    return np.maximum(1 + (0.04 + 0.075 * level) * much * grain, 0) * np.exp(-0.3 * level * much), jitter

@@ -27,6 +27,8 @@ class Scanner:
     sigma: standard deviation of the real and of the imaginary noise of one encode's image.
     gain: magnitude counts of a signal of 1.
     sharing: weight of each neighbouring frame in a frame (view sharing); 0 for none.
+    magnitudes: encodes, from the reference on, whose mean is the magnitude.
+    field: `[H, W]` 1 where the picture shows anything, 0 where it is blanked; 1 for everywhere.
   """
 
   band: np.ndarray
@@ -34,9 +36,22 @@ class Scanner:
   sigma: float
   gain: float
   sharing: float = 0.0
+  magnitudes: int = 4
+  field: np.ndarray | int = 1
 
 
-def band_limit(shape: tuple[int, int], spacing: float, acquired: float, swirl: float = 0.0) -> np.ndarray:
+def band_limit(
+  shape: tuple[int, int],
+  spacing: float,
+  acquired: float,
+  swirl: float = 0.0,
+  *,
+  aspect: float = 1.0,
+  cartesian: bool = False,
+  blur: float = 0.0,
+  ghost: float = 0.0,
+  ghost_shift: float = 0.0,
+) -> np.ndarray:
   """Returns the k-space weights `[H, W]` of a spiral with pixels of `acquired` mm on a grid of `spacing` mm.
 
   Args:
@@ -44,12 +59,17 @@ def band_limit(shape: tuple[int, int], spacing: float, acquired: float, swirl: f
     spacing: reconstructed pixel in mm.
     acquired: acquired pixel in mm, not finer than `spacing`.
     swirl: relative error of the spiral's density, which throws faint swirls around sharp structures; 0 for none.
+    aspect: acquired pixel along the rows' direction (phase encoding) over that along the columns'.
+    cartesian: a rectangle instead of a disc.
+    blur: standard deviation in mm of a Gaussian.
+    ghost: signal that comes again at `ghost_shift` mm up and down, relative, both together.
   """
   ky, kx = fft.fftfreq(shape[0], spacing)[:, None], fft.fftfreq(shape[1], spacing)[None]  # 1/mm
-  k, edge = np.hypot(ky, kx), 0.5 / acquired
+  k, edge = (np.maximum(np.abs(aspect * ky), np.abs(kx)) if cartesian else np.hypot(aspect * ky, kx)), 0.5 / acquired
   weight = 1 / (1 + np.exp((k - edge) / (_ROLL_OFF * edge / 4)))
   weight *= k <= edge * (1 + _ROLL_OFF)
   arms = np.cos(3 * np.arctan2(ky, kx) - 2 * np.pi * k * 60.0)  # a ghost ring about 60 mm wide
+  weight *= np.exp(-2 * (np.pi * blur) ** 2 * (kx**2 + ky**2)) * (1 + ghost * np.cos(2 * np.pi * ky * ghost_shift))
   return (weight * (1 + swirl * arms)).astype(np.float32)
 
 
@@ -69,21 +89,34 @@ def background(rng: np.random.Generator, x: np.ndarray, y: np.ndarray, peak: flo
   return polynomial(u, v) * (peak / np.abs(disc).max())
 
 
-def shading(rng: np.random.Generator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def shading(
+  rng: np.random.Generator, x: np.ndarray, y: np.ndarray, depth: float = 1.0, front: float = -115.0
+) -> np.ndarray:
   """Returns the receive sensitivity `[H, W]`, 1 at the heart; x, y are mm from it.
 
-  Six coils in front of and behind the chest, combined as a sum of squares.
+  Six coils in front of and behind the chest, combined as a sum of squares. `depth` scales how deep they see: small
+  ones (below 1) light up the skin. `front` is where those in front of the chest lie.
   """
 
   def combined(x: np.ndarray | float, y: np.ndarray | float) -> np.ndarray:
-    return np.sqrt(sum(1 / (1 + ((x - cx) ** 2 + (y - cy) ** 2) / depth**2) ** 2 for cx, cy, depth in coils))
+    return np.sqrt(sum(1 / (1 + ((x - cx) ** 2 + (y - cy) ** 2) / size**2) ** 2 for cx, cy, size in coils))
 
   coils = [
-    (side + rng.uniform(-15, 15), front + rng.uniform(-12, 12), rng.uniform(110, 150))
-    for front in (-115.0, 150.0)
+    (side + rng.uniform(-15, 15), height + rng.uniform(-12, 12), depth * rng.uniform(110, 150))
+    for height in (front, 150.0)
     for side in (-90.0, 0.0, 90.0)
   ]
   return combined(x, y) / combined(0.0, 0.0)
+
+
+def field(kind: str, shape: tuple[int, int]) -> np.ndarray | int:
+  """Returns 1 where a picture of `shape` shows anything: '' everywhere, 'circle', or 'barrel' between curved sides."""
+  if not kind:
+    return 1
+  v, u = (
+    np.linspace(-1, 1, n)[axes] for n, axes in zip(shape, ((slice(None), None), (None, slice(None))), strict=True)
+  )
+  return np.hypot(u, v) < 0.97 if kind == 'circle' else np.abs(u) < 0.8 + 0.2 * v**2
 
 
 def share_views(frames: np.ndarray, sharing: float) -> np.ndarray:
@@ -102,7 +135,7 @@ def acquire(scanner: Scanner, signals: np.ndarray, rng: np.random.Generator) -> 
   noise = rng.standard_normal((4, disc[0].size, 2), dtype=np.float32).view(np.complex64)[..., 0]
   k[:, disc[0], disc[1]] += noise * (scale * scanner.band[disc])
   images = fft.ifft2(k)
-  magnitude = np.abs(images).mean(0)
+  magnitude = np.abs(images[: scanner.magnitudes]).mean(0) * scanner.field
   return (
     np.clip(np.rint(magnitude * scanner.gain), 0, COUNTS - 1).astype(np.uint16),
     phase_counts(np.angle(images[1:] * images[0].conj())),

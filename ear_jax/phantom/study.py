@@ -12,11 +12,13 @@ from ear_jax.cine import Cine, Study, Venc
 from ear_jax.phantom import anatomy, scanner
 from ear_jax.phantom.anatomy import Subject, Visit
 from ear_jax.phantom.chest import chest
+from ear_jax.phantom.look import PLAIN, Look, draw_look, dress
 from ear_jax.phantom.motion import Motion
 from ear_jax.phantom.texture import Field
 from ear_jax.phantom.ventricles import Ventricles
 
 _GAIN = 2000.0  # magnitude counts of a signal of 1, where no scanner has drawn one
+_COARSEST = 2.4  # mm, acquired in the finer direction
 _REACH = 78.0  # mm; the moving part of the picture lies within this square about the heart
 
 
@@ -37,11 +39,17 @@ class Size:
   venc: Venc = (20.0, 20.0, 30.0)  # cm/s along column, along row, through the plane
   sharing: float = 0.1  # view sharing: a frame's data last 24 ms, the next begins after about 20 ms
   swirl: float = 0.08
+  varied: bool = False  # a look of their own for every person, instead of the plain one
+  turned: bool = False  # varied looks in all eight symmetries of the square, instead of the clinical view
+  spacings: tuple[float, float] | None = None  # mm; where given, every person's `spacing` lies between them
 
 
 MINI = Size('phantom_mini', 12, 0, (12,), 16, 96, 1.2, 1.7, offset=7.0, margin=8, sharing=0.0)
 MANY = dataclasses.replace(MINI, name='phantom_many', subjects=40, slices=(40,))  # trains a network that ships
 DEMO = Size('phantom_demo', 4, 0, (4,), 50, 224, 1.0, 1.7, offset=20.0, margin=8)
+VARIED = dataclasses.replace(
+  MINI, name='phantom_varied', subjects=60, slices=(60,), matrix=128, spacings=(0.8, 2.0), offset=25.0, varied=True
+)
 PAPER = Size('phantom_paper', 18, 8, (2, 5, 19), 50, 512, 0.85, 1.7, offset=24.0)
 SIZES = {'mini': MINI, 'demo': DEMO, 'paper': PAPER}
 
@@ -96,12 +104,13 @@ def plan(size: Size, seed: int = 0) -> tuple[SlicePlan, ...]:
     raise ValueError(f'{size.name}: slice counts for {len(counts)} datasets, but there are {len(visits)}')
   found = []
   for (subject, visit), count in zip(visits, counts, strict=True):
+    person = _sized(size, seed, subject)
     name = f'phantom{seed or ""}-{subject + 1:02d}'  # people of another seed are other people
     for k in range(count):
       position = k / (count - 1)
       level = 'base' if position < 0.2 else 'apex' if position > 0.8 else 'mid'
       ids = (name, f'{name}-{"ab"[visit]}', f'sax{k + 1}', level, position)
-      found.append(SlicePlan(size, *ids, seed, subject, visit, k))
+      found.append(SlicePlan(person, *ids, seed, subject, visit, k))
   return tuple(found)
 
 
@@ -133,12 +142,32 @@ def phantom_study(size: Size | str = 'mini', *, seed: int = 0, subject: int = 1)
   return Study(cines[0].subject, cines[0].dataset, cines)
 
 
+def _sized(size: Size, seed: int, subject: int) -> Size:
+  """The size with a person's own pixel, wide enough for the heart."""
+  if size.spacings is None:
+    return size
+  low, high = size.spacings
+  reach = look(size, seed, subject).reach
+  low = max(low, 2 * reach / size.matrix)
+  spacing = low * (max(high, low) / low) ** np.random.default_rng((seed, 6, subject)).uniform()
+  spacing = round(float(spacing), 3)
+  room = 0.5 * size.matrix * spacing - reach
+  return dataclasses.replace(size, spacing=spacing, offset=float(np.clip(room, 0, size.offset)))
+
+
+def look(size: Size, seed: int, subject: int) -> Look:
+  """Returns how a person of a cohort looks; `subject` counts from 0."""
+  return draw_look(np.random.default_rng((seed, 5, subject)), turned=size.turned) if size.varied else PLAIN
+
+
 def people(slice_plan: SlicePlan) -> tuple[Subject, Visit, Motion]:
   """Returns the subject, the visit and the wall's motion behind a slice."""
   p = slice_plan
-  subject = anatomy.draw_subject(np.random.default_rng((p.seed, 2, p.subject_index)))
+  worn = look(p.size, p.seed, p.subject_index)
+  subject = anatomy.draw_subject(np.random.default_rng((p.seed, 2, p.subject_index)), mirrored=worn.mirrored)
   rng = np.random.default_rng((p.seed, 3, p.subject_index, p.visit_index))
   visit = anatomy.draw_visit(rng, offset=p.size.offset)
+  subject, visit = dress(subject, visit, worn)
   return subject, visit, anatomy.wall_motion(subject, visit, p.position)
 
 
@@ -176,7 +205,9 @@ def render(slice_plan: SlicePlan) -> Cine:
   subject, visit, motion = people(p)
   rng = np.random.default_rng((p.seed, 4, p.subject_index, p.visit_index, p.slice_index))
   x, y = grid(size.matrix + 2 * size.margin, size.spacing)
-  machine = _scanner(size, subject, visit, x - motion.centre[0], y - motion.centre[1], rng)
+  machine = _scanner(
+    size, look(size, p.seed, p.subject_index), subject, visit, x - motion.centre[0], y - motion.centre[1], rng
+  )
   still, box, moving = _tissue(p, subject, visit, motion, x, y, rng)
   moving = scanner.share_views(moving, machine.sharing)
   signals = np.repeat(still[None], 4, 0).astype(np.complex64)
@@ -282,14 +313,29 @@ def _tissue(
 
 
 def _scanner(
-  size: Size, subject: Subject, visit: Visit, x: Field, y: Field, rng: np.random.Generator
+  size: Size, worn: Look, subject: Subject, visit: Visit, x: Field, y: Field, rng: np.random.Generator
 ) -> scanner.Scanner:
-  coil = scanner.shading(rng, x, y)
+  turn = -worn.coil_turn if subject.mirrored else worn.coil_turn
+  cos, sin = float(np.cos(turn)), float(np.sin(turn))
+  coil = scanner.shading(rng, cos * x + sin * y, cos * y - sin * x, worn.coil, worn.coil_front)
   offsets = [np.zeros_like(x)] + [np.pi / v * scanner.background(rng, x, y, rng.uniform(1, 3)) for v in size.venc]
+  band = scanner.band_limit(
+    x.shape,  # a square
+    size.spacing,
+    size.acquired if worn.coarse is None else min(worn.coarse * size.spacing, max(_COARSEST, size.spacing)),
+    0.0 if worn.cartesian else size.swirl,
+    aspect=worn.aspect,
+    cartesian=worn.cartesian,
+    blur=worn.blur,
+    ghost=worn.ghost,
+    ghost_shift=worn.ghost_shift,
+  )
   return scanner.Scanner(
-    band=scanner.band_limit(x.shape, size.spacing, size.acquired, size.swirl),
+    band=band.T if worn.sideways else band,
     receive=(coil * np.exp(1j * np.stack(offsets))).astype(np.complex64),
     sigma=subject.contrast.muscle / visit.snr,
-    gain=float(rng.uniform(1500, 2400)),
-    sharing=size.sharing,
+    gain=worn.gain or float(rng.uniform(1500, 2400)),
+    sharing=size.sharing if worn.sharing is None else worn.sharing,
+    magnitudes=worn.magnitudes,
+    field=scanner.field(worn.field, x.shape),
   )

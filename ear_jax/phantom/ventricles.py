@@ -52,6 +52,8 @@ class Ventricles:
     self._paint_surroundings(image, x, y, t, velocity, depth_out, texture)
     _paint(image, soft(depth_out), tissue.muscle * texture, velocity, self._venc)
     rough = depth_in + np.where(depth_in < 2, 0.5 * self._rough(3 * angle * motion.wall.inner, radius), 0)
+    if ridges := self._subject.heart.trabeculae:
+      rough += ridges * np.clip(self._rough(0.45 * radius * np.cos(angle), 0.45 * radius * np.sin(angle)), 0, 2)
     state = motion.at(t)
     self._paint_blood(image, -rough, self._left, x - state.shift[0], y - state.shift[1], t, state.inner, velocity)
     for coverage in self._papillaries(x, y, t, depth_in):
@@ -66,7 +68,9 @@ class Ventricles:
     cavity, centre, axis = self._right_ventricle(x, y, t)
     fat = np.maximum(depth_out + 1.5, cavity + 2.5) + chest.pericardial_fat * (1 + 0.8 * self._rough(0.1 * x, 0.1 * y))
     _paint(image, soft(fat), 1.15 * tissue.fat * texture, near, self._venc)
-    _paint(image, soft(cavity + 3.2), 0.92 * tissue.muscle * texture, velocity, self._venc)
+    _paint(image, soft(cavity + self._subject.heart.right_wall), 0.92 * tissue.muscle * texture, velocity, self._venc)
+    if ridges := self._subject.heart.right_trabeculae:
+      cavity = cavity - ridges * np.clip(self._rough(0.35 * x + 50, 0.35 * y), 0, 2.5)
     self._paint_blood(image, cavity, self._right, x - centre[0], y - centre[1], t, axis, velocity)
 
   def _right_ventricle(self, x: Field, y: Field, t: float) -> tuple[Field, np.ndarray, float]:
@@ -83,8 +87,11 @@ class Ventricles:
     epi = motion.wall.inner + motion.wall.thickness
     direction = np.array([np.cos(septum), np.sin(septum)])
     centre = state.shift + direction * epi * (0.92 - 0.25 * full)
+    centre += heart.right_shift * np.array([-direction[1], direction[0]])
     ragged = 1.0 * self._rough(0.35 * x, 0.35 * y)
-    return ellipse(x, y, centre, (across, along), septum) + ragged, centre, across
+    if heart.right_bend:
+      ragged += heart.right_bend * self._rough(0.1 * x + 23, 0.1 * y)
+    return ellipse(x, y, centre, (across, along), septum + heart.right_tilt) + ragged, centre, across
 
   def _paint_blood(
     self, image: Field, inside: Field, flow: Flow, x: Field, y: Field, t: float, radius: float, velocity: Field
@@ -95,7 +102,7 @@ class Ventricles:
     if box is None:
       return
     dx, dy = x[box], y[box]
-    gain, jitter = flow.speckle(dx, dy, t)
+    gain, jitter = flow.speckle(dx, dy, t, tissue.speckle)
     # Fresh blood is brighter while it flows in; suppressed blood comes back where it stands still.
     moving = min(1.0, abs(flow.strength(t)))
     inflow = 1 + (0.15 * moving if tissue.blood > tissue.muscle else 0.5 * (1 - moving))
@@ -118,7 +125,7 @@ class Ventricles:
       inward = motion.at(t).shift - foot
       inward /= np.hypot(*inward)
       # The muscle stands on the wall and keeps its area while the cavity closes around it.
-      middle, lean = foot + inward * 0.75 * radius, np.arctan2(inward[1], inward[0])
+      middle, lean = foot + inward * (0.75 + heart.papillary_gap) * radius, np.arctan2(inward[1], inward[0])
       yield soft(ellipse(x, y, middle, (1.25 * radius, 0.85 * radius), lean) + 0.4 * self._rough(x, y))
 
 

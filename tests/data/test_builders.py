@@ -1,5 +1,6 @@
 """The TFDS builders: every config builds, its records are read without TensorFlow, faults leave nothing behind."""
 
+import dataclasses
 import pathlib
 import subprocess
 import sys
@@ -28,6 +29,8 @@ from ear_jax.workflows.make_phantom import make_phantom
 
 ROOT = pathlib.Path(__file__).parents[2]
 TOY = study.Size('phantom_toy', 3, 0, (3,), 2, 32, 3.6, 3.6, offset=2.0, sharing=0.0)
+
+VARIED_TOY = dataclasses.replace(TOY, matrix=48, spacings=(2.0, 3.0), varied=True)
 
 READ = """
 import sys
@@ -74,6 +77,7 @@ def _written(tmp_path):
 @pytest.fixture
 def toy_phantom(monkeypatch):
   monkeypatch.setattr(study, 'MINI', TOY)
+  monkeypatch.setattr(study, 'VARIED', VARIED_TOY)
   monkeypatch.setattr(study, 'PAPER', TOY)
 
 
@@ -92,14 +96,31 @@ def test_the_phantom_is_built(tmp_path, way, cap):
   np.testing.assert_array_equal(cines[1].mask, expected[1].mask)
 
 
+@pytest.mark.usefixtures('toy_phantom')
+def test_varied_people_are_shown_as_clinics_show_them(tmp_path):
+  cines = _build(mvm_cmr.Builder, 'phantom_varied', tmp_path)
+  expected = [study.render(plan) for plan in study.plan(VARIED_TOY, 7)]
+  assert {cine.name: cine.spacing for cine in cines} == {cine.name: pytest.approx(cine.spacing) for cine in expected}
+  assert len({cine.spacing for cine in cines}) == 3
+  for cine, other in zip(cines, sorted(expected, key=lambda cine: cine.name), strict=True):
+    np.testing.assert_array_equal(cine.mask, other.mask)
+  config = ConfigDict({'data': {'name': 'mvm_cmr/phantom_varied', 'dir': str(tmp_path / 'data')}})
+  assert open_data_set(config).axes == upright.CLINICAL
+
+
 def test_the_people_that_train_the_shipped_network_are_none_that_it_is_tested_on():
   seeds = {config.name: config.seed for config in mvm_cmr.Builder.BUILDER_CONFIGS}
-  trained, *tested = (
+  trained, varied, *tested = (
     {plan.subject for plan in study.plan(size, seeds[name])}
-    for name, size in {'phantom_many': study.MANY, 'phantom_mini': study.MINI, 'phantom_other': study.MINI}.items()
+    for name, size in {
+      'phantom_many': study.MANY,
+      'phantom_varied': study.VARIED,
+      'phantom_mini': study.MINI,
+      'phantom_other': study.MINI,
+    }.items()
   )
-  assert len(trained) == 40
-  assert not trained & set().union(*tested)
+  assert (len(trained), len(varied)) == (40, 60)
+  assert not (trained | varied) & set().union(*tested)
 
 
 @pytest.mark.slow

@@ -1,14 +1,17 @@
 """The displacement field against independent routes: finite differences, quadrature, polygons, published ranges."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from skimage.draw import polygon2mask
 
-from ear_jax.phantom import anatomy, study
+from ear_jax.phantom import anatomy, look, study
 from ear_jax.phantom.cycle import Cycle
 
 TURN = np.linspace(0, 2 * np.pi, 720, endpoint=False)
 TIMES = np.linspace(0, 1, 100, endpoint=False)
+VARIED = dataclasses.replace(study.VARIED, turned=True)
 
 
 def people(seed):
@@ -17,7 +20,11 @@ def people(seed):
 
 
 def motion(seed, position):
-  return anatomy.wall_motion(*people(seed), position)
+  """Seeds from 100 on have a look of their own."""
+  subject, visit = people(seed)
+  if seed >= 100:
+    subject, visit = look.dress(subject, visit, look.draw_look(np.random.default_rng(seed), turned=True))
+  return anatomy.wall_motion(subject, visit, position)
 
 
 def wall_points(m, rings=8, turn=TURN[::12]):
@@ -39,7 +46,7 @@ def wall_area(m, t):
 
 
 @pytest.mark.parametrize('position', [0.0, 0.3, 0.5, 1.0])
-@pytest.mark.parametrize('seed', [0, 1, 2])
+@pytest.mark.parametrize('seed', [0, 1, 2, 100, 101, 102])
 class TestField:
   def test_velocity_is_the_time_derivative_of_the_displacement(self, seed, position):
     m = motion(seed, position)
@@ -72,7 +79,7 @@ class TestField:
     assert volume.max() < 1 + 1e-3  # late in the cycle the wall is a trace longer than at t = 0
     assert volume.min() > 1 - m.compressibility - 1e-4
     # The area alone grows by more than a tenth: the product is kept because thickness falls, not because nothing moves.
-    assert max(wall_area(m, t) for t in TIMES[::4]) > 1.1 * rest
+    assert max(wall_area(m, t) for t in TIMES[::4]) > (1.1 if seed < 100 else 1.04) * rest
 
   def test_every_part_of_the_wall_grows_alike(self, seed, position):
     m = motion(seed, position)
@@ -87,9 +94,10 @@ class TestField:
     np.testing.assert_allclose(area_element(t) / area_element(0.0), m.at(t).growth, rtol=1e-5)
 
 
+@pytest.mark.parametrize('size', [study.MINI, VARIED], ids=['plain', 'varied'])
 @pytest.mark.parametrize('index', [0, 1, 2, 10])
-def test_mask_is_the_deformed_reference_mask(index):
-  p = study.plan(study.MINI)[index]
+def test_mask_is_the_deformed_reference_mask(size, index):
+  p = study.plan(size)[index]
   m, truth = study.people(p)[2], study.truth(p)
   size = p.size
   for t, mask in zip(study.times(size)[::3], truth.mask[::3], strict=True):
@@ -101,7 +109,7 @@ def test_mask_is_the_deformed_reference_mask(index):
     ring = inside[1] & ~inside[0]
     # The polygon's chords and the rule for centres on an edge may move single pixels of a border of about 250.
     assert (ring != mask).sum() <= 2
-    assert mask.sum() > 300
+    assert mask.sum() > 200
 
 
 def curves(m):

@@ -1,5 +1,7 @@
 """The scanner against formulas: noise of magnitude and phase, wraps, 12 bits, band limit."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -94,3 +96,56 @@ def test_view_sharing_keeps_the_mean_and_a_still_frame():
   np.testing.assert_allclose(shared.mean(0), frames.mean(0))
   np.testing.assert_allclose(shared[0], 0.8 * frames[0] + 0.1 * frames[1] + 0.1 * frames[5])
   np.testing.assert_allclose(scanner.share_views(np.ones((4, 3)), 0.2), 1)
+
+
+def response(**settings):
+  """What the scanner makes of a bright point in the middle, `[96, 96]`."""
+  point = np.zeros(SHAPE)
+  point[48, 48] = 1
+  band = scanner.band_limit(SHAPE, 0.85, 0.85, **settings)
+  return np.fft.ifft2(np.fft.fft2(point) * band).real
+
+
+def test_a_ghost_lies_above_and_below_with_half_its_weight():
+  plain = response()
+  ghosts = response(ghost=0.1, ghost_shift=20 * 0.85) - plain
+  np.testing.assert_allclose(ghosts, 0.05 * (np.roll(plain, 20, 0) + np.roll(plain, -20, 0)), atol=1e-6)
+
+
+def test_blur_is_a_gaussian_of_its_width():
+  point = response(blur=2.0)
+  distance = 0.85 * np.arange(4)
+  np.testing.assert_allclose(point[48, 48:52] / point[48, 48], np.exp(-0.5 * (distance / 2.0) ** 2), rtol=0.02)
+
+
+def test_a_rectangle_is_coarser_along_the_phase_encoding():
+  band = scanner.band_limit(SHAPE, 0.85, 1.7, aspect=1.5, cartesian=True) > 0.5
+  k = np.abs(np.fft.fftfreq(96, 0.85))
+  np.testing.assert_array_equal(band, (k < 0.5 / 1.7 / 1.5)[:, None] & (k < 0.5 / 1.7)[None])
+
+
+def test_small_coils_light_up_the_skin():
+  line = np.linspace(-90, 90, 37)
+  x, y = np.meshgrid(line, line)
+  small, body = (scanner.shading(np.random.default_rng(0), x, y, depth, -80.0) for depth in (0.3, 1.0))
+  assert small[18, 18] == pytest.approx(1)
+  assert small[:4].max() > 2.5 * body[:4].max()
+
+
+def test_a_blanked_field_is_black_outside_and_as_it_was_inside():
+  whole = machine(0.05)
+  part = dataclasses.replace(whole, field=scanner.field('circle', SHAPE))
+  first, second = (scanner.acquire(m, uniform_signal((0, 0, 0)), np.random.default_rng(3))[0] for m in (whole, part))
+  assert not second[0].any()
+  assert (second > 0).mean() == pytest.approx(np.pi / 4 * 0.97**2, rel=0.03)
+  np.testing.assert_array_equal(second[second > 0], first[second > 0])
+  barrel = scanner.field('barrel', SHAPE)
+  assert barrel[0].mean() == pytest.approx(1, abs=0.03)
+  assert barrel[48].mean() == pytest.approx(0.8, abs=0.02)
+  assert scanner.field('', SHAPE) == 1
+
+
+def test_one_magnitude_is_the_reference_alone():
+  one = dataclasses.replace(machine(1 / 10), magnitudes=1)
+  magnitude, _ = scanner.acquire(one, uniform_signal((0, 0, 0)), np.random.default_rng(0))
+  assert magnitude.std() == pytest.approx(1000 / 10, rel=0.07)
