@@ -26,14 +26,15 @@ def readme_config(**changes):
 
 
 def started_from(config, caplog):
-  """The network that a run would begin from; nothing is compiled on the way but what puts a number on a device."""
+  """The network that a run would begin from; nothing is compiled on the way but what makes a key of a seed."""
   placement = Placement(jax.local_devices()[:1])
   with caplog.at_level(logging.WARNING), jax.log_compiles():
     try:
       return network_to_start_from(config, make_program(config, placement).shapes)
     finally:
       compiled = [r.message for r in caplog.records if 'XLA compilation' in r.message]
-      assert [message for message in compiled if 'jit(stage)' not in message] == []  # jax 0.12 has it
+      small = ('jit(stage)', 'jit(_threefry_seed)')  # jax 0.12 compiles them for a number, which 0.10 does not
+      assert [message for message in compiled if not any(name in message for name in small)] == []
 
 
 def test_the_block_for_own_data_takes_five_people_and_the_weights_that_it_names(caplog):
