@@ -71,10 +71,11 @@ def test_a_library_that_quotes_the_header_in_its_warnings_is_not_heard():
 
 
 _STOPPED = """
-import os, signal
+import signal
 from ear_jax.system import cli
 
-cli.run(lambda given: os.kill(os.getpid(), signal.SIGINT))
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what is in the background without
+cli.run(lambda given: signal.raise_signal(signal.SIGINT))
 """
 
 
