@@ -31,21 +31,30 @@ def normalise(video: np.ndarray, venc: Venc | None, method: str = 'robust', wind
     window: pixels along a side of that window.
   """
   video = np.asarray(video, np.float32)
+  middle, spread = normalisation(video, venc, method, window)
+  return (video - middle) / spread
+
+
+def normalisation(
+  video: np.ndarray, venc: Venc | None, method: str = 'robust', window: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+  """Returns what `normalise` subtracts from each channel and then divides it by, float32 `[C]` each."""
+  channels = video.shape[-1]
   if method == 'joint':
-    return (video - video.mean()) / max(float(video.std()), 1e-6)
+    spread = max(float(video.std()), 1e-6)
+    return np.full(channels, video.mean(), np.float32), np.full(channels, spread, np.float32)
   if method not in FORMULAS:
     raise ValueError(f"config.data.normalise {method!r} is not 'robust', 'window' or 'joint'")
   magnitude = video[..., :1]
   counted = central_window(magnitude, window, edge=True) if method == 'window' else magnitude
   low, middle, high = np.percentile(counted[:, ::2, ::2], (PERCENTILES[0], 50.0, PERCENTILES[1]))
-  magnitude = (magnitude - np.float32(middle)) / np.float32(max((high - low) / 2, 1e-6))
-  if video.shape[-1] == 1:
-    return magnitude
-  if venc is None:
-    raise ValueError(f'{video.shape[-1]} channels without a venc: the velocities have no scale')
-  in_plane = max(venc[0], venc[1])
-  velocity = video[..., 1:] / np.asarray((in_plane, in_plane, venc[2]), np.float32)
-  return np.concatenate([magnitude, velocity], axis=-1)
+  spreads = [max((high - low) / 2, 1e-6)]
+  if channels > 1:
+    if venc is None:
+      raise ValueError(f'{channels} channels without a venc: the velocities have no scale')
+    in_plane = max(venc[0], venc[1])
+    spreads += [in_plane, in_plane, venc[2]]
+  return np.array([middle] + [0.0] * (channels - 1), np.float32), np.array(spreads, np.float32)
 
 
 def network_input(cine: Cine, config: ConfigDict) -> np.ndarray:

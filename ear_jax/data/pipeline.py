@@ -6,6 +6,7 @@ resumed run draws the very batches that an unbroken one would.
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import math
 import pathlib
@@ -36,7 +37,7 @@ class DataSet:
   Attributes:
     source: random access to the examples.
     ids: for each record, (subject, dataset, slice_id, level).
-    frames: for each record, its number of frames.
+    annotated: for each record, which of its frames are annotated, `[T]` bool.
     spacing: for each record, mm along row and column index; NaN when unknown.
     hash: first 12 hexadecimal digits of a SHA-256 over name, version and ids.
     content: the same over the stored pixels and masks besides.
@@ -46,7 +47,7 @@ class DataSet:
 
   source: Sequence
   ids: tuple[tuple[str, str, str, str], ...]
-  frames: tuple[int, ...]
+  annotated: tuple[np.ndarray, ...]
   spacing: tuple[tuple[float, float], ...]
   hash: str
   content: str
@@ -58,16 +59,22 @@ class DataSet:
     """Sorted ids of all subjects."""
     return tuple(sorted({subject for subject, *_ in self.ids}))
 
+  @property
+  def frames(self) -> tuple[int, ...]:
+    """For each record, its number of frames."""
+    return tuple(map(len, self.annotated))
+
   def records_of(self, subjects: Sequence[str]) -> list[int]:
     """Returns the positions of the records of some subjects, ordered by dataset and slice."""
     chosen = [i for i, (subject, *_) in enumerate(self.ids) if subject in set(subjects)]
     return sorted(chosen, key=lambda i: self.ids[i][1:])
 
-  def picture(self, subjects: Sequence[str], assumed: float = 0.0) -> dict:
+  def picture(self, subjects: Sequence[str], assumed: float = 0.0, frames: int = 0) -> dict:
     """Returns what a typical cine of some subjects is like, for prediction to show the network the same.
 
     `frames`, `spacing` (mm along row and column index; None when unknown) and `size` (rows, columns) of the median
     record, as plain numbers. `assumed` is the spacing of pictures that do not say theirs, in mm; 0 leaves it unknown.
+    `frames` are those that a part of a cycle has; 0: cycles are whole.
     `axes` are the data set's; `heart` is their `portrait`, of magnitude cines that all lie one way.
     """
     records = self.records_of(subjects)
@@ -77,7 +84,7 @@ class DataSet:
     return {
       'axes': self.axes,
       'heart': self._portrait(records, assumed) if self.axes else None,
-      'frames': int(np.median([self.frames[record] for record in records])),
+      'frames': frames or int(np.median([self.frames[record] for record in records])),
       'spacing': None if np.isnan(spacing).any() else [float(f'{s:.6g}') for s in spacing],
       'size': list(self.example(records[0])['mask'].shape[1:]),
     }
@@ -133,29 +140,31 @@ def open_data_set(config: ConfigDict, *, name: str | None = None, folder: str | 
     index = [_entry(example) for example in builder.as_data_source(split='train', decoders=names)]
     source = builder.as_data_source(split='train')
     axes = (builder.info.metadata or {}).get('axes')
-  ids, frames, spacing, contents = zip(*index, strict=True)
+  ids, annotated, spacing, contents = zip(*index, strict=True)
   named, stored = sorted(ids), sorted(zip(ids, contents, strict=True))
   hashed = [repr((builder.info.full_name, each)).encode() for each in (named, stored)]
   of_ids, of_contents = (hashlib.sha256(each).hexdigest()[:12] for each in hashed)
-  return DataSet(source, ids, frames, spacing, of_ids, of_contents, versions[-1], as_axes(axes) if axes else None)
+  return DataSet(source, ids, annotated, spacing, of_ids, of_contents, versions[-1], as_axes(axes) if axes else None)
 
 
 def _entry(example: dict) -> tuple:
-  """Returns ids, number of frames, spacing and a digest of pixels and mask as they are stored."""
+  """Returns ids, annotated frames, spacing and a digest of pixels and mask as they are stored."""
   ids = tuple(decode_text(example[key]) for key in IDS)
   content = hashlib.sha256()
   for stored in (example['video'], example['mask']):
     content.update(repr(list(stored['shape'])).encode())
     content.update(stored['value'])
-  return ids, len(example['annotated']), tuple(map(float, example['spacing'])), content.hexdigest()
+  return ids, np.asarray(example['annotated'], bool), tuple(map(float, example['spacing'])), content.hexdigest()
 
 
 class _Records:
   """The chosen records as a grain source, kept in memory when they fit into `budget` bytes."""
 
-  def __init__(self, data: DataSet, records: list[int], budget: float):
+  def __init__(self, data: DataSet, records: list[int], budget: float, channels: int):
     self._data, self._records = data, records
-    size = sum(x.nbytes for x in data.example(records[0]).values() if isinstance(x, np.ndarray))
+    first = data.example(records[0])
+    check_channels(decode_cine(first), channels)  # before two minutes of compiling
+    size = sum(x.nbytes for x in first.values() if isinstance(x, np.ndarray))
     self._kept: dict[int, dict] | None = {} if size * len(records) <= budget else None
     self._reading = threading.Lock()  # two threads may ask for one record, an epoch apart
 
@@ -176,13 +185,27 @@ class _Records:
     return self._kept[record]
 
 
+def open_further_sets(config: ConfigDict) -> list[DataSet]:
+  """Returns the data sets of `config.data.also`; raises UserError as `open_data_set`."""
+  return [open_data_set(config, name=name) for name in filter(None, config.data.also.split(','))]
+
+
 def training_batches(
-  data: DataSet, subjects: Sequence[str], config: ConfigDict, *, devices: int, process: int = 0, processes: int = 1
+  data: DataSet,
+  subjects: Sequence[str],
+  config: ConfigDict,
+  *,
+  devices: int,
+  process: int = 0,
+  processes: int = 1,
+  also: Sequence[DataSet] = (),
 ) -> grain.DatasetIterator:
   """Returns an endless, checkpointable iterator over augmented batches.
 
   A batch holds `video` float32 `[D, B, T, size, size, C]`, `mask` uint8 `[D, B, T, size, size]` and `annotated` bool
-  `[D, B, T]`, D * B * processes = `config.batch_size`.
+  `[D, B, T]`, D * B * processes = `config.batch_size`. With `config.data.on_device` it says what `on_device` is to make
+  of the windows there: `frames` int32 `[D, B, T]`, positions among the frames of `training_examples`, and `seed` uint32
+  `[D, B]`.
 
   The processes deal the batches of one process out among them: next to each other, theirs are the same cines, augmented
   alike. So the iterator's state, the number of steps, is the same in all, and fits another number of processes.
@@ -190,25 +213,19 @@ def training_batches(
   Args:
     data: the open data set.   subjects: whose cines to draw.   config: the whole configuration.
     devices: D, of this process.   process, processes: which part of every batch is drawn here.
+    also: further sets, of which every second cine is drawn, from the one after the other.
 
   Raises: UserError when cines differ in their number of frames, and so cannot share a batch, or lack velocities.
   """
-  records = data.records_of(subjects)
-  frames = sorted({data.frames[record] for record in records})
-  if len(frames) > 1 and config.batch_size > 1:
-    raise UserError(
-      f'cines of {" and ".join(map(str, frames))} frames cannot share a batch: train with --config.batch_size=1, '
-      'or build a data set of one frame count'
-    )
-  source = _Records(data, records, config.data.cache_gb * 1e9)
-  check_channels(decode_cine(source[0]), config.data.channels)  # before two minutes of compiling
+  parts = _parts(data, subjects, also)
+  _check_frames(parts, config)
   per_device = config.batch_size // (devices * processes)
+  sources = _asked(parts, config) if config.data.on_device else _read(parts, config)
+  drawn = [source.seed(config.seed + k).shuffle().repeat(_EPOCHS) for k, source in enumerate(sources)]
+  make = functools.partial(_ask if config.data.on_device else _prepare, config=config)
   dataset = (
-    grain.MapDataset.source(source)
-    .seed(config.seed)
-    .shuffle()
-    .repeat(_EPOCHS)
-    .random_map(lambda example, rng: _prepare(example, config, rng))
+    (drawn[0] if len(drawn) == 1 else grain.MapDataset.mix(drawn, _shares(len(also))).seed(config.seed))
+    .random_map(lambda example, rng: make(example, rng=rng))
     .batch(per_device)
     .batch(devices)[process::processes]  # examples of the others are never made: what is not asked for is not read
   )
@@ -216,9 +233,51 @@ def training_batches(
   return iter(dataset.to_iter_dataset(options))
 
 
+def training_examples(data: DataSet, subjects: Sequence[str], also: Sequence[DataSet] = ()) -> Iterator[dict]:
+  """Yields the examples that `training_batches` draws from, in the order of the frames that it asks for."""
+  for part, records in _parts(data, subjects, also):
+    yield from map(part.example, records)
+
+
+def _parts(data, subjects, also):
+  """Returns each data set with the records of it that are learnt from."""
+  return [(data, data.records_of(subjects)), *((other, list(range(len(other.ids)))) for other in also)]
+
+
+def _shares(also: int) -> list[float]:
+  """Half of the cines are of the first set."""
+  return [0.5] + [0.5 / also] * also
+
+
+def _check_frames(parts, config):
+  frames = sorted({part.frames[record] for part, records in parts for record in records})
+  if len(frames) > 1 and config.batch_size > 1 and not config.data.frames:
+    raise UserError(
+      f'cines of {" and ".join(map(str, frames))} frames cannot share a batch: train with --config.batch_size=1, on '
+      f'parts of cycles (--config.data.frames={frames[0]}), or build a data set of one frame count'
+    )
+
+
+def _read(parts, config) -> list[grain.MapDataset]:
+  budget, channels = config.data.cache_gb * 1e9 / len(parts), config.data.channels
+  return [grain.MapDataset.source(_Records(part, records, budget, channels)) for part, records in parts]
+
+
+def _asked(parts, config) -> list[grain.MapDataset]:
+  """Returns, for each set, where the frames of a cine begin among those of all sets, and which are annotated."""
+  sources, begin = [], 0
+  for part, records in parts:
+    check_channels(part.cine(records[0]), config.data.channels)
+    flags = [learnt_from(part.annotated[record], config) for record in records]
+    begins = begin + np.cumsum([0, *map(len, flags)])
+    begin = int(begins[-1])
+    sources.append(grain.MapDataset.source(list(zip(begins[:-1].tolist(), flags, strict=True))))
+  return sources
+
+
 def batch_shapes(config: ConfigDict, frames: int, devices: int) -> dict[str, jax.ShapeDtypeStruct]:
   """Returns what a batch of `training_batches` is like for cines of `frames` frames."""
-  lead, size = (devices, config.batch_size // devices, frames), config.data.crop
+  lead, size = (devices, config.batch_size // devices, config.data.frames or frames), config.data.crop
   return {
     'video': jax.ShapeDtypeStruct((*lead, size, size, config.data.channels), np.float32),
     'mask': jax.ShapeDtypeStruct((*lead, size, size), np.uint8),
@@ -226,11 +285,37 @@ def batch_shapes(config: ConfigDict, frames: int, devices: int) -> dict[str, jax
   }
 
 
-def _prepare(example: dict, config: ConfigDict, rng: np.random.Generator) -> dict:
+def learnt_from(annotated: np.ndarray, config: ConfigDict) -> np.ndarray:
+  """Returns which frames `[T]` of a cine are learnt from, as `config.data.annotated_every` thins them out."""
+  kept = np.zeros(len(annotated), bool)
+  kept[np.flatnonzero(annotated)[:: config.data.annotated_every]] = True
+  return kept
+
+
+def _part_of_cycle(annotated: np.ndarray, frames: int, rng: np.random.Generator) -> np.ndarray:
+  """Returns which frames of a cine are learnt from: a run of `frames` with an annotated one among them, or all (0)."""
+  if not frames:
+    return np.arange(len(annotated))
+  parts = (np.arange(len(annotated))[:, None] + np.arange(frames)) % len(annotated)
+  parts = parts[annotated[parts].any(1)]
+  return parts[rng.integers(len(parts))]
+
+
+def _ask(cine: tuple[int, np.ndarray], rng: np.random.Generator, config: ConfigDict) -> dict:
+  """Returns which frames of a cine, and which random seed, `on_device` makes an example of."""
+  begin, annotated = cine
+  frames = begin + _part_of_cycle(annotated, config.data.frames, rng)
+  return {'frames': frames.astype(np.int32), 'seed': np.uint32(rng.integers(2**32))}
+
+
+def _prepare(example: dict, rng: np.random.Generator, config: ConfigDict) -> dict:
   """Returns one training example: decoded, normalised, augmented, cut to the window."""
+  annotated = learnt_from(example['annotated'], config)
+  if config.data.frames:
+    part = _part_of_cycle(annotated, config.data.frames, rng)
+    example = {**example, **{name: example[name][part] for name in ('video', 'mask', 'annotated')}}
+    annotated = annotated[part]
   cine = decode_cine(example)
   video = network_input(cine, config)
   video, mask = augment(video, cine.mask, config.augment, rng, size=config.data.crop, shift=config.data.shift)
-  annotated = np.zeros_like(cine.annotated)
-  annotated[np.flatnonzero(cine.annotated)[:: config.data.annotated_every]] = True
   return {'video': video, 'mask': mask, 'annotated': annotated}

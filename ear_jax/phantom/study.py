@@ -42,6 +42,7 @@ class Size:
   varied: bool = False  # a look of their own for every person, instead of the plain one
   turned: bool = False  # varied looks in all eight symmetries of the square, instead of the clinical view
   spacings: tuple[float, float] | None = None  # mm; where given, every person's `spacing` lies between them
+  vencs: tuple[float, float] | None = None  # cm/s; where given, every person's in-plane `venc` lies between them
 
 
 MINI = Size('phantom_mini', 12, 0, (12,), 16, 96, 1.2, 1.7, offset=7.0, margin=8, sharing=0.0)
@@ -49,6 +50,9 @@ MANY = dataclasses.replace(MINI, name='phantom_many', subjects=40, slices=(40,))
 DEMO = Size('phantom_demo', 4, 0, (4,), 50, 224, 1.0, 1.7, offset=20.0, margin=8)
 VARIED = dataclasses.replace(
   MINI, name='phantom_varied', subjects=60, slices=(60,), matrix=128, spacings=(0.8, 2.0), offset=25.0, varied=True
+)
+CROWD = dataclasses.replace(  # trains the networks that ship
+  VARIED, name='phantom_crowd', subjects=600, slices=(600,), spacing=1.3, spacings=None, vencs=(15.0, 30.0)
 )
 PAPER = Size('phantom_paper', 18, 8, (2, 5, 19), 50, 512, 0.85, 1.7, offset=24.0)
 SIZES = {'mini': MINI, 'demo': DEMO, 'paper': PAPER}
@@ -143,16 +147,19 @@ def phantom_study(size: Size | str = 'mini', *, seed: int = 0, subject: int = 1)
 
 
 def _sized(size: Size, seed: int, subject: int) -> Size:
-  """The size with a person's own pixel, wide enough for the heart."""
-  if size.spacings is None:
-    return size
-  low, high = size.spacings
-  reach = look(size, seed, subject).reach
-  low = max(low, 2 * reach / size.matrix)
-  spacing = low * (max(high, low) / low) ** np.random.default_rng((seed, 6, subject)).uniform()
-  spacing = round(float(spacing), 3)
-  room = 0.5 * size.matrix * spacing - reach
-  return dataclasses.replace(size, spacing=spacing, offset=float(np.clip(room, 0, size.offset)))
+  """The size with a person's own pixel, wide enough for the heart, and venc."""
+  rng = np.random.default_rng((seed, 6, subject))
+  if size.spacings is not None:
+    low, high = size.spacings
+    reach = look(size, seed, subject).reach
+    low = max(low, 2 * reach / size.matrix)
+    spacing = round(float(low * (max(high, low) / low) ** rng.uniform()), 3)
+    room = 0.5 * size.matrix * spacing - reach
+    size = dataclasses.replace(size, spacing=spacing, offset=float(np.clip(room, 0, size.offset)))
+  if size.vencs is not None:
+    in_plane = round(float(rng.uniform(*size.vencs)), 1)
+    size = dataclasses.replace(size, venc=(in_plane, in_plane, round(float(in_plane * rng.uniform(1.0, 1.8)), 1)))
+  return size
 
 
 def look(size: Size, seed: int, subject: int) -> Look:

@@ -5,6 +5,7 @@ import importlib.metadata
 import json
 import pathlib
 import platform
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -21,11 +22,22 @@ _PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'grain', 'ten
 
 
 def write_run(
-  config: ConfigDict, workdir: pathlib.Path, data: DataSet, split: Split, params: Any, origin: dict[str, Any] | None
+  config: ConfigDict,
+  workdir: pathlib.Path,
+  data: DataSet,
+  split: Split,
+  params: Any,
+  origin: dict[str, Any] | None,
+  also: Sequence[DataSet] = (),
 ) -> None:
-  """Writes configuration, split and manifest of a run to its folder; `origin` says what its weights began from."""
+  """Writes configuration, split and manifest of a run to its folder.
+
+  `origin` says what its weights began from, `also` are the sets of `config.data.also`.
+  """
   parameters = count_parameters(params)
   manifest = make_manifest(config, data, split, parameters) | ({'init_from': origin} if origin else {})
+  if also:
+    manifest['also'] = [{'data_hash': further.hash, 'data_content': further.content} for further in also]
   write_text(workdir / 'config.json', config.to_json(sort_keys=True, indent=2))
   write_text(workdir / 'split.json', split.to_json())
   write_text(workdir / 'manifest.json', json.dumps(manifest, indent=2))
@@ -62,5 +74,5 @@ def make_manifest(config: ConfigDict, data: DataSet, split: Split, parameters: i
     'data_content': data.content,
     'split_hash': split.hash,
     'parameters': parameters,
-    'training_picture': data.picture(split.train, config.data.spacing),
+    'training_picture': data.picture(split.train, config.data.spacing, config.data.frames),
   }

@@ -72,8 +72,10 @@ def make_program(config: ConfigDict, placement: Placement) -> Program:
   return Program(config, placement, model, schedule, initial_state, shapes, placement.pmap_step(step))
 
 
-def check_memory(program: Program, frames: int) -> None:
+def check_memory(program: Program, frames: int, held: int = 0) -> None:
   """Compiles the step, which its first call then finds compiled; raises UserError when a device is too small for it.
+
+  `held` are the bytes that the training set will take of each device.
 
   To be called before there is a state, which may be too large itself, and which would be missing from the free memory.
   """
@@ -88,6 +90,9 @@ def check_memory(program: Program, frames: int) -> None:
     return make_program(other, placement).needed_bytes(frames, QUICKLY)
 
   limit, need = memory_limit(placement.devices), program.needed_bytes(frames)
+  if held:
+    logging.info('the training set takes %.3g GB of each device', held / 1e9)
+    limit = limit and limit - held
   logging.info('%s%s', describe(config, frames, need, devices), f'; there are {limit / 1e9:.3g} GB' if limit else '')
   if config.check_memory:
     refuse_too_much(need, limit, config, program.model, frames=frames, devices=devices, estimate=estimate)

@@ -5,6 +5,7 @@ A checkpoint of one configuration trained on by another, or on other data, is a 
 
 import json
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 from absl import logging
@@ -17,13 +18,18 @@ from ear_jax.data.splits import Split
 from ear_jax.system.errors import UserError
 
 
-def check_same_run(workdir: pathlib.Path, config: ConfigDict, data: DataSet, split: Split) -> None:
+def check_same_run(
+  workdir: pathlib.Path, config: ConfigDict, data: DataSet, split: Split, also: Sequence[DataSet] = ()
+) -> None:
   """Raises UserError when `workdir` holds a run of another configuration, data set or split, naming what differs.
 
   `steps` may change, but a schedule follows the new number from then on, as in no unbroken run: that is said.
   """
   _check_config(workdir, config)
-  _check_data(workdir, config, data)
+  manifest = _read(workdir / 'manifest.json') or {}
+  _check_data(workdir, config.data.name, config.data.dir, manifest, data)
+  for name, before, further in zip(config.data.also.split(','), manifest.get('also', ()), also, strict=False):
+    _check_data(workdir, name, config.data.dir, before, further)
   saved = _read(workdir / 'split.json')
   if saved is not None and saved != json.loads(split.to_json()):
     raise UserError(
@@ -58,14 +64,13 @@ def _check_config(workdir: pathlib.Path, config: ConfigDict) -> None:
     logging.warning('the learning rate follows the new config.steps from here on, as in no unbroken run')
 
 
-def _check_data(workdir: pathlib.Path, config: ConfigDict, data: DataSet) -> None:
-  manifest = _read(workdir / 'manifest.json') or {}
+def _check_data(workdir: pathlib.Path, called: str, folder: str, manifest: dict[str, Any], data: DataSet) -> None:
   for name, now in (('data_hash', data.hash), ('data_content', data.content)):
     before = manifest.get(name, now)
     if before != now:
       what = 'cines' if name == 'data_hash' else 'pixels or contours in the same cines'
       raise UserError(
-        f'{config.data.name} in {config.data.dir} holds other {what} than the run in {workdir} began with '
+        f'{called} in {folder} holds other {what} than the run in {workdir} began with '
         f'({name} was {before} and is {now}): use a new --workdir, or bring the old data set back'
       )
 

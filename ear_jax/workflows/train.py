@@ -3,13 +3,15 @@
 import contextlib
 import os
 import pathlib
+from collections.abc import Callable
 
 import jax
 from absl import logging
 from ml_collections import ConfigDict
 
 from ear_jax.config.fields import check_config
-from ear_jax.data.pipeline import open_data_set, training_batches
+from ear_jax.data.on_device import Windows, make_batches, windows_of
+from ear_jax.data.pipeline import open_data_set, open_further_sets, training_batches, training_examples
 from ear_jax.data.splits import make_split
 from ear_jax.devices.memory import address_space_free
 from ear_jax.devices.placement import Placement, devices_for
@@ -53,20 +55,21 @@ def _train_and_evaluate(config, workdir, stop):
   check_config(config)
   if config.check_memory:
     check_address_space(address_space_free())
-  data = open_data_set(config)
+  data, also = open_data_set(config), open_further_sets(config)
   split = make_split(data.subjects, config.split)
-  check_same_run(workdir, config, data, split)
+  check_same_run(workdir, config, data, split, also)
   program = make_program(config, Placement(devices_for(config.batch_size, config.num_devices)))
   placement = program.placement
   with Checkpoints(workdir / 'checkpoints') as checkpoints:
     check_same(configuration=config.to_json(), data=data.hash, checkpoints=checkpoints.steps)
     placement.connect()
     shares = {'devices': len(placement.devices), 'process': jax.process_index(), 'processes': placement.processes}
-    batches = training_batches(data, split.train, config, **shares)
+    batches = training_batches(data, split.train, config, **shares, also=also)
     frames = max(data.frames[record] for record in data.records_of(split.train))
     validate = make_validation(program, data, split)
     trained = network_to_start_from(config, program.shapes) if checkpoints.latest is None else None
-    check_memory(program, frames)
+    windows = windows_of(training_examples(data, split.train, also), config) if config.data.on_device else None
+    check_memory(program, frames, held=sum(x.nbytes for x in windows or ()))
     if checkpoints.latest is None:
       state, origin = first_state(config, program.initial_state(), trained)
       state = placement.replicate(state)
@@ -77,13 +80,22 @@ def _train_and_evaluate(config, workdir, stop):
       logging.info('resuming at step %d', int(state.step))
     # Only now: a configuration that is refused must not replace the one that the checkpoint was made with.
     if is_first():
-      write_run(config, workdir, data, split, state.params, origin)
+      write_run(config, workdir, data, split, state.params, origin, also)
     with Monitor(program, workdir, int(state.step)) as monitor, placement.guarded():
-      state = _loop(program, state, batches, checkpoints, validate, monitor, stop)
+      feed = _feed(config, placement, windows)
+      state = _loop(program, state, batches, feed, checkpoints, validate, monitor, stop)
   return state, {'step': int(state.step), 'loss': monitor.loss, 'validation_dice': monitor.best}
 
 
-def _loop(program: Program, state, batches, checkpoints, validate, monitor, stop) -> TrainState:
+def _feed(config: ConfigDict, placement: Placement, windows: Windows | None) -> Callable[[dict], dict]:
+  """Returns a function from what the iterator yields to a batch on the devices."""
+  if windows is None:
+    return placement.shard
+  there, make = placement.replicate(windows), placement.pmap_apply(make_batches(config))
+  return lambda asked: make(there, placement.shard(asked))
+
+
+def _loop(program: Program, state, batches, feed, checkpoints, validate, monitor, stop) -> TrainState:
   """Takes batch, step and the figures of the step before in turn; validates and saves at intervals, ends when told to.
 
   The figures of a step are read after the next one was dispatched: the device is never idle, and never more than one
@@ -97,7 +109,7 @@ def _loop(program: Program, state, batches, checkpoints, validate, monitor, stop
     raise Stopped(begun, stop.signal)
   for step in range(begun, config.steps):
     with monitor.waiting():
-      batch = placement.shard(next(batches))
+      batch = feed(next(batches))
     state, metrics = program.step(state, batch)
     if pending is not None:
       monitor.trained(step, pending)

@@ -57,6 +57,22 @@ def test_a_run_killed_at_any_moment_ends_in_the_same_bits(trained, config_file, 
   assert figures(tmp_path) == figures(trained), 'a step is missing, twice there, or another'
 
 
+def test_a_training_set_on_the_device_resumes_bit_for_bit(config_file, tmp_path):
+  there = ('--config.data.on_device', '--config.data.also=toy/others', '--config.data.frames=2')
+  there += ('--config.optimizer.schedule=constant', '--config.optimizer.warmup_steps=1', '--config.cpu_devices=2')
+  _train(config_file, tmp_path / 'whole', *there, '--config.steps=14')
+  _train(config_file, tmp_path / 'broken', *there, '--config.steps=7')
+  assert 'resuming at step 7' in _train(config_file, tmp_path / 'broken', *there, '--config.steps=14')
+  assert final_bytes(tmp_path / 'broken') == final_bytes(tmp_path / 'whole')
+  assert figures(tmp_path / 'broken') == figures(tmp_path / 'whole')
+  assert _losses(tmp_path / 'whole')[-1] < _losses(tmp_path / 'whole')[0]
+  refused = command_line.run(
+    'ear_jax.train', '--config', config_file, '--workdir', tmp_path / 'whole', *there[2:], '--config.steps=20'
+  )
+  assert refused.status == 1
+  assert "config.data.also was 'toy/others' and is ''" in refused.stderr
+
+
 def _kill_when(come, name, config_file, workdir) -> None:
   """Starts the run and kills it as soon as `come()`."""
   process = command_line.start('ear_jax.train', '--config', config_file, '--workdir', workdir)

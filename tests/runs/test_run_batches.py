@@ -8,7 +8,8 @@ import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 
-from ear_jax.data.pipeline import training_batches
+from ear_jax.data.on_device import make_batches, windows_of
+from ear_jax.data.pipeline import learnt_from, training_batches, training_examples
 
 
 @pytest.fixture
@@ -144,3 +145,59 @@ def test_processes_share_out_the_batches_of_one_process_augmented_alike(data, co
     dealt = [jax.tree.map(lambda x: x.reshape(4, 1, *x.shape[2:]), batch) for batch in dealt]
     _assert_same(dealt, whole)
     assert {share.get_state()['next_index'] for share in shares} == {len(whole)}
+
+
+def _made(data, config, count, **shares):
+  """Batches that the device makes of what the iterator asks for."""
+  windows = windows_of(training_examples(data, data.subjects), config)
+  make = jax.vmap(make_batches(config), (None, 0))
+  asked = _draw(training_batches(data, data.subjects, config, **shares), count)
+  return [jax.device_get(make(jax.device_put(windows), batch)) for batch in asked]
+
+
+def test_the_device_makes_the_batches_that_the_host_would(data, plain):
+  plain.batch_size = 4
+  expected = _draw(training_batches(data, data.subjects, plain, devices=2), 4)
+  plain.data.on_device = True
+  for made, batch in zip(_made(data, plain, 4, devices=2), expected, strict=True):
+    assert set(made) == set(batch)
+    np.testing.assert_allclose(made['video'], batch['video'], atol=1e-5)
+    np.testing.assert_array_equal(made['mask'], batch['mask'])
+    np.testing.assert_array_equal(made['annotated'], batch['annotated'])
+
+
+def test_made_on_the_device_the_batches_of_processes_and_epochs_are_as_on_the_host(data, config):
+  config.batch_size, config.data.on_device = 4, True
+  whole = _draw(training_batches(data, data.subjects, config, devices=4), 6)
+  shares = [training_batches(data, data.subjects, config, devices=2, process=p, processes=2) for p in range(2)]
+  for batch in whole:
+    parts = [next(share) for share in shares]
+    _assert_same([{k: np.concatenate([p[k] for p in parts]) for k in batch}], [batch])
+  assert len({int(seed) for batch in whole for seed in batch['seed'].ravel()}) == 24  # epochs differ too
+
+
+@pytest.mark.parametrize('on_device', [False, True])
+def test_parts_of_cycles_hold_an_annotated_frame(data, plain, on_device):
+  plain.data.frames, plain.data.annotated_every, plain.data.on_device = 1, 2, on_device
+  batches = training_batches(data, data.subjects, plain, devices=1)
+  if on_device:
+    every = [learnt_from(data.annotated[r], plain) for r in data.records_of(data.subjects)]
+    frames = {int(batch['frames'].item()) for batch in _draw(batches, 60)}
+    assert frames == set(np.flatnonzero(np.concatenate(every)).tolist())
+  else:
+    drawn = _draw(batches, 60)
+    assert all(batch['annotated'].all() and batch['video'].shape[2] == 1 for batch in drawn)
+    assert len({batch['mask'].tobytes() for batch in drawn}) == 2 * len(data.ids)  # two of three frames of each
+
+
+@pytest.mark.parametrize('on_device', [False, True])
+def test_every_second_cine_is_of_the_further_set(data, plain, on_device):
+  plain.data.on_device = on_device
+  half = data.subjects[:2]
+  records = data.records_of(half)
+  full = data.example(0) | {'mask': np.ones_like(data.example(0)['mask'])}
+  other = dataclasses.replace(data, source=[full], ids=data.ids[:1], annotated=data.annotated[:1])
+  batches = _draw(training_batches(data, half, plain, devices=1, also=[other]), 4 * len(records))
+  first_of_other = sum(len(data.annotated[r]) for r in records)
+  of_other = [int(b['frames'].min()) == first_of_other if on_device else bool(b['mask'].all()) for b in batches]
+  assert of_other == [False, True] * (len(of_other) // 2)

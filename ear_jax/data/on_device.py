@@ -1,0 +1,210 @@
+"""The training set in the device's memory, and batches that are made of it there.
+
+A record is read once, cut to the window that augmentation can reach, and kept as the 16-bit counts of the data set,
+with the numbers that normalise it. A batch is then asked for by frame numbers and one random seed a cine; normalising
+and augmenting it is a JAX function, the same as `data.augment` within rounding, with random numbers of its own. A cine
+of the paper's size costs the host nothing after the first epoch, where it costs the other way 2 s of a core each time.
+"""
+
+import functools
+import math
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from ear_jax.cine import as_venc
+from ear_jax.data.augment import COARSE, Draw, smooth_field
+from ear_jax.data.normalise import normalisation
+from ear_jax.data.pipeline import learnt_from
+from ear_jax.data.window import central_window
+
+_FAR = 4.0  # standard deviations of an elastic deformation that a window has room for
+
+
+class Windows(NamedTuple):
+  """All frames F of the training cines, one after the other: `counts * factor + addend` is the network's input.
+
+  NumPy's arrays on the host, jax's on a device.
+
+  Attributes:
+    counts: `[F, R, R, C]` int16.
+    mask: `[F, R, R]` uint8.
+    annotated: `[F]` bool.
+    factor, addend: `[F, C]` float32, of the frames that begin here.
+  """
+
+  counts: Any
+  mask: Any
+  annotated: Any
+  factor: Any
+  addend: Any
+
+
+def reach(config: ConfigDict) -> int:
+  """Returns how many pixels a side augmentation can see of a picture, for a window of `data.crop`."""
+  augment = config.augment
+  angle = math.radians(min(augment.rotate, 45.0))
+  turned = config.data.crop * (math.cos(angle) + math.sin(angle)) / (1 - augment.scale)
+  return 2 * math.ceil(turned / 2 + config.data.shift + _FAR * augment.elastic + 1)
+
+
+def windows_of(examples: Iterable[dict], config: ConfigDict) -> Windows:
+  """Returns the windows of examples as the data set stores them, in their order; `data.threads` read at a time."""
+  examples = list(examples)
+  largest = max(max(example['mask'].shape[1:]) for example in examples)
+  size = min(reach(config), largest)
+  size += (size - config.data.crop) % 2  # so that the middle of both is at one place
+  with ThreadPoolExecutor(max(1, config.data.threads)) as pool:
+    parts = list(pool.map(lambda example: _windows(example, config, size), examples))
+  return Windows(*map(np.concatenate, zip(*parts, strict=True)))
+
+
+def _windows(example: dict, config: ConfigDict, size: int) -> Windows:
+  channels, frames = config.data.channels, len(example['annotated'])
+  counts, mask = example['video'][..., :channels], example['mask']
+  middle, spread = np.stack([_numbers(example, config, start) for start in _starts(frames, config)], 1)
+  scale = np.asarray(example['scale'][:channels], np.float32)
+  every = np.arange(frames) % len(middle)  # cines that are not cut in time have one set of numbers
+  return Windows(
+    central_window(counts, size, edge=True),
+    central_window(mask, size),
+    learnt_from(example['annotated'], config),
+    (scale / spread)[every],
+    (-middle / spread)[every],
+  )
+
+
+def _numbers(example: dict, config: ConfigDict, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  channels = config.data.channels
+  video = example['video'][start][..., :channels] * np.asarray(example['scale'][:channels], np.float32)
+  return normalisation(
+    video, as_venc(example['venc']) if channels > 1 else None, config.data.normalise, config.data.crop
+  )
+
+
+def _starts(frames: int, config: ConfigDict) -> list[np.ndarray]:
+  """Returns the frames of every part of a cycle that may be drawn."""
+  if not config.data.frames:
+    return [np.arange(frames)]
+  return [(start + np.arange(config.data.frames)) % frames for start in range(frames)]
+
+
+def make_batches(config: ConfigDict) -> Callable[[Windows, dict], dict]:
+  """Returns `batch(windows, asked)` for one device, a pure JAX function.
+
+  `asked` has `frames` int32 `[B, T]`, positions in the windows, and `seed` uint32 `[B]`; the batch is that of
+  `pipeline.training_batches` without the axis of devices.
+  """
+  size, shift = config.data.crop, config.data.shift
+
+  def one(windows: Windows, frames: jax.Array, seed: jax.Array) -> dict:
+    chance, grain = jax.random.split(jax.random.key(seed))
+    drawn = draw(chance, config.augment, shift)
+    video, mask = transform(windows, frames, drawn, size)
+    if config.augment.intensity:
+      video = video.at[..., 0].add(drawn.noise * jax.random.normal(grain, video.shape[:-1]))
+    return {'video': video, 'mask': mask, 'annotated': windows.annotated[frames]}
+
+  def batch(windows: Windows, asked: dict) -> dict:
+    return jax.vmap(functools.partial(one, windows))(asked['frames'], asked['seed'])
+
+  return batch
+
+
+def draw(key: jax.Array, config: ConfigDict, shift: int) -> Draw:
+  """Returns what chance decides about a cine; as `augment.draw`, by jax's random numbers."""
+  keys = iter(jax.random.split(key, 10))
+
+  def even(low: float, high: float) -> jax.Array:
+    return jax.random.uniform(next(keys), minval=low, maxval=high)
+
+  turn, strength = math.radians(config.rotate), config.intensity
+  return Draw(
+    offset=jax.random.randint(next(keys), (2,), -shift, shift + 1),
+    angle=even(-turn, turn),
+    zoom=even(1 - config.scale, 1 + config.scale),
+    bend=config.elastic * jax.random.normal(next(keys), (2, *COARSE)),
+    quarters=jax.random.randint(next(keys), (), 0, 4 if config.rot90 else 1),
+    mirrored=jax.random.bernoulli(next(keys), 0.5 if config.flip else 0.0),
+    contrast=1 + strength * even(-0.3, 0.3),
+    lift=strength * even(-0.3, 0.3),
+    gamma=jnp.exp(strength * even(-0.4, 0.4)),
+    noise=0.08 * strength * even(0.0, 1.0),
+  )
+
+
+def transform(windows: Windows, frames: jax.Array, drawn: Draw, size: int) -> tuple[jax.Array, jax.Array]:
+  """Returns video `[T, size, size, C]` and mask of some frames as a draw says; as `augment.transform`."""
+  source = _source(drawn, size, windows.mask.shape[1:])
+  video = _linear(windows.counts, frames, source)
+  factor, addend = (numbers[frames[0]][None, None, None] for numbers in (windows.factor, windows.addend))
+  video = video * factor + addend
+  if video.shape[-1] > 1:
+    video = _turned(video, drawn)
+  magnitude = video[..., 0] * drawn.contrast + drawn.lift
+  low, high = magnitude.min(), magnitude.max()
+  span = jnp.maximum(high - low, 1e-12)
+  return video.at[..., 0].set(((magnitude - low) / span) ** drawn.gamma * span + low), _nearest(
+    windows.mask, frames, source
+  )
+
+
+def _source(drawn: Draw, size: int, shape: tuple[int, ...]) -> jax.Array:
+  """Returns the place `[2, size, size]` in a window, row and column, of each pixel of the result."""
+  line = jnp.arange(size) - (size - 1) / 2
+  rows, columns = jnp.meshgrid(line, line, indexing='ij')
+  cos, sin = jnp.cos(drawn.angle), jnp.sin(drawn.angle)
+  grid = jnp.stack([cos * rows + sin * columns, -sin * rows + cos * columns]) / drawn.zoom
+  # The middle of the window; of an even window in an odd picture, or the other way, half a pixel before it.
+  centre = jnp.array([math.floor((n - size) / 2 + 0.5) + (size - 1) / 2 for n in shape])
+  field = jnp.einsum('ij,ajk,lk->ail', _spline(size), drawn.bend, _spline(size), precision='highest')
+  source = grid + (centre + drawn.offset)[:, None, None] + field
+  source = jnp.stack([jnp.rot90(source, k, axes=(1, 2)) for k in range(4)])[drawn.quarters]
+  return jnp.where(drawn.mirrored, source[..., ::-1], source)
+
+
+def _linear(counts: jax.Array, frames: jax.Array, source: jax.Array) -> jax.Array:
+  """Returns counts `[T, size, size, C]` float32 between pixels; beyond the window, those of its border."""
+  limit = jnp.array(counts.shape[1:3])[:, None, None] - 1
+  source = jnp.clip(source, 0, limit)
+  low = jnp.floor(source).astype(jnp.int32)
+  high, part = jnp.minimum(low + 1, limit), source - low
+
+  def at(row: jax.Array, column: jax.Array) -> jax.Array:
+    return counts[frames[:, None, None], row[None], column[None]].astype(jnp.float32)
+
+  row, column = part[:, None, :, :, None]
+  above = at(low[0], low[1]) * (1 - column) + at(low[0], high[1]) * column
+  below = at(high[0], low[1]) * (1 - column) + at(high[0], high[1]) * column
+  return above * (1 - row) + below * row
+
+
+def _nearest(mask: jax.Array, frames: jax.Array, source: jax.Array) -> jax.Array:
+  """Returns the classes `[T, size, size]`; 0 beyond the window."""
+  limit = jnp.array(mask.shape[1:])[:, None, None] - 1
+  inside = ((source >= 0) & (source <= limit)).all(0)
+  row, column = jnp.clip(jnp.floor(source + 0.5).astype(jnp.int32), 0, limit)
+  return mask[frames[:, None, None], row[None], column[None]] * inside[None].astype(mask.dtype)
+
+
+def _turned(video: jax.Array, drawn: Draw) -> jax.Array:
+  """Returns the video with its in-plane velocity turned as its picture was, see `cine.turn_vectors`."""
+  cos, sin = jnp.cos(drawn.angle), jnp.sin(drawn.angle)
+  quarter_cos, quarter_sin = (jnp.array(t)[drawn.quarters] for t in ((1, 0, -1, 0), (0, 1, 0, -1)))
+  cos, sin = cos * quarter_cos - sin * quarter_sin, sin * quarter_cos + cos * quarter_sin
+  column, row = video[..., 1], video[..., 2]
+  side = jnp.where(drawn.mirrored, -1.0, 1.0)
+  turned = jnp.stack([side * (cos * column + sin * row), -sin * column + cos * row], -1)
+  return video.at[..., 1:3].set(turned)
+
+
+@functools.cache
+def _spline(size: int) -> np.ndarray:
+  """Returns the matrix `[size, 5]` by which `smooth_field` spreads five numbers along a line."""
+  ends = np.eye(COARSE[0])[:, :, None] * np.ones(COARSE[1])
+  return smooth_field(ends, size)[:, :, 0].T.astype(np.float32)
