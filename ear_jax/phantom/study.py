@@ -52,7 +52,7 @@ VARIED = dataclasses.replace(
   MINI, name='phantom_varied', subjects=60, slices=(60,), matrix=128, spacings=(0.8, 2.0), offset=25.0, varied=True
 )
 CROWD = dataclasses.replace(  # trains the networks that ship
-  VARIED, name='phantom_crowd', subjects=600, slices=(600,), spacing=1.3, spacings=None, vencs=(15.0, 30.0)
+  VARIED, name='phantom_crowd', subjects=1000, slices=(1000,), spacing=1.3, spacings=None, vencs=(15.0, 30.0)
 )
 PAPER = Size('phantom_paper', 18, 8, (2, 5, 19), 50, 512, 0.85, 1.7, offset=24.0)
 SIZES = {'mini': MINI, 'demo': DEMO, 'paper': PAPER}
