@@ -18,6 +18,7 @@ COMMANDS = {
   'train': 'the training of a network',
   'evaluate': 'a network and a part of a data set to numbers, tables, pictures',
   'predict': 'studies to contours, curves, files and a page',
+  'audit': 'references that look wrong, by networks that have not seen them (`audit.md`)',
   'export': 'a run to one file that runs without our code (`export.md`)',
   'make_phantom': "a phantom study as a scanner's DICOM",
   'measure_accuracy': 'the velocity analysis against exact phantoms',
