@@ -1,20 +1,21 @@
 """The files of an audit: the ranking as a table, a page with pictures of the most suspicious cines, and a summary."""
 
-import base64
-import io
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from rich.console import Group
 from rich.markup import escape
 
-from ear_jax.report import figures, page, tables
+from ear_jax.cine import MAGNITUDE
+from ear_jax.report import page, tables
 from ear_jax.report.figures import Case
+from ear_jax.report.overlay import grey, heart_window, overlay_image
+from ear_jax.report.sprites import uri
 from ear_jax.scoring.audit import LIMIT, first_of_cines
+from ear_jax.scoring.segmentation import distance_unit
 from ear_jax.system.csv_files import write_csv
 from ear_jax.system.files import write_text
 from ear_jax.system.table import DASH, Table, drawn
@@ -23,7 +24,8 @@ CAUTION = (
   'a high rank is a reason to look at a reference, not a verdict: networks err too, most of all in slices that are '
   'unlike the others'
 )
-_FRAMES = 5  # pictures of a cine
+_SIDE = 360  # pixels of the screen, width of a picture
+_MARGIN = 0.6  # of the extent of the masks, shown on each side
 _TOP = 10  # cines in the terminal
 
 
@@ -96,8 +98,7 @@ def _write_page(path: pathlib.Path, cines: pd.DataFrame, cases: Mapping[str, Cas
   for row in cines.to_dict('records'):
     case = cases.get(f'{row["dataset"]}/{row["slice_id"]}')
     if case is not None:
-      words = f'{row["rank"]}. {_suspected(_plain(row))}'
-      shown.append((words, _picture(case), row))
+      shown.append((f'{row["rank"]}. {_suspected(_plain(row))}', *_picture(case, row['frame']), row))
   style = page.read('page.css')
   write_text(
     path,
@@ -114,9 +115,13 @@ def _write_page(path: pathlib.Path, cines: pd.DataFrame, cases: Mapping[str, Cas
   )
 
 
-def _picture(case: Case) -> str:
-  figure = figures.cine_overview(case, frames=_FRAMES)
-  FigureCanvasAgg(figure)
-  file = io.BytesIO()
-  figure.savefig(file, format='png', dpi=130, metadata={'Software': None})
-  return f'data:image/png;base64,{base64.b64encode(file.getvalue()).decode("ascii")}'
+def _picture(case: Case, frame: int) -> tuple[str, int, int]:
+  """Magnitude, and the same with both masks, side by side: data URI, width and height on the page."""
+  masks = [case.cine.mask[frame]] + ([] if case.prediction is None else [case.prediction[frame]])
+  window = heart_window(np.stack(masks), margin=_MARGIN)
+  image = grey(case.cine.video[frame, ..., MAGNITUDE][window])
+  reference, prediction = masks[0][window], masks[-1][window] if len(masks) == 2 else np.zeros_like(image)
+  both = np.concatenate([np.repeat(image[..., None], 3, -1), overlay_image(image, prediction, reference)], axis=1)
+  rows, columns = case.cine.spacing if distance_unit(case.cine.spacing) == 'mm' else (1.0, 1.0)
+  height = round(_SIDE * image.shape[0] * rows / (image.shape[1] * columns))
+  return uri(np.rint(255 * both).astype(np.uint8), 'png', optimize=True), 2 * _SIDE, height
