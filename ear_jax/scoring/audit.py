@@ -6,7 +6,7 @@ cine agree on, what the other cines of its visit agree on, and what one simple f
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -42,13 +42,13 @@ def rank(visits: Sequence[Sequence[Suspicion]]) -> pd.DataFrame:
     visits: what `reference_faults.suspect` found, visit by visit.
   """
   usual = _usual([cine for visit in visits for cine in visit])
-  systematic, ordinary = _systematic(visits), _ordinary_gains([cine for visit in visits for cine in visit])
+  in_common, ordinary = _in_common(visits), _ordinary_gains([cine for visit in visits for cine in visit])
   rows: list[dict[str, Any]] = []
   for visit in visits:
     deviations = [(1 - cine.frame_dice - usual[cine.level][0]) / usual[cine.level][1] for cine in visit]
     of_cines = np.array([np.median(found) for found in deviations])
     alone = np.array([_own_gain(cine, ordinary) for cine in visit]) / _OWN_GAIN
-    together = _shared_gain(visit, systematic) / _GAIN
+    together = _shared(visit, in_common)
     suspected = bool(np.median(of_cines) > LIMIT or together > LIMIT) and len(visit) >= _SHARING
     common = _explanation(visit, [cine.shared for cine in visit], usual) if suspected else None
     for cine, found, support in zip(visit, deviations, _others(of_cines) + alone, strict=True):
@@ -72,7 +72,7 @@ def first_of_cines(table: pd.DataFrame) -> pd.DataFrame:
 def remarks(visits: Sequence[Sequence[Suspicion]]) -> list[str]:
   """Returns what a reader of the ranking must know of the data set as a whole, a sentence each."""
   found = []
-  for kind, (gain, detail) in _systematic(visits).items():
+  for kind, (gain, _, detail) in _in_common(visits).items():
     if gain > _GAIN:
       how = f' ({detail})' if detail else ''
       found.append(
@@ -121,19 +121,26 @@ def _kinds(visits: Sequence[Sequence[Suspicion]]) -> Iterator[tuple[str, np.ndar
     yield kind, gains, [visit[0].shared[k].detail for visit in agreeing]
 
 
-def _systematic(visits: Sequence[Sequence[Suspicion]]) -> dict[str, tuple[float, str]]:
-  """What half of the visits gain by undoing a fault, at least 0, and its most frequent numbers."""
-  return {
-    kind: (max(0.0, float(np.median(gains))), max(set(details), key=details.count))
-    for kind, gains, details in _kinds(visits)
-  }
+class _Common(NamedTuple):
+  """What all visits gain by undoing a fault: the median Dice, at least 0, its spread, and the usual numbers."""
+
+  gain: float
+  spread: float
+  detail: str
 
 
-def _shared_gain(visit: Sequence[Suspicion], systematic: dict[str, tuple[float, str]]) -> float:
-  """The largest gain of Dice, mean over the cines of a visit, by one fault; beyond what the data set has in common."""
-  gains = [0.0]
-  gains += [found[0] - systematic[kind][0] for kind, found, _ in _kinds([visit])]
-  return float(max(gains))
+def _in_common(visits: Sequence[Sequence[Suspicion]]) -> dict[str, _Common]:
+  found = {}
+  for kind, gains, details in _kinds(visits):
+    middle, spread = _median_and_spread(gains)
+    found[kind] = _Common(max(middle, 0.0), spread if middle > _GAIN else _GAIN, max(set(details), key=details.count))
+  return found
+
+
+def _shared(visit: Sequence[Suspicion], in_common: dict[str, _Common]) -> float:
+  """The evidence of one fault in a visit, in standard deviations: its gain beyond what the visits have in common."""
+  common = max((found.gain for found in in_common.values()), default=0.0)
+  return float(max([0.0] + [(gains[0] - common) / in_common[kind].spread for kind, gains, _ in _kinds([visit])]))
 
 
 def _ordinary_gains(cines: Sequence[Suspicion]) -> np.ndarray:
