@@ -38,7 +38,7 @@ ROOMS = {
     'workflows benchmarking networks report scoring training models devices data analysis cine config system',
   ),
   'workflows': (
-    'whole pieces of work with plain arguments: train, evaluate, predict, make a phantom, measure the accuracy',
+    'whole pieces of work with plain arguments: train, evaluate, audit, predict, make a phantom, measure the accuracy',
     'networks report scoring training formats phantom analysis devices data cine config system',
   ),
   'benchmarking': ('timing and memory, ours and of others', 'training devices data models system'),
