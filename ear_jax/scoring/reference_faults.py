@@ -19,6 +19,7 @@ VIEWS = [(mirrored, quarters) for mirrored, quarters in itertools.product((False
 _ORDERS = {'slices in reverse order': None, 'of the slice before': -1, 'of the slice after': 1}
 _ORDERS |= {'of the slice two before': -2, 'of the slice two after': 2}
 THIRDS = ('first third', 'middle third', 'last third')
+_FRAMES = 16  # of a cine, that a fault is tried on
 _BINS = 36  # directions from the centre, in each of which a ring is there or missing
 _WHOLE = 0.85  # share of them above which a ring is not called a part of one
 _BESIDE = 8  # pixels that a scaled contour may lie off
@@ -58,7 +59,7 @@ class Suspicion(NamedTuple):
     level: the cine's; where that is unknown the third of its visit, '' in a visit of one or two slices.
     frames: `[F]`, their indices in the cine.
     frame_dice: `[F]`, of reference and delineation as they are; 1 where both are empty.
-    dice: the same with the frames pooled.
+    dice: the same with frames pooled, those that faults are tried on.
     no_reference, no_prediction: whether they have no pixel at all.
     own: each kind of fault with the numbers that suit this cine best.
     shared: each kind with the numbers that suit the visit best.
@@ -86,10 +87,14 @@ class _Family(NamedTuple):
 
 
 def suspect(pairs: Sequence[Pair]) -> list[Suspicion]:
-  """Returns what may be wrong with each cine of one visit, in their order, which is from base to apex."""
+  """Returns what may be wrong with each cine of one visit, in their order, which is from base to apex.
+
+  Of a cine with more than sixteen frames, sixteen spread over all of them stand for it in all but `frame_dice`.
+  """
   own: list[list[Fit]] = [[] for _ in pairs]
   shared: list[list[Fit]] = [[] for _ in pairs]
-  for family in _families(pairs):
+  few = [_thinned(pair) for pair in pairs]
+  for family in _families(few):
     common = int(family.dice.mean(0).argmax())
     for index, dice in enumerate(family.dice):
       best = int(dice.argmax())
@@ -101,7 +106,7 @@ def suspect(pairs: Sequence[Pair]) -> list[Suspicion]:
       pair.level or _third(index, len(pairs)),
       pair.frames,
       overlap(pair.reference, pair.prediction, axes=(1, 2)),
-      float(overlap(pair.reference, pair.prediction)),
+      float(overlap(few[index].reference, few[index].prediction)),
       not pair.reference.any(),
       not pair.prediction.any(),
       tuple(own[index]),
@@ -140,6 +145,11 @@ def cavity_and_filled(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   rings = [find_ring(frame) for frame in mask]
   pairs = [(r.cavity, frame if r.failure else r.filled) for r, frame in zip(rings, mask, strict=True)]
   return np.stack([cavity for cavity, _ in pairs]), np.stack([filled for _, filled in pairs])
+
+
+def _thinned(pair: Pair) -> Pair:
+  chosen = np.unique(np.linspace(0, len(pair.frames) - 1, _FRAMES).round().astype(int))
+  return pair._replace(reference=pair.reference[chosen], prediction=pair.prediction[chosen])
 
 
 def _third(index: int, count: int) -> str:

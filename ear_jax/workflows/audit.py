@@ -59,6 +59,8 @@ def audit(
   if stored is not None:
     for subject in stored.subjects:
       _unseen_by(subject, networks, trust)  # before the work
+    if plant:
+      planted_faults.require_enough(len(stored.subjects))
   require_writable(output, 'the audit')
   suspicions: list[list[Suspicion]] = []
   kept: list[list[Pair]] = []

@@ -19,6 +19,7 @@ from ear_jax.system.table import DASH, Table
 
 SHIFTS = (5, 16)  # pixels, the least and the largest
 CHANGED = 0.85  # Dice of planted and sound reference below which a person would call it a fault (docs/evaluation.md)
+PERSONS = 2  # whose references get a fault in a draw
 _TOP = 0.1
 
 Visits = Sequence[Sequence[Pair]]
@@ -104,7 +105,16 @@ def plant(visits: Visits, kind: str, index: int, rng: np.random.Generator) -> li
   return [pair._replace(reference=reference) for pair, reference in zip(visits[index], changed, strict=True)]
 
 
-def measure(visits: Visits, *, draws: int, seed: int = 0, persons: int = 2) -> dict[str, dict[str, float | None]]:
+def require_enough(subjects: int, persons: int = PERSONS) -> None:
+  """Raises UserError where a tenth of the subjects could not hold those with planted faults."""
+  if subjects < persons / _TOP:
+    raise UserError(
+      f'{subjects} subjects: {persons} with planted faults do not fit into a tenth: audit {persons * 10} or more, or '
+      'leave --plant out'
+    )
+
+
+def measure(visits: Visits, *, draws: int, seed: int = 0, persons: int = PERSONS) -> dict[str, dict[str, float | None]]:
   """Returns for each kind of fault how many planted ones rank in the top tenth of the cines: means over all draws.
 
   A draw plants one kind into every visit of `persons` subjects, and then, as another trial, into one cine of each.
@@ -113,14 +123,10 @@ def measure(visits: Visits, *, draws: int, seed: int = 0, persons: int = 2) -> d
   sound one (to turn a ring about its middle changes little), of these 'changed_in_top_tenth' and 'kind_named' rightly;
   'one_cine_in_top_tenth' of single, changed cines. 'cines' is how many were planted.
 
-  Raises: UserError where there are fewer than ten times as many subjects as are planted: no tenth could hold them.
+  Raises: UserError as `require_enough`.
   """
   subjects = sorted({visit[0].subject for visit in visits})
-  if len(subjects) < persons / _TOP:
-    raise UserError(
-      f'{len(subjects)} subjects: {persons} with planted faults do not fit into a tenth: audit {persons * 10} or '
-      'more, or leave --plant out'
-    )
+  require_enough(len(subjects), persons)
   sound = [suspect(visit) for visit in visits]
   found: dict[str, dict[str, float | None]] = {}
   for kind in FAULTS:

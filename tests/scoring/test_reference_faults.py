@@ -60,3 +60,13 @@ def test_slices_of_other_shapes_do_not_stop_the_audit():
   large[:, :SIZE] = small
   found = suspect([pair(small, small, 'one'), pair(large, large, 'two')])
   assert [one.dice for one in found] == [1, 1]
+
+
+def test_of_many_frames_sixteen_stand_for_all():
+  drawn, said = wall((48, 48), 14, 6), wall((48, 51), 14, 6)
+  long, short = (pair(np.repeat(drawn[None], count, 0), np.repeat(said[None], count, 0)) for count in (40, 3))
+  (found,), (other,) = suspect([long]), suspect([short])
+  assert len(found.frame_dice) == 40
+  assert found.dice == pytest.approx(other.dice)
+  assert [one.dice for one in found.own] == pytest.approx([one.dice for one in other.own], abs=1e-6)
+  assert fit(found, 'shifted').detail == '3 px left'
