@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from rich.progress import track
 
-from ear_jax.cine import Cine
+from ear_jax.cine import MAGNITUDE, Cine
 from ear_jax.data.pipeline import DataSet, open_data_set
 from ear_jax.formats import folder
 from ear_jax.formats.choices import REFUSE, Choices
@@ -19,6 +19,7 @@ from ear_jax.networks.segment import Network, segment
 from ear_jax.report.audit import write_audit
 from ear_jax.report.figures import Case
 from ear_jax.scoring import audit as ranking
+from ear_jax.scoring.contrast_shift import common_shift, contrast_shift
 from ear_jax.scoring.reference_faults import Pair, Suspicion, suspect
 from ear_jax.system.errors import UserError
 from ear_jax.system.files import require_writable
@@ -66,6 +67,7 @@ def audit(
   kept: list[list[Pair]] = []
   masks: dict[str, np.ndarray] = {}
   subjects: set[str] = set()
+  shifts: list[np.ndarray] = []
   for cines in track(visits(), 'auditing', console=progress_console()):
     chosen = _unseen_by(cines[0].subject, networks, trust)
     subjects.add(cines[0].subject)
@@ -74,10 +76,11 @@ def audit(
     pairs = [_pair(cine, mask) for cine, mask in zip(cines, found, strict=True)]
     suspicions.append(suspect(pairs))
     kept += [pairs] if plant else []
+    shifts.append(np.array([_contrast_shift(cine) for cine in cines]))
   if not suspicions:
     raise UserError(f'{data}: no cine carries a reference: there is nothing to audit')
   table = ranking.rank(suspicions)
-  notes = _notes(sorted(subjects), networks) + ranking.remarks(suspicions)
+  notes = _notes(sorted(subjects), networks) + ranking.remarks(suspicions) + _common(shifts)
   worst = ranking.first_of_cines(table).head(pictures)
   names = set(worst['dataset'] + '/' + worst['slice_id'])
   cases = {
@@ -158,6 +161,21 @@ def _pair(cine: Cine, mask: np.ndarray) -> Pair:
   frames = np.flatnonzero(cine.annotated)
   ids = (cine.subject, cine.dataset, cine.slice_id, cine.level)
   return Pair(*ids, frames, cine.mask[frames] > 0, mask[frames] > 0)
+
+
+def _contrast_shift(cine: Cine) -> np.ndarray:
+  frame = int(cine.annotated.argmax())
+  return contrast_shift(cine.video[frame, ..., MAGNITUDE], cine.mask[frame] > 0)
+
+
+def _common(shifts: Sequence[np.ndarray]) -> list[str]:
+  said = common_shift(shifts)
+  if not said:
+    return []
+  return [
+    f'the references as a whole lie {said} of where wall and blood differ most in brightness, in the median of the '
+    'visits: were pixels counted from 1, or from a corner? A network learns such a shift, and no disagreement shows it'
+  ]
 
 
 def _notes(subjects: Sequence[str], networks: Sequence[Network]) -> list[str]:
