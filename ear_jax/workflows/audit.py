@@ -184,10 +184,12 @@ def _notes(subjects: Sequence[str], networks: Sequence[Network]) -> list[str]:
   held_out = [s for s in subjects if any(s not in split.train for split in splits)]
   known = {subject for split in splits for subject in split.subjects('all')}
   seen = [s for s in subjects if s not in held_out]
-  found = [
-    f'{len(held_out)} of {len(subjects)} subjects were audited by networks that were not trained on them, by the last '
-    'checkpoint of each run, which no reference of theirs has chosen'
-  ]
+  found = []
+  if held_out:
+    found.append(
+      f'{len(held_out)} of {len(subjects)} subjects were audited by networks that were not trained on them, by the last '
+      'checkpoint of each run, which no reference of theirs has chosen'
+    )
   strangers = [s for s in held_out if s not in known]
   if strangers:
     found.append(
