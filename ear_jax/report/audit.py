@@ -98,13 +98,8 @@ def _write_page(path: pathlib.Path, cines: pd.DataFrame, cases: Mapping[str, Cas
   for row in cines.to_dict('records'):
     case = cases.get(f'{row["dataset"]}/{row["slice_id"]}')
     if case is not None:
-      shown.append(
-        (
-          f'{row["rank"]}. {row["dataset"]} {row["slice_id"]}: {_suspected(_plain(row))}',
-          *_picture(case, row['frame']),
-          row,
-        )
-      )
+      words = f'{row["rank"]}. {row["dataset"]} {row["slice_id"]}: {_suspected(_plain(row))}'
+      shown.append((words, *_picture(case, row['frame']), row))
   style = page.read('page.css')
   write_text(
     path,

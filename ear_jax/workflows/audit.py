@@ -187,8 +187,8 @@ def _notes(subjects: Sequence[str], networks: Sequence[Network]) -> list[str]:
   found = []
   if held_out:
     found.append(
-      f'{len(held_out)} of {len(subjects)} subjects were audited by networks that were not trained on them, by the last '
-      'checkpoint of each run, which no reference of theirs has chosen'
+      f'{len(held_out)} of {len(subjects)} subjects were audited by networks that were not trained on them, by the '
+      'last checkpoint of each run, which no reference of theirs has chosen'
     )
   strangers = [s for s in held_out if s not in known]
   if strangers:
