@@ -71,7 +71,7 @@ def audit(
   for cines in track(visits(), 'auditing', console=progress_console()):
     chosen = _unseen_by(cines[0].subject, networks, trust)
     subjects.add(cines[0].subject)
-    found = _delineate(cines, chosen, stored)
+    found = _delineate(cines, chosen, stored is not None and all(n.config.data.name == data for n in chosen))
     masks |= {cine.name: mask for cine, mask in zip(cines, found, strict=True)}
     pairs = [_pair(cine, mask) for cine, mask in zip(cines, found, strict=True)]
     suspicions.append(suspect(pairs))
@@ -80,7 +80,7 @@ def audit(
   if not suspicions:
     raise UserError(f'{data}: no cine carries a reference: there is nothing to audit')
   table = ranking.rank(suspicions)
-  notes = _notes(sorted(subjects), networks) + ranking.remarks(suspicions) + _common(shifts)
+  notes = _notes(sorted(subjects), networks, data, stored) + ranking.remarks(suspicions) + _common(shifts)
   worst = ranking.first_of_cines(table).head(pictures)
   names = set(worst['dataset'] + '/' + worst['slice_id'])
   cases = {
@@ -146,12 +146,12 @@ def _unseen_by(subject: str, networks: Sequence[Network], trust: bool) -> list[N
   return held_out or nameless or list(networks)
 
 
-def _delineate(cines: Sequence[Cine], networks: Sequence[Network], data: DataSet | None) -> list[np.ndarray]:
+def _delineate(cines: Sequence[Cine], networks: Sequence[Network], as_trained: bool) -> list[np.ndarray]:
   """Returns the mask `[T, H, W]` of each cine of a visit, by the mean of the networks.
 
-  Cines of the data set that a network was trained on are shown to it as in training; others are looked for a heart.
+  Cines of the data set that the networks were trained on are shown to them as in training; in others a heart is sought.
   """
-  if data is None or any(network.manifest.get('data_hash') != data.hash for network in networks):
+  if not as_trained:
     return [segment(cine, networks).mask for cine in cines]
   each = [[probability for _, probability in network.predict(cines)] for network in networks]
   return [to_mask(np.mean(of_cine, axis=0)) for of_cine in zip(*each, strict=True)]
@@ -178,7 +178,7 @@ def _common(shifts: Sequence[np.ndarray]) -> list[str]:
   ]
 
 
-def _notes(subjects: Sequence[str], networks: Sequence[Network]) -> list[str]:
+def _notes(subjects: Sequence[str], networks: Sequence[Network], name: str, data: DataSet | None) -> list[str]:
   """Returns who audited whom, where that is not certain: a sentence each."""
   splits = [network.split for network in networks if network.split is not None]
   held_out = [s for s in subjects if any(s not in split.train for split in splits)]
@@ -190,6 +190,9 @@ def _notes(subjects: Sequence[str], networks: Sequence[Network]) -> list[str]:
       f'{len(held_out)} of {len(subjects)} subjects were audited by networks that were not trained on them, by the '
       'last checkpoint of each run, which no reference of theirs has chosen'
     )
+  other = data and [n for n in networks if n.config.data.name == name and n.manifest['data_hash'] != data.hash]
+  if other:
+    found.append(f'{len(other)} networks were trained on a {name} with another list of cines than this one')
   strangers = [s for s in held_out if s not in known]
   if strangers:
     found.append(
