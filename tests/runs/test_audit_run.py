@@ -1,5 +1,6 @@
 """The audit as a command and as a call: which network looks at whom, what is refused, what is said, what is written."""
 
+import dataclasses
 import html
 import json
 
@@ -65,11 +66,15 @@ def test_who_was_trained_on_by_all_is_refused_unless_trusted(folds, data, config
   assert [note for note in found['notes'] if '1 subjects were audited by a network that does not say' in note]
 
 
-def test_people_whom_no_run_names_are_said(data, config, tmp_path):
+def test_people_whom_no_run_names_and_another_version_of_the_data_are_said(data, config, tmp_path):
   network = knowing(data, config, ['somebody'])
-  network = network.__class__(**{**network.__dict__, 'split': Split(('somebody',), (), ())})
+  manifest = {**network.manifest, 'data_hash': 'another'}
+  network = dataclasses.replace(network, split=Split(('somebody',), (), ()), manifest=manifest)
   found = audit('toy/velocity', tmp_path, [network], data_dir=config.data.dir)
   assert [note for note in found['notes'] if note.startswith('5 of these are named by no run (first: phantom-01)')]
+  assert [
+    note for note in found['notes'] if note.startswith('1 networks were trained on a toy/velocity with another list')
+  ]
 
 
 def test_what_is_no_data(folds, config, tmp_path):
