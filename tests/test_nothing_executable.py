@@ -91,5 +91,6 @@ def test_templates_trust_our_own_files_alone():
   for template in (ROOT / 'ear_jax').rglob('*.jinja'):
     text = template.read_text(encoding='utf-8')
     trusted = [line.strip() for line in text.splitlines() if '| safe' in line or '|safe' in line]
-    assert trusted == ['<style>{{ style | safe }}</style>', '<script>{{ script | safe }}</script>']
+    ours = ['<style>{{ style | safe }}</style>', '<script>{{ script | safe }}</script>']
+    assert trusted == ours[: len(trusted)] != []
     assert 'autoescape false' not in text

@@ -125,9 +125,9 @@ def write_page(
     'colours': _colour_table(),
     'wall': {'centre': sprites.CENTRE, 'steps': sprites.STEPS},
   }
-  script, style = '\n'.join(map(_read, _SCRIPTS)), _read('page.css')
+  script, style = '\n'.join(map(read, _SCRIPTS)), read('page.css')
   text = (
-    _environment()
+    environment()
     .get_template('page.html.jinja')
     .render(
       pseudonym=pseudonym,
@@ -144,13 +144,14 @@ def write_page(
       statement=STATEMENT,
       script=script,
       style=style,
-      policy=f"default-src 'none'; img-src data:; script-src {_digest(script)}; style-src {_digest(style)}",
+      policy=f"default-src 'none'; img-src data:; script-src {digest(script)}; style-src {digest(style)}",
     )
   )
   write_text(path, text)
 
 
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
+  """Returns what fills the templates of this folder, everything escaped."""
   environment = jinja2.Environment(
     loader=jinja2.FileSystemLoader(_HERE),
     autoescape=True,
@@ -232,10 +233,11 @@ def _colour_table() -> list[int]:
   return np.rint(table * 255).astype(int).ravel().tolist()
 
 
-def _read(name: str) -> str:
+def read(name: str) -> str:
+  """Returns a file of this folder."""
   return (_HERE / name).read_text(encoding='utf-8')
 
 
-def _digest(text: str) -> str:
-  """What a content security policy calls a text by, so that it alone may run."""
+def digest(text: str) -> str:
+  """Returns what a content security policy calls a text by, so that it alone may run."""
   return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -67,7 +67,7 @@ def sheets(cine: Cine, motion: SliceMotion | None, reference: SliceMotion | None
   ranges = (1.0, 1.0, 1.0)
   if cine.venc is not None and motion is not None:
     codes, ranges = _codes(wall_velocity(cine, motion, (rows, columns))[thin])
-    uris[WALL] = _uri(_sheet(codes), 'png', optimize=True)
+    uris[WALL] = uri(_sheet(codes), 'png', optimize=True)
   frames, height, width = video[thin].shape[:3]
   cell = (_padded(height), _padded(width))
   return Sheets(rows.start, columns.start, step, height, width, cell, _columns(frames), uris, ranges, cine.venc)
@@ -96,7 +96,7 @@ def _mean_of_blocks(image: np.ndarray, step: int) -> np.ndarray:
 
 
 def _grey_uri(image: np.ndarray) -> str:
-  return _uri(_sheet(np.rint(image * 255).astype(np.uint8)), 'jpeg', quality=_QUALITY, optimize=True)
+  return uri(_sheet(np.rint(image * 255).astype(np.uint8)), 'jpeg', quality=_QUALITY, optimize=True)
 
 
 def _sheet(frames: np.ndarray) -> np.ndarray:
@@ -118,7 +118,8 @@ def _padded(length: int) -> int:
   return -(-length // _BLOCK) * _BLOCK
 
 
-def _uri(image: np.ndarray, kind: str, **options) -> str:
+def uri(image: np.ndarray, kind: str, **options) -> str:
+  """Returns a picture `[H, W]` or `[H, W, 3]` uint8 as a data URI of a file of this kind."""
   file = io.BytesIO()
   Image.fromarray(image).save(file, kind, **options)
   return f'data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode("ascii")}'

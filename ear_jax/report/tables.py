@@ -10,7 +10,8 @@ from collections.abc import Mapping
 import pandas as pd
 from rich.console import Group
 
-from ear_jax.scoring.aggregate import hierarchy, metric_columns
+from ear_jax.scoring import challenge
+from ear_jax.scoring.aggregate import hierarchy
 from ear_jax.scoring.segmentation import CASES, DISTANCES, NSD_TOLERANCE
 from ear_jax.system import table as forms
 from ear_jax.system.table import Table, number, span, spread
@@ -18,6 +19,7 @@ from ear_jax.system.table import Table, number, span, spread
 LABELS = {'dice': 'Dice', 'iou': 'IoU', 'ppv': 'PPV', 'closed_ring': 'closed ring'}
 LABELS |= {'cine_dice': 'cine Dice', 'volume_dice': 'volume Dice'}
 _AT_LEVELS = ('dice', 'hd95', 'nsd', 'closed_ring')  # the others are in metrics.json
+_OF_CONTOURS = {'dice': 3, 'good': 3, 'dice_of_good': 3, 'apd_of_good': 2}  # and their decimals
 FEW_SUBJECTS = 50
 
 
@@ -81,6 +83,11 @@ def notes(summary: Mapping) -> list[str]:
       'Surface metrics count boundary pixels and do not weight them by contour length; other tools differ.'
       + (' The pixel spacing is unknown, so distances are in pixels.' if unit == 'px' else '')
     )
+  contours = summary['contours']
+  if contours and contours['open_reference']:
+    found.append(
+      f'{contours["open_reference"]} frames are in no number of the contours: the ring of their reference is open.'
+    )
   return found + sorted({entry['note'] for entry in summary['metrics'].values() if entry['note']})
 
 
@@ -116,6 +123,8 @@ def text_tables(summary: Mapping) -> list[Table]:
   tables = [Table(f'Over {summary["n_subjects"]} subjects', header, body)]
   if summary['by_level']:
     tables.append(_level_table(summary))
+  if summary['contours']:
+    tables.append(_contour_table(summary))
   counts = [[name.replace('_', ' '), str(count)] for name, count in summary['frames'].items()]
   return [*tables, Table('Frames', ['case', 'frames'], counts)]
 
@@ -135,6 +144,16 @@ def _level_table(summary: Mapping) -> Table:
   return Table('By slice level, mean ± SD over subjects', header, body)
 
 
+def _contour_table(summary: Mapping) -> Table:
+  unit = summary['distance_unit']
+  header = ['contour', 'Dice', f'good (APD < {challenge.GOOD[unit]:g} {unit})', 'Dice of good', f'APD of good ({unit})']
+  body = [
+    [contour, *(spread(summary['contours'][contour][score], digits) for score, digits in _OF_CONTOURS.items())]
+    for contour in challenge.CONTOURS
+  ]
+  return Table('Contours as the challenge of 2009 counts them, mean ± SD over subjects', header, body)
+
+
 def _with_units(table: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
   unit = rows['distance_unit'].iloc[0]
-  return table.rename(columns={m: f'{m}_{unit}' for m in metric_columns(rows) if m in DISTANCES})
+  return table.rename(columns={m: f'{m}_{unit}' for m in (*DISTANCES, *challenge.APD)})

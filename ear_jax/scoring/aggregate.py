@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from ear_jax.scoring import challenge
 from ear_jax.scoring.intervals import describe
 from ear_jax.scoring.segmentation import CASES, METRICS, NSD_TOLERANCE
 
@@ -131,7 +132,8 @@ def summarise(rows: pd.DataFrame, *, seed: int = 0) -> dict[str, Any]:
     'n_subjects', 'counts' (subjects, datasets, slices: in the means and expected), 'frames' (`count_cases`),
     'distance_unit' and 'nsd_tolerance' (None without distances), 'metrics' (per metric: `intervals.describe`, and
     'not_imputed': the mean over subjects of the frames that have both masks, with the number of those frames and
-    subjects), 'by_level' (per level that occurs: frames, and the metrics over subjects).
+    subjects), 'by_level' (per level that occurs: frames, and the metrics over subjects), 'contours' (None without
+    surface metrics, or without a reference that is a closed ring; else see `_contours`).
 
   Raises:
     ValueError: see `check_rows`; or no frame can be scored.
@@ -152,6 +154,7 @@ def summarise(rows: pd.DataFrame, *, seed: int = 0) -> dict[str, Any]:
     'nsd_tolerance': NSD_TOLERANCE[unit] if unit else None,
     'metrics': metrics,
     'by_level': _by_level(rows, seed),
+    'contours': _contours(rows, seed),
   }
 
 
@@ -181,3 +184,28 @@ def _by_level(rows: pd.DataFrame, seed: int) -> dict[str, dict[str, Any]]:
       entry = {'n_subjects': len(subjects), 'frames': count_cases(part)}
       summary[level or 'unknown'] = entry | {'metrics': _describe_metrics(subjects, seed)}
   return summary
+
+
+def _contours(rows: pd.DataFrame, seed: int) -> dict[str, Any] | None:
+  """Returns the scores of `challenge` over subjects; None where no frame has them.
+
+  'frames' have them, 'open_reference' have a reference whose ring is open. For 'endo' and 'epi': 'dice' and 'good'
+  of all contours; 'dice_of_good' and 'apd_of_good' of the good ones, None without any.
+  """
+  if 'endo_dice' not in rows.columns or rows['endo_dice'].isna().all():
+    return None
+  known = rows[rows['endo_dice'].notna()].reset_index(drop=True)
+  referenced = int((rows['reference_pixels'] > 0).sum())
+  found: dict[str, Any] = {'frames': len(known), 'open_reference': referenced - len(known)}
+  for contour in challenge.CONTOURS:
+    dice, apd, good = (known[f'{contour}_{score}'] for score in challenge.SCORES)
+    columns = {'dice': dice, 'good': good, 'dice_of_good': dice[good == 1], 'apd_of_good': apd[good == 1]}
+    found[contour] = {name: _over_subjects(known, column, seed) for name, column in columns.items()}
+  return found
+
+
+def _over_subjects(rows: pd.DataFrame, column: pd.Series, seed: int) -> dict[str, Any] | None:
+  """Describes a column that some of `rows` have."""
+  slices = column.groupby([rows[name] for name in SLICE]).mean()
+  subjects = slices.groupby(['subject', 'dataset']).mean().groupby('subject').mean()
+  return describe(subjects.to_numpy(), seed=seed) if len(subjects) else None

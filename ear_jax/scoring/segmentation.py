@@ -13,6 +13,7 @@ import pandas as pd
 from scipy import ndimage
 
 from ear_jax.cine import Cine
+from ear_jax.scoring import challenge
 from ear_jax.scoring import surface as surface_lib
 
 OVERLAP = ('dice', 'iou', 'sensitivity', 'ppv')
@@ -68,17 +69,18 @@ def frame_metrics(
 
   Both masks empty: every metric is NaN and the frame is to be excluded and counted. Exactly one empty, or the
   prediction failed: ratios 0, distances the diagonal of the image, `imputed` True. A failed prediction scores so even
-  where the reference is empty: a crash earns no frame. `closed_ring` looks at the prediction alone.
+  where the reference is empty: a crash earns no frame. `closed_ring` looks at the prediction alone. Contours are scored
+  by `challenge.contour_scores`, with NaN for what is not there.
 
   Args:
     prediction: `[H, W]` bool or integer in {0, 1}; None when the prediction failed or the study was refused.
     reference: `[H, W]` bool or integer in {0, 1}.
     spacing: pixel spacing in mm along row and column index, or NaN twice: then distances are in pixels.
-    surface: False leaves out 'hd95', 'assd', 'nsd' and 'closed_ring', for a fast score during training.
+    surface: False leaves out `SURFACE` and `challenge.COLUMNS`, for a fast score during training.
 
   Returns:
     'case' (one of `CASES`), the counts 'intersection', 'prediction_pixels' and 'reference_pixels', the metrics of
-    `OVERLAP` and, if asked for, of `SURFACE` as floats, 'imputed' (bool) and 'distance_unit'.
+    `OVERLAP` and, if asked for, of `SURFACE` and `challenge.COLUMNS` as floats, 'imputed' (bool) and 'distance_unit'.
 
   Raises:
     ValueError: the shapes differ or are not 2-D, a mask is not binary, or the spacing is unsound.
@@ -105,6 +107,7 @@ def frame_metrics(
       score |= dict.fromkeys(DISTANCES, distance) | {'nsd': ratio}
   if surface:
     score['closed_ring'] = math.nan if case == 'both_empty' else float(is_closed_ring(predicted))
+    score |= challenge.contour_scores(predicted, reference, lengths, challenge.GOOD[unit])
   return score | {'imputed': case not in ('scored', 'both_empty'), 'distance_unit': unit}
 
 

@@ -21,7 +21,8 @@ _SHARED = {
   'workdir': 'Folder of a run: training fills it or resumes it, evaluation reads it.',
   'output': 'Folder to write; export: file to write, .zip.',
   'checkpoint': 'export: working directory of a training run; predict: the same, an exported .zip or the name of a '
-  'network that ships with the package, or several with commas between them, to be averaged; evaluate: one of those '
+  'network that ships with the package, or several with commas between them, to be averaged; audit: several, each for '
+  'the subjects that it was not trained on; evaluate: one of those '
   "without --workdir, or with it 'best' by validation Dice (default), 'latest' or a step.",
 }
 _XLA_FLAGS = (

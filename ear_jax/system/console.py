@@ -8,6 +8,7 @@ COMMANDS = {
   'train': 'Trains a network.',
   'evaluate': 'Scores a trained network.',
   'predict': 'Delineates and analyses studies.',
+  'audit': 'Ranks references that look wrong.',
   'export': 'Writes a trained network as one file.',
   'ablation': 'Runs a grid of experiments.',
   'measure_accuracy': 'Measures the velocity analysis on phantoms.',

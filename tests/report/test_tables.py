@@ -145,3 +145,17 @@ def test_the_terminal_shows_the_same_numbers_uncut(width):
   for table in tables.text_tables(summary):
     for cells in table.rows:
       assert any(all(cell in line for cell in cells) for line in shown.splitlines()), cells
+
+
+def test_the_contours_of_a_ring_have_a_table_and_open_references_a_note():
+  wall = np.zeros((2, 40, 40), np.uint8)
+  wall[:, 10:30, 10:30], wall[:, 15:25, 15:25] = 1, 0
+  reference = wall.copy()
+  reference[1, :20] = 0  # half of it is missing
+  names = {'subject': 's', 'dataset': 'd', 'slice_id': 'm'}
+  scored = cine_metrics(wall, reference, np.ones(2), (1.0, 1.0), **names)
+  text = markdown(summarise(scored))
+  assert '| contour | Dice | good (APD < 5 mm) | Dice of good | APD of good (mm) |' in text
+  assert '| endo | 1.000 | 1.000 | 1.000 | 0.00 |' in text
+  assert '- 1 frames are in no number of the contours' in text
+  assert {'endo_apd_mm', 'epi_apd_mm', 'epi_good'} <= set(tables.per_frame_table(scored).columns)

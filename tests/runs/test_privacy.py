@@ -113,6 +113,17 @@ def test_a_run_its_scores_its_export_its_log_and_its_caches(built, config_file, 
   steps = (
     ('ear_jax.train', '--config', config_file, '--workdir', run, '--config.steps=2', '--config.eval.every=2', *data),
     ('ear_jax.evaluate', '--workdir', run, '--split=all', '--allow_training_subjects'),
+    (
+      'ear_jax.audit',
+      'mvm_cmr/folder',
+      '--data_dir',
+      built,
+      '--checkpoint',
+      run,
+      '--output',
+      tmp_path / 'audit',
+      '--trust',
+    ),
     ('ear_jax.export', '--checkpoint', run, '--output', tmp_path / 'ear3d.zip'),
   )
   for step in steps:
