@@ -69,13 +69,13 @@ class DataSet:
     chosen = [i for i, (subject, *_) in enumerate(self.ids) if subject in set(subjects)]
     return sorted(chosen, key=lambda i: self.ids[i][1:])
 
-  def picture(self, subjects: Sequence[str], assumed: float = 0.0, frames: int = 0) -> dict:
+  def picture(self, subjects: Sequence[str], assumed: float = 0.0, frames: int = 0, channels: int = 1) -> dict:
     """Returns what a typical cine of some subjects is like, for prediction to show the network the same.
 
     `frames`, `spacing` (mm along row and column index; None when unknown) and `size` (rows, columns) of the median
     record, as plain numbers. `assumed` is the spacing of pictures that do not say theirs, in mm; 0 leaves it unknown.
-    `frames` are those that a part of a cycle has; 0: cycles are whole.
-    `axes` are the data set's; `heart` is their `portrait`, of magnitude cines that all lie one way.
+    `frames` are those that a part of a cycle has; 0: cycles are whole. `channels` are those that are looked at.
+    `axes` are the data set's; `heart` is their `portrait`, where only the magnitude is looked at.
     """
     records = self.records_of(subjects)
     spacing = np.median([self.spacing[record] for record in records], axis=0)
@@ -83,15 +83,13 @@ class DataSet:
       spacing = np.full(2, assumed)
     return {
       'axes': self.axes,
-      'heart': self._portrait(records, assumed) if self.axes else None,
+      'heart': self._portrait(records, assumed) if self.axes and channels == 1 else None,
       'frames': frames or int(np.median([self.frames[record] for record in records])),
       'spacing': None if np.isnan(spacing).any() else [float(f'{s:.6g}') for s in spacing],
       'size': list(self.example(records[0])['mask'].shape[1:]),
     }
 
   def _portrait(self, records: Sequence[int], assumed: float) -> list | None:
-    if self.cine(records[0]).venc is not None:
-      return None
     chosen = (self.cine(record) for record in records[:: -(-len(records) // _PORTRAYED)])
     lost = (assumed, assumed) if assumed else (math.nan, math.nan)
     return portrait(c.replace(spacing=lost) if np.isnan(c.spacing).any() else c for c in chosen)

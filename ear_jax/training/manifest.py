@@ -74,5 +74,5 @@ def make_manifest(config: ConfigDict, data: DataSet, split: Split, parameters: i
     'data_content': data.content,
     'split_hash': split.hash,
     'parameters': parameters,
-    'training_picture': data.picture(split.train, config.data.spacing, config.data.frames),
+    'training_picture': data.picture(split.train, config.data.spacing, config.data.frames, config.data.channels),
   }
