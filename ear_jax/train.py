@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from absl import flags, logging
 from ml_collections import config_flags
 
+from ear_jax.config import flag
 from ear_jax.system import cli
 from ear_jax.system.errors import UserError
 
@@ -18,7 +19,7 @@ def main() -> None:
   """Reads the command line and trains."""
   cli.run(
     _train,
-    config_flags.DEFINE_config_file('config', None, 'Configuration file, see configs/.', lock_config=True),
+    flag.define('Configuration file, see configs/.'),
     *cli.shared('workdir'),
     flags.DEFINE_string('coordinator', None, 'Several processes: host:port at which process 0 is reached.'),
     flags.DEFINE_integer('num_processes', None, 'Several processes: how many there are.'),
