@@ -13,6 +13,7 @@ from ml_collections import config_flags
 from ear_jax.config import flag
 from ear_jax.system import cli
 from ear_jax.system.errors import UserError
+from ear_jax.system.heartbeat import heartbeat
 
 
 def main() -> None:
@@ -28,15 +29,17 @@ def main() -> None:
 
 
 def _train(given: SimpleNamespace) -> int | None:
-  from ear_jax.devices import processes
-  from ear_jax.training.stopping import Stopped
-  from ear_jax.workflows.train import train_and_evaluate
-
   if given.config is None or given.workdir is None:
     raise UserError('give --config (a file in configs/) and --workdir (a folder for this run)')
   file = config_flags.get_config_filename(flags.FLAGS['config'])
   if not pathlib.Path(file).exists():  # ml_collections waits until the configuration is used
     raise UserError(f'no configuration file {file}: --config takes one of configs/, or your own')
+  logging.info('loading jax and what stands on it')
+  with heartbeat():
+    from ear_jax.devices import processes
+    from ear_jax.training.stopping import Stopped
+    from ear_jax.workflows.train import train_and_evaluate
+
   config, workdir = given.config, pathlib.Path(given.workdir).expanduser()
   count = processes.asked_for(given.coordinator, given.num_processes, given.process_id)
   cli.request_cpu_devices(config.batch_size // count, config.cpu_devices)

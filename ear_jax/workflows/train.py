@@ -15,6 +15,7 @@ from ear_jax.devices.memory import address_space_free
 from ear_jax.devices.placement import Placement, devices_for
 from ear_jax.devices.together import check_same, is_first
 from ear_jax.networks.fine_tuning import first_state, network_to_start_from
+from ear_jax.system.heartbeat import heartbeat
 from ear_jax.system.lock import only_writer
 from ear_jax.training.checkpoint import Checkpoints
 from ear_jax.training.failures import failures_in_words
@@ -45,14 +46,16 @@ def train_and_evaluate(config: ConfigDict, workdir: str | os.PathLike) -> tuple[
   """
   workdir = pathlib.Path(workdir)
   alone = only_writer(workdir) if is_first() else contextlib.nullcontext()
-  with StopRequest() as stop, failures_in_words(workdir), alone:
-    return _train_and_evaluate(config, workdir, stop)
+  with StopRequest() as stop, failures_in_words(workdir), alone, contextlib.ExitStack() as preparing:
+    preparing.enter_context(heartbeat())
+    return _train_and_evaluate(config, workdir, stop, preparing)
 
 
-def _train_and_evaluate(config, workdir, stop):
+def _train_and_evaluate(config, workdir, stop, preparing):
   check_config(config)
   if config.check_memory:
     check_address_space(address_space_free())
+  logging.info('opening the data set %s', config.data.name)
   data = open_data_set(config)
   split = make_split(data.subjects, config.split)
   check_same_run(workdir, config, data, split)
@@ -66,7 +69,9 @@ def _train_and_evaluate(config, workdir, stop):
     frames = max(data.frames[record] for record in data.records_of(split.train))
     validate = make_validation(program, data, split)
     trained = network_to_start_from(config, program.shapes) if checkpoints.latest is None else None
+    logging.info('compiling the training step')
     check_memory(program, frames)
+    logging.info('making the first state')
     if checkpoints.latest is None:
       state, origin = first_state(config, program.initial_state(), trained)
       state = placement.replicate(state)
@@ -78,6 +83,7 @@ def _train_and_evaluate(config, workdir, stop):
     # Only now: a configuration that is refused must not replace the one that the checkpoint was made with.
     if is_first():
       write_run(config, workdir, data, split, state.params, origin)
+    preparing.close()  # the monitor has signs of life of its own
     with Monitor(program, workdir, int(state.step)) as monitor, placement.guarded():
       state = _loop(program, state, batches, checkpoints, validate, monitor, stop)
   return state, {'step': int(state.step), 'loss': monitor.loss, 'validation_dice': monitor.best}
