@@ -6,7 +6,9 @@ scans of the same person: splits group by subject, so without it a person scanne
 on. There a dataset has the name that results give it, or that of the file or folder that it lies in.
 """
 
+import contextlib
 import csv
+import hashlib
 import pathlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +24,7 @@ from ear_jax.formats.faults import Fault, MalformedStudy, require_folder, requir
 from ear_jax.formats.open import HOLDING, open_studies
 from ear_jax.formats.opened import Opened
 from ear_jax.formats.source import Source
+from ear_jax.formats.walk import walk
 
 _SUBJECTS = 'subjects.csv'
 
@@ -56,6 +59,15 @@ def read(
       logging.info('%s: %s', study.dataset, note)
   cines = (_prepared(*slice_, subjects.get(study.dataset), channels) for study in studies for slice_ in study.read())
   return _referenced(root, cines) if referenced else cines
+
+
+def fingerprint(root: str | pathlib.Path) -> str:
+  """Returns a hash of the names, sizes and times of change of the files below `root`, our own results aside."""
+  found = []
+  for file in walk(pathlib.Path(root)).files:
+    with contextlib.suppress(OSError):  # a link to nowhere, or no folder at all: reading it says so
+      found.append((str(file.relative_to(root)), file.stat().st_size, file.stat().st_mtime_ns))
+  return hashlib.sha256(repr(found).encode()).hexdigest()
 
 
 def _warn_of_persons(root: pathlib.Path, studies: Sequence[Opened], subjects: Mapping[str, str]) -> None:
