@@ -8,10 +8,11 @@ on. There a dataset has the name that results give it, or that of the file or fo
 
 import contextlib
 import csv
+import dataclasses
 import hashlib
 import pathlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from absl import logging
@@ -29,19 +30,16 @@ from ear_jax.formats.walk import walk
 _SUBJECTS = 'subjects.csv'
 
 
-def read(
-  root: str | pathlib.Path, *, channels: int | None = None, referenced: bool = False, choices: Choices = REFUSE
-) -> Iterator[tuple[Cine, Source]]:
-  """Returns the cines of every study below `root` with their origins, study by study.
+def open_folder(root: str | pathlib.Path, *, channels: int | None = None, choices: Choices = REFUSE) -> list[Opened]:
+  """Returns every study below `root`, its cines with subject and channels as a data set has them.
 
   Args:
     root: the folder; searched with its subfolders.
     channels: 1 or 4. For 1 the magnitude is taken of a study with velocities; for 4 a study without them is a fault.
       None: as they are.
-    referenced: leave out cines without a single annotated frame, and log how many there were.
     choices: of `open_studies`.
 
-  Raises: MalformedStudy, before the first cine, with every fault of every file; also when there is nothing to read.
+  Raises: MalformedStudy with every fault of every file; also when there is nothing to read.
   """
   root = pathlib.Path(root)
   require_folder(root, HOLDING)
@@ -57,8 +55,41 @@ def read(
     logging.info('%s is the study in %s', study.dataset, study.origin)
     for note in study.notes:
       logging.info('%s: %s', study.dataset, note)
-  cines = (_prepared(*slice_, subjects.get(study.dataset), channels) for study in studies for slice_ in study.read())
-  return _referenced(root, cines) if referenced else cines
+  return [_prepared(study, subjects.get(study.dataset), channels) for study in studies]
+
+
+def read(
+  root: str | pathlib.Path, *, channels: int | None = None, referenced: bool = False, choices: Choices = REFUSE
+) -> Iterator[tuple[Cine, Source]]:
+  """Returns the cines of `open_folder` with their origins, study by study; `referenced`: `with_reference`."""
+  studies = open_folder(root, channels=channels, choices=choices)
+  return with_reference(root, studies) if referenced else (pair for study in studies for pair in study.read())
+
+
+def with_reference(root: str | pathlib.Path, studies: Iterable[Opened]) -> Iterator[tuple[Cine, Source]]:
+  """Yields the cines of which at least one frame is annotated, and logs how many are not, or show no wall.
+
+  Raises: MalformedStudy at the end, where there was none.
+  """
+  kept, left_out, no_wall = 0, 0, 0
+  for cine, source in (pair for study in studies for pair in study.read()):
+    if cine.annotated.any():
+      kept += 1
+      no_wall += not _is_a_wall(cine.mask[cine.annotated.argmax()])
+      yield cine, source
+    else:
+      left_out += 1
+  if not kept:
+    raise MalformedStudy(root, [Fault('.', '', f'none of the {left_out} cines carries a reference mask')])
+  if left_out:
+    logging.warning('%s: left out %d cines without a reference mask, kept %d', root, left_out, kept)
+  if no_wall:
+    logging.warning(
+      '%s: of %d of %d cines the mask has no cavity within it, or reaches the edge of the picture: is it the wall?',
+      root,
+      no_wall,
+      kept,
+    )
 
 
 def fingerprint(root: str | pathlib.Path) -> str:
@@ -93,33 +124,13 @@ def _channel_faults(study: Opened, channels: int | None) -> list[Fault]:
   return checks.channel_faults(study.origin, '', study[0].video.shape[-1], channels)
 
 
-def _prepared(cine: Cine, source: Source, subject: str | None, channels: int | None) -> tuple[Cine, Source]:
-  changes: dict = {} if subject in (None, cine.subject) else {'subject': subject}
-  if channels == 1 and cine.venc:
-    changes |= {'video': cine.video[..., :1], 'venc': None}
-  return cine.replace(**changes) if changes else cine, source
+def _prepared(study: Opened, subject: str | None, channels: int | None) -> Opened:
+  def cines(which: slice) -> Iterator[tuple[Cine, Source]]:
+    for cine, source in study.cines(which):
+      cine = cine.replace(video=cine.video[..., :1], venc=None) if channels == 1 and cine.venc else cine
+      yield cine if subject in (None, cine.subject) else cine.replace(subject=subject), source
 
-
-def _referenced(root: pathlib.Path, cines: Iterator[tuple[Cine, Source]]) -> Iterator[tuple[Cine, Source]]:
-  kept, left_out, no_wall = 0, 0, 0
-  for cine, source in cines:
-    if cine.annotated.any():
-      kept += 1
-      no_wall += not _is_a_wall(cine.mask[cine.annotated.argmax()])
-      yield cine, source
-    else:
-      left_out += 1
-  if not kept:
-    raise MalformedStudy(root, [Fault('.', '', f'none of the {left_out} cines carries a reference mask')])
-  if left_out:
-    logging.warning('%s: left out %d cines without a reference mask, kept %d', root, left_out, kept)
-  if no_wall:
-    logging.warning(
-      '%s: of %d of %d cines the mask has no cavity within it, or reaches the edge of the picture: is it the wall?',
-      root,
-      no_wall,
-      kept,
-    )
+  return dataclasses.replace(study, cines=cines)
 
 
 def _is_a_wall(mask: np.ndarray) -> bool:
