@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from ml_collections import ConfigDict
 
-from ear_jax.system.errors import UserError
+from ear_jax.system.errors import UserError, some
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Split:
     for a, b in (('train', 'validation'), ('train', 'test'), ('validation', 'test')):
       shared = sorted(set(parts[a]) & set(parts[b]))
       if shared:
-        raise UserError(f'subjects {", ".join(shared)} are in both {a} and {b}: scores would be optimistic')
+        raise UserError(f'subjects {some(shared)} are in both {a} and {b}: scores would be optimistic')
 
   def subjects(self, part: str) -> tuple[str, ...]:
     """Returns the subjects of 'train', 'validation' or 'test', or of 'all' three."""

@@ -26,6 +26,7 @@ from ear_jax.formats.open import HOLDING, open_studies
 from ear_jax.formats.opened import Opened
 from ear_jax.formats.source import Source
 from ear_jax.formats.walk import walk
+from ear_jax.system.errors import some
 
 _SUBJECTS = 'subjects.csv'
 
@@ -112,7 +113,7 @@ def _warn_of_persons(root: pathlib.Path, studies: Sequence[Opened], subjects: Ma
         '%s: %s have one PatientID and are several subjects: join them in %s, or the same heart may be trained on and '
         'tested on',
         root,
-        ', '.join(datasets),
+        some([*datasets]),
         _SUBJECTS,
       )
 

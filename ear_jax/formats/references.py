@@ -28,6 +28,7 @@ from ear_jax.formats.dicom import instances
 from ear_jax.formats.faults import Fault
 from ear_jax.formats.opened import Opened
 from ear_jax.formats.source import Source
+from ear_jax.system.errors import some
 
 __all__ = ('Drawn', 'attach', 'find')
 
@@ -166,7 +167,7 @@ def _of_one_file(
   rank = {number: (near[number], counts[number])[:: 1 if text else -1] for number in counts}
   best = [number for number in rank if rank[number] == max(rank.values())]
   if len(best) > 1:
-    names = ', '.join(studies[number].dataset for number in best)
+    names = some([studies[number].dataset for number in best])
     rule = f'the contours fit {len(best)} studies ({names}): put them into the folder of theirs, or give one study'
     return [], [Fault(first.file, '', rule)], []
   pairs, found, notes = [], [], []
@@ -175,7 +176,7 @@ def _of_one_file(
   for k, drawn in several.items():
     mine = [one for one in fits[k] if one.study in best]
     if not mine or (len(mine) > 1 and not text):
-      ids = ', '.join(one.slice_id for one in mine)
+      ids = some([one.slice_id for one in mine])
       rule = f'the contours fit several slices ({ids}): nothing tells which' if mine else _strange(drawn, slices)
       found.append(Fault(drawn.file, drawn.called, f'not used: {rule}'))
       continue
@@ -231,7 +232,7 @@ def _strange(drawn: Drawn, slices: Sequence[_Slice]) -> str:
     return f'the contours were drawn on pictures with fingerprint {drawn.mark.fingerprint}, not on {other}'
   if drawn.mark.fingerprint:
     return f'the contours were drawn on pictures with fingerprint {drawn.mark.fingerprint}, which no slice has'
-  known = ', '.join(dict.fromkeys(one.slice_id for one in slices)) or 'none'
+  known = some([*dict.fromkeys(one.slice_id for one in slices)]) or 'none'
   return f'the contours fit no slice by name (slices: {known}; StrainMap names a cine by series number and description)'
 
 
