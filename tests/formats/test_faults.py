@@ -59,4 +59,4 @@ def test_channel_count(found, wanted, rule):
 def test_a_note_of_many_slices_names_some_and_counts_them():
   notes = {f's{k}': ['no padding'] if k else [] for k in range(31)}
   assert gathered(notes) == ['s1, s2, s3, s4, s5, s6, s7, s8, ... (30 of them): no padding']
-  assert gathered(dict.fromkeys('ab', ['no padding'])) == ['no padding']
+  assert gathered({name: ['no padding'] for name in 'ab'}) == ['no padding']
