@@ -16,7 +16,7 @@ import numpy as np
 
 from ear_jax.cine import Cine
 from ear_jax.formats import affine, checks, labels, nifti
-from ear_jax.formats.choices import Choices
+from ear_jax.formats.choices import Asked
 from ear_jax.formats.faults import Fault
 from ear_jax.formats.opened import HASHED, Opened, pseudonym
 from ear_jax.formats.source import Source
@@ -74,7 +74,7 @@ def by_folder(files: Sequence[pathlib.Path]) -> Mapping[pathlib.Path, list[pathl
 
 
 def open_layout(
-  layout: ModuleType, files: Sequence[pathlib.Path], root: pathlib.Path, choices: Choices
+  layout: ModuleType, files: Sequence[pathlib.Path], root: pathlib.Path, choices: Asked
 ) -> tuple[list[Opened], set[pathlib.Path]]:
   """Returns the studies of one layout among some files, looked over, and the files that it takes."""
   found = layout.find(files, root)
@@ -82,7 +82,7 @@ def open_layout(
   return [_open(one, root, choices) for one in found], taken
 
 
-def _open(one: Labelled, root: pathlib.Path, choices: Choices) -> Opened:
+def _open(one: Labelled, root: pathlib.Path, choices: Asked) -> Opened:
   dataset, file = pseudonym(one.dataset), str(one.video.relative_to(root))
   notes, faults, count = [HASHED] * (dataset != one.dataset), list(one.faults), 0
   try:
@@ -102,7 +102,7 @@ def _open(one: Labelled, root: pathlib.Path, choices: Choices) -> Opened:
 
 
 def _map_faults(
-  each: Map, one: Labelled, image: nib.spatialimages.SpatialImage, root: pathlib.Path, choices: Choices
+  each: Map, one: Labelled, image: nib.spatialimages.SpatialImage, root: pathlib.Path, choices: Asked
 ) -> list[Fault]:
   try:
     _mask(each, one, image, choices)
@@ -112,7 +112,7 @@ def _map_faults(
 
 
 def _cines(
-  one: Labelled, dataset: str, ids: Sequence[str], choices: Choices, which: slice
+  one: Labelled, dataset: str, ids: Sequence[str], choices: Asked, which: slice
 ) -> Iterator[tuple[Cine, Source]]:
   image = _four_axes(one.video)
   video, (spacing, interval, _), matrix = (
@@ -124,7 +124,7 @@ def _cines(
   for each in one.maps:
     frames, values = _mask(each, one, image, choices)
     found[:, frames] = values
-  several = {*one.meaning.values()} > {'myocardium'} and choices.label is None
+  several = {*one.meaning.values()} > {'myocardium'} and choices.made.label is None
   for z in range(len(ids))[which]:
     mask = (found[z] == labels.MYOCARDIUM).astype(np.uint8)
     cine = Cine(
@@ -143,7 +143,7 @@ def _cines(
 
 
 def _mask(
-  each: Map, one: Labelled, image: nib.spatialimages.SpatialImage, choices: Choices
+  each: Map, one: Labelled, image: nib.spatialimages.SpatialImage, choices: Asked
 ) -> tuple[list[int], np.ndarray]:
   """Returns the frames of a map, and its masks `[Z, T, H, W]` in our values. Raises ValueError as `structures`."""
   found = nifti.structures(nifti.load(each.path), image, one.meaning, choices.settle('label'))
