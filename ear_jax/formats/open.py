@@ -30,7 +30,8 @@ from ear_jax.formats import (
 from ear_jax.formats.choices import REFUSE, Asked, Choices
 from ear_jax.formats.dicom import geometry, instances, phase_contrast, velocity_tags
 from ear_jax.formats.dicom import stack as dicom_study
-from ear_jax.formats.dicom.instances import Found, Instance
+from ear_jax.formats.dicom.header import Instance
+from ear_jax.formats.dicom.instances import Found
 from ear_jax.formats.faults import Fault, MalformedStudy
 from ear_jax.formats.labelled import open_layout
 from ear_jax.formats.opened import HASHED, Opened, pseudonym

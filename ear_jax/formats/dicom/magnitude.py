@@ -16,7 +16,7 @@ from ear_jax.cine import Cine, Place
 from ear_jax.formats import checks
 from ear_jax.formats.choices import Asked
 from ear_jax.formats.dicom import geometry, instances, pixels
-from ear_jax.formats.dicom.instances import Instance, Rescale
+from ear_jax.formats.dicom.header import Instance, Rescale
 from ear_jax.formats.dicom.timing import Timed, in_time
 from ear_jax.formats.faults import Fault
 

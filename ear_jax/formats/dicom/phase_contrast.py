@@ -15,7 +15,7 @@ from ear_jax.formats import checks
 from ear_jax.formats.choices import Asked
 from ear_jax.formats.dicom import geometry, instances, magnitude, phase_slices, stack, velocity_tags
 from ear_jax.formats.dicom.component import CONTRADICTORY, is_magnitude, named
-from ear_jax.formats.dicom.instances import Instance
+from ear_jax.formats.dicom.header import Instance
 from ear_jax.formats.dicom.phase_slices import Directed, Pictures, faulty, series_of
 from ear_jax.formats.dicom.phase_velocity import Measured, measure, pixel_faults, read_slice
 from ear_jax.formats.faults import Fault

@@ -17,7 +17,7 @@ from ear_jax.cine import Vector
 from ear_jax.formats.choices import Asked
 from ear_jax.formats.dicom import choose, geometry, magnitude, velocity_tags
 from ear_jax.formats.dicom.component import is_magnitude
-from ear_jax.formats.dicom.instances import Instance
+from ear_jax.formats.dicom.header import Instance
 from ear_jax.formats.dicom.timing import Timed, in_time
 from ear_jax.formats.faults import Fault
 

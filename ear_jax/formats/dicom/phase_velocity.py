@@ -11,7 +11,7 @@ from ear_jax.cine import Cine, Venc, as_venc
 from ear_jax.formats import checks
 from ear_jax.formats.choices import Asked
 from ear_jax.formats.dicom import geometry, instances, magnitude, pixels, velocity_tags
-from ear_jax.formats.dicom.instances import Instance
+from ear_jax.formats.dicom.header import Instance
 from ear_jax.formats.dicom.phase_slices import PhaseSlice, faulty
 from ear_jax.formats.dicom.velocity_tags import Scale
 from ear_jax.formats.faults import Fault

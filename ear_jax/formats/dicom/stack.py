@@ -18,7 +18,7 @@ from ear_jax.formats.choices import Asked
 from ear_jax.formats.dicom import choose, component, geometry, instances
 from ear_jax.formats.dicom import magnitude as dicom
 from ear_jax.formats.dicom.choose import Part
-from ear_jax.formats.dicom.instances import Instance
+from ear_jax.formats.dicom.header import Instance
 from ear_jax.formats.dicom.magnitude import Grouped
 from ear_jax.formats.faults import Fault, once
 from ear_jax.formats.opened import Opened

@@ -15,7 +15,7 @@ import numpy as np
 
 from ear_jax.formats import checks
 from ear_jax.formats.choices import Asked
-from ear_jax.formats.dicom.instances import Instance
+from ear_jax.formats.dicom.header import Instance
 
 _LONG = 1.6  # times the usual step of trigger times: a frame may be missing
 _SEVERAL = 1.5  # times the RR interval: several beats; less is a change of heart rate

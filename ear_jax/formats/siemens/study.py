@@ -17,7 +17,7 @@ from ear_jax.cine import Cine, as_venc
 from ear_jax.formats.checks import COUNTS, ZERO
 from ear_jax.formats.choices import Asked
 from ear_jax.formats.dicom import geometry, instances, magnitude, pixels
-from ear_jax.formats.dicom.instances import Instance
+from ear_jax.formats.dicom.header import Instance
 from ear_jax.formats.faults import Fault
 from ear_jax.formats.opened import Opened, differing, gathered
 from ear_jax.formats.siemens.checks import FRAMES, Slice, check
