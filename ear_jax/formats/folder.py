@@ -27,6 +27,7 @@ from ear_jax.formats.opened import Opened
 from ear_jax.formats.source import Source
 from ear_jax.formats.walk import walk
 from ear_jax.system.errors import some
+from ear_jax.system.heartbeat import heartbeat
 
 _SUBJECTS = 'subjects.csv'
 
@@ -44,7 +45,9 @@ def open_folder(root: str | pathlib.Path, *, channels: int | None = None, choice
   """
   root = pathlib.Path(root)
   require_folder(root, HOLDING)
-  studies = open_studies(root, choices)
+  logging.info('looking over the studies in %s', root)
+  with heartbeat():
+    studies = open_studies(root, choices)
   subjects, found = _subjects(root, studies)
   found += [fault for study in studies for fault in study.faults]
   for study in studies:
