@@ -67,16 +67,17 @@ def read(
 ) -> Iterator[tuple[Cine, Source]]:
   """Returns the cines of `open_folder` with their origins, study by study; `referenced`: `with_reference`."""
   studies = open_folder(root, channels=channels, choices=choices)
-  return with_reference(root, studies) if referenced else (pair for study in studies for pair in study.read())
+  cines = (pair for study in studies for pair in study.read())
+  return with_reference(root, cines) if referenced else cines
 
 
-def with_reference(root: str | pathlib.Path, studies: Iterable[Opened]) -> Iterator[tuple[Cine, Source]]:
+def with_reference(root: str | pathlib.Path, cines: Iterable[tuple[Cine, Source]]) -> Iterator[tuple[Cine, Source]]:
   """Yields the cines of which at least one frame is annotated, and logs how many are not, or show no wall.
 
   Raises: MalformedStudy at the end, where there was none.
   """
   kept, left_out, no_wall = 0, 0, 0
-  for cine, source in (pair for study in studies for pair in study.read()):
+  for cine, source in cines:
     if cine.annotated.any():
       kept += 1
       no_wall += not _is_a_wall(cine.mask[cine.annotated.argmax()])

@@ -53,8 +53,9 @@ def evaluate_studies(
   scores, curves, masks, settings = [], [], {}, Settings()
   with _faults_in_words():
     opened = folder.open_folder(studies, choices=choices)
-    cines = folder.with_reference(studies, opened)
-    for cine, _ in track(cines, 'scoring', sum(map(len, opened)), console=progress_console()):
+    every = (pair for study in opened for pair in study.read())
+    shown = track(every, 'scoring', sum(map(len, opened)), console=progress_console())
+    for cine, _ in folder.with_reference(studies, shown):
       masks[cine.name] = segment(cine, [trained]).mask
       scores.append(score(cine, masks[cine.name], surface=True))
       curves.append(compare_masks(cine, masks[cine.name], settings=settings))
