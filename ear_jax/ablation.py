@@ -9,8 +9,7 @@ import pathlib
 import sys
 from types import SimpleNamespace
 
-from ml_collections import config_flags
-
+from ear_jax.config import flag
 from ear_jax.system import cli
 from ear_jax.system.errors import UserError
 
@@ -19,8 +18,8 @@ _INTERRUPTED = 130  # exit status of Ctrl-C, as shells have it
 
 def main() -> None:
   """Reads the command line and runs the grid."""
-  config = config_flags.DEFINE_config_file('config', None, 'Configuration of a grid: configs/ablation.py, or alike.')
-  cli.run(_run, config, *cli.shared('workdir', 'output'))
+  meaning = 'Configuration of a grid: configs/ablation.py, or alike.'
+  cli.run(_run, flag.define(meaning), *cli.shared('workdir', 'output'))
 
 
 def _run(given: SimpleNamespace) -> int:

@@ -17,7 +17,7 @@ from absl import flags
 from rich.console import Console
 
 from ear_jax.system import cli
-from ear_jax.system.errors import UserError, printable
+from ear_jax.system.errors import UserError, printable, some
 from ear_jax.system.files import require_writable
 from ear_jax.system.terminal import progress_console
 
@@ -187,7 +187,7 @@ def _say(summary: dict, folder: pathlib.Path) -> None:
     if check['status'] != 'pass':
       places.setdefault((check['status'], check['name'], check['reason']), []).append(check['slice_id'])
   for (status, name, reason), slices in places.items():
-    where = f' ({", ".join(slices)})' if any(slices) else ''
+    where = f' ({some(slices)})' if any(slices) else ''
     console.print(f'  {status}: {name}{where}: {reason}', markup=False, soft_wrap=True)
   if all(one['venc_cm_s'] is None for one in summary['slices']):
     console.print('  magnitude only: contours and masks, no velocity curves')

@@ -10,15 +10,17 @@ from types import SimpleNamespace
 from absl import flags, logging
 from ml_collections import config_flags
 
+from ear_jax.config import flag
 from ear_jax.system import cli
 from ear_jax.system.errors import UserError
+from ear_jax.system.heartbeat import heartbeat
 
 
 def main() -> None:
   """Reads the command line and trains."""
   cli.run(
     _train,
-    config_flags.DEFINE_config_file('config', None, 'Configuration file, see configs/.', lock_config=True),
+    flag.define('Configuration file, see configs/.'),
     *cli.shared('workdir'),
     flags.DEFINE_string('coordinator', None, 'Several processes: host:port at which process 0 is reached.'),
     flags.DEFINE_integer('num_processes', None, 'Several processes: how many there are.'),
@@ -27,15 +29,17 @@ def main() -> None:
 
 
 def _train(given: SimpleNamespace) -> int | None:
-  from ear_jax.devices import processes
-  from ear_jax.training.stopping import Stopped
-  from ear_jax.workflows.train import train_and_evaluate
-
   if given.config is None or given.workdir is None:
     raise UserError('give --config (a file in configs/) and --workdir (a folder for this run)')
   file = config_flags.get_config_filename(flags.FLAGS['config'])
   if not pathlib.Path(file).exists():  # ml_collections waits until the configuration is used
     raise UserError(f'no configuration file {file}: --config takes one of configs/, or your own')
+  logging.info('loading jax and what stands on it')
+  with heartbeat():
+    from ear_jax.devices import processes
+    from ear_jax.training.stopping import Stopped
+    from ear_jax.workflows.train import train_and_evaluate
+
   config, workdir = given.config, pathlib.Path(given.workdir).expanduser()
   count = processes.asked_for(given.coordinator, given.num_processes, given.process_id)
   cli.request_cpu_devices(config.batch_size // count, config.cpu_devices)

@@ -30,7 +30,7 @@ COMMANDS = {
 ROOMS = {
   'commands': (
     'flags and sentences: each `python -m ear_jax.X` makes its flags in `main` and calls one function of a room',
-    'ablations workflows benchmarking networks report devices training analysis formats system',
+    'ablations workflows benchmarking networks report devices training analysis formats config system',
   ),
   '__init__': ('what `import ear_jax` hands out, loaded when first used', ''),
   'ablations': (
@@ -73,7 +73,7 @@ ROOMS = {
   'analysis': ('mask to contours, velocity curves, markers (`analysis.md`); the quality gate (`predict.md`)', 'cine'),
   'cine': ('`Cine`, `Study` and the transforms of the image plane', ''),
   'config': (
-    'every field of a configuration, described once: default, reason, unit, range, choices, what it decides',
+    'every field of a configuration, described once: default, reason, unit, range, choices, what it decides; its flag',
     'system',
   ),
   'system': ('errors, whole files, locks, time, the start of a command: what any program needs; it knows no heart', ''),

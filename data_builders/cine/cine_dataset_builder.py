@@ -9,12 +9,14 @@ All reading is in `ear_jax.formats`; this file says which features there are and
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 from collections.abc import Iterator
 
 import numpy as np
 import tensorflow_datasets as tfds
 
 from ear_jax.data import records, upright
+from ear_jax.data.builder import StudyBuilder
 from ear_jax.formats import folder, labels
 from ear_jax.formats.choices import Choices
 
@@ -35,7 +37,7 @@ class CineConfig(tfds.core.BuilderConfig):
   structures: bool = False
 
 
-class Builder(tfds.core.GeneratorBasedBuilder):
+class Builder(StudyBuilder):
   """Magnitude cines, one example a slice, keyed by `dataset/slice`; one split, `train`, holds everything."""
 
   VERSION = tfds.core.Version('1.0.0')
@@ -48,9 +50,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     CineConfig(name='structures', structures=True, description='The same, with cavity and right ventricle kept.'),
   ]
 
-  def __init__(self, *, file_format=None, **kwargs):
-    # array_record is read without TensorFlow; TFDS's own default, tfrecord, is not.
-    super().__init__(file_format=file_format or tfds.core.FileFormat.ARRAY_RECORD, **kwargs)
+  def fingerprint(self, manual_dir: pathlib.Path) -> str:
+    return folder.fingerprint(manual_dir)
 
   def _info(self) -> tfds.core.DatasetInfo:
     features = records.features(channels=1, labels=self.builder_config.structures)

@@ -13,6 +13,7 @@ Rendering is in `ear_jax.phantom`, reading in `ear_jax.formats`; this file says 
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 from collections.abc import Iterable, Iterator
 
 import tensorflow_datasets as tfds
@@ -20,6 +21,7 @@ from absl import logging
 
 from ear_jax.cine import Cine
 from ear_jax.data import records, upright
+from ear_jax.data.builder import StudyBuilder
 from ear_jax.formats import folder
 from ear_jax.formats.choices import Choices
 from ear_jax.phantom import study
@@ -45,7 +47,7 @@ class MvmCmrConfig(tfds.core.BuilderConfig):
   beam: bool = False
 
 
-class Builder(tfds.core.GeneratorBasedBuilder):
+class Builder(StudyBuilder):
   """MVM-CMR studies, one example a cine, keyed by `dataset/slice`; one split, `train`, holds everything."""
 
   VERSION = tfds.core.Version('1.0.0')
@@ -64,11 +66,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     MvmCmrConfig(name='folder', description='The studies in the manual directory.'),
   ]
 
-  def __init__(self, *, file_format=None, **kwargs):
-    # array_record is read without TensorFlow; TFDS's own default, tfrecord, is not.
-    super().__init__(file_format=file_format or tfds.core.FileFormat.ARRAY_RECORD, **kwargs)
-    self._max_examples: int | None = None
-    self._has_runner = False
+  _max_examples: int | None = None
+  _has_runner = False
+
+  def fingerprint(self, manual_dir: pathlib.Path) -> str:
+    return '' if self.builder_config.phantom else folder.fingerprint(manual_dir)
 
   def download_and_prepare(self, *, download_config: tfds.download.DownloadConfig | None = None, **kwargs):
     """Builds the data set; `--max_examples_per_split` holds for the Beam config too, where TFDS ignores it."""

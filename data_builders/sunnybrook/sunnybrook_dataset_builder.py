@@ -8,12 +8,14 @@ All reading is in `ear_jax.formats`; this file says which features there are and
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 from collections.abc import Iterator
 
 import tensorflow_datasets as tfds
 
 from ear_jax.data import records, upright
-from ear_jax.formats import sunnybrook, sunnybrook_cine
+from ear_jax.data.builder import StudyBuilder
+from ear_jax.formats import folder, sunnybrook, sunnybrook_cine
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
@@ -23,7 +25,7 @@ class SunnybrookConfig(tfds.core.BuilderConfig):
   folder: str = 'frames'
 
 
-class Builder(tfds.core.GeneratorBasedBuilder):
+class Builder(StudyBuilder):
   """Sunnybrook Cardiac Data, one example a cine, keyed by `dataset/slice`; one split, `train`, holds everything."""
 
   VERSION = tfds.core.Version('1.0.0')
@@ -36,9 +38,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     SunnybrookConfig(name='cine', folder='cine', description='Whole cines (DICOM), annotated at end diastole.'),
   ]
 
-  def __init__(self, *, file_format=None, **kwargs):
-    # array_record is read without TensorFlow; TFDS's own default, tfrecord, is not.
-    super().__init__(file_format=file_format or tfds.core.FileFormat.ARRAY_RECORD, **kwargs)
+  def fingerprint(self, manual_dir: pathlib.Path) -> str:
+    return folder.fingerprint(manual_dir)
 
   def _info(self) -> tfds.core.DatasetInfo:
     return self.dataset_info_from_configs(

@@ -34,7 +34,7 @@ from ear_jax.scoring.segmentation import score
 from ear_jax.system import cli
 from ear_jax.system.clock import Clock
 from ear_jax.system.csv_files import write_csv
-from ear_jax.system.errors import UserError
+from ear_jax.system.errors import UserError, some
 from ear_jax.system.files import write_text
 from ear_jax.system.lock import only_writer
 from ear_jax.training.log import read_metrics
@@ -91,7 +91,7 @@ def _together(job: Job, config: ConfigDict, folder: pathlib.Path) -> dict:
   subjects = data.subjects if job.test_data else subjects
   if known := sorted({subject for split in splits for subject in split.train} & set(subjects)):
     raise UserError(
-      f'{job.test_data or config.data.name} has subjects {", ".join(known)}, which the networks were trained on'
+      f'{job.test_data or config.data.name} has subjects {some(known)}, which the networks were trained on'
     )
   return _score(data, subjects, config, [_restore(w, job) for w in workdirs], folder) | {'data_hash': data.hash}
 

@@ -76,7 +76,7 @@ FIELDS = {
   'split.folds': _count(5, 'of the other subjects (paper)'),
   'split.fold': Field(0, 'validation fold; -1: train on all of them and keep the last checkpoint'),
   'model.name': Field('ear3d', "'unet3d', 'unet3d_attention', 'ear3d': the ablation ladder; or another network"),
-  'model.filters': Field((16, 32, 64, 128), 'channels of each level, top first; released: 32, 64, 128, 256'),
+  'model.filters': _count((16, 32, 64, 128), 'channels of each level, top first; released: 32, 64, 128, 256'),
   'model.classes': Field(2, 'myocardium and the rest', smallest=2, below=256),
   'model.attention': Field('channel', "on skips (released); 'spatial': Eq. 1", choices=('none', 'channel', 'spatial')),
   'model.attention_max_tokens': _number(16384, 'skips with more positions a frame use channel attention'),
@@ -134,7 +134,10 @@ def check_config(config: ConfigDict) -> None:
       value = functools.reduce(ConfigDict.__getitem__, name.split('.'), config)
     except KeyError:
       raise UserError(f'config.{name} is missing: begin with default_config() and change fields of it') from None
-    if field.smallest is not None and not field.smallest <= value < field.below:  # NaN is in no range
+    parts = value if isinstance(value, tuple | list) else (value,)
+    if isinstance(field.default, tuple) and {type(part) for part in parts} - {type(field.default[0])}:
+      raise UserError(f'config.{name} is {value}: expected the like of {field.default}')
+    if field.smallest is not None and not all(field.smallest <= part < field.below for part in parts):  # NaN is nowhere
       most = '' if field.below == math.inf else f', and less than {field.below}'
       raise UserError(f'config.{name} is {value}: it must be {field.smallest} or more{most}')
     check_choice(name, value)

@@ -6,6 +6,7 @@ resumed run draws the very batches that an unbroken one would.
 
 import contextlib
 import dataclasses
+import datetime
 import functools
 import hashlib
 import math
@@ -17,6 +18,7 @@ import grain
 import jax
 import numpy as np
 import tensorflow_datasets as tfds
+from absl import logging
 from ml_collections import ConfigDict
 
 from ear_jax.cine import Cine
@@ -140,6 +142,9 @@ def open_data_set(config: ConfigDict, *, name: str | None = None, folder: str | 
     axes = (builder.info.metadata or {}).get('axes')
   ids, annotated, spacing, contents = zip(*index, strict=True)
   named, stored = sorted(ids), sorted(zip(ids, contents, strict=True))
+  made = datetime.datetime.fromtimestamp((versions[-1] / 'dataset_info.json').stat().st_mtime)
+  people = len({subject for subject, *_ in ids})
+  logging.info('data set %s: %d cines of %d subjects, built on %s', name, len(ids), people, f'{made:%Y-%m-%d %H:%M}')
   hashed = [repr((builder.info.full_name, each)).encode() for each in (named, stored)]
   of_ids, of_contents = (hashlib.sha256(each).hexdigest()[:12] for each in hashed)
   return DataSet(source, ids, annotated, spacing, of_ids, of_contents, versions[-1], as_axes(axes) if axes else None)

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from ml_collections import ConfigDict
 
-from ear_jax.system.errors import UserError
+from ear_jax.system.errors import UserError, some
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Split:
     for a, b in (('train', 'validation'), ('train', 'test'), ('validation', 'test')):
       shared = sorted(set(parts[a]) & set(parts[b]))
       if shared:
-        raise UserError(f'subjects {", ".join(shared)} are in both {a} and {b}: scores would be optimistic')
+        raise UserError(f'subjects {some(shared)} are in both {a} and {b}: scores would be optimistic')
 
   def subjects(self, part: str) -> tuple[str, ...]:
     """Returns the subjects of 'train', 'validation' or 'test', or of 'all' three."""
@@ -67,7 +67,7 @@ def make_split(subjects: Iterable[str], config: ConfigDict) -> Split:
     raise UserError(f'config.split.fold is {config.fold}, but there are folds 0 to {config.folds - 1} (or -1 for none)')
   if config.fold >= 0 and not 2 <= config.folds <= len(rest):
     count = f'{len(rest)} subject{"s" * (len(rest) != 1)}'
-    fewer = f'set --config.split.folds={len(rest)}{" or less" * (len(rest) > 2)}, or ' if len(rest) > 1 else 'set '
+    fewer = f'set --config.split.folds={len(rest)}{" or fewer" * (len(rest) > 2)}, or ' if len(rest) > 1 else 'set '
     raise UserError(
       f'{count} outside the test set cannot be dealt into {config.folds} folds, one of which validates while '
       f'others train: {fewer}--config.split.fold=-1 to train without validation'

@@ -9,7 +9,7 @@ from ear_jax.system.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class Choices:
-  """Each default refuses, and the refusal names the flag; `settle` gives a choice to the reader that needs it.
+  """Each default refuses, and the refusal names the flag.
 
   Attributes:
     repeated: of several series at one place, which is read: none ('refuse'), or the one of the lowest or highest
@@ -19,7 +19,6 @@ class Choices:
     trusted: take contours beside a study even where they do not seem to lie on a wall.
     venc: cm/s along column, along row and through the plane, where a phase contrast study does not state it or
       contradicts itself.
-    settled: names of the choices that a reader has asked for.
 
   Raises: UserError for a value that a field does not take.
   """
@@ -29,7 +28,6 @@ class Choices:
   label: int | None = None
   trusted: bool = False
   venc: tuple[float, float, float] | None = None
-  settled: set[str] = dataclasses.field(default_factory=set, compare=False, repr=False)
 
   def __post_init__(self):
     for name in ('repeated', 'gaps'):
@@ -42,17 +40,25 @@ class Choices:
       raise UserError(f'venc is {self.venc}, expected three positive numbers of cm/s, such as 20, 20, 30')
     object.__setattr__(self, 'venc', tuple(map(float, self.venc)))  # JSON has lists
 
+
+class Asked:
+  """The choices that were made, for one opening of studies, and which of them a reader has asked for."""
+
+  def __init__(self, made: Choices):
+    self.made = made
+    self._settled: set[str] = set()
+
   def settle(self, name: str) -> Any:
     """Returns a choice, for a reader to which the study leaves it open."""
-    self.settled.add(name)
-    return getattr(self, name)
+    self._settled.add(name)
+    return getattr(self.made, name)
 
   def idle(self) -> list[str]:
     """Returns a note for each choice that was made, and that no study left open."""
     notes = []
     for name in _FLAGS:
-      value = getattr(self, name)
-      if value != getattr(REFUSE, name) and name not in self.settled:
+      value = getattr(self.made, name)
+      if value != getattr(REFUSE, name) and name not in self._settled:
         words = ','.join(f'{one:g}' for one in value) if isinstance(value, tuple) else value
         notes.append(f'--{name}={words} changed nothing: {_FLAGS[name]}')
     return notes

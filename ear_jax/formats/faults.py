@@ -6,11 +6,9 @@ a user mends a folder in one go and no half of a data set is ever written.
 
 import dataclasses
 import pathlib
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable
 
-from ear_jax.system.errors import printable
-
-_SOME = 8  # numbers that one sentence lists
+from ear_jax.system.errors import printable, some
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -76,8 +74,3 @@ def frames(indices: Iterable[int]) -> str:
   """Returns 'frame 3' or 'frames 3, 4, 7' for a fault; frames count from 0."""
   indices = list(indices)
   return ('frame ' if len(indices) == 1 else 'frames ') + some(indices)
-
-
-def some(numbers: Sequence[int]) -> str:
-  """Returns numbers with commas; of many the first and how many they are."""
-  return ', '.join(map(str, numbers[:_SOME])) + f', ... ({len(numbers)} of them)' * (len(numbers) > _SOME)

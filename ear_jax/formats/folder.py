@@ -6,10 +6,13 @@ scans of the same person: splits group by subject, so without it a person scanne
 on. There a dataset has the name that results give it, or that of the file or folder that it lies in.
 """
 
+import contextlib
 import csv
+import dataclasses
+import hashlib
 import pathlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from absl import logging
@@ -22,27 +25,29 @@ from ear_jax.formats.faults import Fault, MalformedStudy, require_folder, requir
 from ear_jax.formats.open import HOLDING, open_studies
 from ear_jax.formats.opened import Opened
 from ear_jax.formats.source import Source
+from ear_jax.formats.walk import walk
+from ear_jax.system.errors import some
+from ear_jax.system.heartbeat import heartbeat
 
 _SUBJECTS = 'subjects.csv'
 
 
-def read(
-  root: str | pathlib.Path, *, channels: int | None = None, referenced: bool = False, choices: Choices = REFUSE
-) -> Iterator[tuple[Cine, Source]]:
-  """Returns the cines of every study below `root` with their origins, study by study.
+def open_folder(root: str | pathlib.Path, *, channels: int | None = None, choices: Choices = REFUSE) -> list[Opened]:
+  """Returns every study below `root`, its cines with subject and channels as a data set has them.
 
   Args:
     root: the folder; searched with its subfolders.
     channels: 1 or 4. For 1 the magnitude is taken of a study with velocities; for 4 a study without them is a fault.
       None: as they are.
-    referenced: leave out cines without a single annotated frame, and log how many there were.
     choices: of `open_studies`.
 
-  Raises: MalformedStudy, before the first cine, with every fault of every file; also when there is nothing to read.
+  Raises: MalformedStudy with every fault of every file; also when there is nothing to read.
   """
   root = pathlib.Path(root)
   require_folder(root, HOLDING)
-  studies = open_studies(root, choices)
+  logging.info('looking over the studies in %s', root)
+  with heartbeat():
+    studies = open_studies(root, choices)
   subjects, found = _subjects(root, studies)
   found += [fault for study in studies for fault in study.faults]
   for study in studies:
@@ -54,41 +59,23 @@ def read(
     logging.info('%s is the study in %s', study.dataset, study.origin)
     for note in study.notes:
       logging.info('%s: %s', study.dataset, note)
-  cines = (_prepared(*slice_, subjects.get(study.dataset), channels) for study in studies for slice_ in study.read())
-  return _referenced(root, cines) if referenced else cines
+  return [_prepared(study, subjects.get(study.dataset), channels) for study in studies]
 
 
-def _warn_of_persons(root: pathlib.Path, studies: Sequence[Opened], subjects: Mapping[str, str]) -> None:
-  of_person: dict[str, dict[str, str]] = defaultdict(dict)
-  for study in studies:
-    if study.person:
-      of_person[study.person][study.dataset] = subjects.get(study.dataset, study.dataset)
-  for datasets in of_person.values():
-    if len({*datasets.values()}) > 1:
-      logging.warning(
-        '%s: %s have one PatientID and are several subjects: join them in %s, or the same heart may be trained on and '
-        'tested on',
-        root,
-        ', '.join(datasets),
-        _SUBJECTS,
-      )
+def read(
+  root: str | pathlib.Path, *, channels: int | None = None, referenced: bool = False, choices: Choices = REFUSE
+) -> Iterator[tuple[Cine, Source]]:
+  """Returns the cines of `open_folder` with their origins, study by study; `referenced`: `with_reference`."""
+  studies = open_folder(root, channels=channels, choices=choices)
+  cines = (pair for study in studies for pair in study.read())
+  return with_reference(root, cines) if referenced else cines
 
 
-def _channel_faults(study: Opened, channels: int | None) -> list[Fault]:
-  if channels != 4:
-    return []
-  # The first slice stands for all: readers take care that those of one study are alike.
-  return checks.channel_faults(study.origin, '', study[0].video.shape[-1], channels)
+def with_reference(root: str | pathlib.Path, cines: Iterable[tuple[Cine, Source]]) -> Iterator[tuple[Cine, Source]]:
+  """Yields the cines of which at least one frame is annotated, and logs how many are not, or show no wall.
 
-
-def _prepared(cine: Cine, source: Source, subject: str | None, channels: int | None) -> tuple[Cine, Source]:
-  changes: dict = {} if subject in (None, cine.subject) else {'subject': subject}
-  if channels == 1 and cine.venc:
-    changes |= {'video': cine.video[..., :1], 'venc': None}
-  return cine.replace(**changes) if changes else cine, source
-
-
-def _referenced(root: pathlib.Path, cines: Iterator[tuple[Cine, Source]]) -> Iterator[tuple[Cine, Source]]:
+  Raises: MalformedStudy at the end, where there was none.
+  """
   kept, left_out, no_wall = 0, 0, 0
   for cine, source in cines:
     if cine.annotated.any():
@@ -108,6 +95,47 @@ def _referenced(root: pathlib.Path, cines: Iterator[tuple[Cine, Source]]) -> Ite
       no_wall,
       kept,
     )
+
+
+def fingerprint(root: str | pathlib.Path) -> str:
+  """Returns a hash of the names, sizes and times of change of the files below `root`, our own results aside."""
+  found = []
+  for file in walk(pathlib.Path(root)).files:
+    with contextlib.suppress(OSError):  # a link to nowhere, or no folder at all: reading it says so
+      found.append((str(file.relative_to(root)), file.stat().st_size, file.stat().st_mtime_ns))
+  return hashlib.sha256(repr(found).encode()).hexdigest()
+
+
+def _warn_of_persons(root: pathlib.Path, studies: Sequence[Opened], subjects: Mapping[str, str]) -> None:
+  of_person: dict[str, dict[str, str]] = defaultdict(dict)
+  for study in studies:
+    if study.person:
+      of_person[study.person][study.dataset] = subjects.get(study.dataset, study.dataset)
+  for datasets in of_person.values():
+    if len({*datasets.values()}) > 1:
+      logging.warning(
+        '%s: %s have one PatientID and are several subjects: join them in %s, or the same heart may be trained on and '
+        'tested on',
+        root,
+        some([*datasets]),
+        _SUBJECTS,
+      )
+
+
+def _channel_faults(study: Opened, channels: int | None) -> list[Fault]:
+  if channels != 4:
+    return []
+  # The first slice stands for all: readers take care that those of one study are alike.
+  return checks.channel_faults(study.origin, '', study[0].video.shape[-1], channels)
+
+
+def _prepared(study: Opened, subject: str | None, channels: int | None) -> Opened:
+  def cines(which: slice) -> Iterator[tuple[Cine, Source]]:
+    for cine, source in study.cines(which):
+      cine = cine.replace(video=cine.video[..., :1], venc=None) if channels == 1 and cine.venc else cine
+      yield cine if subject in (None, cine.subject) else cine.replace(subject=subject), source
+
+  return dataclasses.replace(study, cines=cines)
 
 
 def _is_a_wall(mask: np.ndarray) -> bool:

@@ -15,8 +15,8 @@ import nibabel as nib
 import numpy as np
 
 from ear_jax.cine import Cine
-from ear_jax.formats import affine, checks, labels, nifti
-from ear_jax.formats.choices import Choices
+from ear_jax.formats import affine, checks, labels, nifti_images
+from ear_jax.formats.choices import Asked
 from ear_jax.formats.faults import Fault
 from ear_jax.formats.opened import HASHED, Opened, pseudonym
 from ear_jax.formats.source import Source
@@ -74,7 +74,7 @@ def by_folder(files: Sequence[pathlib.Path]) -> Mapping[pathlib.Path, list[pathl
 
 
 def open_layout(
-  layout: ModuleType, files: Sequence[pathlib.Path], root: pathlib.Path, choices: Choices
+  layout: ModuleType, files: Sequence[pathlib.Path], root: pathlib.Path, choices: Asked
 ) -> tuple[list[Opened], set[pathlib.Path]]:
   """Returns the studies of one layout among some files, looked over, and the files that it takes."""
   found = layout.find(files, root)
@@ -82,18 +82,18 @@ def open_layout(
   return [_open(one, root, choices) for one in found], taken
 
 
-def _open(one: Labelled, root: pathlib.Path, choices: Choices) -> Opened:
+def _open(one: Labelled, root: pathlib.Path, choices: Asked) -> Opened:
   dataset, file = pseudonym(one.dataset), str(one.video.relative_to(root))
   notes, faults, count = [HASHED] * (dataset != one.dataset), list(one.faults), 0
   try:
     image = _four_axes(one.video)
     count = image.shape[2]
-    for z, video in enumerate(nifti.stack(image)):
+    for z, video in enumerate(nifti_images.stack(image)):
       faults += checks.video_faults(file, f'slice {z}', video)
-    _, _, rule = nifti.spacing_and_interval(image, {})
+    _, _, rule = nifti_images.spacing_and_interval(image, {})
     notes += [rule] * bool(rule)
   except Exception as error:  # nibabel and what it stands on raise errors of many kinds, and all mean the same here
-    faults.append(Fault(file, '', f'not readable ({nifti.reason(error)})'))
+    faults.append(Fault(file, '', f'not readable ({nifti_images.reason(error)})'))
   if not faults:
     faults += [fault for each in one.maps for fault in _map_faults(each, one, image, root, choices)]
   ids = tuple(f'slice-{z:02d}' for z in range(count))
@@ -102,29 +102,29 @@ def _open(one: Labelled, root: pathlib.Path, choices: Choices) -> Opened:
 
 
 def _map_faults(
-  each: Map, one: Labelled, image: nib.spatialimages.SpatialImage, root: pathlib.Path, choices: Choices
+  each: Map, one: Labelled, image: nib.spatialimages.SpatialImage, root: pathlib.Path, choices: Asked
 ) -> list[Fault]:
   try:
     _mask(each, one, image, choices)
   except Exception as error:  # as above
-    return [Fault(str(each.path.relative_to(root)), '', f'mask {nifti.reason(error)}')]
+    return [Fault(str(each.path.relative_to(root)), '', f'mask {nifti_images.reason(error)}')]
   return []
 
 
 def _cines(
-  one: Labelled, dataset: str, ids: Sequence[str], choices: Choices, which: slice
+  one: Labelled, dataset: str, ids: Sequence[str], choices: Asked, which: slice
 ) -> Iterator[tuple[Cine, Source]]:
   image = _four_axes(one.video)
   video, (spacing, interval, _), matrix = (
-    nifti.stack(image),
-    nifti.spacing_and_interval(image, {}),
+    nifti_images.stack(image),
+    nifti_images.spacing_and_interval(image, {}),
     affine.of_image(image)[0],
   )
   found = np.zeros(video.shape[:4], np.uint8)
   for each in one.maps:
     frames, values = _mask(each, one, image, choices)
     found[:, frames] = values
-  several = {*one.meaning.values()} > {'myocardium'} and choices.label is None
+  several = {*one.meaning.values()} > {'myocardium'} and choices.made.label is None
   for z in range(len(ids))[which]:
     mask = (found[z] == labels.MYOCARDIUM).astype(np.uint8)
     cine = Cine(
@@ -143,10 +143,10 @@ def _cines(
 
 
 def _mask(
-  each: Map, one: Labelled, image: nib.spatialimages.SpatialImage, choices: Choices
+  each: Map, one: Labelled, image: nib.spatialimages.SpatialImage, choices: Asked
 ) -> tuple[list[int], np.ndarray]:
   """Returns the frames of a map, and its masks `[Z, T, H, W]` in our values. Raises ValueError as `structures`."""
-  found = nifti.structures(nifti.load(each.path), image, one.meaning, choices.settle('label'))
+  found = nifti_images.structures(nifti_images.load(each.path), image, one.meaning, choices.settle('label'))
   return [_frame(each, image)] if found.shape[1] < image.shape[3] else [*range(image.shape[3])], found
 
 
@@ -159,7 +159,7 @@ def _frame(each: Map, image: nib.spatialimages.SpatialImage) -> int:
     raise ValueError('is of one frame, and nothing says which: add the picture of that frame beside it')
   if each.picture is None:
     return each.frame or 0
-  video, picture = nifti.stack(image)[..., 0], nifti.stack(_four_axes(each.picture))[:, 0, ..., 0]
+  video, picture = nifti_images.stack(image)[..., 0], nifti_images.stack(_four_axes(each.picture))[:, 0, ..., 0]
   alike = video[:, 0].shape == picture.shape
   same = [t for t in range(count) if alike and np.allclose(video[:, t], picture, rtol=1e-4)]
   if not same:
@@ -171,9 +171,9 @@ def _frame(each: Map, image: nib.spatialimages.SpatialImage) -> int:
 
 def _four_axes(path: pathlib.Path) -> nib.spatialimages.SpatialImage:
   """Returns an image of (column, row, slice, frame); one of three axes becomes a single frame."""
-  image = nifti.load(path)
+  image = nifti_images.load(path)
   if image.ndim not in (3, 4) or 0 in image.shape:
     raise ValueError(f'shape is {image.shape}, expected (column, row, slice) with or without frame')
-  if rule := nifti.size_rule((*image.shape, 1)[:4], image.get_data_dtype()):
+  if rule := nifti_images.size_rule((*image.shape, 1)[:4], image.get_data_dtype()):
     raise ValueError(rule)
-  return nifti.single(image)
+  return nifti_images.single(image)

@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 
 from ear_jax.cine import Cine
-from ear_jax.formats import affine, nifti
+from ear_jax.formats import affine, nifti_images
 from ear_jax.formats.faults import Fault
 from ear_jax.formats.opened import Opened
 from ear_jax.formats.source import Source
@@ -43,7 +43,7 @@ def attach(
           raise ValueError(f'lies on slice {studies[target.study].slices[target.index]}, which has contours already')
         chosen[target.study, target.index] = mask
     except Exception as error:  # nibabel and what it stands on raise errors of many kinds, and all mean the same here
-      found.append(Fault(str(path.relative_to(root)), '', f'mask without video: it {nifti.reason(error)}'))
+      found.append(Fault(str(path.relative_to(root)), '', f'mask without video: it {nifti_images.reason(error)}'))
   given = []
   for number, study in enumerate(studies):
     mine = {index: mask for (k, index), mask in chosen.items() if k == number}
@@ -63,7 +63,7 @@ def _targets(number: int, study: Opened) -> Iterator[_Target]:
 
 def _placed(path: pathlib.Path, targets: Sequence[_Target], label: int | None) -> Iterator[tuple[_Target, np.ndarray]]:
   """Yields each slice that the mask lies on with its part `[T, H, W]`. Raises ValueError, in words that follow "it"."""
-  image = nifti.load(path)
+  image = nifti_images.load(path)
   matrix, why = affine.of_image(image)
   if matrix is None:
     raise ValueError(f'does not say where it lies {f"({why})" if why else ""}: add its video or remove the mask')
@@ -73,7 +73,7 @@ def _placed(path: pathlib.Path, targets: Sequence[_Target], label: int | None) -
     for target in targets:
       if _on(part, target.grid):
         lies = True
-        yield target, nifti.walls(part, target.grid, {}, label)[0]
+        yield target, nifti_images.walls(part, target.grid, {}, label)[0]
   if not lies:
     raise ValueError('lies on no slice of a study here: add its video or remove the mask')
 

@@ -27,10 +27,11 @@ from ear_jax.formats import (
   strainmap_train,
   ukbiobank,
 )
-from ear_jax.formats.choices import REFUSE, Choices
+from ear_jax.formats.choices import REFUSE, Asked, Choices
 from ear_jax.formats.dicom import geometry, instances, phase_contrast, velocity_tags
 from ear_jax.formats.dicom import stack as dicom_study
-from ear_jax.formats.dicom.instances import Found, Instance
+from ear_jax.formats.dicom.header import Instance
+from ear_jax.formats.dicom.instances import Found
 from ear_jax.formats.faults import Fault, MalformedStudy
 from ear_jax.formats.labelled import open_layout
 from ear_jax.formats.opened import HASHED, Opened, pseudonym
@@ -62,36 +63,36 @@ def open_studies(path: str | pathlib.Path, choices: Choices = REFUSE) -> list[Op
   path = pathlib.Path(path)
   if not path.exists():
     raise MalformedStudy(path, [Fault('.', '', f'there is no such file or folder; it should hold {HOLDING}')])
-  there = walk(path)
+  there, asked = walk(path), Asked(choices)
   left: list[pathlib.Path] = []
   contours: list[pathlib.Path] = []
   of_videos, masks = nifti.find_masks(there.files)
   if of_videos:
-    choices.settle('label')
+    asked.settle('label')
   others = {*of_videos, *masks}
   for file in there.files:
     if file not in others:
       (contours if contour_files.is_contours(file) else left).append(file)
   opened: list[Opened] = []
   for recognise in _FORMATS:
-    studies, files = recognise(left, there.root, choices)
+    studies, files = recognise(left, there.root, asked)
     taken = set(files)
     opened += studies
     left = [file for file in left if file not in taken]
   if not opened and len(there.files) == 1 and ends(there.files[0], *nifti.ENDINGS):  # a video whatever its name is
-    opened, left = _opened_files(nifti, there.files, there.root, choices), []
+    opened, left = _opened_files(nifti, there.files, there.root, asked), []
   if not opened:
     raise MalformedStudy(path, [Fault('.', '', _nothing(there, left + masks)), *there.faults])
   passed = (*there.others, *_unnamed(left))
   opened = [dataclasses.replace(study, notes=(*study.notes, *passed)) for study in _unique(opened)]
   found = contour_files.among(contours, there.root)
   opened, unused = references.attach(opened, found.drawn, trusted=choices.trusted)
-  opened, lost = mask_files.attach(opened, masks, there.root, choices.settle('label') if masks else None)
+  opened, lost = mask_files.attach(opened, masks, there.root, asked.settle('label') if masks else None)
   if faults := (*there.faults, *found.faults, *unused, *lost):  # of no study, and they must not go unsaid
     opened.append(_unreadable('unused-files', faults, there.root))
   if all(study.faults for study in opened):
     raise MalformedStudy(path, sorted({fault for study in opened for fault in study.faults}))
-  return [dataclasses.replace(study, notes=(*study.notes, *choices.idle())) for study in opened]
+  return [dataclasses.replace(study, notes=(*study.notes, *asked.idle())) for study in opened]
 
 
 def _unnamed(left: Sequence[pathlib.Path]) -> list[str]:
@@ -110,7 +111,7 @@ def _nothing(there: Walk, left: Sequence[pathlib.Path]) -> str:
   return f'nothing to read{f" ({lies})" if lies else ""}; expected {HOLDING}'
 
 
-def _open_dicom(left: Sequence[pathlib.Path], root: pathlib.Path, choices: Choices) -> Taken:
+def _open_dicom(left: Sequence[pathlib.Path], root: pathlib.Path, choices: Asked) -> Taken:
   """Opens the DICOM studies; files that are none are its own too where there is a study that can say so."""
   found = instances.find([file for file in left if file.is_file()], root)
   opened = [_open_one(study, found, root, choices) for study in found.studies.values()]
@@ -119,7 +120,7 @@ def _open_dicom(left: Sequence[pathlib.Path], root: pathlib.Path, choices: Choic
   return _scattered(opened, [*found.studies.values()]), left if opened else ()
 
 
-def _open_one(files: Sequence[Instance], found: Found, root: pathlib.Path, choices: Choices) -> Opened:
+def _open_one(files: Sequence[Instance], found: Found, root: pathlib.Path, choices: Asked) -> Opened:
   reader: ModuleType = dicom_study
   if any(map(evident, files)):
     reader = siemens
@@ -187,22 +188,20 @@ def _common(folders: Collection[str]) -> str:
   return str(pathlib.PurePath(*shared))
 
 
-def _open_files(form: ModuleType, left: Sequence[pathlib.Path], root: pathlib.Path, choices: Choices) -> Taken:
+def _open_files(form: ModuleType, left: Sequence[pathlib.Path], root: pathlib.Path, choices: Asked) -> Taken:
   """Opens the studies of one of the formats that have a file a study or a file a slice."""
   files = form.find(left)
   return _opened_files(form, files, root, choices), files
 
 
-def _opened_files(
-  form: ModuleType, files: Sequence[pathlib.Path], root: pathlib.Path, choices: Choices
-) -> list[Opened]:
+def _opened_files(form: ModuleType, files: Sequence[pathlib.Path], root: pathlib.Path, choices: Asked) -> list[Opened]:
   studies = defaultdict(list)
   for number, file in enumerate(files):
-    scan = nifti.scan(file, root, choices.label) if form is nifti else form.scan(file, root)
+    scan = nifti.scan(file, root, choices.made.label) if form is nifti else form.scan(file, root)
     # A file that has no readable name of its own may be named after a patient.
     unnamed = f'unreadable-{form.__name__.rpartition(".")[2]}-{number + 1}'
     studies[scan.names[0][0] if scan.names else unnamed].append((file, scan))
-  read = functools.partial(nifti.read, label=choices.label) if form is nifti else form.read
+  read = functools.partial(nifti.read, label=choices.made.label) if form is nifti else form.read
   return [_open_file(form, read, dataset, sources, root) for dataset, sources in studies.items()]
 
 
@@ -274,7 +273,7 @@ def _unique(opened: list[Opened]) -> list[Opened]:
   ]
 
 
-_FORMATS: tuple[Callable[[Sequence[pathlib.Path], pathlib.Path, Choices], Taken], ...] = (
+_FORMATS: tuple[Callable[[Sequence[pathlib.Path], pathlib.Path, Asked], Taken], ...] = (
   *(functools.partial(open_layout, layout) for layout in (acdc, mnms, ukbiobank, nnunet)),
   functools.partial(_open_files, hdf5),
   functools.partial(_open_files, strainmap_train),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from ear_jax.cine import Cine, Study
 from ear_jax.formats.faults import Fault, require_none
 from ear_jax.formats.source import Source
+from ear_jax.system.errors import some
 
 NAME = re.compile(r'[\w-][\w.-]{0,63}', re.ASCII)  # of a study: it becomes part of file names
 HASHED = 'the name holds other characters than letters, digits, "-", "_" and ".": the study is called by a hash of it'
@@ -70,7 +71,7 @@ def gathered(notes: Mapping[str, Sequence[str]]) -> list[str]:
   for name, own in notes.items():
     for note in own:
       slices[note].append(name)
-  return [note if len(names) == len(notes) else f'{", ".join(names)}: {note}' for note, names in slices.items()]
+  return [note if len(names) == len(notes) else f'{some(names)}: {note}' for note, names in slices.items()]
 
 
 def differing(what: str, values: Iterable[str]) -> list[str]:

@@ -6,12 +6,19 @@ const WALL_VIEWS = ['longitudinal', 'radial', 'circumferential']; // the colour 
 const RAW_VIEWS = ['along_column', 'along_row', 'through_plane'];
 const OVERLAY = 0.85; // opacity of velocity over the magnitude
 
+// The frame that a slice opens at: the first with all contours there are, so that there is something to see.
+function firstDrawn(data) {
+  const found = [data.prediction, data.reference].filter(Boolean);
+  const drawn = [...Array(data.frames).keys()].map((frame) => found.filter((motion) => !motion.failed[frame]).length);
+  return drawn.indexOf(Math.max(...drawn));
+}
+
 // What one slice shows now. `set` changes it and tells everybody who draws it.
 function createState(data) {
   const listeners = [];
   const shown = data.prediction || data.reference;
   return {
-    data, frame: 0, playing: false, speed: 0.25, view: 'magnitude', group: 'global', region: null, component: 0,
+    data, frame: firstDrawn(data), playing: false, speed: 0.25, view: 'magnitude', group: 'global', region: null, component: 0,
     prediction: Boolean(data.prediction), reference: Boolean(data.reference), smooth: false,
     motion: shown && shown.curves ? shown : null, // the one that curves, maps and markers are of
     on(listener) { listeners.push(listener); },

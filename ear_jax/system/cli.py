@@ -8,6 +8,7 @@ import contextlib
 import logging as python_logging
 import os
 import pathlib
+import re
 import sys
 import types
 import warnings
@@ -15,6 +16,7 @@ from collections.abc import Callable
 
 from absl import app, flags, logging
 
+from ear_jax.system import pipes
 from ear_jax.system.errors import UserError
 
 _SHARED = {
@@ -30,6 +32,7 @@ _XLA_FLAGS = (
   '--xla_cpu_collective_call_terminate_timeout_seconds=86400',
   '--xla_cpu_collective_timeout_seconds=86400',
 )
+_TAKES = {'bool': 'true or false', 'tuple': 'values with commas between them'}
 _PACKAGE = f'{pathlib.Path(__file__).parents[1]}{os.sep}'
 
 
@@ -61,7 +64,12 @@ def run(work: Callable[[types.SimpleNamespace], int | None], *made: flags.FlagHo
     _stop(str(fault), 1)
   except KeyboardInterrupt:
     _stop('stopped by Ctrl-C', 130)
+  except BrokenPipeError:
+    if not pipes.unread('\n'):  # it is of another pipe
+      raise
+    sys.exit(1)
   finally:
+    pipes.unread()
     flags.FLAGS.remove_flag_values([name for name in flags.FLAGS if name.partition('.')[0] in names])  # config.x.y too
     flags.FLAGS.unparse_flags()  # absl's own have their defaults again
     flags.FLAGS.mark_as_parsed()
@@ -70,14 +78,26 @@ def run(work: Callable[[types.SimpleNamespace], int | None], *made: flags.FlagHo
 def _parse(argv: list[str], words: int) -> list[str]:
   try:
     rest = flags.FLAGS(argv)
-  except (AttributeError, KeyError, TypeError, ValueError, FileNotFoundError, flags.Error) as fault:
-    # ml_collections raises plain Python errors for an unknown key or a wrong type.
-    _stop(' '.join(str(a) for a in fault.args) or repr(fault), 2)
+  except (SystemExit, BrokenPipeError):  # help was asked for, and absl ends with 1
+    sys.exit(0)
+  except (AttributeError, KeyError, TypeError, ValueError, flags.Error) as fault:
+    # ml_collections raises plain Python errors out of a configuration file.
+    _stop(_expected(str(fault)) or ' '.join(map(str, fault.args)) or repr(fault), 2)
   except OSError as fault:  # of a missing configuration file ml_collections tells in five lines
     _stop(' '.join(str(fault).split()), 2)
   if len(rest) > 1 + words:
     _stop(f'unexpected argument {rest[1 + words]!r}: options begin with --', 2)
   return rest
+
+
+def _expected(said: str) -> str:
+  """Returns what absl says of a wrong value, with what the flag takes in place of Python's own words; '' for others."""
+  found = re.match(r'(flag --([\w.]+)=.*?): ', said, re.DOTALL)
+  if not found or found[2] not in flags.FLAGS:
+    return ''
+  parser = flags.FLAGS[found[2]].parser
+  takes = parser.syntactic_help or _TAKES.get(parser.flag_type(), '')
+  return f'{found[1]}: expected {takes}' if takes else ''
 
 
 def set_up_logging() -> None:

@@ -1,7 +1,10 @@
 """The command `ear-jax`: `ear-jax predict STUDY ...` is `python -m ear_jax.predict STUDY ...`."""
 
+import contextlib
 import runpy
 import sys
+
+from ear_jax.system import pipes
 
 COMMANDS = {
   'make_phantom': "Writes a digital phantom's study as velocity-mapping DICOM.",
@@ -25,8 +28,10 @@ def main() -> None:
   """
   name, *rest = sys.argv[1:] or ['--help']
   if name in ('--help', '-h', 'help'):
-    print('usage: ear-jax COMMAND ...; ear-jax COMMAND --help lists the flags of a command\n')
-    print('\n'.join(f'  {command.replace("_", "-"):18}{what}' for command, what in COMMANDS.items()))
+    with contextlib.suppress(BrokenPipeError):
+      print('usage: ear-jax COMMAND ...; ear-jax COMMAND --help lists the flags of a command\n')
+      print('\n'.join(f'  {command.replace("_", "-"):18}{what}' for command, what in COMMANDS.items()))
+    pipes.unread()
     return
   command = name.replace('-', '_')
   if command not in COMMANDS:

@@ -15,6 +15,7 @@ from tensorboardX.summary import scalar
 
 from ear_jax.system.errors import UserError
 from ear_jax.system.files import write_text
+from ear_jax.system.heartbeat import heartbeat
 
 
 class MetricWriter:
@@ -97,10 +98,11 @@ def _figures(line: str, number: int, path: pathlib.Path) -> dict[str, Any]:
 
 
 class ProgressLine:
-  """A bar with step time, loss, Dice and time left on a terminal; plain log lines elsewhere."""
+  """A bar with step time, loss, Dice and time left on a terminal; plain log lines and a heartbeat elsewhere."""
 
   def __init__(self, steps: int, first: int, log_every: int):
-    self._steps, self._log_every = steps, log_every
+    self._steps, self._first, self._log_every = steps, first, log_every
+    self._shown = contextlib.ExitStack()
     self._bar = None
     if sys.stderr.isatty():
       columns = (TextColumn('training'), BarColumn(), MofNCompleteColumn(), TextColumn('{task.description}'))
@@ -108,13 +110,13 @@ class ProgressLine:
       self._task = self._bar.add_task('compiling the first step', total=steps, completed=first)
 
   def __enter__(self) -> Self:
-    if self._bar:
-      self._bar.start()
+    self._shown.enter_context(self._bar or heartbeat())
+    if not self._bar:
+      logging.info('training from step %d to step %d', self._first, self._steps)
     return self
 
   def __exit__(self, *_: object) -> None:
-    if self._bar:
-      self._bar.stop()
+    self._shown.close()
 
   def update(self, step: int, scalars: dict[str, float]) -> None:
     """Shows the figures of a step."""

@@ -21,7 +21,7 @@ from ear_jax.report.figures import Case
 from ear_jax.scoring.agreement_summary import concatenate
 from ear_jax.scoring.mask_agreement import compare_masks
 from ear_jax.scoring.segmentation import score
-from ear_jax.system.errors import UserError
+from ear_jax.system.errors import UserError, some
 from ear_jax.system.terminal import progress_console
 
 
@@ -78,7 +78,7 @@ def evaluate(
       'set with --data, or, too optimistic, those of training with --split=train --allow_training_subjects'
     )
   if not records:
-    raise UserError(f'no cine of split {part!r} is in {name}: the split has subjects {subjects}')
+    raise UserError(f'no cine of split {part!r} is in {name}: the split has subjects {some(subjects)}')
   scores, curves, masks, settings = [], [], {}, Settings()
   cines = (data.cine(record) for record in records)
   results = trained.predict(cines)

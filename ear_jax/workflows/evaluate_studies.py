@@ -3,20 +3,21 @@
 Unlike a data set's, their cines are of any size, spacing and place: each is delineated as `predict` does it.
 """
 
+import contextlib
 import dataclasses
 import os
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from rich.progress import track
 
 from ear_jax.analysis.motion import Settings
-from ear_jax.cine import Cine
 from ear_jax.formats import folder
 from ear_jax.formats.choices import REFUSE, Choices
 from ear_jax.formats.faults import MalformedStudy
+from ear_jax.formats.opened import Opened
 from ear_jax.networks.load import load_network
 from ear_jax.networks.segment import segment
 from ear_jax.report.evaluation import extremes, write_report
@@ -48,31 +49,34 @@ def evaluate_studies(
 
   Raises: UserError when a study or the network cannot be read, or nothing carries a reference.
   """
-  trained = load_network(network, checkpoint)
+  trained, studies = load_network(network, checkpoint), pathlib.Path(studies)
   scores, curves, masks, settings = [], [], {}, Settings()
-  for cine in track(_read(studies, choices), 'scoring', console=progress_console()):
-    masks[cine.name] = segment(cine, [trained]).mask
-    scores.append(score(cine, masks[cine.name], surface=True))
-    curves.append(compare_masks(cine, masks[cine.name], settings=settings))
+  with _faults_in_words():
+    opened = folder.open_folder(studies, choices=choices)
+    every = (pair for study in opened for pair in study.read())
+    shown = track(every, 'scoring', sum(map(len, opened)), console=progress_console())
+    for cine, _ in folder.with_reference(studies, shown):
+      masks[cine.name] = segment(cine, [trained]).mask
+      scores.append(score(cine, masks[cine.name], surface=True))
+      curves.append(compare_masks(cine, masks[cine.name], settings=settings))
   rows = pd.concat(scores, ignore_index=True)
   manifest = dict(trained.manifest) | {'split': 'studies', 'step': trained.step, 'trained_on': 'unknown'}
   manifest |= {'subjects': sorted(set(rows['subject'])), 'velocity_settings': dataclasses.asdict(settings)}
-  return write_report(output, rows, _cases(studies, choices, masks, rows), manifest, curves=concatenate(curves))
+  return write_report(output, rows, _cases(opened, masks, rows), manifest, curves=concatenate(curves))
 
 
-def _read(studies: str | os.PathLike, choices: Choices) -> Iterator[Cine]:
+@contextlib.contextmanager
+def _faults_in_words() -> Iterator[None]:
   try:
-    for cine, _ in folder.read(pathlib.Path(studies), referenced=True, choices=choices):
-      yield cine
+    yield
   except MalformedStudy as fault:
     raise UserError(str(fault)) from fault
 
 
-def _cases(
-  studies: str | os.PathLike, choices: Choices, masks: Mapping[str, np.ndarray], rows: pd.DataFrame
-) -> Iterator[Case]:
-  """Yields pictures of the best, median and worst cine; the studies are read again for them."""
-  wanted = {name for name, _ in extremes(rows).values()}
-  for cine in track(_read(studies, choices), 'reading again for pictures', console=progress_console()):
-    if cine.name in wanted:
-      yield Case(cine, masks[cine.name])
+def _cases(opened: Sequence[Opened], masks: Mapping[str, np.ndarray], rows: pd.DataFrame) -> Iterator[Case]:
+  """Yields pictures of the best, median and worst cine; these are read again for them."""
+  studies = {study.dataset: study for study in opened}
+  for name in {name for name, _ in extremes(rows).values()}:
+    dataset, _, slice_id = name.partition('/')
+    study = studies[dataset]
+    yield Case(study[study.slices.index(slice_id)], masks[name])

@@ -25,7 +25,7 @@ from ear_jax.report import figures
 from ear_jax.report.page import write_page
 from ear_jax.report.results import write_results
 from ear_jax.system.clock import Clock
-from ear_jax.system.errors import UserError
+from ear_jax.system.errors import UserError, some
 from ear_jax.system.files import require_writable, write_text
 from ear_jax.system.terminal import progress_console
 from ear_jax.workflows.examine import Examined, Options, conventions, examine
@@ -63,7 +63,7 @@ def predict(
   opened = of_study(study) if isinstance(study, Study) else study
   networks = [networks] if isinstance(networks, Network) else networks
   output, options = pathlib.Path(output), options or Options()
-  clock, slices, notes, stated = Clock(), [], list(opened.notes), []
+  clock, slices, notes, stated, undrawn = Clock(), [], list(opened.notes), [], []
   name = pseudonym or opened.dataset
   cines = opened.read()
   require_writable(output, f'{name}: results')  # before the work
@@ -77,7 +77,7 @@ def predict(
         cine, source = next(cines)
         source = source.at(cine.place)
       if not networks and not cine.annotated.any():
-        notes.append(f'{slice_id}: no contours are drawn, and no network is given: left out')
+        undrawn.append(slice_id)
         continue
       cine = cine.replace(dataset=name, subject=name)
       slices.append(examine(cine, source, networks, options, clock))
@@ -89,6 +89,7 @@ def predict(
       logging.debug('%s: done', slice_id)
   if not slices:
     raise UserError(f'{name}: there are no contours for any slice, and no --checkpoint is given')
+  notes += [f'{some(undrawn)}: no contours are drawn, and no network is given: left out'] * bool(undrawn)
   checks = stated + check_study([(s.page.label, s.page.frames, s.page.frame_interval) for s in slices], notes)
   checks += check_stack([one.result.motion for one in slices])
   checks += check_alike([one.result.motion for one in slices])

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 from absl import logging
@@ -11,12 +11,13 @@ from ml_collections import ConfigDict
 
 from ear_jax.config.fields import check_config
 from ear_jax.data.on_device import Windows, make_batches, windows_of
-from ear_jax.data.pipeline import open_data_set, open_further_sets, training_batches, training_examples
-from ear_jax.data.splits import make_split
+from ear_jax.data.pipeline import DataSet, open_data_set, open_further_sets, training_batches, training_examples
+from ear_jax.data.splits import Split, make_split
 from ear_jax.devices.memory import address_space_free
 from ear_jax.devices.placement import Placement, devices_for
 from ear_jax.devices.together import check_same, is_first
 from ear_jax.networks.fine_tuning import first_state, network_to_start_from
+from ear_jax.system.heartbeat import heartbeat
 from ear_jax.system.lock import only_writer
 from ear_jax.training.checkpoint import Checkpoints
 from ear_jax.training.failures import failures_in_words
@@ -47,14 +48,16 @@ def train_and_evaluate(config: ConfigDict, workdir: str | os.PathLike) -> tuple[
   """
   workdir = pathlib.Path(workdir)
   alone = only_writer(workdir) if is_first() else contextlib.nullcontext()
-  with StopRequest() as stop, failures_in_words(workdir), alone:
-    return _train_and_evaluate(config, workdir, stop)
+  with StopRequest() as stop, failures_in_words(workdir), alone, contextlib.ExitStack() as preparing:
+    preparing.enter_context(heartbeat())
+    return _train_and_evaluate(config, workdir, stop, preparing)
 
 
-def _train_and_evaluate(config, workdir, stop):
+def _train_and_evaluate(config, workdir, stop, preparing):
   check_config(config)
   if config.check_memory:
     check_address_space(address_space_free())
+  logging.info('opening the data set %s', config.data.name)
   data, also = open_data_set(config), open_further_sets(config)
   split = make_split(data.subjects, config.split)
   check_same_run(workdir, config, data, split, also)
@@ -68,8 +71,10 @@ def _train_and_evaluate(config, workdir, stop):
     frames = max(data.frames[record] for record in data.records_of(split.train))
     validate = make_validation(program, data, split)
     trained = network_to_start_from(config, program.shapes) if checkpoints.latest is None else None
-    windows = windows_of(training_examples(data, split.train, also), config) if config.data.on_device else None
+    windows = _windows(data, split, also, config)
+    logging.info('compiling the training step')
     check_memory(program, frames, held=sum(x.nbytes for x in windows or ()))
+    logging.info('making the first state')
     if checkpoints.latest is None:
       state, origin = first_state(config, program.initial_state(), trained)
       state = placement.replicate(state)
@@ -81,10 +86,19 @@ def _train_and_evaluate(config, workdir, stop):
     # Only now: a configuration that is refused must not replace the one that the checkpoint was made with.
     if is_first():
       write_run(config, workdir, data, split, state.params, origin, also)
+    preparing.close()  # the monitor has signs of life of its own
     with Monitor(program, workdir, int(state.step)) as monitor, placement.guarded():
       feed = _feed(config, placement, windows)
       state = _loop(program, state, batches, feed, checkpoints, validate, monitor, stop)
   return state, {'step': int(state.step), 'loss': monitor.loss, 'validation_dice': monitor.best}
+
+
+def _windows(data: DataSet, split: Split, also: Sequence[DataSet], config: ConfigDict) -> Windows | None:
+  """Returns the training set for the device's memory; None where batches are made on the host."""
+  if not config.data.on_device:
+    return None
+  logging.info('reading the training set into memory')
+  return windows_of(training_examples(data, split.train, also), config)
 
 
 def _feed(config: ConfigDict, placement: Placement, windows: Windows | None) -> Callable[[dict], dict]:

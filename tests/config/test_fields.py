@@ -32,7 +32,7 @@ def changed(name, value):
 def test_the_defaults_are_within_and_no_number_or_word_is_without_bounds():
   check_config(default_config())
   numbers = {n for n, f in FIELDS.items() if isinstance(f.default, int | float) and not isinstance(f.default, bool)}
-  assert numbers == set(RANGES) | ELSEWHERE
+  assert numbers | {'model.filters'} == set(RANGES) | ELSEWHERE
   words = {n for n, f in FIELDS.items() if isinstance(f.default, str) or f.choices}
   assert {n for n in words if not FIELDS[n].choices} == ANY_WORD
   assert all(field.reason for field in FIELDS.values())
@@ -53,13 +53,21 @@ def test_each_configuration_is_the_callers_own():
   assert default_config().data.crop == FIELDS['data.crop'].default
 
 
-@pytest.mark.parametrize('name', sorted(RANGES))
+@pytest.mark.parametrize('name', sorted({*RANGES} - {'model.filters'}))
 def test_a_number_outside_is_a_sentence(name):
   smallest, below = RANGES[name]
   for value in (smallest - 1, below, math.nan, -math.inf):
     with pytest.raises(UserError, match=rf'config.{name} is \S+: it must be {smallest} or more'):
       check_config(changed(name, value))
   check_config(changed(name, smallest))
+
+
+@pytest.mark.parametrize('value', [('a',), (4.5, 8), (True,)])
+def test_what_a_tuple_holds_is_of_one_kind(value):
+  with pytest.raises(UserError, match=r'config.model.filters is \(.*: expected the like of \(16, 32, 64, 128\)'):
+    check_config(changed('model.filters', value))
+  with pytest.raises(UserError, match=r'config.model.filters is \(4, 0\): it must be 1 or more'):
+    check_config(changed('model.filters', (4, 0)))
 
 
 @pytest.mark.parametrize('name', sorted(name for name, field in FIELDS.items() if field.choices))

@@ -167,6 +167,30 @@ def test_a_person_who_knows_better_says_so_in_the_config(tmp_path):
     Choices(venc=(20, 20))
 
 
+def test_a_data_set_that_is_there_is_taken_only_where_its_source_is_the_same(tmp_path):
+  """Contours that were drawn anew, a file more, and another choice: none of them gives the old data set in silence."""
+  (tmp_path / 'manual').mkdir()
+  labels = _write_acdc(tmp_path / 'manual')
+  mine = cine_builder.CineConfig(name='mine', label=2)
+  first = _build(cine_builder.Builder, mine, tmp_path)
+  (tmp_path / 'manual/results').mkdir()
+  (tmp_path / 'manual/results/summary.json').write_text('{"study": "", "verdict": "", "checks": [], "versions": {}}')
+  again = _build(cine_builder.Builder, mine, tmp_path)  # results of ours are no source
+  assert [cine.name for cine in again] == [cine.name for cine in first]
+  with pytest.raises(UserError, match='choices: build it anew with --overwrite'):
+    _build(cine_builder.Builder, cine_builder.CineConfig(name='mine', label=3), tmp_path)
+  nib.save(nib.Nifti1Image(np.roll(labels, 1, 1), np.eye(4)), tmp_path / 'manual/patient001_frame01_gt.nii.gz')
+  with pytest.raises(UserError, match='files that have changed since'):
+    _build(cine_builder.Builder, mine, tmp_path)
+  assert tfds.builder_from_directory(tmp_path / 'data/cine/mine/1.0.0').as_data_source(split='train')
+  mode = tfds.download.GenerateMode.REUSE_CACHE_IF_EXISTS  # as --overwrite
+  new = _build(cine_builder.Builder, mine, tmp_path, download_mode=mode)
+  assert not (new[0].mask == first[0].mask).all()
+  (tmp_path / 'manual/subjects.csv').write_text('dataset,subject\npatient001,anna\n')
+  with pytest.raises(UserError, match='built from other files'):
+    _build(cine_builder.Builder, mine, tmp_path)
+
+
 def _write_acdc(root, affine=np.eye(4)):  # noqa: B008  (is not changed)
   """Writes a patient of ACDC with two slices of two frames and labels at end diastole; returns those labels."""
   labels = np.zeros((8, 6, 2), np.int16)  # column, row, slice

@@ -64,7 +64,7 @@ def test_a_fold_that_does_not_exist_is_refused(fold):
 
 
 def test_too_few_subjects_are_refused_with_what_would_fit():
-  with pytest.raises(UserError, match=r'4 subjects outside the test set cannot be dealt into 5 folds.*folds=4 or less'):
+  with pytest.raises(UserError, match=r'4 subjects outside the test set .* into 5 folds.*folds=4 or fewer'):
     make_split(SUBJECTS[:5], config())
   assert len(make_split(SUBJECTS[:5], config(folds=4)).validation) == 1  # the advice holds
   assert len(make_split(SUBJECTS[:5], config(fold=-1)).train) == 4

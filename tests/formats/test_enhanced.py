@@ -11,7 +11,7 @@ import pytest
 from velocity_scan import compress, edit
 
 from ear_jax.formats.dicom import instances, pixels
-from ear_jax.formats.dicom.instances import Encoding, Rescale
+from ear_jax.formats.dicom.header import Encoding, Rescale
 from ear_jax.formats.open import open_studies
 
 SHORT_AXIS = [-0.663614599, -0.748074638, 0, -0.418817106, 0.371531304, -0.828587184]  # its normal is the apex's way

@@ -7,6 +7,7 @@ import pytest
 
 from ear_jax.formats import checks
 from ear_jax.formats.faults import Fault, MalformedStudy, frames, require_none
+from ear_jax.formats.opened import gathered
 
 
 def test_all_faults_are_listed_in_the_order_of_their_files():
@@ -53,3 +54,9 @@ def test_times_must_increase(times, late):
 def test_channel_count(found, wanted, rule):
   faults = checks.channel_faults('f', '', found, wanted)
   assert [fault.rule for fault in faults] == ([f'wrong channel count: {rule}'] if rule else [])
+
+
+def test_a_note_of_many_slices_names_some_and_counts_them():
+  notes = {f's{k}': ['no padding'] if k else [] for k in range(31)}
+  assert gathered(notes) == ['s1, s2, s3, s4, s5, s6, s7, s8, ... (30 of them): no padding']
+  assert gathered({name: ['no padding'] for name in 'ab'}) == ['no padding']

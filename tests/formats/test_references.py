@@ -218,6 +218,14 @@ def test_a_mix_up_is_refused_in_a_sentence(scans, tmp_path, name):
     assert not cine.mask.any()
 
 
+def test_where_most_contours_of_a_file_lie_on_no_wall_the_others_are_strangers_too(scans, tmp_path):
+  root, file, _ = mixed_up('base and apex exchanged', scans, tmp_path)
+  found, unused = attached(root, file)
+  assert used(found) == []
+  (others,) = [rule for rule in unused if 'are they of another study' in rule]
+  assert re.search(r'cine 2: not used: 2 of 3 lie on no wall of study-\w+: ', others)
+
+
 def test_the_sentence_of_a_contradiction_has_both_values(scans, tmp_path):
   file = by_hand(tmp_path / 'a.nc', IDS, curves(), marks=[Mark(position=77.0)] * 3)
   place = next(source.position for _, source in open_studies(scans / 'one')[0].read())

@@ -5,11 +5,13 @@ import re
 import time
 
 import browser
+import numpy as np
 import pytest
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from ear_jax.analysis.slices import analyse
 from ear_jax.report.page import page_slice
 
 pytestmark = browser.needed
@@ -127,6 +129,16 @@ def test_it_prints(opened, driver):
   assert pdf.startswith(b'%PDF')
   assert len(re.findall(rb'/Type\s*/Page\b', pdf)) == 5  # the summary, a page for each of three slices, the settings
   assert all(opened.js('return [...document.querySelectorAll("details")].map((d) => d.open)'))
+
+
+def test_a_slice_opens_at_the_first_frame_that_is_drawn(driver, write, page_slices, analysed):
+  a = analysed[0]
+  drawn = analyse(a.cine, a.cine.mask * np.isin(np.arange(12), (4, 5, 6))[:, None, None].astype(np.uint8))
+  first = int(np.flatnonzero(~drawn.contours.failed)[0])
+  assert first > 2  # one that lies beside those that are drawn may be interpolated
+  shown = [page_slice(a.cine, drawn), page_slice(a.cine, a.motion, drawn), page_slices[0], page_slice(a.cine, None)]
+  page = browser.Page(driver, write(slices=shown))
+  assert [page.frame(k) for k in range(4)] == [first, first, 0, 0]
 
 
 def test_hostile_strings_stay_strings(driver, write):

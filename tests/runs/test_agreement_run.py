@@ -5,6 +5,7 @@ import json
 import pandas as pd
 import pytest
 
+from ear_jax.formats import folder
 from ear_jax.formats.open import open_studies
 from ear_jax.networks.load import load_network, load_run
 from ear_jax.networks.segment import segment
@@ -18,12 +19,16 @@ from ear_jax.workflows.make_phantom import make_phantom
 pytestmark = [pytest.mark.multiprocess, pytest.mark.slow]
 
 
-def test_studies_are_scored_against_the_contours_beside_them(trained, tmp_path):
+def test_studies_are_scored_against_the_contours_beside_them(trained, tmp_path, monkeypatch):
   size = study.Size('phantom_scan', 2, 0, (2,), 3, 32, 3.6, 3.6, offset=2.0, sharing=0.0)
   for k in (1, 2):
     make_phantom(tmp_path / f'studies/p{k}', size=size, subject=k, contours=True)
+  looked_over = []
+  monkeypatch.setattr(folder, 'open_studies', lambda *given: looked_over.append(given) or open_studies(*given))
   metrics = evaluate_studies(trained, tmp_path / 'scores', tmp_path / 'studies')
   assert metrics['n_subjects'] == 2
+  assert len(looked_over) == 1  # it was opened again for the pictures, and its notes were said twice
+  assert (tmp_path / 'scores/median.png').exists()
   rows = pd.read_csv(tmp_path / 'scores/per_frame.csv')
   network = load_network(trained)
   for opened in open_studies(tmp_path / 'studies'):

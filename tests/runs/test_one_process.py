@@ -19,6 +19,7 @@ def test_commands_can_be_imported_and_called_one_after_another(order):
   ends = one_process.run(*([name, '--no_such_flag'] for name in names), *([name, '--helpshort'] for name in names))
   for wrong in ends[: len(names)]:
     assert (wrong['status'], wrong['stderr']) == (2, "error: Unknown command line flag 'no_such_flag'\n")
+  assert {end['status'] for end in ends[len(names) :]} == {0}
   helped = {name: end['stdout'] for name, end in zip(names, ends[len(names) :], strict=True)}
   listed = {name: set(re.findall('^  (-.*?):', text, re.MULTILINE)) for name, text in helped.items()}
   assert listed['ear_jax.export'] == {'--checkpoint', '--output'}

@@ -1,6 +1,7 @@
 """Flags that are there while a command runs, and imports that are light."""
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -82,3 +83,40 @@ cli.run(lambda given: signal.raise_signal(signal.SIGINT))
 def test_ctrl_c_ends_a_command_in_one_line():
   done = subprocess.run([sys.executable, '-c', _STOPPED], cwd=ROOT, capture_output=True, text=True)
   assert (done.returncode, done.stderr) == (130, 'error: stopped by Ctrl-C\n')
+
+
+_SAYS = """
+import sys
+from ear_jax.system import cli, console
+
+if sys.argv[1:]:
+  console.main()
+else:
+  cli.run(lambda given: [print(k) for k in range(100_000)])
+"""
+
+
+@pytest.mark.parametrize('unbuffered', ['', '1'])
+@pytest.mark.parametrize(('words', 'status'), [([], 1), (['--help'], 0), (['make-phantom', '--help'], 0)])
+def test_output_that_nobody_reads_is_no_fault(monkeypatch, words, status, unbuffered):
+  monkeypatch.setenv('PYTHONUNBUFFERED', unbuffered)
+  reader, writer = os.pipe()
+  os.close(reader)
+  done = subprocess.run([sys.executable, '-c', _SAYS, *words], cwd=ROOT, stdout=writer, stderr=subprocess.PIPE)
+  os.close(writer)
+  assert (done.returncode, done.stderr) == (status, b'')
+
+
+_OTHER_PIPE = """
+from ear_jax.system import cli
+
+def work(given):
+  raise BrokenPipeError('of a worker')
+
+cli.run(work)
+"""
+
+
+def test_a_broken_pipe_that_is_not_the_output_is_told():
+  done = subprocess.run([sys.executable, '-c', _OTHER_PIPE], cwd=ROOT, capture_output=True, text=True)
+  assert (done.returncode, done.stderr.splitlines()[-1]) == (1, 'BrokenPipeError: of a worker')

@@ -59,6 +59,7 @@ def test_a_command_is_that_of_python_m(tmp_path):
 def test_statuses_and_help_come_through():
   wrong, bare, helped = run('predict', '--no_such_flag'), run('predict'), run('predict', '--help')
   assert (wrong.returncode, wrong.stderr) == (2, "error: Unknown command line flag 'no_such_flag'\n")
+  assert helped.returncode == 0
   assert (bare.returncode, bare.stderr.startswith('error: give one STUDY')) == (1, True)
   assert run('make_phantom').stderr == 'error: give --output, the folder to write into\n'
   assert helped.stdout.startswith(importlib.import_module('ear_jax.predict').__doc__)
@@ -71,4 +72,4 @@ def test_no_command_is_imported_before_it_is_chosen():
     'print([name for name in sys.modules if name.startswith("ear_jax.")])'
   )
   done = subprocess.run([sys.executable, '-c', program], cwd=ROOT, capture_output=True, text=True)
-  assert done.stdout.splitlines()[-1] == "['ear_jax.system', 'ear_jax.system.console']"
+  assert done.stdout.splitlines()[-1] == "['ear_jax.system', 'ear_jax.system.pipes', 'ear_jax.system.console']"

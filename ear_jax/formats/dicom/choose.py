@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from ear_jax.formats.dicom import geometry
-from ear_jax.formats.dicom.instances import Instance
+from ear_jax.formats.dicom.header import Instance
 
 CLOSE = 0.15  # cosines to the long axis that differ less tell nothing: the larger stack is taken
 

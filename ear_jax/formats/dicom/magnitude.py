@@ -14,9 +14,9 @@ import numpy as np
 
 from ear_jax.cine import Cine, Place
 from ear_jax.formats import checks
-from ear_jax.formats.choices import Choices
+from ear_jax.formats.choices import Asked
 from ear_jax.formats.dicom import geometry, instances, pixels
-from ear_jax.formats.dicom.instances import Instance, Rescale
+from ear_jax.formats.dicom.header import Instance, Rescale
 from ear_jax.formats.dicom.timing import Timed, in_time
 from ear_jax.formats.faults import Fault
 
@@ -146,7 +146,7 @@ def position(picture: Instance, stated: float | None = None) -> float:
   return geometry.position(picture.orientation or (), picture.corner or ()) if stated is None else stated
 
 
-def in_order(placed: Iterable[tuple[float, Instance]], choices: Choices) -> Slices:
+def in_order(placed: Iterable[tuple[float, Instance]], choices: Asked) -> Slices:
   """Returns pictures with their positions in slices by increasing position, each in order of time."""
   groups: list[list[tuple[float, Instance]]] = []
   for here, picture in sorted(placed, key=lambda both: both[0]):
@@ -177,7 +177,7 @@ def look(slices: Slices, root: pathlib.Path) -> tuple[list[Grouped], list[tuple[
   return found, notes
 
 
-def stack_faults(slices: Slices, folder: str, choices: Choices, notes: list[tuple[str, str]]) -> list[Fault]:
+def stack_faults(slices: Slices, folder: str, choices: Asked, notes: list[tuple[str, str]]) -> list[Fault]:
   """Returns the faults that show only when slices are compared: a missing frame, a missing slice; adds to `notes`."""
   counts = [len(one.pictures) for one in slices]
   usual = Counter(counts).most_common(1)[0][0]
@@ -195,7 +195,7 @@ def stack_faults(slices: Slices, folder: str, choices: Choices, notes: list[tupl
   return found + _missing_slices(slices, folder, choices, notes)
 
 
-def _missing_slices(slices: Slices, folder: str, choices: Choices, notes: list[tuple[str, str]]) -> list[Fault]:
+def _missing_slices(slices: Slices, folder: str, choices: Asked, notes: list[tuple[str, str]]) -> list[Fault]:
   steps = np.diff([one.position for one in slices])
   if len(steps) < 2:
     return []

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 
 from ear_jax.cine import Cine
 from ear_jax.formats import checks
-from ear_jax.formats.choices import REFUSE, Choices
+from ear_jax.formats.choices import Asked
 from ear_jax.formats.dicom import geometry, instances, magnitude, phase_slices, stack, velocity_tags
 from ear_jax.formats.dicom.component import CONTRADICTORY, is_magnitude, named
-from ear_jax.formats.dicom.instances import Instance
+from ear_jax.formats.dicom.header import Instance
 from ear_jax.formats.dicom.phase_slices import Directed, Pictures, faulty, series_of
 from ear_jax.formats.dicom.phase_velocity import Measured, measure, pixel_faults, read_slice
 from ear_jax.formats.faults import Fault
@@ -26,7 +26,7 @@ DIRECTIONS = 3
 _MANY = 15  # slices; more are planes of a volume
 
 
-def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Choices = REFUSE) -> Opened:
+def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Asked) -> Opened:
   """Looks over one study, pixels included, and returns it with its notes and faults, slices from base to apex.
 
   A study with fewer than three directions everywhere is one of magnitudes, with a note.
@@ -98,7 +98,7 @@ def _spacing(places: Sequence[Pictures], root: pathlib.Path) -> list[Fault]:
 
 
 def _slices(
-  several: Sequence[tuple[Pictures, list[Directed]]], root: pathlib.Path, choices: Choices
+  several: Sequence[tuple[Pictures, list[Directed]]], root: pathlib.Path, choices: Asked
 ) -> tuple[list[Measured], list[Fault]]:
   """Returns the sound slices of places with directions of velocity, and the faults of the others."""
   slices, found = [], []
@@ -121,7 +121,7 @@ def _magnitude_only(
   places: Sequence[Sequence[Instance]],
   count: int,
   root: pathlib.Path,
-  choices: Choices,
+  choices: Asked,
   notes,
 ) -> Opened:
   """Returns the study as one of magnitudes, each place once; velocity that is not there is not zero."""

@@ -14,10 +14,10 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from ear_jax.cine import Vector
-from ear_jax.formats.choices import Choices
+from ear_jax.formats.choices import Asked
 from ear_jax.formats.dicom import choose, geometry, magnitude, velocity_tags
 from ear_jax.formats.dicom.component import is_magnitude
-from ear_jax.formats.dicom.instances import Instance
+from ear_jax.formats.dicom.header import Instance
 from ear_jax.formats.dicom.timing import Timed, in_time
 from ear_jax.formats.faults import Fault
 
@@ -128,7 +128,7 @@ def at_places(files: Sequence[Instance]) -> tuple[list[Pictures], Pictures]:
   return places, [one for one in files if id(one) not in kept]
 
 
-def directed(pictures: Pictures, root: pathlib.Path, choices: Choices) -> tuple[list[Directed], list[str], list[Fault]]:
+def directed(pictures: Pictures, root: pathlib.Path, choices: Asked) -> tuple[list[Directed], list[str], list[Fault]]:
   """Returns the directions that the velocities of one place were encoded along, with notes and faults."""
   phases = [one for one in pictures if velocity_tags.component(one) == 'P']
   groups: dict[Vector, Pictures] = {}
@@ -155,7 +155,7 @@ def directed(pictures: Pictures, root: pathlib.Path, choices: Choices) -> tuple[
 
 
 def build(
-  pictures: Pictures, found: list[Directed], root: pathlib.Path, choices: Choices
+  pictures: Pictures, found: list[Directed], root: pathlib.Path, choices: Asked
 ) -> tuple[PhaseSlice | None, list[Fault]]:
   """Returns a slice of three directions and no fault, or None and what its headers break."""
   if rules := [rule for one in found for rule in _time_rules(one)] or _agreement(found):
@@ -257,7 +257,7 @@ def _unlike(taken: Sequence[Instance], found: list[Directed]) -> Iterator[tuple[
 
 
 def _magnitudes(
-  pictures: Pictures, found: list[Directed], choices: Choices
+  pictures: Pictures, found: list[Directed], choices: Asked
 ) -> tuple[list[tuple[Instance, ...]], list[tuple[Pictures, str]]]:
   """Returns the series that could be the magnitude, and those that could not though they have its number of frames.
 

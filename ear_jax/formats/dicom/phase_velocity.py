@@ -9,9 +9,9 @@ import numpy as np
 
 from ear_jax.cine import Cine, Venc, as_venc
 from ear_jax.formats import checks
-from ear_jax.formats.choices import Choices
+from ear_jax.formats.choices import Asked
 from ear_jax.formats.dicom import geometry, instances, magnitude, pixels, velocity_tags
-from ear_jax.formats.dicom.instances import Instance
+from ear_jax.formats.dicom.header import Instance
 from ear_jax.formats.dicom.phase_slices import PhaseSlice, faulty
 from ear_jax.formats.dicom.velocity_tags import Scale
 from ear_jax.formats.faults import Fault
@@ -46,7 +46,7 @@ class Measured:
     return bool(np.abs(self.turn - np.rint(self.turn)).max() >= _NEARLY)
 
 
-def measure(one: PhaseSlice, root: pathlib.Path, choices: Choices) -> tuple[Measured | None, list[Fault]]:
+def measure(one: PhaseSlice, root: pathlib.Path, choices: Asked) -> tuple[Measured | None, list[Fault]]:
   """Returns a slice with venc and scale of each of its pictures, or None and what its tags do not say."""
   orientation = one.magnitude[0].orientation
   assert orientation  # `at_places` has kept others out

@@ -15,7 +15,8 @@ from pydicom.uid import RLELossless
 
 from ear_jax.formats import checks
 from ear_jax.formats.dicom import codestream
-from ear_jax.formats.dicom.instances import Instance, Refused, quiet, refuse_deflated
+from ear_jax.formats.dicom.header import Instance
+from ear_jax.formats.dicom.instances import Refused, quiet, refuse_deflated
 
 _NEEDED = ('BitsAllocated', 'BitsStored', 'PixelRepresentation', 'PhotometricInterpretation', 'PixelData')
 LARGEST = 2**24  # values of one picture: 4096 x 4096

@@ -14,11 +14,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ear_jax.cine import Cine
-from ear_jax.formats.choices import REFUSE, Choices
+from ear_jax.formats.choices import Asked
 from ear_jax.formats.dicom import choose, component, geometry, instances
 from ear_jax.formats.dicom import magnitude as dicom
 from ear_jax.formats.dicom.choose import Part
-from ear_jax.formats.dicom.instances import Instance
+from ear_jax.formats.dicom.header import Instance
 from ear_jax.formats.dicom.magnitude import Grouped
 from ear_jax.formats.faults import Fault, once
 from ear_jax.formats.opened import Opened
@@ -31,7 +31,7 @@ _UNEVEN = 0.2  # steps of SliceLocation, over those along the normal
 Placed = tuple[float, Instance]
 
 
-def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Choices = REFUSE) -> Opened:
+def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Asked) -> Opened:
   """Looks over one study, pixels included, and returns it with its notes and faults, slices from base to apex."""
   dataset, folder = instances.pseudonym(files[0].study), _folder(files, root)
   notes: list[str] = []
@@ -148,7 +148,7 @@ def _duplicates(pictures: Sequence[Instance], root: pathlib.Path, notes: list[st
 
 
 def _one_series_a_place(
-  placed: list[Placed], folder: str, choices: Choices, notes: list[str]
+  placed: list[Placed], folder: str, choices: Asked, notes: list[str]
 ) -> tuple[list[Placed], list[Fault]]:
   """Returns the pictures of one series a place, or a fault for each place where several lie."""
   kept, found = [], []
@@ -173,7 +173,7 @@ def _one_series_a_place(
       rule = f'{said}: keep the one that is the cine, or choose by --repeated=first or --repeated=last'
       found.append(Fault(folder, f'slice {index}', rule))
     else:
-      wanted = series[0 if choices.repeated == 'first' else -1]
+      wanted = series[0 if choices.made.repeated == 'first' else -1]
       kept += [(at, p) for at, p in here if choose.series_key(p) == wanted]
       notes.append(f'{said}: series {wanted[1]} is taken')
   return kept, found

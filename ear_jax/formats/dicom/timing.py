@@ -14,8 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ear_jax.formats import checks
-from ear_jax.formats.choices import Choices
-from ear_jax.formats.dicom.instances import Instance
+from ear_jax.formats.choices import Asked
+from ear_jax.formats.dicom.header import Instance
 
 _LONG = 1.6  # times the usual step of trigger times: a frame may be missing
 _SEVERAL = 1.5  # times the RR interval: several beats; less is a change of heart rate
@@ -39,7 +39,7 @@ class Timed:
   at: int = 0
 
 
-def in_time(pictures: Sequence[Instance], choices: Choices) -> Timed:
+def in_time(pictures: Sequence[Instance], choices: Asked) -> Timed:
   """Returns the pictures of one place in order of time."""
   times = [one.trigger for one in pictures]
   if None in times or len(set(times)) == 1 < len(times):
@@ -60,19 +60,19 @@ def _by_trigger(one: Instance) -> tuple:
   return one.trigger, one.series_number or 0, one.number or 0, one.path.name, one.frame or 0
 
 
-def _repeated(ordered: list[Instance], times: int, choices: Choices) -> Timed:
+def _repeated(ordered: list[Instance], times: int, choices: Asked) -> Timed:
   """Returns the cine of pictures that have each trigger time as often."""
   said = f'{len(ordered)} pictures have {len(ordered) // times} trigger times, each {times} times'
   if choices.settle('repeated') == 'refuse':
     rule = f'{said}: two scans or beats, or magnitude and phase that no header tells apart; export one of them'
     return Timed(tuple(ordered), math.nan, rule=f'{rule}, or choose by --repeated=first or --repeated=last')
-  first = 0 if choices.repeated == 'first' else times - 1
+  first = 0 if choices.made.repeated == 'first' else times - 1
   timed = _with_times(ordered[first::times], choices)
-  note = ('repeated', f'{said}: the {choices.repeated} by series and instance number is taken')
+  note = ('repeated', f'{said}: the {choices.made.repeated} by series and instance number is taken')
   return dataclasses.replace(timed, notes=(note, *timed.notes))
 
 
-def _without_times(pictures: Sequence[Instance], choices: Choices) -> Timed:
+def _without_times(pictures: Sequence[Instance], choices: Asked) -> Timed:
   """Returns the cine by the ranks in time that the header states, or by instance numbers."""
   same = len(pictures) > 1 and pictures[0].trigger is not None and len({one.trigger for one in pictures}) == 1
   without = sum(one.trigger is None for one in pictures)
@@ -114,7 +114,7 @@ def _rr(picture: Instance) -> float:
   return rr if checks.SHORTEST_BEAT <= rr <= checks.LONGEST_BEAT else math.nan
 
 
-def _with_times(ordered: Sequence[Instance], choices: Choices) -> Timed:
+def _with_times(ordered: Sequence[Instance], choices: Asked) -> Timed:
   ordered, times, notes = _from_r_wave(ordered)
   rr = _rr(ordered[0])
   numbers = [one.number for one in ordered if one.number]
@@ -152,7 +152,7 @@ def _from_r_wave(ordered: Sequence[Instance]) -> tuple[Sequence[Instance], np.nd
   return [*ordered[-beyond:], *ordered[:-beyond]], np.roll(times, beyond), [note]
 
 
-def _gap(ordered: Sequence[Instance], times: np.ndarray, choices: Choices, notes: list) -> tuple[str, int]:
+def _gap(ordered: Sequence[Instance], times: np.ndarray, choices: Asked, notes: list) -> tuple[str, int]:
   """Returns what is wrong with the steps of time, and the frame before; a long step that is sound becomes a note."""
   steps = np.diff(times)
   if len(steps) < 2:
@@ -172,7 +172,7 @@ def _gap(ordered: Sequence[Instance], times: np.ndarray, choices: Choices, notes
   return f'missing frame: {said}; export the slice again, or --gaps=accept takes what is there', long[0]
 
 
-def _lost(ordered: Sequence[Instance], interval: float, rr: float, choices: Choices, notes: list) -> str:
+def _lost(ordered: Sequence[Instance], interval: float, rr: float, choices: Asked, notes: list) -> str:
   """Returns what is wrong where the RR interval and the number of pictures that a header states say more than there is.
 
   Where only one of them says so it becomes a note.
@@ -193,7 +193,7 @@ def _lost(ordered: Sequence[Instance], interval: float, rr: float, choices: Choi
   return ''
 
 
-def _one_beat(timed: Timed, rr: float, choices: Choices) -> Timed:
+def _one_beat(timed: Timed, rr: float, choices: Asked) -> Timed:
   """Returns one beat of a cine that has several by the RR interval that its header states."""
   count = len(timed.pictures)
   cover = count * timed.interval
@@ -202,6 +202,6 @@ def _one_beat(timed: Timed, rr: float, choices: Choices) -> Timed:
     rule = f'{said}: several beats in one cine; export one, or choose by --repeated=first or --repeated=last'
     return dataclasses.replace(timed, rule=timed.rule or rule)
   one = round(rr / timed.interval)
-  pictures = timed.pictures[:one] if choices.repeated == 'first' else timed.pictures[-one:]
-  note = ('beats', f'{said}: the {choices.repeated} beat is taken')
+  pictures = timed.pictures[:one] if choices.made.repeated == 'first' else timed.pictures[-one:]
+  note = ('beats', f'{said}: the {choices.made.repeated} beat is taken')
   return dataclasses.replace(timed, pictures=pictures, notes=(*timed.notes, note))

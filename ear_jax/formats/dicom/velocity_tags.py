@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ear_jax.cine import Vector
-from ear_jax.formats.dicom.instances import Instance
+from ear_jax.formats.dicom.header import Instance
 from ear_jax.formats.dicom.velocity_vendors import Said
 
 _UNITS = {'cm/s': 1.0, 'cm.s-1': 1.0, 'mm/s': 0.1, 'm/s': 100.0}  # of a velocity, in cm/s

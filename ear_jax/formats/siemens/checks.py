@@ -10,9 +10,10 @@ import numpy as np
 from ear_jax.formats import checks
 from ear_jax.formats.checks import COUNTS
 from ear_jax.formats.dicom import geometry, instances, pixels
-from ear_jax.formats.dicom.instances import Instance
-from ear_jax.formats.faults import Fault, frames, some
+from ear_jax.formats.dicom.header import Instance
+from ear_jax.formats.faults import Fault, frames
 from ear_jax.formats.siemens.series import RR, Series, fault, position
+from ear_jax.system.errors import some
 
 FRAMES = 50  # of a series, by the layout
 ROLES = ('MagAvg', 'PhaseZ', 'PhaseX', 'PhaseY', 'RefMag')

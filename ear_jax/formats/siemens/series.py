@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from ear_jax.formats.dicom import geometry
-from ear_jax.formats.dicom.instances import Instance
+from ear_jax.formats.dicom.header import Instance
 from ear_jax.formats.faults import Fault
 
 Series = tuple[Instance, ...]  # of one series number, in the order of instance numbers

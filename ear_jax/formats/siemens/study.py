@@ -15,9 +15,9 @@ import numpy as np
 
 from ear_jax.cine import Cine, as_venc
 from ear_jax.formats.checks import COUNTS, ZERO
-from ear_jax.formats.choices import REFUSE, Choices
+from ear_jax.formats.choices import Asked
 from ear_jax.formats.dicom import geometry, instances, magnitude, pixels
-from ear_jax.formats.dicom.instances import Instance
+from ear_jax.formats.dicom.header import Instance
 from ear_jax.formats.faults import Fault
 from ear_jax.formats.opened import Opened, differing, gathered
 from ear_jax.formats.siemens.checks import FRAMES, Slice, check
@@ -30,7 +30,7 @@ _PICTURES = {  # of v_col, v_row, v_long: (index among PhaseZ, PhaseX, PhaseY, s
 }
 
 
-def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Choices = REFUSE) -> Opened:
+def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Asked) -> Opened:
   """Looks over one study, pixels included, and returns it with its notes and faults, slices from base to apex."""
   dataset = instances.pseudonym(files[0].study)
   groups, notes, found = group(files, root)
@@ -101,7 +101,7 @@ def _direction(first: list[Instance]) -> int:
   return found.pop() if len(found) == 1 else 0
 
 
-def _flag_faults(one: Slice | None, root: pathlib.Path, choices: Choices) -> list[Fault]:
+def _flag_faults(one: Slice | None, root: pathlib.Path, choices: Asked) -> list[Fault]:
   """Returns a fault where the user says another venc than the protocol text."""
   if one is None or not (asked := choices.settle('venc')):
     return []

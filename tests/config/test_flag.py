@@ -1,0 +1,63 @@
+"""Fields on the command line: those that are there are set; those that are not are a sentence with the nearest ones."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.multiprocess
+
+ROOT = pathlib.Path(__file__).parents[2]
+_EACH = """
+import contextlib, io, json, sys
+from ear_jax.config import flag
+from ear_jax.system import cli
+
+said = []
+for words in json.loads(sys.argv[1]):
+  sys.argv[1:] = words
+  with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(out):
+    with contextlib.suppress(SystemExit):
+      cli.run(lambda given: print(given.config.steps, given.config.model.filters), flag.define(''))
+  said.append(out.getvalue().strip())
+print(json.dumps(said))
+"""
+FILTERS = '--config.model.filters=4,8'
+WRONG = [  # case T5
+  (['optimizer.lr=1'], 'config.optimizer has no field lr; nearest: config.optimizer.learning_rate'),
+  (['lr=1'], 'config has no field lr; nearest: config.optimizer.learning_rate'),
+  (['data.nmae=3'], 'config.data has no field nmae; nearest: config.data.name'),
+  (['batchsize=4'], 'config has no field batchsize; nearest: config.batch_size'),
+  (['modle.name=x'], 'config has no field modle; nearest: config.model.name'),
+  (['a-b=3'], 'config has no field a-b; nearest: '),
+  (['data.crop.x=3'], 'config.data.crop is a value and has no field x'),
+  (['split=3'], 'config.split is a section: set a field of it (fold, folds, seed, test_fraction)'),
+  (['steps=1.5'], 'flag --config.steps=1.5: expected an integer'),
+  (['loss.smooth=x'], 'flag --config.loss.smooth=x: expected a number'),
+  (['augment.flip=maybe'], 'flag --config.augment.flip=maybe: expected true or false'),
+  (['model.filters=(4,'], 'flag --config.model.filters=(4,: expected values with commas between them'),
+  (['model.filters=4,8', 'model.filters=4'], '--config.model.filters is given 2 times: give it once'),  # case T1
+]
+
+
+def said(folder, *lines):
+  """What a command says to each line of words, which is run in `folder`."""
+  given = json.dumps([[f'--config={ROOT}/configs/quickstart.py', *line] for line in lines])
+  done = subprocess.run([sys.executable, '-c', _EACH, given], cwd=folder, capture_output=True, text=True)
+  assert done.returncode == 0, done.stderr
+  return json.loads(done.stdout)
+
+
+def test_a_field_that_is_none_is_a_sentence_without_pythons_words():
+  found = said(ROOT, *([f'--config.{word}' for word in words] for words, _ in WRONG))
+  for sentence, (_, expected) in zip(found, WRONG, strict=True):
+    assert sentence.startswith(f'error: {expected}')
+    assert '\n' not in sentence
+
+
+def test_the_last_value_holds_and_a_file_finds_its_neighbours(tmp_path, monkeypatch):  # case T4
+  (tmp_path / 'ear_jax').symlink_to(ROOT / 'ear_jax')  # the package, without `configs`
+  monkeypatch.setenv('PYTHONPATH', str(tmp_path))
+  assert said(tmp_path, ['--config.steps=3', '--config.steps=5', FILTERS]) == ['5 (4, 8)']
