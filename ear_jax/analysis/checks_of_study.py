@@ -14,6 +14,7 @@ from ear_jax.analysis.contours import INTERPOLATED, bounding_box
 from ear_jax.analysis.expected_dice import Expected
 from ear_jax.analysis.motion import COMPONENTS, SliceMotion
 from ear_jax.analysis.signs import CHANNELS, signs
+from ear_jax.analysis.speed import speed
 from ear_jax.cine import Cine, Venc
 
 STATUSES = ('pass', 'absent', 'warn', 'fail')  # from good to bad; absent: a slice without a ventricle
@@ -28,6 +29,8 @@ LIMITS = {  # beyond the first number a check warns, beyond the second it fails
 }
 EXPECTED = (0.75, 0.7)  # expected Dice below which a slice warns, and fails
 SIGNS = (0.3, -0.3)  # agreement of a velocity with systole below which it warns, and fails
+_SPEED = (0.67, 1.5)  # contours' speed over the velocities', and the correlation above which it tells something
+_SPEED_TELLS = 0.9
 _AREA_JUMP = 0.3
 _THICKNESS = (3.0, 18.0)  # mm, mean over the wall and the cycle
 _THIN = 2.0  # mm; a scar is thicker
@@ -153,6 +156,7 @@ def _of_velocity(cine: Cine, venc: Venc, motion: SliceMotion) -> list[tuple[str,
     known,
     _grade('background', size, f'mean over the cycle {means} cm/s; {size:.2f} of the lowest venc'),
     *_of_signs(cine, motion),
+    *_of_speed(motion),
   ]
 
 
@@ -176,6 +180,18 @@ def _of_signs(cine: Cine, motion: SliceMotion) -> list[tuple[str, str, str]]:
     turned = ','.join(f'{-s if w else s:d}' for s, w in zip(motion.settings.signs, wrong, strict=True))
     reason += f'. A velocity is against it: --signs={turned} turns it'
   return [('signs', 'fail' if any(wrong) and seen.certain else 'warn' if any(wrong) or doubtful else 'pass', reason)]
+
+
+def _of_speed(motion: SliceMotion) -> list[tuple[str, str, str]]:
+  """Whether contours move as fast as the velocities say; it warns only, since contours may be too quiet."""
+  found = speed(motion)
+  if found is None or abs(found.correlation) < _SPEED_TELLS:
+    return []
+  low, high = _SPEED
+  sound = low <= abs(found.ratio) <= high
+  reason = f'contours move {abs(found.ratio):.2f} times as fast as the velocities say (expected {low:g} to {high:g})'
+  doubt = '' if sound else ': is venc, or the time between frames, wrong?'
+  return [('size of velocities', 'pass' if sound else 'warn', reason + doubt)]
 
 
 def velocity_noise(cine: Cine, wall: np.ndarray) -> np.ndarray:
