@@ -11,23 +11,29 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from ear_jax.analysis.contours import INTERPOLATED, bounding_box
+from ear_jax.analysis.expected_dice import Expected
 from ear_jax.analysis.motion import COMPONENTS, SliceMotion
 from ear_jax.analysis.signs import CHANNELS, signs
+from ear_jax.analysis.speed import speed
 from ear_jax.cine import Cine, Venc
 
-STATUSES = ('pass', 'warn', 'fail')  # from good to bad
+STATUSES = ('pass', 'absent', 'warn', 'fail')  # from good to bad; absent: a slice without a ventricle
 LIMITS = {  # beyond the first number a check warns, beyond the second it fails
   'contours': (0.0, 0.2),  # share of frames without contours
   'mended rings': (0.3, 1.0),  # share of frames whose ring was closed or interpolated; never fails
   'steady area': (0.0, 0.2),  # share of frames whose area is 30 % off that of both neighbours
-  'network certainty': (0.25, 0.45),  # mean expected 1 - Dice
+  'thin wall': (0.02, 1.0),  # share of angles and frames where it is thinner than `_THIN`; never fails
   'phase wraps': (0.001, 0.05),  # share of the wall's samples that had wrapped
   'noise': (0.08, 0.25),  # of venc; a uniformly random phase has 0.58
   'background': (0.15, 0.5),  # mean over the cycle, of venc
 }
+EXPECTED = (0.75, 0.7)  # expected Dice below which a slice warns, and fails
 SIGNS = (0.3, -0.3)  # agreement of a velocity with systole below which it warns, and fails
+_SPEED = (0.67, 1.5)  # contours' speed over the velocities', and the correlation above which it tells something
+_SPEED_TELLS = 0.9
 _AREA_JUMP = 0.3
 _THICKNESS = (3.0, 18.0)  # mm, mean over the wall and the cycle
+_THIN = 2.0  # mm; a scar is thicker
 _RADIUS = (10.0, 50.0)  # mm, mean epicardial
 _NO_NOISE = 'not known: no pixel lies in the wall in three of at least four frames running'
 _MAD = 1.4826  # standard deviation of a normal law per median absolute deviation
@@ -40,7 +46,7 @@ class Check:
   Attributes:
     name: what was looked at, in words.
     slice_id: the slice, or '' for the study as a whole.
-    status: 'pass', 'warn' or 'fail'.
+    status: one of `STATUSES`.
     reason: the value found and the value expected, in a sentence.
   """
 
@@ -59,26 +65,23 @@ def worst(checks: Iterable[Check]) -> str:
   return max((check.status for check in checks), key=STATUSES.index, default='pass')
 
 
-def check_slice(cine: Cine, motion: SliceMotion, uncertainty: np.ndarray | None = None) -> list[Check]:
+def check_slice(cine: Cine, motion: SliceMotion, expected: Expected | None = None) -> list[Check]:
   """Returns the checks of one slice.
 
   Args:
     cine: with velocities, or magnitude only.
     motion: its analysis.
-    uncertainty: `[T]` expected 1 - Dice by the network; None when contours were given.
+    expected: how good a network's delineation is; None when contours were given.
   """
   found = []
   if math.isnan(cine.frame_interval):
     found.append(('frame interval', 'warn', 'the time between frames is unknown: curves are by frame, without ms'))
   if any(math.isnan(s) for s in cine.spacing):
     found.append(('pixel spacing', 'warn', 'unknown: contours are in pixels, rotation and areas are not in mm'))
-  if uncertainty is not None:
-    value = float(np.mean(uncertainty))
-    found.append(_grade('network certainty', value, f'expected error of Dice {value:.2f} by its own probability'))
+  if expected is not None and not motion.contours.failed.all():
+    found.append(_of_expected(expected))
   found += _of_contours(motion)
-  if cine.venc is None:
-    found.append(('velocities', 'warn', 'magnitude only: there is no velocity to analyse'))
-  else:
+  if cine.venc is not None:
     found += _of_velocity(cine, cine.venc, motion)
   return [Check(name, cine.slice_id, status, reason) for name, status, reason in found]
 
@@ -88,6 +91,18 @@ def _grade(name: str, value: float, text: str) -> tuple[str, str, str]:
   low, high = LIMITS[name]
   status = 'fail' if not value <= high else 'warn' if value > low else 'pass'
   return name, status, f'{text} (warns above {low:g}, fails above {high:g})'
+
+
+def _of_expected(expected: Expected) -> tuple[str, str, str]:
+  low, high = EXPECTED
+  status = 'fail' if expected.dice < high else 'warn' if expected.dice < low else 'pass'
+  said = expected.said if status != 'pass' else ''
+  limits = f'(warns below {low:g}, fails below {high:g})'
+  return (
+    'expected Dice',
+    status,
+    f'{expected.dice:.2f} by {", ".join(expected.evidence)} {limits}{": " if said else ""}{said}',
+  )
 
 
 def _of_contours(motion: SliceMotion) -> list[tuple[str, str, str]]:
@@ -111,7 +126,10 @@ def _of_contours(motion: SliceMotion) -> list[tuple[str, str, str]]:
     f'mean wall {outer - inner:.1f} mm (expected {_THICKNESS[0]:g} to {_THICKNESS[1]:g}), mean outer radius '
     f'{outer:.1f} mm (expected {_RADIUS[0]:g} to {_RADIUS[1]:g})'
   )
-  return [*found, ('size of the heart', 'pass' if sound else 'fail', reason)]
+  thick = np.hypot(*np.moveaxis((motion.contours.epi - motion.contours.endo)[good] * motion.spacing, -1, 0))
+  thin = float((thick < _THIN).mean())
+  text = f'{thin:.1%} of the wall, over angles and frames, thinner than {_THIN:g} mm'
+  return [*found, ('size of the heart', 'pass' if sound else 'fail', reason), _grade('thin wall', thin, text)]
 
 
 def area_jumps(area: np.ndarray) -> int:
@@ -138,6 +156,7 @@ def _of_velocity(cine: Cine, venc: Venc, motion: SliceMotion) -> list[tuple[str,
     known,
     _grade('background', size, f'mean over the cycle {means} cm/s; {size:.2f} of the lowest venc'),
     *_of_signs(cine, motion),
+    *_of_speed(motion),
   ]
 
 
@@ -163,6 +182,18 @@ def _of_signs(cine: Cine, motion: SliceMotion) -> list[tuple[str, str, str]]:
   return [('signs', 'fail' if any(wrong) and seen.certain else 'warn' if any(wrong) or doubtful else 'pass', reason)]
 
 
+def _of_speed(motion: SliceMotion) -> list[tuple[str, str, str]]:
+  """Whether contours move as fast as the velocities say; it warns only, since contours may be too quiet."""
+  found = speed(motion)
+  if found is None or abs(found.correlation) < _SPEED_TELLS:
+    return []
+  low, high = _SPEED
+  sound = low <= abs(found.ratio) <= high
+  reason = f'contours move {abs(found.ratio):.2f} times as fast as the velocities say (expected {low:g} to {high:g})'
+  doubt = '' if sound else ': is venc, or the time between frames, wrong?'
+  return [('size of velocities', 'pass' if sound else 'warn', reason + doubt)]
+
+
 def velocity_noise(cine: Cine, wall: np.ndarray) -> np.ndarray:
   """Returns the noise `[3]` of the velocities in the wall, cm/s along column, row and through the plane.
 
@@ -183,8 +214,16 @@ def velocity_noise(cine: Cine, wall: np.ndarray) -> np.ndarray:
 
 
 def check_alike(motions: Sequence[SliceMotion]) -> list[Check]:
-  """Returns a warning for each setting of the scan in which slices of one study differ, as they rarely should."""
+  """Returns a warning for each setting of the scan in which slices of one study differ, as they rarely should.
+
+  Of a study without velocities one note says so.
+  """
   found = []
+  grey = [motion.name.rpartition('/')[2] for motion in motions if motion.venc is None]
+  if grey:
+    which = 'magnitude only' if len(grey) == len(motions) else f'magnitude only in {", ".join(grey)}'
+    status = 'pass' if len(grey) == len(motions) else 'warn'
+    found.append(Check('velocities', '', status, f'{which}: there is no velocity to analyse'))
   settings: dict[str, tuple[str, list[tuple[float, ...] | None]]] = {
     'venc': ('cm/s', [motion.venc for motion in motions]),
     'pixel spacing': ('mm', [motion.spacing for motion in motions]),

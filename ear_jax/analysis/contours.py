@@ -105,7 +105,7 @@ def layer_masks(contours: Contours, shape: tuple[int, int], layers: int) -> np.n
   low = np.clip(np.floor(np.nanmin(borders, (0, 1, 2))).astype(int), 0, shape)
   high = np.clip(np.ceil(np.nanmax(borders, (0, 1, 2))).astype(int) + 1, low, shape)
   inside = fill_polygons((borders - low).reshape(-1, borders.shape[2], 2), tuple(high - low))
-  inside = inside.reshape(layers + 1, -1, *(high - low))
+  inside = inside.reshape(layers + 1, len(contours.failed), *(high - low))
   masks[:, :, low[0] : high[0], low[1] : high[1]] = inside[1:] ^ inside[:-1]
   return masks
 

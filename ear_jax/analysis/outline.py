@@ -7,7 +7,7 @@ import numpy as np
 
 from ear_jax.analysis.contours import to_mask
 from ear_jax.analysis.markers import find_markers
-from ear_jax.analysis.motion import GROUPS, Contours, Settings, SliceMotion
+from ear_jax.analysis.motion import GROUPS, POINTS, Contours, Settings, SliceMotion
 from ear_jax.analysis.regions import find_centre, septal_points
 from ear_jax.analysis.septum import Septum
 from ear_jax.cine import Cine
@@ -37,6 +37,16 @@ def outline(cine: Cine, contours: Contours, *, septum: Septum, settings: Setting
 def withhold(motion: SliceMotion) -> SliceMotion:
   """Returns the motion without its velocities."""
   return dataclasses.replace(motion, **_unknown(len(motion.mask), motion.frame_interval, motion.settings))
+
+
+def without_ring(motion: SliceMotion) -> SliceMotion:
+  """Returns the motion of a slice that holds no ventricle: without contours, mask and velocities."""
+  frames = len(motion.mask)
+  nowhere = np.full((frames, 2), np.nan)
+  no_ring = np.full((frames, POINTS, 2), np.nan)
+  contours = Contours(no_ring, no_ring.copy(), ('no ventricle here',) * frames, np.ones(frames, bool))
+  empty = {'mask': np.zeros_like(motion.mask), 'contours': contours, 'centre': nowhere, 'septum': nowhere, 'wraps': 0}
+  return withhold(dataclasses.replace(motion, **empty))
 
 
 def _unknown(frames: int, frame_interval: float, settings: Settings) -> dict[str, Any]:

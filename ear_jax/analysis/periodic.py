@@ -2,6 +2,7 @@
 
 import numpy as np
 
+_HARMONICS = 4  # of the cycle: what is faster is noise of contours
 MOST_SHARING = 0.2  # beyond it noise between neighbouring frames is amplified more than five times
 
 
@@ -14,6 +15,13 @@ def bridge_gaps(curves: np.ndarray) -> np.ndarray:
     if known.size:
       flat[:, column] = np.interp(frames, known, flat[known, column], period=len(frames))
   return flat.reshape(curves.shape)
+
+
+def slow(curve: np.ndarray) -> np.ndarray:
+  """Returns a curve `[T]` around the cycle with its four slowest harmonics alone; frames that are NaN are bridged."""
+  spectrum = np.fft.rfft(bridge_gaps(curve))
+  spectrum[_HARMONICS + 1 :] = 0
+  return np.fft.irfft(spectrum, len(curve))
 
 
 def longest_run(flags: np.ndarray) -> int:

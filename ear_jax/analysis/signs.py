@@ -9,14 +9,13 @@ import dataclasses
 import numpy as np
 
 from ear_jax.analysis.motion import SliceMotion
-from ear_jax.analysis.periodic import bridge_gaps
+from ear_jax.analysis.periodic import slow
 from ear_jax.analysis.regions import lengths
 from ear_jax.analysis.velocity import means_over
 from ear_jax.analysis.wall import wall_velocity
 from ear_jax.cine import Cine
 
 CHANNELS = ('along column', 'along row', 'through the plane')
-_HARMONICS = 4  # of the cycle: what is faster is noise of contours
 _FEWEST = 8  # frames
 _NARROWS = 0.03  # of the mean radius, by which a cavity must narrow to tell when systole is
 _MOVES = 1.0  # cm/s, the least swing of a velocity that tells its sign
@@ -53,7 +52,7 @@ def _narrowing(motion: SliceMotion) -> np.ndarray | None:
   """Returns how fast `[T]` the cavity narrows, in any unit; None where it hardly does."""
   away = (motion.contours.endo - motion.centre[:, None]) * lengths(motion.spacing)
   radius = np.hypot(*np.moveaxis(away, -1, 0)).mean(1)
-  radius = _smooth(np.where(motion.contours.failed, np.nan, radius))
+  radius = slow(np.where(motion.contours.failed, np.nan, radius))
   if np.ptp(radius) < _NARROWS * radius.mean():
     return None
   return np.roll(radius, 1) - np.roll(radius, -1)
@@ -75,14 +74,7 @@ def _inward(cine: Cine, motion: SliceMotion) -> np.ndarray:
 
 def _agreement(curve: np.ndarray, systole: np.ndarray) -> float:
   """Returns the correlation of a curve `[T]` with systole; NaN where it hardly moves."""
-  curve = _smooth(curve)
+  curve = slow(curve)
   if not np.ptp(curve) >= _MOVES:
     return float('nan')
-  return float(np.corrcoef(curve, _smooth(systole))[0, 1])
-
-
-def _smooth(curve: np.ndarray) -> np.ndarray:
-  """Returns a curve around the cycle with its slow harmonics alone; frames that are NaN are bridged."""
-  spectrum = np.fft.rfft(bridge_gaps(curve))
-  spectrum[_HARMONICS + 1 :] = 0
-  return np.fft.irfft(spectrum, len(curve))
+  return float(np.corrcoef(curve, slow(systole))[0, 1])

@@ -10,11 +10,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from ear_jax.analysis.checks_of_study import Check
+from ear_jax.analysis.contours import polygon_area
 from ear_jax.analysis.motion import SliceMotion
+from ear_jax.analysis.periodic import slow
 
 OFF_AXIS = 20.0  # mm from the line through other centres: more than breath-holds move a heart
+_FEWEST = 8  # frames that are a cycle
 _TILT = 5.0  # deg between planes of one stack
 _SAME = 0.1  # mm
+_ES = 60.0, 2  # ms and frames by which end systole of slices may differ: base and apex are not quite at one time
 
 
 def check_stack(motions: Sequence[SliceMotion]) -> list[Check]:
@@ -36,6 +40,35 @@ def check_stack(motions: Sequence[SliceMotion]) -> list[Check]:
     told = ', '.join(f'{d - depth[0]:.1f}' for d in depth)
     found.append(Check('stack', '', 'warn', f'slices are not in the order of their position ({told} mm)'))
   return found + _off_axis(placed, usual)
+
+
+def check_end_systole(motions: Sequence[SliceMotion]) -> list[Check]:
+  """Returns a check whether the cavity is smallest at one time in all slices, where that is known of two or more."""
+  times = {}
+  for one in motions:
+    if not one.contours.failed.any() and np.isfinite(one.frame_interval) and len(one.mask) >= _FEWEST:
+      times[one.name.rpartition('/')[2]] = int(slow(polygon_area(one.contours.endo)).argmin()) * one.frame_interval
+  if len(times) < 2:
+    return []
+  longest = max(_ES[0], _ES[1] * max(one.frame_interval for one in motions))
+  late = max(times.values()) - min(times.values()) > longest
+  told = ', '.join(f'{time:.0f}' for time in times.values())
+  reason = (
+    f'the cavity is smallest at {told} ms in {", ".join(times)} (warns when they differ by over {longest:.0f} ms)'
+  )
+  return [Check('end systole', '', 'warn' if late else 'pass', reason)]
+
+
+def beyond(holds: Sequence[bool]) -> list[int]:
+  """Returns the slices, of a stack from end to end, that lie beyond the ventricle; `holds`: where its wall is found.
+
+  They are those before the first and after the last slice that holds it. Where it is found in half of the slices or
+  fewer, there are none: then it is not the stack that is too long.
+  """
+  inside = np.flatnonzero(holds)
+  if 2 * len(inside) <= len(holds):
+    return []
+  return [k for k in range(len(holds)) if not inside[0] <= k <= inside[-1]]
 
 
 def _off_axis(placed: Sequence[SliceMotion], usual: np.ndarray) -> list[Check]:

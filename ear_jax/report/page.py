@@ -28,7 +28,7 @@ STATEMENT = 'Research software. Not a medical device: not for diagnosis, treatme
 _HERE = pathlib.Path(__file__).parent
 _SCRIPTS = ('page_player.js', 'page_curves.js', 'page_maps.js', 'page.js')
 _COLOURS = 'RdBu_r'  # blue to white to red: told apart with any colour vision, and red is positive as in Doppler
-_SIGNS = {'pass': '✓', 'warn': '!', 'fail': '✗'}
+_SIGNS = {'pass': '✓', 'absent': '○', 'warn': '!', 'fail': '✗'}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

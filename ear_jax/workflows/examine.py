@@ -11,8 +11,10 @@ import numpy as np
 
 from ear_jax.analysis import on_wall
 from ear_jax.analysis import septum as septum_lib
-from ear_jax.analysis.checks_of_study import Check, check_slice
+from ear_jax.analysis.checks_of_study import EXPECTED, Check, check_slice
+from ear_jax.analysis.expected_dice import Expected, expected_dice
 from ear_jax.analysis.motion import Contours, Settings, SliceMotion
+from ear_jax.analysis.outline import without_ring
 from ear_jax.analysis.septum import Septum
 from ear_jax.analysis.slices import analyse, analyse_with_contours
 from ear_jax.cine import Cine
@@ -22,6 +24,7 @@ from ear_jax.formats.dicom import geometry, instances
 from ear_jax.formats.faults import frames as named_frames
 from ear_jax.formats.source import Source
 from ear_jax.networks.segment import Network, segment
+from ear_jax.report import sprites
 from ear_jax.report.page import PageSlice, page_slice
 from ear_jax.report.results import SliceResult
 from ear_jax.system.clock import Clock
@@ -58,13 +61,20 @@ class Examined:
 
   Attributes:
     result: for the files.
-    page: for the page; it also holds frames, frame interval, uncertainty and the analysis of a person's contours.
+    page: for the page; it also holds frames, frame interval and the analysis of a person's contours.
+    expected: how good the delineation is by the pictures.
     checks: of this slice.
   """
 
   result: SliceResult
   page: PageSlice
   checks: tuple[Check, ...]
+  expected: Expected
+
+  @property
+  def holds_ventricle(self) -> bool:
+    """Whether a wall is found here: drawn by a person, or expected to be one."""
+    return self.result.motion.contours.drawn or self.expected.dice >= EXPECTED[1]
 
 
 def examine(
@@ -78,11 +88,10 @@ def examine(
   name = instances.series_name(source.instances[0]) if source.instances and options.strainmap_names else ''
   septum = septum_lib.find(options.septum_angle, source.septum, source.orientation)
   settings = _by_file(options, source)
-  uncertainty, other = None, None
+  other = None
   if networks:
     with clock.measure('delineate'):
       found = segment(cine, networks, tta=options.tta, axes=options.axes)
-    uncertainty = found.uncertainty
     with clock.measure('analyse'):
       motion = analyse(cine, found.probability, septum=septum, settings=settings)
       other = _of_reference(cine, source, septum, settings) if cine.annotated.any() else None
@@ -93,7 +102,9 @@ def examine(
       raise UserError('contours that a person drew are kept as drawn: leave --smooth_contours out, or give a network')
     with clock.measure('analyse'):
       motion = _of_reference(cine, source, septum, settings)
-  checks = check_slice(cine, motion, uncertainty)
+  with clock.measure('check'):
+    expected = expected_dice(cine, motion.contours)
+    checks = check_slice(cine, motion, expected if networks else None)
   if motion.contours.drawn:
     checks.append(_on_wall(cine, motion.contours))
   if drawn is not None and drawn.failed.any():
@@ -102,9 +113,21 @@ def examine(
   if cine.venc is not None:
     checks.append(Check('septal reference', cine.slice_id, 'pass' if septum.certain else 'warn', septum.origin))
   with clock.measure('draw'):
-    page = page_slice(cine, motion, other, uncertainty)
+    page = page_slice(cine, motion, other, 1 - expected.by_frame if networks else None)
   result = SliceResult(motion, source, name, strainmap_marks.fingerprint(cine))
-  return Examined(result, page, tuple(checks))
+  return Examined(result, page, tuple(checks), expected)
+
+
+def without_ventricle(examined: Examined) -> Examined:
+  """Returns a slice that lies beyond the ventricle: without contours, and with one check that says so."""
+  result, page, expected = examined.result, examined.page, examined.expected
+  motion = without_ring(result.motion)
+  uris = {view: uri for view, uri in page.sheets.uris.items() if view != sprites.WALL}
+  page = dataclasses.replace(page, motion=motion, sheets=dataclasses.replace(page.sheets, uris=uris), uncertainty=None)
+  found = f'expected Dice {expected.dice:.2f}: {expected.said or "most frames are without a ring"}'
+  said = f'no left ventricle is found at this end of the stack ({found}); no part of verdict and results'
+  check = Check('ventricle', page.label, 'absent', said)
+  return Examined(dataclasses.replace(result, motion=motion), page, (check,), expected)
 
 
 def _of_reference(cine: Cine, source: Source, septum: Septum, settings: Settings) -> SliceMotion:

@@ -15,7 +15,7 @@ from rich.progress import Progress
 import ear_jax
 from ear_jax.analysis.checks_of_study import Check, check_alike, check_study, worst
 from ear_jax.analysis.outline import withhold
-from ear_jax.analysis.stack import check_stack
+from ear_jax.analysis.stack import beyond, check_end_systole, check_stack
 from ear_jax.cine import Study
 from ear_jax.formats.opened import Opened, of_study
 from ear_jax.networks.recognise import recognise
@@ -28,7 +28,7 @@ from ear_jax.system.clock import Clock
 from ear_jax.system.errors import UserError, some
 from ear_jax.system.files import require_writable, write_text
 from ear_jax.system.terminal import progress_console
-from ear_jax.workflows.examine import Examined, Options, conventions, examine
+from ear_jax.workflows.examine import Examined, Options, conventions, examine, without_ventricle
 
 
 def predict(
@@ -90,9 +90,11 @@ def predict(
   if not slices:
     raise UserError(f'{name}: there are no contours for any slice, and no --checkpoint is given')
   notes += [f'{some(undrawn)}: no contours are drawn, and no network is given: left out'] * bool(undrawn)
+  for k in beyond([one.holds_ventricle for one in slices]):
+    slices[k] = without_ventricle(slices[k])
   checks = stated + check_study([(s.page.label, s.page.frames, s.page.frame_interval) for s in slices], notes)
-  checks += check_stack([one.result.motion for one in slices])
-  checks += check_alike([one.result.motion for one in slices])
+  motions = [one.result.motion for one in slices]
+  checks += check_stack(motions) + check_end_systole(motions) + check_alike(motions)
   checks += [check for one in slices for check in one.checks]
   withheld = worst(checks) == 'fail' and not force
   moving = any(one.page.sheets.venc is not None for one in slices)
@@ -147,8 +149,10 @@ def _summary(name, slices, checks: Sequence[Check], networks, withheld) -> dict:
         'spacing_mm': [None if math.isnan(v) else v for v in one.page.spacing],
         'image_orientation': one.result.source.orientation,
         'sectors': one.result.motion.settings.orientation,
-        'uncertainty': None if one.page.uncertainty is None else round(float(one.page.uncertainty.mean()), 4),
-        'uncertainty_by_frame': None if one.page.uncertainty is None else one.page.uncertainty.round(4).tolist(),
+        'holds_ventricle': not one.result.motion.contours.failed.all(),
+        'expected_dice': round(one.expected.dice, 4),
+        'expected_dice_by_frame': one.expected.by_frame.round(4).tolist(),
+        'evidence': {name: round(value, 4) for name, value in one.expected.evidence.items()},
         'wraps': one.result.motion.wraps,
       }
       for one in slices

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ear_jax.analysis.checks_of_study import area_jumps, check_alike, check_slice, check_study, velocity_noise
+from ear_jax.analysis.expected_dice import expected_dice
 from ear_jax.analysis.motion import Settings
 from ear_jax.analysis.outline import withhold
 from ear_jax.analysis.slices import analyse, analyse_with_contours
@@ -30,7 +31,7 @@ def status(checks, name):
 
 
 def test_a_sound_slice_passes(cine, motion):
-  checks = check_slice(cine, motion, np.full(20, 0.1))
+  checks = check_slice(cine, motion, expected_dice(cine, motion.contours))
   assert {check.status for check in checks} == {'pass'}, [c for c in checks if c.status != 'pass']
   assert {check.slice_id for check in checks} == {cine.slice_id}
 
@@ -86,6 +87,26 @@ def test_rings_that_were_closed_are_told_from_specks_that_were_removed(cine, mot
   assert status(checks, 'mended rings') == expected
 
 
+def test_a_delineation_that_is_no_wall_fails_with_the_evidence_against_it(cine, motion):
+  """Case S3: contours inside the cavity, which the network was sure of."""
+  centre = motion.contours.epi.mean(1, keepdims=True)
+  endo, epi = (centre + 0.45 * (side - centre) for side in (motion.contours.endo, motion.contours.epi))
+  wrong = analyse_with_contours(cine, dataclasses.replace(motion.contours, endo=endo, epi=epi), septum=np.pi / 2)
+  (found,) = [c for c in check_slice(cine, wrong, expected_dice(cine, wrong.contours)) if c.name == 'expected Dice']
+  assert found.status == 'fail'
+  assert 'stronger edges lie beside the contours' in found.reason
+
+
+def test_a_wall_that_is_too_thin_somewhere_is_a_warning(cine, motion):
+  """Case N5: the mean is sound."""
+  epi = motion.contours.epi.copy()
+  epi[:, :20] = motion.contours.endo[:, :20] + 0.02 * (epi[:, :20] - motion.contours.endo[:, :20])
+  thin = dataclasses.replace(motion, contours=dataclasses.replace(motion.contours, epi=epi))
+  assert status(check_slice(cine, thin), 'thin wall') == 'warn'
+  assert status(check_slice(cine, thin), 'size of the heart') == 'pass'
+  assert status(check_slice(cine, motion), 'thin wall') == 'pass'
+
+
 def test_area_jumps_by_hand():
   assert area_jumps(np.array([100.0, 101, 140, 99, 100, 101])) == 1
   assert area_jumps(np.array([60.0, 101, 102, 99, 100, 101])) == 1  # also over the end of the cycle
@@ -110,9 +131,13 @@ def test_magnitude_only_has_contours_that_are_checked_and_no_velocity(cine, moti
   np.testing.assert_allclose(found.septum, motion.septum)
   assert np.isnan(found.curves['global']).all()
   checks = check_slice(grey, found)
-  assert status(checks, 'velocities') == 'warn'
   assert status(checks, 'contours') == 'pass'
   assert not {'noise', 'background', 'phase wraps'} & {check.name for check in checks}
+  (note,) = check_alike([found, found])
+  assert (note.name, note.status) == ('velocities', 'pass')
+  (note,) = check_alike([motion, found])
+  assert note.status == 'warn'
+  assert found.name.rpartition('/')[2] in note.reason
 
 
 def test_nothing_of_a_velocity_is_left_where_it_is_withheld(motion):

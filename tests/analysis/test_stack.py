@@ -10,7 +10,7 @@ from ear_jax.analysis.contours import from_mask
 from ear_jax.analysis.motion import Settings
 from ear_jax.analysis.outline import outline
 from ear_jax.analysis.septum import given
-from ear_jax.analysis.stack import check_stack, ring_centre
+from ear_jax.analysis.stack import beyond, check_end_systole, check_stack, ring_centre
 from ear_jax.cine import Cine, Place, flip
 
 ACROSS, DOWN = np.array([0.8, 0.6, 0.0]), np.array([0.36, -0.48, -0.8])
@@ -85,3 +85,42 @@ def test_another_order_is_said():
 
 def test_without_places_nothing_is_said():
   assert check_stack([dataclasses.replace(one, place=None) for one in stack(*SOUND)]) == []
+
+
+@pytest.mark.parametrize(
+  ('holds', 'expected'),
+  [
+    ('01110', [0, 4]),
+    ('0110', []),
+    ('00111110', [0, 1, 7]),
+    ('1111', []),
+    ('11011', []),  # a hole in the stack is a failure
+    ('0100', []),  # found in half of them or fewer: it is not the stack that is too long
+    ('0', []),
+    ('', []),
+  ],
+)
+def test_slices_beyond_the_ventricle_are_those_at_the_ends(holds, expected):
+  """Case N5."""
+  assert beyond([letter == '1' for letter in holds]) == expected
+
+
+def beating(name, smallest, frames=20, failed=False):
+  """A motion whose cavity is smallest at a frame."""
+  one = slice_at(0.0, name=name, frames=frames)
+  size = 1 + 0.2 * np.cos(2 * np.pi * (np.arange(frames) - smallest) / frames + np.pi)[:, None, None]
+  endo = one.contours.endo.mean(1, keepdims=True) * (1 - size) + one.contours.endo * size
+  contours = dataclasses.replace(one.contours, endo=endo, failed=np.arange(frames) < failed)
+  return dataclasses.replace(one, contours=contours)
+
+
+@pytest.mark.parametrize(('frames', 'status'), [((8, 8, 9), 'pass'), ((8, 6, 8), 'pass'), ((8, 4, 8), 'warn')])
+def test_end_systole_is_at_one_time_in_a_heart(frames, status):
+  """Case N13; a frame lasts 40 ms, so that up to 80 ms are no difference."""
+  (found,) = check_end_systole([beating(f's{k}', smallest) for k, smallest in enumerate(frames)])
+  assert found.status == status
+  assert f'{40 * frames[1]:.0f}, ' in found.reason
+
+
+def test_end_systole_is_asked_where_all_frames_have_contours():
+  assert check_end_systole([beating('a', 8), beating('b', 4, failed=True)]) == []

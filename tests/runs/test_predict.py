@@ -350,8 +350,8 @@ def test_predict_answers_a_mistake_with_one_sentence(forks, delineates, scanned,
   assert [word for word in words if word not in sentence] == [], sentence
 
 
-def test_uncertainty_is_a_share(results):
-  values = [entry['uncertainty'] for entry in _summary(results)['slices']]
+def test_expected_dice_is_a_share_and_the_mean_of_its_frames(results):
+  values = [entry['expected_dice'] for entry in _summary(results)['slices']]
   assert all(0 <= value <= 1 and math.isfinite(value) for value in values)
-  frames = [entry['uncertainty_by_frame'] for entry in _summary(results)['slices']]
+  frames = [entry['expected_dice_by_frame'] for entry in _summary(results)['slices']]
   np.testing.assert_allclose(np.mean(frames, axis=1), values, atol=1e-4)

@@ -1,0 +1,70 @@
+"""The wall straightened: a cine sampled along its contours, so that what should be wall lies between two lines.
+
+Depth 0 is the endocardium and depth 1 the epicardium of every angle and frame; from -1 to 0 lies what the cavity should
+be, from 1 to 2 what is outside, each as deep as the wall is thick in the mean. Evidence for or against a delineation
+(`analysis.evidence`) is then a matter of rows and columns.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+from ear_jax.analysis.motion import Contours
+from ear_jax.cine import MAGNITUDE, Cine
+
+ANGLES, SECTORS = 72, 24
+DEPTHS = np.linspace(-1, 2, 37)
+_SMOOTH = 0.1  # of the wall's thickness: standard deviation that the magnitude is smoothed by
+_THINNEST = 1.5  # pixels, that a wall is taken to be at least
+_MIDDLE = 0.95  # of the way to the centre, that rays into the cavity go at most
+
+
+class Straightened(NamedTuple):
+  """A straightened wall.
+
+  Attributes:
+    values: `[F, A, U, C]` float, the channels of the cine at F frames with contours, 72 angles and 37 depths.
+    endo, epi: `[F, A, 2]` (row, column), the contours at these angles.
+  """
+
+  values: np.ndarray
+  endo: np.ndarray
+  epi: np.ndarray
+
+
+def straighten(cine: Cine, contours: Contours) -> Straightened:
+  """Returns the straightened wall of the frames that have contours, of which there must be one."""
+  good = np.flatnonzero(~contours.failed)
+  at = np.arange(ANGLES) * contours.endo.shape[1] // ANGLES
+  endo, epi = contours.endo[good][:, at], contours.epi[good][:, at]
+  thick = np.hypot(*np.moveaxis(epi - endo, -1, 0))[..., None]  # [F, A, 1]
+  mean = max(float(thick.mean()), _THINNEST)
+  ray = (epi - endo) / np.maximum(thick, 1e-9)
+  radius = np.hypot(*np.moveaxis(endo - epi.mean(1, keepdims=True), -1, 0))[..., None]
+  away = np.minimum(mean, _MIDDLE * radius) * np.minimum(DEPTHS, 0)
+  away = away + thick * np.clip(DEPTHS, 0, 1) + mean * np.maximum(DEPTHS - 1, 0)  # [F, A, U] pixels
+  points = endo[:, :, None] + away[..., None] * ray[:, :, None]
+  last = np.array(cine.video.shape[1:3]) - 1
+  low = np.clip(np.floor(points.min((0, 1, 2))).astype(int) - 2, 0, last)
+  high = np.clip(np.ceil(points.max((0, 1, 2))).astype(int) + 3, low + 1, last + 1)
+  window = cine.video[good, low[0] : high[0], low[1] : high[1]].astype(np.float32)
+  frame = np.broadcast_to(np.arange(len(good))[:, None, None], points.shape[:-1])
+  where = [frame, points[..., 0] - low[0], points[..., 1] - low[1]]
+  values = np.empty((*points.shape[:-1], window.shape[-1]), np.float32)
+  for channel in range(window.shape[-1]):
+    sigma = max(_SMOOTH * mean, 0.5) if channel == MAGNITUDE else 0.0
+    picture = ndimage.gaussian_filter(window[..., channel], (0, sigma, sigma))
+    values[..., channel] = ndimage.map_coordinates(picture, where, order=1, mode='nearest')
+  return Straightened(values, endo, epi)
+
+
+def by_sector(values: np.ndarray, axis: int) -> np.ndarray:
+  """Returns means over the angles of each of 24 sectors, `[..., 72, ...]` -> `[..., 24, ...]` at `axis`."""
+  shape = values.shape
+  return values.reshape(*shape[:axis], SECTORS, -1, *shape[axis + 1 :]).mean(axis + 1)
+
+
+def between(low: float, high: float) -> np.ndarray:
+  """Returns which depths `[U]` lie between two, bool."""
+  return np.abs(DEPTHS - (low + high) / 2) < (high - low) / 2 + 1e-9

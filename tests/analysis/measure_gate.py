@@ -1,0 +1,103 @@
+"""Holds `analysis.expected_dice` against what it was not fitted to: `python tests/analysis/measure_gate.py`.
+
+People of another generator (`tests/phantom/strangers.py`) with velocities, Sunnybrook's single frames and a pig's cine
+where SUNNYBROOK_DIR and PIG_DIR name them; delineations of `corrupted.for_proof`, and of the networks that ship with
+the package. Prints the table of docs/results.md: a line a family.
+"""
+
+import concurrent.futures
+import os
+import pathlib
+import sys
+
+import numpy as np
+from corrupted import Case, case, for_proof
+from scipy.stats import spearmanr
+
+from ear_jax.analysis.checks_of_study import EXPECTED
+from ear_jax.analysis.contours import from_mask
+from ear_jax.analysis.expected_dice import expected_dice
+from ear_jax.cine import Cine
+from ear_jax.system.table import Table, markdown
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / 'phantom'))
+NETWORKS = ('ear3d-phantom', 'ear3d-sunnybrook')
+BAD, GOOD = 0.6, 0.85  # Dice below which a slice must fail, and above which it must pass
+
+
+def studies() -> dict[str, list[Cine]]:
+  """Returns the cines of each set."""
+  from strangers import strangers
+
+  found = {'strangers, velocity': [one.cine for one in strangers(12, frames=50)]}
+  if root := os.environ.get('SUNNYBROOK_DIR'):
+    from ear_jax.formats.sunnybrook import read_frames
+
+    found['Sunnybrook, frames'] = list(read_frames(pathlib.Path(root) / 'frames'))
+  if root := os.environ.get('PIG_DIR'):
+    from ear_jax.formats import references
+    from ear_jax.formats.open import open_studies
+
+    (pig,), _ = references.attach(open_studies(root), references.find(pathlib.Path(root)).drawn)
+    found['a pig, cine'] = [cine for cine, _ in pig.read()]
+  return found
+
+
+def by_networks(cines: list[Cine]) -> list[Case]:
+  """Returns what the shipped networks that fit these cines delineate."""
+  from ear_jax.networks.load import load_network
+
+  found = []
+  for name in NETWORKS:
+    network = load_network(name)
+    if network.config.data.channels <= cines[0].video.shape[-1]:
+      found += [case(name, one, from_mask(network.segment(one).probability), one.mask) for one in cines]
+  return found
+
+
+def scored(cines: list[Cine], k: int) -> list[tuple[str, float, float, np.ndarray, np.ndarray]]:
+  """Returns family, Dice and expected Dice of a slice, and of its frames, for each corruption."""
+  return [score(one) for one in for_proof(cines, k, np.random.default_rng(k))]
+
+
+def score(one: Case) -> tuple[str, float, float, np.ndarray, np.ndarray]:
+  """Returns the row of one delineation."""
+  expected = expected_dice(one.cine, one.contours)
+  return one.family, float(one.dice.mean()), expected.dice, one.dice, expected.by_frame
+
+
+def line(name: str, rows: list) -> list[str]:
+  """Returns a line of the table."""
+  dice, expected = np.array([row[1:3] for row in rows]).T
+  bad, good = dice < BAD, dice > GOOD
+  several = np.ptp(dice) > 0.02 and len(dice) > 2
+  frames = np.concatenate([row[3] for row in rows]), np.concatenate([row[4] for row in rows])
+  return [
+    name,
+    str(len(rows)),
+    f'{dice.mean():.2f}',
+    f'{expected.mean():.2f}',
+    f'{np.sqrt(((expected - dice) ** 2).mean()):.2f}',
+    f'{spearmanr(dice, expected).statistic:.2f}' if several else '',
+    f'{np.abs(frames[0] - frames[1]).mean():.2f}',
+    f'{np.count_nonzero(expected[bad] < EXPECTED[1])} of {bad.sum()}' if bad.any() else '',
+    f'{np.count_nonzero(expected[good] < EXPECTED[0])} of {good.sum()}' if good.any() else '',
+  ]
+
+
+def main() -> None:
+  """Prints a table for each set."""
+  with_networks = '--networks' in sys.argv
+  for name, cines in studies().items():
+    with concurrent.futures.ProcessPoolExecutor() as pool:
+      rows = [row for found in pool.map(scored, [cines] * len(cines), range(len(cines))) for row in found]
+    rows += [score(one) for one in by_networks(cines)] if with_networks else []
+    families = dict.fromkeys(row[0] for row in rows)
+    lines = [line(family, [row for row in rows if row[0] == family]) for family in families]
+    header = ['corruption', 'slices', 'Dice', 'expected', 'RMS error', 'rank correlation', 'mean error of a frame']
+    header += [f'below {BAD:g}: fail', f'above {GOOD:g}: fail or warn']
+    print(f'\n{name}\n\n{markdown(Table("", header, [*lines, line("all", rows)]), rule="|" + "---|" * len(header))}')
+
+
+if __name__ == '__main__':
+  main()
