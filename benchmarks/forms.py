@@ -134,9 +134,12 @@ def below(low: jax.Array, kernel: jax.Array, time_padding: str) -> jax.Array:
   # Row 2 i of the output sees rows i - 1 and i of `low`, row 2 i + 1 sees i and i + 1: the taps that fall on each.
   onto = jnp.asarray([[[1, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]], kernel.dtype)
   small = jnp.einsum('apr,bqs,trscf->pqctabf', onto, onto, kernel).reshape(2, 2, c, kt * 4 * f)
-  padded = low.reshape(b * t, h, w, c)
+  # Padded apart, behind a barrier: with padding in the convolution its result is larger than its input, and XLA then
+  # swaps the two in the gradient by the kernel, which no kernel of cuDNN's is made for.
+  padded = jnp.pad(low.reshape(b * t, h, w, c), ((0, 0), (1, 1), (1, 1), (0, 0)))
+  padded = jax.lax.optimization_barrier(padded)
   names = ('NHWC', 'HWIO', 'NHWC')
-  y = jax.lax.conv_general_dilated(padded, small, (1, 1), ((1, 1), (1, 1)), dimension_numbers=names)
+  y = jax.lax.conv_general_dilated(padded, small, (1, 1), 'VALID', dimension_numbers=names)
   y = y.reshape(b, t, h + 1, w + 1, kt, 2, 2, f)
   quarters = [[_summed(y[:, :, i : i + h, j : j + w, :, i, j], time_padding) for j in range(2)] for i in range(2)]
   rows = jnp.stack([jnp.stack(pair, axis=4) for pair in quarters], axis=3)  # [B, T, h, 2, w, 2, F]
