@@ -566,6 +566,12 @@ STAGES = [
   Stage('layers NHWC', functools.partial(convolutions, dtype='bfloat16', names=['today'], options=_NHWC), 16),
   Stage('step bfloat16', functools.partial(networks, programs=_networks('ear3d', 'bfloat16')), 65),
   Stage('warm', functools.partial(networks, programs=[_TODAY]), 25),
+  Stage(
+    'step in command buffers',
+    functools.partial(networks, programs=_networks('ear3d', 'bfloat16')[:2]),
+    45,
+    flags='--xla_gpu_enable_command_buffer=+CONVOLUTION,+WHILE,+CONDITIONAL',
+  ),
   Stage('PyTorch', pytorch, 40),
   Stage('recurrence', recurrence, 30),
   Stage('step NHWC', functools.partial(networks, programs=_with(_NHWC)), 25),
