@@ -8,7 +8,7 @@ OTHER = .venv-$(notdir $(PYTHON))
 FAST := tests/test_*.py tests/ablations tests/analysis tests/data tests/devices tests/formats tests/models tests/networks \
   tests/phantom tests/scoring tests/system $(wildcard tests/training/test_losses.py tests/training/test_optim.py)
 
-.PHONY: quickstart test test-fast test-oldest lint benchmark torture lock audit clean
+.PHONY: quickstart test test-fast test-oldest lint benchmark benchmark-gpu torture lock audit clean
 
 quickstart: .venv/product
 	ls data/mvm_cmr/phantom_mini/*/dataset_info.json >/dev/null 2>&1 || \
@@ -45,6 +45,11 @@ torture: .venv/development
 benchmark: .venv-benchmark/complete
 	.venv-benchmark/bin/python -m benchmarks --network=unet3d,ear3d --sizes=16x128x128,50x128x128 --batch=2 --rounds=3 \
 	  --output runs/benchmark
+
+# Eight minutes on a GPU, with any Python that has jax, flax and optax (`PYTHON=python3`); PyTorch too, if it is there.
+benchmark-gpu:
+	mkdir -p runs
+	$(PYTHON) -m benchmarks.gpu --output runs/gpu.jsonl
 
 # A marker file is as new as the last complete installation; changed requirements install again.
 .venv/product: requirements.lock pyproject.toml

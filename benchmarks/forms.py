@@ -20,15 +20,6 @@ from ear_jax.models.video import pad_time, pending
 Form = Callable[[jax.Array, jax.Array, str], jax.Array]
 
 
-def channels_first(x: jax.Array, kernel: jax.Array, time_padding: str) -> jax.Array:
-  """The 3-D operation with NCDHW in the program, not only in its layout."""
-  kt, kh, kw = kernel.shape[:3]
-  x = jnp.moveaxis(pad_time(x, kt // 2, kt // 2, time_padding), -1, 1)
-  padding = ((0, 0), (kh // 2,) * 2, (kw // 2,) * 2)
-  names = ('NCDHW', 'DHWIO', 'NCDHW')
-  return jnp.moveaxis(jax.lax.conv_general_dilated(x, kernel, (1, 1, 1), padding, dimension_numbers=names), 1, -1)
-
-
 def plane(x: jax.Array, kernel: jax.Array) -> jax.Array:
   """Returns the 2-D convolution of each frame with `[kh, kw, C, F]`, frames being part of the batch."""
   b, t, h, w, c = x.shape
@@ -112,11 +103,11 @@ FORMS: dict[str, Form] = {
   'today': conv.native_conv3d,
   'stacked': stacked,
   'dealt': dealt,
+  'fewer': fewer,
   'taps': taps,
   'two_frames': two_frames,
   'paired_columns': paired_columns,
   'widened': widened,
-  'channels_first': channels_first,
 }
 
 
@@ -134,9 +125,12 @@ def below(low: jax.Array, kernel: jax.Array, time_padding: str) -> jax.Array:
   # Row 2 i of the output sees rows i - 1 and i of `low`, row 2 i + 1 sees i and i + 1: the taps that fall on each.
   onto = jnp.asarray([[[1, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]], kernel.dtype)
   small = jnp.einsum('apr,bqs,trscf->pqctabf', onto, onto, kernel).reshape(2, 2, c, kt * 4 * f)
-  padded = low.reshape(b * t, h, w, c)
+  # Padded apart, behind a barrier: with padding in the convolution its result is larger than its input, and XLA then
+  # swaps the two in the gradient by the kernel, which no kernel of cuDNN's is made for.
+  padded = jnp.pad(low.reshape(b * t, h, w, c), ((0, 0), (1, 1), (1, 1), (0, 0)))
+  padded = jax.lax.optimization_barrier(padded)
   names = ('NHWC', 'HWIO', 'NHWC')
-  y = jax.lax.conv_general_dilated(padded, small, (1, 1), ((1, 1), (1, 1)), dimension_numbers=names)
+  y = jax.lax.conv_general_dilated(padded, small, (1, 1), 'VALID', dimension_numbers=names)
   y = y.reshape(b, t, h + 1, w + 1, kt, 2, 2, f)
   quarters = [[_summed(y[:, :, i : i + h, j : j + w, :, i, j], time_padding) for j in range(2)] for i in range(2)]
   rows = jnp.stack([jnp.stack(pair, axis=4) for pair in quarters], axis=3)  # [B, T, h, 2, w, 2, F]
@@ -151,11 +145,11 @@ def _summed(y: jax.Array, time_padding: str) -> jax.Array:
 
 
 @contextlib.contextmanager
-def computed_by(choose: Callable[[tuple[int, ...], int], Form], apart: bool = False) -> Iterator[None]:
-  """Makes our layers convolve by other forms, on any platform, while a program is traced.
+def computed_by(convolve: Form, apart: bool = False) -> Iterator[None]:
+  """Makes our layers convolve by another form, on any platform, while a program is traced.
 
   Args:
-    choose: the form for a kernel of some shape on frames of some number of rows.
+    convolve: the form.
     apart: a skip and the level below are convolved each for itself, the latter at its own resolution.
   """
 
@@ -165,7 +159,7 @@ def computed_by(choose: Callable[[tuple[int, ...], int], Form], apart: bool = Fa
       if not apart or not rest:
         skip, rest = jnp.concatenate([skip, *map(conv.upsample, rest)], axis=-1), []
       c = skip.shape[-1]
-      y = choose(kernel[..., :c, :].shape, skip.shape[2])(skip, kernel[..., :c, :], time_padding)
+      y = convolve(skip, kernel[..., :c, :], time_padding)
       return sum((below(part, kernel[..., c:, :], time_padding) for part in rest), y + bias.reshape(1, 1, 1, 1, -1))
 
     inputs = tuple(pending(part) for part in (x, low) if part is not None)

@@ -2,14 +2,13 @@
 
 Stages run one after the other, the most telling first, each in a process of its own with its own limit of time, and
 each figure is a line of JSON appended to FILE as it comes: a stage that is cut off, or dies, has left what it found.
+Programs are compiled one by one and timed before the next, since autotuning has the GPU to itself, and takes long.
 jax, flax and optax are enough; PyTorch is compared with where it is. `--toy` runs the same on a CPU, small.
 """
 
 from __future__ import annotations
 
 import argparse
-import concurrent.futures
-import contextlib
 import dataclasses
 import functools
 import glob
@@ -24,7 +23,7 @@ import sys
 import tempfile
 import time
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from unittest import mock
 
 import numpy as np
@@ -36,14 +35,12 @@ class Stage:
 
   Attributes:
     name: in the results, and of `--only`.   run: does the work.   seconds: its limit.
-    behind: compiles behind the other stages, without the GPU, and measures when they are done.
     flags: of XLA, for the whole process; one that XLA does not know ends it.
   """
 
   name: str
   run: Callable[[Run], None]
   seconds: int
-  behind: bool = False
   flags: str = ''
 
 
@@ -64,10 +61,6 @@ class Run:
   def filters(self) -> tuple[int, ...]:
     """Channels of each level."""
     return (4, 8) if self.toy else (16, 32, 64, 128)
-
-  def left(self) -> float:
-    """Returns the seconds that the stage still has."""
-    return float(os.environ['STAGE_ENDS']) - time.time()
 
   def write(self, **figures) -> None:
     """Appends a line."""
@@ -92,33 +85,15 @@ def layers(run: Run) -> Iterable[tuple[int, int, int, int]]:
   return ((32, 8, 4, 3), (32, 4, 8, 3)) if run.toy else LAYERS
 
 
-def compile_all(run: Run, programs: Iterable[tuple], kept: float = 1.0) -> dict:
-  """Returns the programs that compile, `{name: program}`, all compiled at the same time; what fails is written.
-
-  Args:
-    programs: of `(name, what jax lowered, options of the compiler or None)`; the next is made while others compile.
-    kept: seconds of the stage that are left for measuring.
-  """
-
-  def compiled(name, lowered, options):
-    start = time.perf_counter()
-    program = lowered.compile(compiler_options=options)
-    run.write(
-      what=f'compiled {name}',
-      seconds=round(time.perf_counter() - start, 2),
-      temp_gb=program.memory_analysis().temp_size_in_bytes / 1e9,
-    )
-    return program
-
-  found, pool = {}, concurrent.futures.ThreadPoolExecutor(8)
-  for name, future in [(name, pool.submit(compiled, name, *rest)) for name, *rest in programs]:
-    try:
-      found[name] = future.result(timeout=max(0.0, run.left() - kept))
-    except concurrent.futures.TimeoutError:
-      run.write(what=f'compile {name}', failed='not in time; what is timed from here on is disturbed by it')
-    except Exception as fault:
-      run.failed(f'compile {name}', fault)
-  return found
+def compiled(run: Run, name: str, lowered, options: dict | None = None):
+  """Returns the program of what jax lowered, and writes how long that took and the memory that it needs."""
+  start = time.perf_counter()
+  program = lowered.compile(compiler_options=options)
+  memory = program.memory_analysis()
+  needed = memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes
+  gigabytes = (needed - memory.alias_size_in_bytes) / 1e9
+  run.write(what='compiled', program=name, seconds=round(time.perf_counter() - start, 2), gb=round(gigabytes, 3))
+  return program
 
 
 def milliseconds(call: Callable[[], object], calls: int, rounds: int = 3) -> float:
@@ -168,56 +143,39 @@ def start(run: Run) -> None:
     run.write(what=f'product of {size} x {size} {dtype}', ms=ms, tflops=2 * size**3 / ms / 1e9)
 
 
-def first_look(run: Run) -> None:
-  """The machine, then the convolutions in bfloat16."""
-  start(run)
-  convolutions(run, 'bfloat16')
-
-
-def convolutions(run: Run, dtype: str, names: list[str] | None = None, options: dict | None = None) -> None:
-  """Each form of each convolution: forward, and forward with both gradients, against today's form."""
+def convolutions(run: Run, dtype: str) -> None:
+  """Each form of each convolution, its value and both gradients, against today's form."""
   import jax
   import jax.numpy as jnp
 
   from benchmarks.forms import FORMS
 
-  b, t = run.shape[:2]
+  error = jax.jit(lambda a, b: jax.tree.map(_apart, a, b))
   for rows, c, f, kt in layers(run):
-    if run.left() < 3:
-      break
-    shape = (b, t, rows, rows)
-    x, kernel = (
-      numbers((*shape, c), jnp.dtype(dtype)),
-      numbers((kt, 3, 3, c, f), jnp.dtype(dtype), (9 * kt * c) ** -0.5),
-    )
-    dy = numbers((*shape, f), jnp.dtype(dtype))
-    chosen = _forms_for(c, f, kt, first=rows == run.shape[2] and (c, f) == (64, 16)) if names is None else names
-    passes = []
-    for name in chosen:
-      form = functools.partial(FORMS[name], time_padding='zero')
-      passes.append((f'{name} forward', jax.jit(form).lower(x, kernel), options))
-      passes.append((f'{name} both', jax.jit(functools.partial(_with_gradients, form)).lower(x, kernel, dy), options))
-    today = jax.jit(functools.partial(_with_gradients, functools.partial(FORMS['today'], time_padding='zero')))
-    passes.append(('right', today.lower(x, kernel, dy), None))
-    programs = compile_all(run, passes)
-    error = jax.jit(lambda a, b: jax.tree.map(_apart, a, b))
-    right = programs['right'](x, kernel, dy) if 'right' in programs else None
-    work = 2 * 9 * kt * c * f * math.prod(shape)
-    for name in chosen:
-      figures = {}
-      for which, args, times in (('forward', (x, kernel), 1), ('both', (x, kernel, dy), 3)):
-        if program := programs.get(f'{name} {which}'):
-          ms = milliseconds(lambda program=program, args=args: program(*args), 10)
-          figures |= {f'{which}_ms': round(ms, 4), f'{which}_tflops': round(times * work / ms / 1e9, 1)}
-      if right and f'{name} both' in programs:
-        figures['error'] = [float(e) for e in error(programs[f'{name} both'](x, kernel, dy), right)]
-      run.write(what='layer', rows=rows, c=c, f=f, kt=kt, dtype=dtype, form=name, options=options, **figures)
+    shape = (*run.shape[:2], rows, rows)
+    x, dy = numbers((*shape, c), jnp.dtype(dtype)), numbers((*shape, f), jnp.dtype(dtype))
+    kernel = numbers((kt, 3, 3, c, f), jnp.dtype(dtype), (9 * kt * c) ** -0.5)
+    work, right = 3 * 2 * 9 * kt * c * f * math.prod(shape), None
+    for name, options in _ways(c, f, kt):
+      title = f'{rows} x {rows}, {c} to {f}, {kt}x3x3 {dtype} {name}'
+      form = functools.partial(FORMS[name.partition(' ')[0]], time_padding='zero')
+      try:
+        lowered = jax.jit(functools.partial(_with_gradients, form)).lower(x, kernel, dy)
+        program = compiled(run, title, lowered, options)
+        ms = milliseconds(lambda program=program, args=(x, kernel, dy): program(*args), 10)
+        found = program(x, kernel, dy)
+        right = right or found
+        apart = [float(e) for e in error(found, right)]
+        run.write(what='layer', program=title, ms=round(ms, 4), tflops=round(work / ms / 1e9, 1), error=apart)
+      except Exception as fault:
+        run.failed(title, fault)
 
 
-def _forms_for(c: int, f: int, kt: int, first: bool) -> list[str]:
-  names = ['today', 'taps'] if kt == 1 else ['today', 'stacked', 'dealt', 'taps', 'two_frames']
+def _ways(c: int, f: int, kt: int) -> list[tuple[str, dict | None]]:
+  """Returns the forms to time of a convolution, with options of the compiler; others are held against the first."""
+  names = ['today', 'taps'] if kt == 1 else ['today', 'stacked', 'dealt', 'two_frames', 'taps']
   few = ['paired_columns', 'widened'] if min(c, f) <= 16 and kt > 1 else []
-  return names + few + (['channels_first'] if first else [])
+  return [('today', None), ('today NHWC', NHWC), *((name, None) for name in names[1:] + few)]
 
 
 def _with_gradients(form, x, kernel, dy):
@@ -234,23 +192,14 @@ def _apart(a, b):
   return jnp.max(jnp.abs(a - b)) / jnp.max(jnp.abs(b))
 
 
-def fastest(run: Run, dtype: str) -> dict[tuple, str]:
-  """Returns the fastest form, value and gradients, of each convolution measured so far, by rows, c, f and kt."""
-  times: dict[tuple, dict[str, float]] = {}
-  with open(run.output) as file:
-    for line in map(json.loads, file):
-      if line.get('what') == 'layer' and line['dtype'] == dtype and 'both_ms' in line and not line['options']:
-        times.setdefault(tuple(line[k] for k in ('rows', 'c', 'f', 'kt')), {})[line['form']] = line['both_ms']
-  return {key: min(found, key=found.get) for key, found in times.items()}
-
-
 @dataclasses.dataclass(frozen=True)
 class Program:
   """A network, how its layers convolve and what the compiler is told.
 
   Attributes:
-    network: 'ear3d' or 'unet3d'.   form: one of `FORMS`, 'fewer', or 'fastest' of what was measured.
+    network: 'ear3d' or 'unet3d'.   form: one of `forms.FORMS`.
     apart: skip and level below convolved each for itself.   which: 'step' or 'forward'.
+    options: of the compiler, as pairs.
   """
 
   network: str
@@ -316,16 +265,8 @@ def prepared(program: Program, run: Run, shape: tuple[int, ...]):
   radius = np.hypot(axis[:, None], axis)
   ring = np.broadcast_to((radius > 0.15) & (radius < 0.25), shape).astype(np.uint8)
   batch = {'video': video, 'mask': jax.device_put(ring), 'annotated': jax.device_put(np.ones(shape[:2], bool))}
-  known = fastest(run, program.dtype) if program.form == 'fastest' else {}
-  choices = forms.FORMS | {'fewer': forms.fewer}
-
-  def choose(kernel: tuple[int, ...], rows: int) -> forms.Form:
-    if program.form != 'fastest':
-      return choices[program.form]
-    return choices[known.get((rows, kernel[3], kernel[4], kernel[0]), 'fewer')]
-
   loss = {'name': 'dice_iou+cross_entropy', 'smooth': 1.0, 'reduction': 'cine', 'loss_classes': 'both'}
-  with forms.computed_by(choose, program.apart):
+  with forms.computed_by(forms.FORMS[program.form], program.apart):
     if program.which == 'forward':
       args = {'params': state.params}, video
       return jax.jit(model.apply).lower(*args), lambda: jax.device_put(args)
@@ -334,65 +275,51 @@ def prepared(program: Program, run: Run, shape: tuple[int, ...]):
   return lowered, lambda: (jax.device_put(state.replace(rng=jax.random.key(0))), batch)  # a key of its own: donated
 
 
-def networks(
-  run: Run, programs: list[Program], shape: tuple[int, int, int, int] | None = None, go: bool = False
-) -> None:
-  """Compile time, time, memory, losses and kernels of some programs, compiled at the same time."""
+def networks(run: Run, programs: list[Program], shape: tuple[int, ...] = ()) -> None:
+  """Compile time, time, memory, losses and kernels of some programs, one after the other."""
   import jax
 
   shape = run.shape if run.toy or not shape else shape
-  arguments = {}
-
-  def traced():
-    for program in programs:
-      try:
-        lowered, arguments[program.title] = prepared(program, run, shape)
-      except Exception as fault:
-        run.failed(f'trace {program.title}', fault)
-      else:
-        yield program.title, lowered, dict(program.options) or None
-
-  compiled = compile_all(run, traced(), kept=12)
-  if go:
-    wait_for_turn()
-  for name, program in compiled.items():
+  for program in programs:
     try:
-      figures = (_of_step if ' step' in name else _of_forward)(program, arguments[name]())
+      lowered, arguments = prepared(program, run, shape)
+      call = compiled(run, program.title, lowered, dict(program.options) or None)
+      times = _step_times if program.which == 'step' else _forward_times
+      for figures in times(call, arguments()):
+        run.write(what='network', program=program.title, shape=shape, **figures)
       peak = (jax.devices()[0].memory_stats() or {}).get('peak_bytes_in_use', 0)
-      since = time.time() - float(os.environ['STAGE_BEGAN'])
-      run.write(what='network', program=name, shape=shape, peak_gb_so_far=peak / 1e9, second=round(since, 1), **figures)
+      run.write(what='memory', program=program.title, peak_gb_of_process=round(peak / 1e9, 3))
+      if program.which == 'step':
+        run.write(what='kernels', program=program.title, **kernels(call, *arguments()))
     except Exception as fault:
-      run.failed(f'run {name}', fault)
-  for name, program in compiled.items():
-    if ' step' in name:
-      try:
-        run.write(what='kernels', program=name, **kernels(program, *arguments[name]()))
-      except Exception as fault:
-        run.failed(f'profile {name}', fault)
+      run.failed(program.title, fault)
 
 
-def _of_step(program, args) -> dict:
-  """Losses of the first steps, and the time of a step, waited for one by one and twenty at a time."""
+def _step_times(program, args) -> Iterator[dict]:
+  """Yields the first step as seconds since the process began, then the time of a step, alone and many together."""
   (state, batch), losses = args, []
   for _ in range(3):
     state, metrics = program(state, batch)
     losses.append(float(metrics['loss']))
+    if len(losses) == 1:
+      yield {'seconds_to_first_step': round(time.time() - float(os.environ['STAGE_BEGAN']), 2)}
   alone = []
-  for _ in range(10):
+  for _ in range(5):
     start = time.perf_counter()
     state, metrics = program(state, batch)
     float(metrics['loss'])
     alone.append((time.perf_counter() - start) * 1e3)
+  yield {'ms_alone': statistics.median(alone), 'losses': losses}
+  calls = max(1, min(20, round(2e3 / statistics.median(alone))))  # two seconds of them
   start = time.perf_counter()
-  for _ in range(20):
+  for _ in range(calls):
     state, metrics = program(state, batch)
   float(metrics['loss'])
-  together = (time.perf_counter() - start) / 20 * 1e3
-  return {'ms': together, 'ms_alone': statistics.median(alone), 'losses': losses}
+  yield {'ms': (time.perf_counter() - start) / calls * 1e3}
 
 
-def _of_forward(program, args) -> dict:
-  return {'ms': milliseconds(lambda: program(*args), 20)}
+def _forward_times(program, args) -> Iterator[dict]:
+  yield {'ms': milliseconds(lambda: program(*args), 20)}
 
 
 def kernels(program, state, batch, steps: int = 3) -> dict:
@@ -429,12 +356,6 @@ def kernels(program, state, batch, steps: int = 3) -> dict:
   }
 
 
-def wait_for_turn() -> None:
-  """Returns when the other stages are done."""
-  while not os.path.exists(os.environ['STAGE_GO']):
-    time.sleep(0.1)
-
-
 def recurrence(run: Run) -> None:
   """The ConvLSTM alone, at the size of the bottleneck: as today, unrolled, with products, with one kernel gradient."""
   import jax
@@ -466,23 +387,21 @@ def recurrence(run: Run) -> None:
   def programs():
     for name, (over, convolve) in ways.items():
       with mock.patch.object(ours, '_over_frames', over), mock.patch.object(ours, 'conv2d_in_scan', convolve):
-        yield f'{name} forward', jax.jit(model.apply).lower(params, x), None
-        yield f'{name} both', jax.jit(functools.partial(both, model.apply)).lower(params, x), None
+        yield name, jax.jit(functools.partial(both, model.apply)).lower(params, x)
     for name, convolve in (('one kernel gradient', native), ('one kernel gradient, products', conv.matmul_conv2d)):
       apply = functools.partial(one_kernel_gradient, convolve=convolve)
-      yield f'{name} both', jax.jit(functools.partial(both, apply)).lower(params, x), None
+      yield name, jax.jit(functools.partial(both, apply)).lower(params, x)
 
-  compiled = compile_all(run, programs())
-  error = jax.jit(lambda a, b: jax.tree.map(_apart, a, b))
-  for name, program in compiled.items():
+  error, right = jax.jit(lambda a, b: jax.tree.map(_apart, a, b)), None
+  for name, lowered in programs():
     try:
-      figures = {'ms': milliseconds(lambda program=program: program(params, x), 5)}
-      if name.endswith('both') and 'today both' in compiled:
-        apart = error(program(params, x), compiled['today both'](params, x))
-        figures['error'] = max(float(e) for e in jax.tree.leaves(apart))
-      run.write(what='recurrence', way=name, **figures)
+      program = compiled(run, f'recurrence {name}', lowered)
+      ms, found = milliseconds(lambda program=program: program(params, x), 5), program(params, x)
+      right = right or found
+      apart = max(float(e) for e in jax.tree.leaves(error(found, right)))
+      run.write(what='recurrence', program=f'recurrence {name}', ms=ms, error=apart)
     except Exception as fault:
-      run.failed(f'run {name}', fault)
+      run.failed(f'recurrence {name}', fault)
 
 
 def pytorch(run: Run) -> None:
@@ -503,7 +422,6 @@ def pytorch(run: Run) -> None:
 
 
 def _torch_network(run, torch, torch_network, name, layout, device) -> None:
-  began = time.perf_counter()
   network = torch_network.UNet3D(4, 2, run.filters, ear=name == 'ear3d').to(device)
   for parameter in network.parameters():
     if parameter.ndim == 5:
@@ -533,55 +451,45 @@ def _torch_network(run, torch, torch_network, name, layout, device) -> None:
       start = time.perf_counter()
       float(call())
       found.append((time.perf_counter() - start) * 1e3)
-    run.write(what='PyTorch', network=name, layout=str(layout), which=which, ms=statistics.median(found))
+    run.write(what='PyTorch', program=f'PyTorch {name} {layout} {which}', ms=statistics.median(found))
   peak = torch.cuda.max_memory_allocated() / 1e9 if device == 'cuda' else None
-  run.write(what='PyTorch memory', network=name, layout=str(layout), peak_gb=peak, seconds=time.perf_counter() - began)
+  run.write(what='memory', program=f'PyTorch {name} {layout}', peak_gb_of_process=peak)
 
 
-def _networks(network: str, dtype: str) -> list[Program]:
-  """Today's form and the fastest found, step and forward pass."""
-  like = functools.partial(Program, network, dtype)
-  ours = [like(), like('fastest', apart=True), like('fastest'), like(which='forward')]
-  return [*ours, like('fastest', apart=True, which='forward')]
-
-
+NHWC = {'xla_gpu_force_conv_nhwc': True}
 _FULL = (1, 50, 512, 512)
-_NHWC = {'xla_gpu_force_conv_nhwc': True}
-_TODAY = Program('ear3d', 'bfloat16')
 
 
-def _with(options: dict) -> list[Program]:
-  return [dataclasses.replace(_TODAY, options=tuple(options.items()))]
+def _step(name: str, seconds: int, *forms: dict, network='ear3d', dtype='bfloat16', flags='', **more) -> Stage:
+  """Returns a stage of training steps of one network, in some forms."""
+  programs = [Program(network, dtype, **form) for form in forms]
+  return Stage(name, functools.partial(networks, programs=programs, **more), seconds, flags)
 
 
+_TODAY, _OTHER = {}, {'form': 'fewer', 'apart': True}
+_FORCED = {'options': tuple(NHWC.items())}
+_FUSED = {'options': (('xla_gpu_experimental_enable_conv_fusion', True),)}
+_BUFFERS = '--xla_gpu_enable_command_buffer=+CONVOLUTION,+WHILE,+CONDITIONAL'
 STAGES = [
-  Stage(
-    'full size level 0',
-    functools.partial(networks, programs=[_TODAY], shape=_FULL, go=True),
-    150,
-    behind=True,
-    flags='--xla_gpu_autotune_level=0',
-  ),
-  Stage('layers bfloat16', first_look, 42),
-  Stage('layers NHWC', functools.partial(convolutions, dtype='bfloat16', names=['today'], options=_NHWC), 16),
-  Stage('step bfloat16', functools.partial(networks, programs=_networks('ear3d', 'bfloat16')), 65),
-  Stage('warm', functools.partial(networks, programs=[_TODAY]), 25),
+  Stage('machine', start, 20),
+  _step('step', 60, _TODAY),
+  _step('step, planes', 70, _OTHER),
+  _step('step, NHWC', 90, _FORCED),
+  _step('step again, warm', 30, _TODAY),
   Stage('PyTorch', pytorch, 40),
-  Stage('recurrence', recurrence, 30),
-  Stage('step NHWC', functools.partial(networks, programs=_with(_NHWC)), 25),
-  Stage('unet3d bfloat16', functools.partial(networks, programs=_networks('unet3d', 'bfloat16')), 60),
-  Stage('layers float32', functools.partial(convolutions, dtype='float32'), 40),
-  Stage('step float32', functools.partial(networks, programs=_networks('ear3d', 'float32')), 75),
-  Stage(
-    'step fused',
-    functools.partial(networks, programs=_with({'xla_gpu_experimental_enable_conv_fusion': True})),
-    25,
-  ),
-  Stage(
-    'full size', functools.partial(networks, programs=[Program('ear3d', 'bfloat16', 'fastest', True)], shape=_FULL), 90
-  ),
+  _step('forward', 30, _TODAY | {'which': 'forward'}, _OTHER | {'which': 'forward'}),
+  _step('unet3d', 60, _TODAY, _OTHER, network='unet3d'),
+  _step('step, full size', 120, _TODAY, shape=_FULL),
+  _step('step, float32', 90, _TODAY, _OTHER, dtype='float32'),
+  Stage('layers', functools.partial(convolutions, dtype='bfloat16'), 90),
+  Stage('recurrence', recurrence, 60),
+  _step('step, command buffers', 70, _TODAY, flags=_BUFFERS),
+  _step('step, fused', 40, _FUSED),
+  _step('step, planes without apart', 70, {'form': 'fewer'}),
+  _step('step, two frames', 70, {'form': 'two_frames', 'apart': True}),
+  _step('step, full size, little autotuning', 60, _TODAY, shape=_FULL, flags='--xla_gpu_autotune_level=1'),
+  Stage('layers, float32', functools.partial(convolutions, dtype='float32'), 90),
 ]
-_KEPT = 20  # seconds at the end for what was compiled behind the others
 
 
 def child(stage: Stage, run: Run) -> None:
@@ -596,40 +504,52 @@ def child(stage: Stage, run: Run) -> None:
     raise
 
 
-def begin(stage: Stage, args: argparse.Namespace, seconds: float, folder: str, errors) -> subprocess.Popen:
-  """Starts the process of a stage that may take so long; `folder` is for what the stages leave to each other."""
+def carry_out(stage: Stage, seconds: float, args: argparse.Namespace, kept: str) -> None:
+  """Runs a stage in a process that may take so long, and writes how it ended; `kept` is for what jax compiled."""
   command = [sys.executable, '-m', 'benchmarks.gpu', '--output', args.output, '--stage', stage.name]
   environment = {
     'STAGE_BEGAN': str(time.time()),
-    'STAGE_ENDS': str(time.time() + seconds),
-    'XLA_PYTHON_CLIENT_PREALLOCATE': 'false',
-    'JAX_COMPILATION_CACHE_DIR': f'{folder}/compiled',
-    'STAGE_GO': f'{folder}/go',
+    'JAX_COMPILATION_CACHE_DIR': kept,
     'XLA_FLAGS': f'{os.environ.get("XLA_FLAGS", "")} {stage.flags}'.strip(),
   } | ({'JAX_PLATFORMS': 'cpu'} if args.toy else {})
-  return subprocess.Popen([*command, *['--toy'] * args.toy], env=os.environ | environment, stderr=errors)
+  began, cut_off = time.perf_counter(), False
+  with tempfile.TemporaryFile('w+') as errors:
+    process = subprocess.Popen([*command, *['--toy'] * args.toy], env=os.environ | environment, stderr=errors)
+    try:
+      process.wait(seconds)
+    except subprocess.TimeoutExpired:
+      process.kill()
+      process.wait()
+      cut_off = True
+    errors.seek(0)
+    said = errors.read()[-1500:] if process.returncode and not cut_off else ''
+  ended = {'cut_off': cut_off, 'code': process.returncode, 'seconds': round(time.perf_counter() - began, 1)}
+  Run(stage.name, args.output, args.toy).write(what='ended', **ended, said=said)
 
 
-def end(process: subprocess.Popen, seconds: float, run: Run, errors) -> None:
-  """Waits for a stage, at most so long, and writes how it ended."""
-  began = time.perf_counter()
-  try:
-    process.wait(max(0.0, seconds))
-  except subprocess.TimeoutExpired:
-    process.kill()
-    process.wait()
-    run.write(what='cut off', limit_s=round(seconds, 1))
-  errors.seek(0)
-  said = '' if process.returncode == 0 else errors.read()[-1500:]
-  run.write(what='ended', code=process.returncode, seconds=round(time.perf_counter() - began, 1), said=said)
+def table(path: str) -> str:
+  """Returns the figures of a file of results as Markdown, a line a program."""
+  rows: dict[tuple[str, str], dict] = {}
+  with open(path) as file:
+    for line in map(json.loads, file):
+      if 'program' in line:
+        compile_s = {'compile_s': line['seconds']} if line['what'] == 'compiled' else {}
+        rows.setdefault((line['stage'], line['program']), {}).update(line | compile_s)
+  columns = {'ms': 'ms', 'TFLOP/s': 'tflops', 'kernels, ms': 'kernels_ms', 'conversions, ms': 'conversions_ms'}
+  columns |= {'launches': 'launches', 'compile, s': 'compile_s', 'first step, s': 'seconds_to_first_step', 'GB': 'gb'}
+  text = f'| stage | program | {" | ".join(columns)} |\n' + '|---' * (len(columns) + 2) + '|\n'
+  for (stage, program), row in rows.items():
+    cells = [f'{row[key]:.4g}' if row.get(key) is not None else '' for key in columns.values()]
+    text += f'| {stage} | {program} | {" | ".join(cells)} |\n'
+  return text
 
 
 def main() -> None:
-  """Runs the stages, or one of them in this process."""
+  """Runs the stages, or one of them in this process, and prints the table."""
   parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
   parser.add_argument('--output', required=True, help='file of JSON lines to append to')
   parser.add_argument('--seconds', type=float, default=480, help='for all stages together')
-  parser.add_argument('--only', default='', help='names of stages, with commas')
+  parser.add_argument('--only', help='names of stages, with semicolons between them')
   parser.add_argument('--toy', action='store_true', help='small, on a CPU')
   parser.add_argument('--stage', help=argparse.SUPPRESS)
   args = parser.parse_args()
@@ -637,29 +557,15 @@ def main() -> None:
   known = {stage.name: stage for stage in STAGES}
   if args.stage:
     child(known[args.stage], Run(args.stage, args.output, args.toy))
-    sys.stderr.flush()
-    os._exit(0)  # without waiting for what still compiles
-  chosen = [known[name.strip()] for name in args.only.split(',')] if args.only else STAGES
+    return
   over = time.perf_counter() + args.seconds
-  open(args.output, 'a').close()
-  left = lambda: over - time.perf_counter()  # noqa: E731
-  behind = [stage for stage in chosen if stage.behind]
-  with contextlib.ExitStack() as stack:
-    folder = stack.enter_context(tempfile.TemporaryDirectory())
-    open_errors = lambda: stack.enter_context(tempfile.TemporaryFile('w+'))  # noqa: E731
-    waiting = [
-      (stage, begin(stage, args, left(), folder, errors), errors) for stage in behind for errors in [open_errors()]
-    ]
-    for stage in [stage for stage in chosen if not stage.behind]:
-      run = Run(stage.name, args.output, args.toy)
-      if (limit := min(stage.seconds, left() - _KEPT * bool(behind))) < 8:
-        run.write(what='left out', seconds_left=round(left(), 1))
-        continue
-      errors = open_errors()
-      end(begin(stage, args, limit, folder, errors), limit, run, errors)
-    open(f'{folder}/go', 'w').close()
-    for stage, process, errors in waiting:
-      end(process, left(), Run(stage.name, args.output, args.toy), errors)
+  with tempfile.TemporaryDirectory() as kept:
+    for stage in [known[name.strip()] for name in args.only.split(';')] if args.only else STAGES:
+      if (left := over - time.perf_counter()) < 10:
+        Run(stage.name, args.output, args.toy).write(what='left out', seconds_left=round(left, 1))
+      else:
+        carry_out(stage, min(stage.seconds * (5 if args.toy else 1), left), args, kept)
+  print(table(args.output))
 
 
 if __name__ == '__main__':

@@ -4,6 +4,8 @@ import os
 
 # Before jax is imported: with fewer threads, collectives over virtual devices can wait for each other for ever.
 os.environ.setdefault('NPROC', '8')
+# Commands in processes of their own keep nothing in the home of whoever runs the tests.
+os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', '')
 # The same devices on every machine, with or without an accelerator.
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 

@@ -1,6 +1,5 @@
 """Does the jobs of a grid that have no result yet, and writes what came out of all."""
 
-import os
 import pathlib
 import runpy
 import shutil
@@ -39,8 +38,6 @@ def run(grid: ConfigDict, workdir: pathlib.Path, output: pathlib.Path | None = N
   folder = workdir.resolve() / 'jobs'
   with only_writer(workdir):
     write_text(workdir / 'ablation.json', grid.to_json(sort_keys=True, indent=2))
-    if launcher.local:  # the processes inherit it: what one has compiled the others need not
-      os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', str(workdir.resolve() / 'compiled'))
     queue = Queue(planned, folder, launcher)
     logging.info('%d jobs in %s, %d at a time', len(planned), folder, launcher.at_once)
     with Status(grid.metric, launcher.at_once) as show:

@@ -87,6 +87,7 @@ def compile_only(name: str) -> jax.Device:
 
   Raises: UserError where jax's CUDA plugin is not installed.
   """
+  jax.config.update('jax_enable_compilation_cache', False)  # what no device here can load is not to be found again
   # Its check of the versions asks the driver, which is only where there is a GPU; it is left out for such platforms.
   platforms = jax.config.values['jax_platforms']
   jax.config.update('jax_platforms', 'cpu')

@@ -10,6 +10,7 @@ import os
 import pathlib
 import re
 import sys
+import time
 import types
 import warnings
 from collections.abc import Callable
@@ -33,6 +34,8 @@ _XLA_FLAGS = (
   '--xla_cpu_collective_timeout_seconds=86400',
 )
 _TAKES = {'bool': 'true or false', 'tuple': 'values with commas between them'}
+_KEPT = 'JAX_COMPILATION_CACHE_DIR'  # jax reads it when it is imported
+_FORGOTTEN = 60 * 86400  # seconds after which a program that nobody asked for is removed
 _PACKAGE = f'{pathlib.Path(__file__).parents[1]}{os.sep}'
 
 
@@ -50,6 +53,7 @@ def run(work: Callable[[types.SimpleNamespace], int | None], *made: flags.FlagHo
       until the command ends.
     words: how many may stand beside flags.
   """
+  _keep_compiled()
   names = [flag.name for flag in made]
   for name in names:
     flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS[name])  # so that --help lists it
@@ -73,6 +77,33 @@ def run(work: Callable[[types.SimpleNamespace], int | None], *made: flags.FlagHo
     flags.FLAGS.remove_flag_values([name for name in flags.FLAGS if name.partition('.')[0] in names])  # config.x.y too
     flags.FLAGS.unparse_flags()  # absl's own have their defaults again
     flags.FLAGS.mark_as_parsed()
+
+
+def _keep_compiled() -> None:
+  """Has jax keep what it compiles, for the next process: where the user says (empty: nowhere), or in their home.
+
+  Without effect once jax is imported, and where there is no home to write to.
+  """
+  if _KEPT in os.environ:
+    return
+  try:
+    folder = pathlib.Path(os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache') / 'ear_jax/compiled'
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not _ours_alone(folder):
+      return
+    for kept in folder.glob('*-cache'):
+      if time.time() - kept.stat().st_atime > _FORGOTTEN:
+        kept.unlink()
+  except (OSError, RuntimeError):  # no home, a full disk, or another process that removed it first
+    return
+  os.environ[_KEPT] = str(folder)
+
+
+def _ours_alone(folder: pathlib.Path) -> bool:
+  """Whether nobody else can write there: what jax finds is run."""
+  found = folder.stat()
+  owned = not hasattr(os, 'getuid') or (found.st_uid == os.getuid() and not found.st_mode & 0o022)
+  return owned and os.access(folder, os.W_OK)
 
 
 def _parse(argv: list[str], words: int) -> list[str]:

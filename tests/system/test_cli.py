@@ -49,6 +49,52 @@ def test_an_import_of_commands_is_light():
   assert not set(_FORBIDDEN) & set(found)
 
 
+_COMPILES = """
+from ear_jax.system import cli
+
+def work(given):
+  import jax
+  found = []
+  jax.monitoring.register_event_listener(lambda name, **_: found.append(name.rpartition('/')[2]))
+  jax.config.update('jax_persistent_cache_min_compile_time_secs', 0)
+  jax.jit(lambda x: x * 2 + 1)(3.0).block_until_ready()
+  print(found.count('cache_hits'))
+
+cli.run(work)
+"""
+
+
+def _hits(**environment) -> int:
+  """Returns how many of its programs a command finds compiled."""
+  others = {name: value for name, value in os.environ.items() if name != 'JAX_COMPILATION_CACHE_DIR'}
+  done = subprocess.run(
+    [sys.executable, '-c', _COMPILES], cwd=ROOT, capture_output=True, text=True, env=others | environment
+  )
+  assert done.returncode == 0, done.stderr
+  assert done.stderr == ''
+  return int(done.stdout)
+
+
+def test_a_command_finds_what_the_one_before_it_compiled(tmp_path):
+  assert _hits(XDG_CACHE_HOME=str(tmp_path)) == 0
+  folder = tmp_path / 'ear_jax/compiled'
+  assert folder.stat().st_mode & 0o777 == 0o700
+  old = folder / 'of_long_ago-cache'
+  old.touch()
+  os.utime(old, (0, 0))
+  assert _hits(XDG_CACHE_HOME=str(tmp_path)) == 1
+  assert not old.exists()
+  folder.chmod(0o770)  # whoever can write there could have us run anything
+  assert _hits(XDG_CACHE_HOME=str(tmp_path)) == 0
+
+
+def test_the_user_says_where_what_was_compiled_is_kept(tmp_path):
+  for place, hits in ((str(tmp_path / 'mine'), 1), ('', 0)):
+    said = {'JAX_COMPILATION_CACHE_DIR': place, 'XDG_CACHE_HOME': str(tmp_path / 'home')}
+    assert [_hits(**said), _hits(**said)] == [0, hits]
+  assert not (tmp_path / 'home').exists()
+
+
 _ODD_UID = """
 import sys
 from absl import logging

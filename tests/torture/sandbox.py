@@ -104,6 +104,7 @@ def _command(module, args, folder, writes, limits) -> None:
     os.dup2(streams['stdout'].fileno(), 1)
     os.dup2(streams['stderr'].fileno(), 2)
     os.environ['MPLCONFIGDIR'] = str(folder / 'matplotlib')
+    os.environ['JAX_COMPILATION_CACHE_DIR'] = str(folder / 'compiled')
     jax.config.update('jax_compilation_cache_dir', str(folder / 'compiled'))  # the environment was read at import
     tempfile.tempdir = str(folder / 'temporary')  # openpyxl writes its sheets there first
     os.makedirs(tempfile.tempdir, exist_ok=True)
