@@ -32,7 +32,7 @@ class MvmCmrConfig(tfds.core.BuilderConfig):
   """Where the cines come from.
 
   Attributes:
-    phantom: 'mini', 'many', 'varied' or 'paper', the digital study; '' for the studies in the manual directory.
+    phantom: 'mini', 'many', 'varied', 'crowd' or 'paper', the digital study; '': studies in the manual directory.
     seed: of the phantom's cohort; another seed is other people.
     label: value of the myocardium in masks of several values, for the studies in the manual directory.
     choices: what else a person decides of them, by the names of `formats.choices`: {"trusted": true} for contours that
@@ -60,7 +60,13 @@ class Builder(StudyBuilder):
     MvmCmrConfig(name='phantom_other', phantom='mini', seed=1, description='Twelve other people like phantom_mini.'),
     MvmCmrConfig(name='phantom_many', phantom='many', seed=5, description='Forty more, to train the shipped network.'),
     MvmCmrConfig(
-      name='phantom_varied', phantom='varied', seed=7, description='Sixty people and scanners of every look.'
+      name='phantom_varied', phantom='varied', seed=8, description='Sixty people and scanners of every look.'
+    ),
+    MvmCmrConfig(
+      name='phantom_crowd',
+      phantom='crowd',
+      seed=7,
+      description='A thousand of every look, to train networks that ship.',
     ),
     MvmCmrConfig(name='phantom_paper', phantom='paper', beam=True, description='Digital phantom in the paper size.'),
     MvmCmrConfig(name='folder', description='The studies in the manual directory.'),
@@ -96,8 +102,7 @@ class Builder(StudyBuilder):
       choices = Choices(label=config.label, **config.choices)
       cines = folder.read(dl_manager.manual_dir, channels=4, referenced=True, choices=choices)
       return {'train': self._generate_examples(cine for cine, _ in cines)}
-    size = {'mini': study.MINI, 'many': study.MANY, 'varied': study.VARIED, 'paper': study.PAPER}[config.phantom]
-    plans = study.plan(size, config.seed)[: self._max_examples]
+    plans = study.plan(getattr(study, config.phantom.upper()), config.seed)[: self._max_examples]
     # Beam's local default runner keeps every example in memory, several times over: without a runner of the user's
     # choice we render one cine after another instead, and TFDS keeps at most a gigabyte.
     if config.beam and self._has_runner:

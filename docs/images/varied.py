@@ -45,7 +45,7 @@ def main() -> None:
   cli.run(
     _write,
     flags.DEFINE_string('output', None, 'Picture to write (.png).', required=True),
-    flags.DEFINE_integer('seed', 7, 'Cohort; 7 is that of `phantom_varied`.'),
+    flags.DEFINE_integer('seed', 7, 'Cohort; 7 is that of `phantom_crowd`.'),
     flags.DEFINE_bool('contours', False, "The wall's exact borders too."),
   )
 

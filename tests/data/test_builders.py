@@ -99,7 +99,7 @@ def test_the_phantom_is_built(tmp_path, way, cap):
 @pytest.mark.usefixtures('toy_phantom')
 def test_varied_people_are_shown_as_clinics_show_them(tmp_path):
   cines = _build(mvm_cmr.Builder, 'phantom_varied', tmp_path)
-  expected = [study.render(plan) for plan in study.plan(VARIED_TOY, 7)]
+  expected = [study.render(plan) for plan in study.plan(VARIED_TOY, 8)]
   assert {cine.name: cine.spacing for cine in cines} == {cine.name: pytest.approx(cine.spacing) for cine in expected}
   assert len({cine.spacing for cine in cines}) == 3
   for cine, other in zip(cines, sorted(expected, key=lambda cine: cine.name), strict=True):
@@ -110,17 +110,18 @@ def test_varied_people_are_shown_as_clinics_show_them(tmp_path):
 
 def test_the_people_that_train_the_shipped_network_are_none_that_it_is_tested_on():
   seeds = {config.name: config.seed for config in mvm_cmr.Builder.BUILDER_CONFIGS}
-  trained, varied, *tested = (
+  trained, crowd, *tested = (
     {plan.subject for plan in study.plan(size, seeds[name])}
     for name, size in {
       'phantom_many': study.MANY,
+      'phantom_crowd': study.CROWD,
       'phantom_varied': study.VARIED,
       'phantom_mini': study.MINI,
       'phantom_other': study.MINI,
     }.items()
   )
-  assert (len(trained), len(varied)) == (40, 60)
-  assert not (trained | varied) & set().union(*tested)
+  assert (len(trained), len(crowd)) == (40, 1000)
+  assert not (trained | crowd) & set().union(*tested)
 
 
 @pytest.mark.slow
