@@ -95,7 +95,7 @@ def describe(trained: Network, validation_dice: float | None) -> dict:
       'parameters': manifest['parameters'],
       'step': trained.step,
       'validation_dice': validation_dice,
-      'trained_on': config.data.name,
+      'trained_on': ','.join(filter(None, (config.data.name, config.data.get('also')))),
       **{key: manifest[key] for key in ('config_hash', 'data_hash', 'split_hash')},
     },
     'config': _told(config),

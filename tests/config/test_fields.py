@@ -19,7 +19,7 @@ RANGES = {name: (field.smallest, field.below) for name, field in FIELDS.items() 
 # Checked where they are used, with what they belong to: levels, odd widths, the split.
 ELSEWHERE = {'model.deep_supervision', 'model.time_kernel', 'split.fold'}
 # Names of files, of networks and of losses; the last two are the registries' affair.
-ANY_WORD = {'init_from', 'data.name', 'data.dir', 'model.name', 'loss.name'}
+ANY_WORD = {'data.also', 'init_from', 'data.name', 'data.dir', 'model.name', 'loss.name'}
 
 
 def changed(name, value):
