@@ -17,7 +17,12 @@ from ear_jax.analysis.signs import CHANNELS, signs
 from ear_jax.analysis.speed import speed
 from ear_jax.cine import Cine, Venc
 
-STATUSES = ('pass', 'absent', 'warn', 'fail')  # from good to bad; absent: a slice without a ventricle
+STATUSES = (
+  'absent',
+  'pass',
+  'warn',
+  'fail',
+)  # from good to bad; absent: a slice without a ventricle, which is no fault
 LIMITS = {  # beyond the first number a check warns, beyond the second it fails
   'contours': (0.0, 0.2),  # share of frames without contours
   'mended rings': (0.3, 1.0),  # share of frames whose ring was closed or interpolated; never fails
@@ -27,7 +32,11 @@ LIMITS = {  # beyond the first number a check warns, beyond the second it fails
   'noise': (0.08, 0.25),  # of venc; a uniformly random phase has 0.58
   'background': (0.15, 0.5),  # mean over the cycle, of venc
 }
-EXPECTED = (0.75, 0.7)  # expected Dice below which a slice warns, and fails
+EXPECTED = {  # expected Dice below which a slice warns, and fails, by what evidence there is
+  'velocity': (0.75, 0.7),
+  'magnitude': (0.7, 0.7),
+  'frame': (0.5, 0.5),  # a frame alone is judged by little: the limit spares sound ones
+}
 SIGNS = (0.3, -0.3)  # agreement of a velocity with systole below which it warns, and fails
 _SPEED = (0.67, 1.5)  # contours' speed over the velocities', and the correlation above which it tells something
 _SPEED_TELLS = 0.9
@@ -62,7 +71,7 @@ class Check:
 
 def worst(checks: Iterable[Check]) -> str:
   """Returns the worst status among `checks`; 'pass' when there are none."""
-  return max((check.status for check in checks), key=STATUSES.index, default='pass')
+  return max(('pass', *(check.status for check in checks)), key=STATUSES.index)
 
 
 def check_slice(cine: Cine, motion: SliceMotion, expected: Expected | None = None) -> list[Check]:
@@ -94,7 +103,7 @@ def _grade(name: str, value: float, text: str) -> tuple[str, str, str]:
 
 
 def _of_expected(expected: Expected) -> tuple[str, str, str]:
-  low, high = EXPECTED
+  low, high = EXPECTED[expected.kind]
   status = 'fail' if expected.dice < high else 'warn' if expected.dice < low else 'pass'
   said = expected.said if status != 'pass' else ''
   limits = f'(warns below {low:g}, fails below {high:g})'

@@ -37,37 +37,38 @@ _SPEAKS = 0.5  # of a logit that an evidence costs, to be named
 _SAID_AT_ONCE = 2
 SCALES: dict[str, Scale] = {
   'velocity': Scale(
-    -2.92,
+    -3.27,
     0.55,
     {
-      'edges': Weighed(0.505, 0.941, 1.43),
-      'even': Weighed(1.077, 0.093, 1.61),
-      'blood': Weighed(0.306, 0.954, 0.84),
-      'ring': Weighed(0.041, 0.995, 0.16),
-      'steady': Weighed(0.135, 0.983, 0.58),
-      'velocity depth': Weighed(-1.018, -6.368, 1.54),
-      'motion': Weighed(0.072, 0.97, 0.28),
+      'edges': Weighed(0.481, 0.941, 1.29),
+      'even': Weighed(1.075, 0.109, 1.44),
+      'blood': Weighed(0.275, 0.952, 0.54),
+      'ring': Weighed(0.047, 0.995, 0.23),
+      'outside': Weighed(0.185, 0.934, 0.98),
+      'steady': Weighed(0.148, 0.982, 0.62),
+      'velocity depth': Weighed(-1.103, -6.613, 1.5),
+      'motion': Weighed(0.078, 0.972, 0.14),
     },
   ),
   'magnitude': Scale(
-    -2.97,
+    -3.24,
     0.55,
     {
-      'edges': Weighed(0.505, 0.941, 1.98),
-      'even': Weighed(1.077, 0.093, 1.98),
-      'blood': Weighed(0.306, 0.954, 0.79),
-      'ring': Weighed(0.041, 0.995, 0.33),
-      'steady': Weighed(0.135, 0.983, 0.84),
+      'edges': Weighed(0.481, 0.941, 1.81),
+      'even': Weighed(1.075, 0.109, 2.16),
+      'blood': Weighed(0.275, 0.952, 0.98),
+      'ring': Weighed(0.047, 0.995, 0.33),
+      'steady': Weighed(0.148, 0.982, 0.92),
     },
   ),
   'frame': Scale(
-    -2.46,
+    -2.66,
     1.0,
     {
-      'edges': Weighed(0.514, 0.924, 2.15),
-      'even': Weighed(1.077, 0.097, 2.05),
-      'blood': Weighed(0.235, 0.962, 0.57),
-      'ring': Weighed(0.029, 0.992, 0.44),
+      'edges': Weighed(0.504, 0.924, 2.28),
+      'even': Weighed(1.079, 0.117, 2.24),
+      'blood': Weighed(0.186, 0.959, 0.78),
+      'ring': Weighed(0.032, 0.99, 0.17),
     },
   ),
 }
@@ -91,12 +92,14 @@ class Expected:
     dice: of the slice, the mean over all frames; 0 where there is no ring.
     by_frame: `[T]`, 0 on frames without contours.
     evidence: the values behind it, by name.
+    kind: the column of the table, which says what evidence there was; '' without contours.
     against: names of the evidence that speaks against it, what costs most first; empty where nothing does.
   """
 
   dice: float
   by_frame: np.ndarray
   evidence: dict[str, float]
+  kind: str
   against: tuple[str, ...]
 
   @property
@@ -110,15 +113,16 @@ def expected_dice(cine: Cine, contours: Contours) -> Expected:
   good = ~contours.failed
   by_frame = np.zeros(len(good))
   if not good.any():
-    return Expected(0.0, by_frame, {}, ())
+    return Expected(0.0, by_frame, {}, '', ())
   wall = straighten(cine, contours)
   found = evidence(wall, cine)
-  scale = SCALES[kind(found)]
+  column = kind(found)
+  scale = SCALES[column]
   own = np.array([logit(of_pictures(one[None]), SCALES['frame']) for one in wall.values[..., MAGNITUDE]])
   by_frame[good] = share(logit(found, scale) + scale.frame * (own - own.mean()))
   lost = {name: (1 - counts(found[name], one)) * one.weight for name, one in scale.weights.items()}
   against = sorted((name for name in lost if lost[name] > _SPEAKS), key=lost.__getitem__, reverse=True)
-  return Expected(float(by_frame.mean()), by_frame, found, tuple(against[:_SAID_AT_ONCE]))
+  return Expected(float(by_frame.mean()), by_frame, found, column, tuple(against[:_SAID_AT_ONCE]))
 
 
 def kind(found: dict[str, float]) -> str:

@@ -74,7 +74,8 @@ class Examined:
   @property
   def holds_ventricle(self) -> bool:
     """Whether a wall is found here: drawn by a person, or expected to be one."""
-    return self.result.motion.contours.drawn or self.expected.dice >= EXPECTED[1]
+    found = self.expected
+    return self.result.motion.contours.drawn or (bool(found.kind) and found.dice >= EXPECTED[found.kind][1])
 
 
 def examine(

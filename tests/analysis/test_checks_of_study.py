@@ -94,7 +94,7 @@ def test_a_delineation_that_is_no_wall_fails_with_the_evidence_against_it(cine, 
   wrong = analyse_with_contours(cine, dataclasses.replace(motion.contours, endo=endo, epi=epi), septum=np.pi / 2)
   (found,) = [c for c in check_slice(cine, wrong, expected_dice(cine, wrong.contours)) if c.name == 'expected Dice']
   assert found.status == 'fail'
-  assert 'stronger edges lie beside the contours' in found.reason
+  assert 'what lies between the contours does not move as one' in found.reason
 
 
 def test_a_wall_that_is_too_thin_somewhere_is_a_warning(cine, motion):

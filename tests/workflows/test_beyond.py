@@ -1,0 +1,57 @@
+"""A stack that goes beyond base and apex: slices without a ventricle are a state of their own; case N5."""
+
+import dataclasses
+import types
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import ear_jax
+from ear_jax.cine import Study
+from ear_jax.networks.segment import Delineation
+from ear_jax.phantom import study as phantom
+from ear_jax.workflows import examine as one_slice
+from ear_jax.workflows import predict as workflow
+from ear_jax.workflows.examine import Options
+
+NETWORK = types.SimpleNamespace(name='stub')
+
+
+@pytest.fixture
+def stack(monkeypatch):
+  """Five slices: nothing is delineated in the first, and something that is no wall in the last."""
+  true = [phantom.render(plan) for plan in phantom.first_visit('mini', seed=1)]
+  rng = np.random.default_rng(0)
+  noise = np.abs(rng.normal(300, 100, true[0].video.shape)).astype(np.float32)
+  noise[..., 1:] = rng.uniform(-1, 1, noise[..., 1:].shape) * np.float32(true[0].venc)
+  cines = [true[0].replace(video=noise), *true, true[0].replace(video=noise)]
+  wall = [np.zeros_like(true[0].mask), *(one.mask for one in true), true[1].mask]
+  unmarked = {'mask': np.zeros_like(true[0].mask), 'annotated': np.zeros(len(true[0].mask), bool)}
+  cines = [one.replace(slice_id=f's{k}', dataset='x', subject='x', **unmarked) for k, one in enumerate(cines)]
+  found = {f's{k}': Delineation(mask.astype(np.float32), np.zeros(len(mask)), (0, 0)) for k, mask in enumerate(wall)}
+  monkeypatch.setattr(one_slice, 'segment', lambda cine, *_, **__: found[cine.slice_id])
+  monkeypatch.setattr(workflow, 'recognise', lambda *_: (None, ''))
+  return Study('x', 'x', tuple(cines))
+
+
+def test_the_verdict_is_of_the_slices_that_hold_the_ventricle(stack, tmp_path):
+  summary = ear_jax.predict(stack, tmp_path, [NETWORK], Options(septum_angle=90.0))
+  absent = {check['slice_id']: check['reason'] for check in summary['checks'] if check['status'] == 'absent'}
+  assert set(absent) == {'s0', 's4'}
+  assert all('no left ventricle is found at this end of the stack' in reason for reason in absent.values())
+  assert summary['verdict'] in ('pass', 'warn')
+  assert not summary['curves_withheld']
+  assert [one['holds_ventricle'] for one in summary['slices']] == [False, True, True, True, False]
+  curves = pd.read_csv(tmp_path / 'curves.csv')
+  known = curves.dropna(subset='velocity_cm_s') if 'velocity_cm_s' in curves else curves.dropna()
+  assert set(known['slice']) == {'s1', 's2', 's3'}
+  assert 'absent' in (tmp_path / 'report.html').read_text()
+
+
+def test_a_slice_between_two_that_hold_it_fails(stack, tmp_path):
+  order = [1, 0, 2, 3]
+  cines = tuple(stack[k] for k in order)
+  summary = ear_jax.predict(dataclasses.replace(stack, cines=cines), tmp_path, [NETWORK], Options(septum_angle=90.0))
+  assert summary['verdict'] == 'fail'
+  assert not [check for check in summary['checks'] if check['status'] == 'absent']
