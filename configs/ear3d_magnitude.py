@@ -7,7 +7,7 @@
       --config.optimizer.learning_rate=1e-3 --config.optimizer.warmup_steps=10 --config.optimizer.ema_decay=0.98
     python -m ear_jax.export --checkpoint runs/magnitude2 --output ear_jax/networks/weights/ear3d-magnitude.zip
 
-No real picture was trained on. The training set lies in the device's memory, and every second of a step is the device's.
+No real picture was trained on. The training set lies in the device's memory and is augmented there.
 
 Cost: 642 steps took 8 minutes on an H200 that ten other trainings shared, the last 500 a quarter of an hour on one CPU
 core and on the first 350 people alone. 0.92 M parameters.
