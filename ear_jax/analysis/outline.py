@@ -45,8 +45,10 @@ def without_ring(motion: SliceMotion) -> SliceMotion:
   nowhere = np.full((frames, 2), np.nan)
   no_ring = np.full((frames, POINTS, 2), np.nan)
   contours = Contours(no_ring, no_ring.copy(), ('no ventricle here',) * frames, np.ones(frames, bool))
-  empty = {'mask': np.zeros_like(motion.mask), 'contours': contours, 'centre': nowhere, 'septum': nowhere, 'wraps': 0}
-  return withhold(dataclasses.replace(motion, **empty))
+  empty = dataclasses.replace(
+    motion, mask=np.zeros_like(motion.mask), contours=contours, centre=nowhere, septum=nowhere.copy(), wraps=0
+  )
+  return withhold(empty)
 
 
 def _unknown(frames: int, frame_interval: float, settings: Settings) -> dict[str, Any]:
