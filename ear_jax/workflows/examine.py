@@ -103,7 +103,7 @@ def examine(
       raise UserError('contours that a person drew are kept as drawn: leave --smooth_contours out, or give a network')
     with clock.measure('analyse'):
       motion = _of_reference(cine, source, septum, settings)
-  with clock.measure('check'):
+  with clock.measure('analyse'):
     expected = expected_dice(cine, motion.contours)
     checks = check_slice(cine, motion, expected if networks else None)
   if motion.contours.drawn:

@@ -22,9 +22,9 @@ from ear_jax.cine import MAGNITUDE
 from ear_jax.phantom import study
 
 PEOPLE = (  # and the seed of their cohort
-  (dataclasses.replace(study.VARIED, subjects=24, slices=(24,)), 101),
-  (dataclasses.replace(study.MINI, subjects=6, slices=(6,), matrix=128, offset=20.0), 102),
-  (dataclasses.replace(study.VARIED, subjects=10, slices=(10,), frames=40), 103),
+  (dataclasses.replace(study.VARIED, subjects=12, slices=(12,)), 101),
+  (dataclasses.replace(study.MINI, subjects=3, slices=(3,), matrix=128, offset=20.0), 102),
+  (dataclasses.replace(study.VARIED, subjects=1, slices=(1,), frames=40), 103),
 )
 LESS_IS_BETTER = ('even', 'velocity depth')
 OF_A_FRAME = ('edges', 'even', 'blood', 'ring')

@@ -216,11 +216,12 @@ def test_checks_stand_with_word_and_reason_worst_first(write):
 
 
 def test_worst_of_checks():
-  made = {s: Check('n', '', s, 'r') for s in ('pass', 'warn', 'fail')}
+  made = {s: Check('n', '', s, 'r') for s in ('absent', 'pass', 'warn', 'fail')}
   assert worst([made['pass'], made['fail'], made['warn']]) == 'fail'
+  assert worst([made['absent']]) == 'pass'
   assert worst([made['pass'], made['warn']]) == 'warn'
   assert worst([]) == 'pass'
-  with pytest.raises(ValueError, match=r"'n' has status 'bad', expected one of pass, warn, fail"):
+  with pytest.raises(ValueError, match=r"'n' has status 'bad', expected one of absent, pass, warn, fail"):
     Check('n', '', 'bad', 'r')
 
 

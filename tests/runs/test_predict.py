@@ -30,7 +30,7 @@ pytestmark = pytest.mark.multiprocess
 SCAN = study.Size('phantom_scan', 5, 0, (5,), 8, 64, 2.0, 2.4, offset=12.0, sharing=0.0)
 KNOWN, OTHER = 1, 0  # a person on whom the toy network is trained, scanned again on another grid; and another one
 LEARN = {
-  **{'steps': 120, 'eval.every': 120, 'loss.name': 'dice_iou+cross_entropy', 'optimizer.accumulate': 1},
+  **{'steps': 200, 'eval.every': 200, 'loss.name': 'dice_iou+cross_entropy', 'optimizer.accumulate': 1},
   **{'optimizer.learning_rate': 5e-3, 'augment.elastic': 0.0, 'augment.intensity': 0.0, 'augment.flip': False},
   **{'augment.rot90': False},
 }
@@ -108,7 +108,7 @@ def test_every_slice_has_its_files_and_the_study_one_name(results):
     assert (results / f'{name}_velocity.xlsx').exists()
   names = {'contours.csv', 'curves.csv', 'markers.csv', 'motion.csv', 'twist.csv'}
   assert {path.name for path in results.glob('*.csv')} == names
-  assert set(summary['cost']) == {'read', 'delineate', 'analyse', 'draw', 'write'}
+  assert set(summary['cost']) == {'read', 'delineate', 'check', 'analyse', 'draw', 'write'}
 
 
 def test_curves_are_those_of_the_masks(results, scanned):
