@@ -45,14 +45,8 @@ def without_ring(motion: SliceMotion) -> SliceMotion:
   nowhere = np.full((frames, 2), np.nan)
   no_ring = np.full((frames, POINTS, 2), np.nan)
   contours = Contours(no_ring, no_ring.copy(), ('no ventricle here',) * frames, np.ones(frames, bool))
-<<<<<<< HEAD
   mask = np.zeros_like(motion.mask)
-  empty = dataclasses.replace(motion, mask=mask, contours=contours, centre=nowhere, septum=nowhere, wraps=0)
-=======
-  empty = dataclasses.replace(
-    motion, mask=np.zeros_like(motion.mask), contours=contours, centre=nowhere, septum=nowhere.copy(), wraps=0
-  )
->>>>>>> gate
+  empty = dataclasses.replace(motion, mask=mask, contours=contours, centre=nowhere, septum=nowhere.copy(), wraps=0)
   return withhold(empty)
 
 
