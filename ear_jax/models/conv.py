@@ -19,8 +19,17 @@ Form = Callable[..., jax.Array]  # one of several ways to compute the same
 
 
 def native_conv3d(x: jax.Array, kernel: jax.Array, time_padding: str) -> jax.Array:
-  """Returns the convolution by XLA's own 3-D operation; see `conv3d`."""
-  kt = kernel.shape[0]
+  """Returns the convolution by XLA's own operation; see `conv3d`.
+
+  A kernel that sees one frame is 2-D over frames, and a product over pixels where it sees one pixel. XLA would take the
+  3-D gradient of such a kernel for a convolution with a kernel as large as the picture: cuDNN has nothing fast for it.
+  """
+  kt, kh, kw, c_in, c_out = kernel.shape
+  if (kt, kh, kw) == (1, 1, 1):
+    return x @ kernel.reshape(c_in, c_out)
+  if kt == 1:
+    frames = native_conv2d(x.reshape(-1, *x.shape[2:]), kernel[0])
+    return frames.reshape(*x.shape[:-1], c_out)
   x = pad_time(x, kt // 2, kt // 2, time_padding)
   return jax.lax.conv_general_dilated(
     x,
@@ -29,6 +38,11 @@ def native_conv3d(x: jax.Array, kernel: jax.Array, time_padding: str) -> jax.Arr
     padding=((0, 0), (kernel.shape[1] // 2,) * 2, (kernel.shape[2] // 2,) * 2),
     dimension_numbers=('NDHWC', 'DHWIO', 'NDHWC'),
   )
+
+
+def native_conv2d(x: jax.Array, kernel: jax.Array) -> jax.Array:
+  """Returns the same-size 2-D convolution of `[B, H, W, C]` with `[kh, kw, C, F]` by XLA's own operation."""
+  return jax.lax.conv_general_dilated(x, kernel, (1, 1), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC'))
 
 
 def matmul_conv2d(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -47,11 +61,7 @@ def matmul_conv2d(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 def conv2d_in_scan(x: jax.Array, kernel: jax.Array) -> jax.Array:
   """Returns the same-size 2-D convolution of `[B, H, W, C]` in the form that is fast inside a scan."""
-
-  def native(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    return jax.lax.conv_general_dilated(x, kernel, (1, 1), 'SAME', dimension_numbers=('NHWC', 'HWIO', 'NHWC'))
-
-  return _per_platform(matmul_conv2d, native)(x, kernel)
+  return _per_platform(matmul_conv2d, native_conv2d)(x, kernel)
 
 
 def conv3d(

@@ -282,3 +282,13 @@ def test_the_layer_adds_its_bias_and_computes_in_its_dtype(draw_variables):
   half = conv.Conv3D(3, (1, 3, 3), dtype=jnp.bfloat16)
   assert jax.eval_shape(half.apply, {'params': params}, x).dtype == jnp.bfloat16
   assert jax.eval_shape(half.init, jax.random.key(0), x)['params']['kernel'].dtype == jnp.float32
+
+
+@pytest.mark.parametrize(('shape', 'convolutions'), [('1x3x3', 2), ('1x1x1', 0)])
+def test_kernels_of_one_frame_are_no_3d_convolution_for_a_gpu(shape, convolutions):
+  x, kernel = draw(*SHAPES[shape])
+  gradient = jax.jit(jax.grad(lambda x, k: conv.native_conv3d(x, k, 'zero').sum(), (0, 1)))
+  text = gradient.lower(x, kernel).as_text()
+  found = re.findall(r'stablehlo\.convolution.*?(\(tensor<\S+>, tensor<\S+>\))', text)
+  assert len(found) == convolutions  # of the values, which nobody needs here, none
+  assert all(operand.count('x') == 4 for pair in found for operand in re.findall(r'tensor<(\S+?)>', pair))
