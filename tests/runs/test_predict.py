@@ -108,7 +108,7 @@ def test_every_slice_has_its_files_and_the_study_one_name(results):
     assert (results / f'{name}_velocity.xlsx').exists()
   names = {'contours.csv', 'curves.csv', 'markers.csv', 'motion.csv', 'twist.csv'}
   assert {path.name for path in results.glob('*.csv')} == names
-  assert set(summary['cost']) == {'read', 'delineate', 'check', 'analyse', 'draw', 'write'}
+  assert set(summary['cost']) == {'read', 'delineate', 'analyse', 'draw', 'write'}
 
 
 def test_curves_are_those_of_the_masks(results, scanned):
