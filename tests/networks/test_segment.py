@@ -129,7 +129,8 @@ def test_a_delineation_stands_for_its_probability():
 
 
 def test_a_cine_without_velocities_is_answered_with_the_network_that_fits():
-  words = r's/1 has a magnitude alone, and the network mine needs velocities too: .* such as ear3d-magnitude or ear3d-sunnybrook, which'
+  words = r's/1 has a magnitude alone, and the network mine needs velocities too: .* such as '
+  words += 'ear3d-magnitude or ear3d-sunnybrook, which'
   with pytest.raises(UserError, match=words):
     network_of(Bright(), channels=4).segment(ring()[0])
 
