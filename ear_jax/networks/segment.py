@@ -213,16 +213,22 @@ def _check_channels(cine, network):
 def find_heart(cine: Cine, network: Network, tta: bool = False) -> tuple[tuple[float, float], float]:
   """Returns the window's centre (row, column) and how many pixels of the network's the wall has there, 0 for none.
 
-  Where something beats, then moved to what the network finds there.
+  Where something beats, then moved to what the network finds there. Of several places with enough wall it is the one
+  that the network is surest of, since other round organs are taken for a heart too; without one, that with most wall.
   """
-  best, found = (0.0, 0.0), -1.0
-  for centre in heart_centres(cine):
-    centre, mass = _follow(cine, network, centre, tta)
-    if mass > found:
-      best, found = centre, mass
-    if mass > 0.005 * math.prod(network.picture().size):  # half of the pixels that a ventricle usually has
-      break
-  return best, found
+  found = [_follow(cine, network, centre, tta) for centre in heart_centres(cine)]
+  enough = 0.005 * math.prod(network.picture().size)  # half of the pixels that a ventricle usually has
+  large = [one for one in found if one.mass > enough]
+  best = min(large, key=lambda one: one.error) if large else max(found, key=lambda one: one.mass)
+  return best.centre, best.mass
+
+
+class _Place(NamedTuple):
+  """Where a network finds a wall: centre in pixels of the cine, pixels of the network's, expected 1 - Dice."""
+
+  centre: tuple[float, float]
+  mass: float
+  error: float
 
 
 def _follow(cine, network, centre, tta):
@@ -231,13 +237,13 @@ def _follow(cine, network, centre, tta):
     sure = np.where(probability > 0.5, probability, 0).sum(axis=0, dtype=np.float64)  # [H, W]
     mass = float(sure.sum()) / len(probability)
     if not mass:
-      return centre, 0.0
+      return _Place(centre, 0.0, 1.0)
     middle = tuple(float((np.arange(n) * sure.sum(1 - axis)).sum() / sure.sum()) for axis, n in enumerate(sure.shape))
     moved = math.dist(middle, centre)
     centre = middle
     if moved < _STILL * min(_extent(cine, network)):
       break
-  return centre, mass * math.prod(_scale(cine, network))
+  return _Place(centre, mass * math.prod(_scale(cine, network)), float(expected_error(probability).mean()))
 
 
 def _scale(cine, network):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 
 import flax.linen as nn
 import jax
@@ -15,6 +16,7 @@ from ml_collections import FrozenConfigDict
 from configs import base
 from ear_jax.cine import Cine
 from ear_jax.devices.placement import Placement
+from ear_jax.networks.heart import heart_centres
 from ear_jax.networks.inference import make_predictor, myocardium
 from ear_jax.networks.segment import Network, expected_error, interleaved_cycles, segment
 from ear_jax.system.errors import UserError
@@ -88,6 +90,19 @@ def test_a_ring_is_found_and_delineated_on_its_own_grid(frames, spacing):
   assert np.abs(np.mean(shift, axis=0)).max() * spacing < 0.25  # mm; half a pixel of the network would be 1
   assert found.uncertainty.shape == (frames,)
   assert found.uncertainty.max() < 0.15
+
+
+def test_of_two_rings_the_one_is_the_heart_that_the_network_is_surer_of():
+  heart, mask = ring(size=150, centre=(40.0, 40.0), beat=0.05)
+  _, wall = ring(size=150, centre=(105.0, 105.0), beat=0.4)  # beats more, and is hardly brighter than its ground
+  rows, columns = np.indices((150, 150))
+  video = np.where(wall, 350.0, heart.video[..., 0])
+  video[:, np.hypot(rows - 105, columns - 105) < 4] = 1000.0
+  cine = heart.replace(video=video[..., None].astype(np.float32))
+  assert math.dist(heart_centres(cine)[0], (105, 105)) < 25
+  found = network_of(Bright()).segment(cine)
+  assert math.dist(found.centre, (40, 40)) < 3
+  assert dice(found.mask.astype(bool), mask) > 0.9
 
 
 def test_without_spacing_a_network_that_needs_it_refuses_and_one_that_does_not_goes_on():
