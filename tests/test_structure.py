@@ -18,6 +18,7 @@ COMMANDS = {
   'train': 'the training of a network',
   'evaluate': 'a network and a part of a data set to numbers, tables, pictures',
   'predict': 'studies to contours, curves, files and a page',
+  'compare': 'studies side by side: groups, a normal group, visits of a person (`compare.md`)',
   'audit': 'references that look wrong, by networks that have not seen them (`audit.md`)',
   'export': 'a run to one file that runs without our code (`export.md`)',
   'make_phantom': "a phantom study as a scanner's DICOM",
@@ -38,7 +39,8 @@ ROOMS = {
     'workflows benchmarking networks report scoring training models devices data analysis cine config system',
   ),
   'workflows': (
-    'whole pieces of work with plain arguments: train, evaluate, audit, predict, make a phantom, measure the accuracy',
+    'whole pieces of work with plain arguments: train, evaluate, audit, predict, compare, make a phantom, measure the '
+    'accuracy',
     'networks report scoring training formats phantom analysis devices data cine config system',
   ),
   'benchmarking': ('timing and memory, ours and of others', 'training devices data models system'),

@@ -61,7 +61,7 @@ def write(
       row += len(table) + 5
       curve_table(motion, group).to_excel(book, sheet_name=sheet)
     _notes(motion, rr_interval).to_excel(book, sheet_name='Notes', header=False)
-    _no_formulas(book.book)
+    no_formulas(book.book)
     book.book.properties.creator = f'ear_jax {ear_jax.__version__}'
 
 
@@ -99,7 +99,8 @@ def marker_table(motion: SliceMotion, group: str) -> pd.DataFrame:
   return table if known.empty else known  # a table without a column cannot be written
 
 
-def _no_formulas(book) -> None:
+def no_formulas(book) -> None:
+  """Makes texts of an openpyxl workbook that begin as formulas texts again."""
   # A slice may be called what its file calls it; openpyxl takes text that begins with '=' for a formula, Excel runs it.
   for cell in (cell for sheet in book for row in sheet.iter_rows() for cell in row):
     if cell.data_type == 'f':

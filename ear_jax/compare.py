@@ -1,0 +1,72 @@
+"""Compares studies: `python -m ear_jax.compare RESULTS --output REPORT`, with what `predict` wrote into RESULTS.
+
+Without more it writes one table over all studies with the quality gate's verdicts. `--groups` compares two groups of
+people, `--normal` each study with an own normal group, `--visits` a person's visits with the repeatability of the
+measurement (`docs/compare.md`). Studies that the gate failed are left out and named.
+"""
+
+import pathlib
+from types import SimpleNamespace
+
+from absl import flags
+from rich.console import Console
+
+from ear_jax.system import cli
+from ear_jax.system.errors import UserError
+
+
+def main() -> None:
+  """Reads the command line, compares and says what was found."""
+  cli.run(
+    _compare,
+    *cli.shared('output'),
+    flags.DEFINE_string('groups', None, 'csv file with the columns study and group, and person where one has several.'),
+    flags.DEFINE_string('visits', None, 'csv file with the columns study, person and visit, in the order of time.'),
+    flags.DEFINE_string('normal', None, 'Folder with results of an own normal group.'),
+    flags.DEFINE_string('repeatability', None, 'repeatability.csv of people who were measured twice; for --visits.'),
+    flags.DEFINE_string('bands', None, 'csv file with own bands of peaks, shown beside (docs/compare.md).'),
+    flags.DEFINE_bool('published', True, 'Show published values beside peaks of groups.'),
+    flags.DEFINE_enum('align', 'rr', ['rr', 'es'], 'Curves by parts of the RR interval, or with end systole at 35 %.'),
+    flags.DEFINE_list('levels', None, 'base, mid, apex: which are compared; else all that every study has.'),
+    flags.DEFINE_list('components', None, 'longitudinal, radial, circumferential: which are compared; else all.'),
+    flags.DEFINE_bool('failed', False, 'Take studies, too, whose quality gate failed.'),
+    flags.DEFINE_integer('permutations', 10_000, 'Labellings of the test of curves.', lower_bound=100),
+    flags.DEFINE_integer('seed', 0, 'Of the labellings.'),
+    words=1,  # RESULTS
+  )
+
+
+def _compare(given: SimpleNamespace) -> None:
+  from ear_jax.analysis.motion import COMPONENTS
+  from ear_jax.report.compared import Choice
+  from ear_jax.report.comparison import sentences
+  from ear_jax.workflows.compare import compare
+
+  if len(given.words) != 1 or not given.output:
+    raise UserError('give one RESULTS (the --output of ear_jax.predict) and --output (a folder for the comparison)')
+  for name, known in (('levels', ('base', 'mid', 'apex')), ('components', COMPONENTS)):
+    if wrong := set(getattr(given, name) or ()) - set(known):
+      raise UserError(f'--{name}={",".join(sorted(wrong))}: expected some of {", ".join(known)}')
+  choice = Choice(
+    align=given.align,
+    levels=tuple(given.levels or ()),
+    components=tuple(given.components or COMPONENTS),
+    failed=given.failed,
+    published=given.published,
+    permutations=given.permutations,
+    seed=given.seed,
+  )
+  output = pathlib.Path(given.output).expanduser()
+  names = ('groups', 'visits', 'normal', 'repeatability', 'bands')
+  files = {name: pathlib.Path(path).expanduser() for name in names if (path := getattr(given, name))}
+  found = compare(pathlib.Path(given.words[0]).expanduser(), output, **files, choice=choice)
+  console = Console()
+  for sentence in sentences(found):
+    console.print(sentence, markup=False, soft_wrap=True)
+  for note in found['notes']:
+    console.print(f'  {note}', markup=False, soft_wrap=True)
+  console.print(f'  {output / "comparison.html"}', markup=False, soft_wrap=True)
+
+
+if __name__ == '__main__':
+  main()

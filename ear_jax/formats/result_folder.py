@@ -1,0 +1,101 @@
+"""Reads folders of results that `predict` wrote: verdict of the quality gate, curves and markers of each study."""
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from ear_jax.system.errors import UserError
+
+_KEYS = ('study', 'verdict', 'curves_withheld', 'slices', 'checks', 'settings', 'versions')
+_CURVES = ['slice', 'level', 'component', 'frame', 'velocity_cm_s']
+_MARKERS = ['slice', 'level', 'component', 'marker', 'frame', 'velocity_cm_s', 'time_ms']
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Results:
+  """One study's results.
+
+  Attributes:
+    study: its pseudonym.
+    verdict: of the quality gate: 'pass', 'warn' or 'fail'.
+    withheld: there are no curves because the gate failed.
+    slices: as `summary.json` has them.
+    checks: the same, with 'name', 'slice_id', 'status', 'reason'.
+    settings: conventions and switches of the analysis.
+    versions: of the software and the networks.
+    curves: slice, level, component, frame, velocity_cm_s of the global curves; None where there are none.
+    markers: slice, level, component, marker, frame, velocity_cm_s, time_ms of the same.
+  """
+
+  study: str
+  verdict: str
+  withheld: bool
+  slices: Sequence[dict[str, Any]]
+  checks: Sequence[dict[str, str]]
+  settings: dict[str, Any]
+  versions: dict[str, str]
+  curves: pd.DataFrame | None
+  markers: pd.DataFrame | None
+
+
+def read_results(folder: pathlib.Path) -> tuple[list[Results], int]:
+  """Returns the studies whose results lie in `folder` or below it, in the order of their names, and unfinished ones.
+
+  The number counts folders with curves and no summary, as an interrupted `predict` leaves them.
+
+  Raises: UserError when there is no study, a file is broken, or two folders hold a study of one name.
+  """
+  if not folder.is_dir():
+    raise UserError(f'{folder} is no folder: give the --output of ear_jax.predict')
+  found: dict[str, tuple[pathlib.Path, Results]] = {}
+  for path in sorted(folder.rglob('summary.json')):
+    one = _read(path)
+    if one is None:
+      continue
+    if one.study in found:
+      raise UserError(f'study {one.study} is in {found[one.study][0]} and in {path.parent}: keep one of the two')
+    found[one.study] = path.parent, one
+  if not found:
+    raise UserError(f'no results lie in {folder}: it has no summary.json as ear_jax.predict writes it')
+  finished = {where for where, _ in found.values()}
+  unfinished = sum(path.parent not in finished for path in folder.rglob('curves.csv'))
+  return [found[study][1] for study in sorted(found)], unfinished
+
+
+def _read(path: pathlib.Path) -> Results | None:
+  """Returns one study; None for a summary.json of something else."""
+  try:
+    summary = json.loads(path.read_text(encoding='utf-8'))
+  except (OSError, ValueError) as fault:
+    raise UserError(f'{path} cannot be read ({type(fault).__name__}): run ear_jax.predict again') from fault
+  if not isinstance(summary, dict) or any(key not in summary for key in _KEYS):
+    return None
+  curves, markers = (_table(path.with_name(name), columns) for name, columns in _TABLES.items())
+  if (curves is None) != (markers is None):
+    missing = 'curves.csv' if curves is None else 'markers.csv'
+    raise UserError(f'{path.parent} lacks {missing}: run ear_jax.predict again')
+  study, verdict, withheld, slices, checks, settings, versions = (summary[key] for key in _KEYS)
+  return Results(study, verdict, withheld, slices, checks, settings, versions, curves, markers)
+
+
+_TABLES = {'curves.csv': _CURVES, 'markers.csv': _MARKERS}
+
+
+def _table(path: pathlib.Path, columns: list[str]) -> pd.DataFrame | None:
+  if not path.exists():
+    return None
+  texts = dict.fromkeys(('slice', 'level', 'component', 'marker', 'group'), str)
+  try:
+    table = pd.read_csv(path, keep_default_na=False, na_values=[''], dtype=texts)
+    chosen = table.loc[table['group'] == 'global', columns]
+    numbers = chosen.select_dtypes('number').columns
+    wrong = [name for name in ('frame', 'velocity_cm_s', 'time_ms') if name in columns and name not in numbers]
+  except (OSError, ValueError, KeyError) as fault:
+    raise UserError(f'{path} cannot be read ({type(fault).__name__}): run ear_jax.predict again') from fault
+  if wrong:
+    raise UserError(f'{path}: column {wrong[0]} holds a text: run ear_jax.predict again')
+  return chosen.fillna({'level': ''}).reset_index(drop=True)

@@ -1,0 +1,92 @@
+"""Studies side by side: curves on one cycle and peaks, one value a level of a study, then one a person.
+
+Slices of one level are averaged first, then a person's studies. A curve is put on `POINTS` points of the cycle by
+cyclic linear interpolation: at equal parts of the RR interval ('rr', the default: no measured time enters), or with end
+systole at 35 % in every slice ('es', the normalised time of tissue phase mapping: it takes the heart rate's larger
+effect on diastole away, and with it any difference in the length of systole).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ear_jax.analysis.motion import COMPONENTS
+
+POINTS = 50
+ALIGNMENTS = ('rr', 'es')
+LEVELS = ('base', 'mid', 'apex', '')  # '': the study does not say which
+# PC3 is missing where it is small, and either sign: no group of people has a mean of it.
+PEAKS = {'longitudinal': ('PS', 'PD', 'PAS'), 'radial': ('PS', 'PD', 'PAS'), 'circumferential': ('PC1', 'PC2')}
+QUANTITIES = {'velocity': 'cm/s', 'time': 'ms'}
+KEYS = ['level', 'component', 'marker', 'quantity']
+_END_SYSTOLE = 0.35  # of the cycle, as `analysis.markers.normalise_time`
+
+
+def on_cycle(curve: np.ndarray, end_systole: float | None = None) -> np.ndarray:
+  """Returns a curve `[T]` of a cycle at `POINTS` equal parts of it; all NaN where a frame is unknown.
+
+  Args:
+    curve: any unit; frame T would be frame 0 again.
+    end_systole: its frame, that is put at 35 % of the cycle; None: parts of the RR interval.
+  """
+  curve = np.asarray(curve, float)
+  frames, share = len(curve), np.arange(POINTS) / POINTS
+  at = share * frames
+  if end_systole is not None:
+    late = end_systole + (share - _END_SYSTOLE) / (1 - _END_SYSTOLE) * (frames - end_systole)
+    at = np.where(share <= _END_SYSTOLE, share / _END_SYSTOLE * end_systole, late)
+  if not (np.isfinite(curve).all() and np.isfinite(at).all()):
+    return np.full(POINTS, np.nan)
+  return np.interp(at, np.arange(frames + 1), np.append(curve, curve[0]))
+
+
+def level_curves(curves: pd.DataFrame, markers: pd.DataFrame, align: str = 'rr') -> pd.Series:
+  """Returns a study's global curves, cm/s, by (level, component, point): the mean over the slices of a level.
+
+  Args:
+    curves: slice, level, component, frame, velocity_cm_s of the global curves.
+    markers: slice, component, marker, frame; for ES.
+    align: of `ALIGNMENTS`.
+  """
+  ends = markers[(markers['marker'] == 'ES') & (markers['component'] == 'radial')].set_index('slice')['frame']
+  rows = []
+  for (name, level, component), part in curves.groupby(['slice', 'level', 'component'], sort=False):
+    end = None if align == 'rr' else float(ends.get(name, np.nan))
+    values = on_cycle(part.sort_values('frame')['velocity_cm_s'].to_numpy(), end)
+    index = pd.MultiIndex.from_product([[level], [component], range(POINTS)], names=['level', 'component', 'point'])
+    rows.append(pd.Series(values, index))
+  return pd.concat(rows).groupby(level=[0, 1, 2]).mean()
+
+
+def level_peaks(markers: pd.DataFrame) -> pd.Series:
+  """Returns a study's `PEAKS`, cm/s and ms, by `KEYS`: the mean over the slices of a level.
+
+  Args:
+    markers: level, component, marker, velocity_cm_s, time_ms of the global curves.
+  """
+  known = [markers['component'].eq(c) & markers['marker'].isin(names) for c, names in PEAKS.items()]
+  chosen = markers[np.any(known, axis=0)].rename(columns={'velocity_cm_s': 'velocity', 'time_ms': 'time'})
+  long = chosen.melt(KEYS[:3], list(QUANTITIES), 'quantity')
+  return long.groupby(KEYS)['value'].mean()
+
+
+def table(rows: Mapping[str, pd.Series]) -> pd.DataFrame:
+  """Returns one line a study and one column a value, in the order of levels, components and time."""
+  found = pd.DataFrame.from_dict({name: row.to_dict() for name, row in rows.items()}, orient='index')
+  if found.empty:
+    return found
+  found.columns = pd.MultiIndex.from_tuples(keys(found), names=next(iter(rows.values())).index.names)
+  rank = {name: i for i, name in enumerate((*LEVELS, *COMPONENTS, 'PS', 'PD', 'PAS', 'PC1', 'PC2', *QUANTITIES))}
+  return found[sorted(keys(found), key=lambda key: [rank.get(part, part) for part in key])]
+
+
+def keys(values: pd.DataFrame) -> list[tuple[Any, ...]]:
+  """Returns the columns of a table."""
+  return values.columns.tolist()  # type: ignore[attr-defined]  # of several levels: tuples
+
+
+def people(values: pd.DataFrame, person: Mapping[str, str]) -> pd.DataFrame:
+  """Returns one line a person: the mean over the studies of each. `person`: study to person, of all lines."""
+  return values.groupby(values.index.map(person)).mean()
