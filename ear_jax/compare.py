@@ -29,6 +29,9 @@ def main() -> None:
     flags.DEFINE_enum('align', 'rr', ['rr', 'es'], 'Curves by parts of the RR interval, or with end systole at 35 %.'),
     flags.DEFINE_list('levels', None, 'base, mid, apex: which are compared; else all that every study has.'),
     flags.DEFINE_list('components', None, 'longitudinal, radial, circumferential: which are compared; else all.'),
+    flags.DEFINE_list(
+      'families', ['curves', 'velocities'], 'curves, velocities, times: of what differences of groups are claimed.'
+    ),
     flags.DEFINE_bool('failed', False, 'Take studies, too, whose quality gate failed.'),
     flags.DEFINE_integer('permutations', 10_000, 'Labellings of the test of curves.', lower_bound=100),
     flags.DEFINE_integer('seed', 0, 'Of the labellings.'),
@@ -44,7 +47,8 @@ def _compare(given: SimpleNamespace) -> None:
 
   if len(given.words) != 1 or not given.output:
     raise UserError('give one RESULTS (the --output of ear_jax.predict) and --output (a folder for the comparison)')
-  for name, known in (('levels', ('base', 'mid', 'apex')), ('components', COMPONENTS)):
+  choices = {'levels': ('base', 'mid', 'apex'), 'components': COMPONENTS, 'families': ('curves', 'velocities', 'times')}
+  for name, known in choices.items():
     if wrong := set(getattr(given, name) or ()) - set(known):
       raise UserError(f'--{name}={",".join(sorted(wrong))}: expected some of {", ".join(known)}')
   choice = Choice(
@@ -52,6 +56,7 @@ def _compare(given: SimpleNamespace) -> None:
     levels=tuple(given.levels or ()),
     components=tuple(given.components or COMPONENTS),
     failed=given.failed,
+    families=tuple(given.families),
     published=given.published,
     permutations=given.permutations,
     seed=given.seed,

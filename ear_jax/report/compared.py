@@ -21,6 +21,7 @@ class Choice:
     levels: of 'base', 'mid', 'apex'; none: all that the studies have, which must be the same.
     components: of `motion.COMPONENTS`.
     failed: take studies whose quality gate failed, too.
+    families: of `groups.FAMILIES`, in which differences of groups are claimed.
     published: put published values beside peaks.
     permutations: labellings of the test of curves.
     seed: of these.
@@ -30,6 +31,7 @@ class Choice:
   levels: tuple[str, ...] = ()
   components: tuple[str, ...] = COMPONENTS
   failed: bool = False
+  families: tuple[str, ...] = ('curves', 'velocities')
   published: bool = True
   permutations: int = 10_000
   seed: int = 0

@@ -81,13 +81,13 @@ def sentences(content: Mapping) -> list[str]:
   if group := content['groups']:
     (a, b), (n, m) = group['labels'], group['people']
     where = ', '.join(
-      f'{run["level"]} {run["component"]} {run["from_percent"]:g} to {run["to_percent"]:g} %'
+      f'{run["level"]} {run["component"]} from {run["from_percent"]:g} to {run["to_percent"]:g} %'
       for run in group['curves_claimed']
     )
     differ = f'differ at {where} of the cycle' if where else 'are not shown to differ at any point'
-    said.append(f'{a} ({n} people) against {b} ({m}): their curves {differ}')
+    said.append(f'{a} ({n} people) against {b} ({m}): curves {differ}')
     peaks = ', '.join(group['peaks_claimed'])
-    said.append(f'peaks that differ: {peaks}' if peaks else 'no peak velocity and no time to peak is shown to differ')
+    said.append(f'peaks that differ: {peaks}' if peaks else 'no peak is shown to differ')
   for key, what in (
     ('normal', 'peaks lie outside the prediction interval of the normal group'),
     ('visits', 'differences between visits are beyond their limit'),
@@ -133,13 +133,13 @@ def _content(found: Comparison) -> dict[str, Any]:
 
 
 def _runs(lines: pd.DataFrame) -> list[dict[str, Any]]:
-  """Neighbouring points at which a difference is claimed, as spans of the cycle."""
+  """Neighbouring points at which a difference is claimed, as spans of the cycle, to the next point."""
   runs = []
   for key, part in lines.groupby(['level', 'component'], sort=False):
     level, component = map(str, key)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], part['claimed'].to_numpy(int), [0]])))
     at = part['cycle_percent'].to_numpy()
     for first, after in zip(edges[::2], edges[1::2], strict=True):
-      ends = {'from_percent': float(at[first]), 'to_percent': float(at[after - 1])}
+      ends = {'from_percent': float(at[first]), 'to_percent': float(at[after - 1] + 100 / cohort.POINTS)}
       runs.append({'level': level_name(level), 'component': component, **ends})
   return runs

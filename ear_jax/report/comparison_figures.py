@@ -18,6 +18,7 @@ from matplotlib.patches import Patch
 from ear_jax.report.figures import INK, SMALL, TEXT, plain_axes
 from ear_jax.report.published import Band
 from ear_jax.scoring.cohort import KEYS, POINTS
+from ear_jax.scoring.intervals import t_interval
 from ear_jax.scoring.normal_group import prediction_band
 
 COLOURS = ('#0072B2', '#D55E00')
@@ -59,7 +60,7 @@ def curves_figure(lines: pd.DataFrame, labels: Sequence[str], counts: Sequence[i
 def peaks_figure(
   people: pd.DataFrame, second: np.ndarray, labels: Sequence[str], lines: pd.DataFrame, bands: Sequence[Band]
 ) -> Figure:
-  """Returns peak velocities, a point a person, mean and 95 % interval beside; * where a difference is claimed.
+  """Returns peak velocities, a point a person, their mean with its 95 % interval; * where a difference is claimed.
 
   Args:
     people: one line a person, a column for each of `cohort.KEYS`.
@@ -75,14 +76,8 @@ def peaks_figure(
     part = lines[(lines['level'] == level) & (lines['component'] == component)]
     for place, row in enumerate(part.to_dict('records')):
       values = people[tuple(row[key] for key in KEYS)]
-      for k, (group, colour, symbol) in enumerate(
-        zip((values[~second], values[second]), COLOURS, _SYMBOLS, strict=True)
-      ):
-        known = group.dropna().to_numpy()
-        x = place + (-0.2, 0.2)[k]
-        aside = x + 0.11 * np.linspace(-1, 1, len(known)) * (len(known) > 1)
-        axis.plot(aside, known, symbol, ms=3, mfc='none', mec=colour, mew=0.8, alpha=0.8)
-        axis.plot([x - 0.15, x + 0.15], [known.mean()] * 2, color=colour, lw=2.2)
+      for k, group in enumerate((values[~second], values[second])):
+        _draw_people(axis, place + (-0.2, 0.2)[k], group.dropna().to_numpy(), COLOURS[k], _SYMBOLS[k])
       if row['claimed']:
         axis.text(place, values.max(), '*', ha='center', va='bottom', fontsize=15, color=_CLAIM)
     _draw_bands(axis, part, [band for band in bands if (band.level, band.component) == (level, component)], samples)
@@ -91,38 +86,39 @@ def peaks_figure(
     axis.margins(y=0.14)
     _zero(axis)
   handles: list[Artist] = [
-    Line2D([], [], ls='-', lw=2, color=colour, marker=symbol, mfc='none', label=f'{label} (points: people; bar: mean)')
+    Line2D([], [], lw=2, color=colour, marker=symbol, mfc='none', label=f'{label}: people, mean, its 95 % interval')
     for label, colour, symbol in zip(labels, COLOURS, _SYMBOLS, strict=True)
   ]
-  handles += [Line2D([], [], ls='', marker='*', color=_CLAIM, label='difference claimed')] * bool(
-    lines['claimed'].any()
-  )
+  if lines['claimed'].any():
+    handles.append(Line2D([], [], ls='', marker='*', color=_CLAIM, label='difference claimed'))
   handles += [Patch(color=colour, alpha=0.35, lw=0, label=f'published: {sample}') for sample, colour in samples.items()]
-  return _finished(figure, handles, 'peak')
+  return _finished(figure, handles)
 
 
-def person_figure(curves: pd.Series, normal: pd.DataFrame, axis_name: str) -> Figure:
+def person_figure(study: str, curves: pd.Series, normal: pd.DataFrame, axis_name: str) -> Figure:
   """Returns a study's curves in the 95 % prediction band of the normal group, of each point alone.
 
   Args:
+    study: its name.
     curves: of the study, by (level, component, point).
     normal: one line a person, the same columns.
     axis_name: of the time axis.
   """
   low, high = prediction_band(normal)
+  mean = normal.mean()
   figure, axes = _grid(curves.index.to_frame(index=False))
   for key, axis in axes.items():
-    bottom, top = (_closed(edge[key]) for edge in (low, high))
+    here = [column[:2] == key for column in curves.index]
+    bottom, top, middle, value = (_closed(line[here]) for line in (low, high, mean, curves))
     axis.fill_between(_CYCLE, bottom, top, color=_NORMAL, alpha=0.22, lw=0)
-    axis.plot(_CYCLE, _closed(normal.mean()[key]), color=_NORMAL, lw=1.2, ls='--')
-    value = _closed(curves[key])
+    axis.plot(_CYCLE, middle, color=_NORMAL, lw=1.2, ls='--')
     axis.plot(_CYCLE, value, color=INK, lw=1.5)
     out = (value < bottom) | (value > top)
     axis.plot(_CYCLE[out], value[out], 'o', ms=3.2, color=COLOURS[1])
     _zero(axis)
   n = normal.dropna().shape[0]
   handles = [
-    Line2D([], [], color=INK, lw=1.5, label='this study'),
+    Line2D([], [], color=INK, lw=1.5, label=study),
     Line2D([], [], color=COLOURS[1], ls='', marker='o', ms=4, label='outside the band'),
     Line2D([], [], color=_NORMAL, ls='--', label=f'mean of the normal group, {n} people'),
     Patch(color=_NORMAL, alpha=0.3, lw=0, label='95 % prediction band, at each point'),
@@ -144,8 +140,8 @@ def changes_figure(lines: pd.DataFrame) -> Figure:
   for row in lines.to_dict('records'):
     y = names.index((row['level'], row['component'], row['marker']))
     colour = COLOURS[int(row['beyond'])]
-    symbol = {'marker': _SYMBOLS[int(row['beyond'])], 'mfc': colour if row['beyond'] else 'none'}
-    axis.plot([row['difference'] / row['limit']], [y], ls='', ms=4.5, color=colour, **symbol)
+    fill = colour if row['beyond'] else 'none'
+    axis.plot(row['difference'] / row['limit'], y, _SYMBOLS[int(row['beyond'])], ms=4.5, color=colour, mfc=fill)
   axis.set_yticks(
     range(len(names)), [f'{level or _NOWHERE} {component} {marker}' for level, component, marker in names]
   )
@@ -173,6 +169,13 @@ def _grid(lines: pd.DataFrame) -> tuple[Figure, dict[tuple[str, str], Axes]]:
   return figure, axes
 
 
+def _draw_people(axis: Axes, x: float, values: np.ndarray, colour: str, symbol: str) -> None:
+  aside = x + 0.11 * np.linspace(-1, 1, len(values)) * (len(values) > 1)
+  axis.plot(aside, values, symbol, ms=3, mfc='none', mec=colour, mew=0.8, alpha=0.8)
+  axis.plot([x - 0.15, x + 0.15], [values.mean()] * 2, color=colour, lw=2.2)
+  axis.plot([x, x], t_interval(values) or [values.mean()] * 2, color=colour, lw=1.2)
+
+
 def _zero(axis: Axes) -> None:
   axis.axhline(0, color=_FAINT, lw=0.6, zorder=0)
 
@@ -196,7 +199,10 @@ def _draw_bands(axis: Axes, part: pd.DataFrame, bands: Sequence[Band], colours: 
     axis.fill_between([x - 0.45, x + 0.45], *edges, color=colours[band.sample], alpha=0.35, lw=0, zorder=0)
 
 
-def _finished(figure: Figure, handles: Sequence, axis_name: str) -> Figure:
-  figure.supxlabel(axis_name, fontsize=TEXT, color=INK)
+def _finished(figure: Figure, handles: Sequence, axis_name: str = '') -> Figure:
+  for axis in figure.axes:
+    place = axis.get_subplotspec()
+    if place is not None and place.is_last_row():
+      axis.set_xlabel(axis_name, fontsize=SMALL, color=INK)
   figure.legend(handles=handles, loc='outside lower center', ncols=2, frameon=False, fontsize=SMALL)
   return figure

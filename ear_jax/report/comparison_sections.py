@@ -14,7 +14,6 @@ from ear_jax.report import figures
 from ear_jax.report.compared import Choice, Comparison, Groups, Normal, Visits
 from ear_jax.report.published import Band
 from ear_jax.scoring import cohort
-from ear_jax.scoring.groups import FAMILIES
 from ear_jax.system.csv_files import write_csv
 from ear_jax.system.table import Table, number, span
 
@@ -77,9 +76,9 @@ def _groups(output: pathlib.Path, found: Groups, choice: Choice, bands: Sequence
     f"Each person counts once. Curves: {found.in_curves[0]} and {found.in_curves[1]} people; Welch's t at each point; "
     f'people change groups with whole curves, {test.permutations} labellings ({how}); the largest |t| of each over all '
     f'{over} is what a point is measured by. The smallest p is {lines["p"].min():.4f}.',
-    f"Peaks: Welch's t, Holm over all peak velocities, and over all times to peak. With the curves these are {FAMILIES}"
-    f' families: a difference is claimed (*) where {FAMILIES} times the adjusted p is at most 0.05, so that any false '
-    'claim in this report has a chance of 5 %. Intervals of differences are of each peak alone.',
+    "Peaks: Welch's t, Holm over all peak velocities, and over all times to peak. Differences are claimed (*, black "
+    f'bars) of {" and ".join(choice.families)} (--families), where p times {len(choice.families)} is at most 0.05: any '
+    'false claim in this report has a chance of 5 %. Intervals of differences are of each peak alone.',
   ]
   drawn = pictures.curves_figure(lines, found.labels, found.in_curves, AXES[choice.align])
   shown = [_picture(output / 'groups_curves.png', drawn, 'Mean curves of both groups')]
@@ -110,7 +109,7 @@ def group_table(found: Groups, quantity: str) -> Table:
     row += [number(value['difference'], digits), span(between, digits), number(value['d'], 2), number(value['p'], 4)]
     rows.append([*row, number(value['p_holm'], 4) + ' *' * line['claimed']])
   name = {'velocity': 'Peak velocities', 'time': 'Times to peak'}[quantity]
-  return Table(f'{name}, mean ± SD over people', [*header[:-1], header[-1]], rows)
+  return Table(f'{name}, mean ± SD over people', header, rows)
 
 
 def _normal(output: pathlib.Path, found: Normal, curves: pd.DataFrame, choice: Choice) -> Section:
@@ -120,7 +119,7 @@ def _normal(output: pathlib.Path, found: Normal, curves: pd.DataFrame, choice: C
   shown = []
   for study in map(str, outside.index[:DRAWN]):
     drawn = pictures.person_figure(
-      pd.Series(curves.to_numpy()[curves.index.get_loc(study)], curves.columns), found.curves, AXES[choice.align]
+      study, pd.Series(curves.to_numpy()[curves.index.get_loc(study)], curves.columns), found.curves, AXES[choice.align]
     )
     shown.append(_picture(output / f'normal_{study}.png', drawn, f'{study} in the band of the normal group'))
   rows = []

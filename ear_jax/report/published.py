@@ -12,7 +12,7 @@ _COLUMNS = ('level', 'component', 'marker', 'mean_cm_s', 'spread_cm_s', 'source'
 
 @dataclasses.dataclass(frozen=True)
 class Band:
-  """A published peak velocity of the whole wall at a level: mean and what stands behind its '+-', cm/s."""
+  """A published peak velocity of the whole wall at a level: mean and what stands behind its ±, cm/s."""
 
   level: str
   component: str
@@ -27,9 +27,9 @@ class Band:
 _CODREANU = {
   'source': 'Codreanu et al., "Normal values of regional and global myocardial wall motion in young and elderly '
   'individuals using navigator gated tissue phase mapping", abstract',
-  'method': 'navigator-gated tissue phase mapping; the abstract does not say whether +- is SD or standard error',
+  'method': 'navigator-gated tissue phase mapping; the abstract does not say whether ± is SD or standard error',
 }
-_YOUNG, _OLD = ('healthy non-smokers, 23 +- 3 years, n = 14', 'healthy non-smokers, 66 +- 7 years, n = 9')
+_YOUNG, _OLD = ('healthy non-smokers, 23 ± 3 years, n = 14', 'healthy non-smokers, 66 ± 7 years, n = 9')
 PUBLISHED = tuple(
   Band('mid', 'longitudinal', marker, mean, spread, sample=sample, **_CODREANU)
   for marker, mean, spread, sample in (

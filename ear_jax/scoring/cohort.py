@@ -77,14 +77,17 @@ def table(rows: Mapping[str, pd.Series]) -> pd.DataFrame:
   found = pd.DataFrame.from_dict({name: row.to_dict() for name, row in rows.items()}, orient='index')
   if found.empty:
     return found
-  found.columns = pd.MultiIndex.from_tuples(keys(found), names=next(iter(rows.values())).index.names)
+  names = next(iter(rows.values())).index.names
+  found.columns = pd.MultiIndex.from_tuples(keys(found), names=names)
   rank = {name: i for i, name in enumerate((*LEVELS, *COMPONENTS, 'PS', 'PD', 'PAS', 'PC1', 'PC2', *QUANTITIES))}
-  return found[sorted(keys(found), key=lambda key: [rank.get(part, part) for part in key])]
+  order = sorted(keys(found), key=lambda key: [rank.get(part, part) for part in key])
+  return found[order]
 
 
 def keys(values: pd.DataFrame) -> list[tuple[Any, ...]]:
   """Returns the columns of a table."""
-  return values.columns.tolist()  # type: ignore[attr-defined]  # of several levels: tuples
+  columns: Any = values.columns
+  return columns.tolist()
 
 
 def people(values: pd.DataFrame, person: Mapping[str, str]) -> pd.DataFrame:

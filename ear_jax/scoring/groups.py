@@ -1,11 +1,13 @@
 """Two groups of people: mean curves with bands and where they differ, and peaks with what lies between them.
 
-One value a person (`cohort.people`). A mean's band is its 95 % t interval at each point alone. Which differences are
-claimed is decided by three families, each with its own adjustment: curves over all points, components and levels
-(`max_t`), peak velocities and times to peak over all markers, components and levels (Welch's t, Holm). `claimed` then
-takes p times 3, so that the chance of any false claim in all of a report is at most 5 %.
+One value a person (`cohort.people`). A mean's band is its 95 % t interval at each point alone. Tests are of three
+families, each with its own adjustment: curves over all points, components and levels (`max_t`), peak velocities, and
+times to peak, over all markers, components and levels (Welch's t, Holm). A difference is claimed only in the families
+that were named beforehand, and where p times their number is at most 0.05: so the chance of any false claim in all of a
+report is at most 5 %.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -17,13 +19,18 @@ from ear_jax.scoring.intervals import t_interval
 from ear_jax.scoring.max_t import MaxT, max_t
 from ear_jax.scoring.statistics import holm
 
-FAMILIES = 3
+FAMILIES = {'curves': '', 'velocities': 'velocity', 'times': 'time'}  # name to quantity of the peaks
 LEVEL = 0.05
 FEWEST = 2  # people of a group
 
 
 def compare_curves(
-  curves: pd.DataFrame, second: np.ndarray, *, permutations: int = 10_000, seed: int = 0
+  curves: pd.DataFrame,
+  second: np.ndarray,
+  *,
+  families: Collection[str] = ('curves',),
+  permutations: int = 10_000,
+  seed: int = 0,
 ) -> tuple[pd.DataFrame, MaxT]:
   """Returns one line a level, component and point, and the test behind its p.
 
@@ -33,8 +40,9 @@ def compare_curves(
   Args:
     curves: one line a person, without NaN, a column a (level, component, point).
     second: `[n]` bool, who is in the second group.
-    permutations: and
-    seed: of `max_t`.
+    families: of `FAMILIES`, in which claims are made.
+    permutations: labellings of `max_t`.
+    seed: of these.
 
   Raises: ValueError as `max_t`.
   """
@@ -47,11 +55,13 @@ def compare_curves(
     lines[[f'low_{number}', f'high_{number}']] = bands
   lines['difference'] = lines['mean_2'] - lines['mean_1']
   lines['t'], lines['p'] = found.t, found.p
-  lines['claimed'] = claimed(lines['p'])
+  lines['claimed'] = ('curves' in families) & (lines['p'] * len(families) <= LEVEL)
   return lines, found
 
 
-def compare_peaks(peaks: pd.DataFrame, second: np.ndarray) -> pd.DataFrame:
+def compare_peaks(
+  peaks: pd.DataFrame, second: np.ndarray, *, families: Collection[str] = ('velocities', 'times')
+) -> pd.DataFrame:
   """Returns one line a peak: Welch's t test of the second against the first group, Holm over the peaks of a quantity.
 
   Columns: `KEYS`; 'n_1', 'mean_1', 'sd_1' and those of group 2; 'difference' with its 95 % interval 'low', 'high',
@@ -61,6 +71,7 @@ def compare_peaks(peaks: pd.DataFrame, second: np.ndarray) -> pd.DataFrame:
   Args:
     peaks: one line a person, a column for each of `KEYS`; NaN where a person lacks it.
     second: `[n]` bool.
+    families: of `FAMILIES`, in which claims are made.
   """
   rows = []
   for key in keys(peaks):
@@ -78,18 +89,14 @@ def compare_peaks(peaks: pd.DataFrame, second: np.ndarray) -> pd.DataFrame:
       row['difference'] = two.mean() - one.mean()
       row |= {'low': between.low, 'high': between.high, 'd': row['difference'] / pooled, 'p': test.pvalue}
     rows.append(row)
-  return with_holm(pd.DataFrame(rows), ['quantity'])
+  lines = with_holm(pd.DataFrame(rows), ['quantity'])
+  named = lines['quantity'].isin([FAMILIES[name] for name in families])
+  return lines.assign(claimed=named & (lines['p_holm'] * len(families) <= LEVEL))
 
 
 def with_holm(lines: pd.DataFrame, family: list[str]) -> pd.DataFrame:
-  """Returns lines with 'p_holm', adjusted over those that are alike in the columns `family`, and 'claimed'."""
+  """Returns lines with 'p_holm', 'p' adjusted over those that are alike in the columns `family`."""
   adjusted = pd.Series(np.nan, lines.index)
   for _, part in lines[lines['p'].notna()].groupby(family):
     adjusted.update(pd.Series(holm({str(k): p for k, p in part['p'].items()}), dtype=float).set_axis(part.index))
-  lines = lines.assign(p_holm=adjusted)
-  return lines.assign(claimed=claimed(lines['p_holm']))
-
-
-def claimed(p: pd.Series) -> pd.Series:
-  """Returns whether a p, adjusted within its family, makes a claim in a report of `FAMILIES`."""
-  return p * FAMILIES <= LEVEL
+  return lines.assign(p_holm=adjusted)

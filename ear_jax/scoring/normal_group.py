@@ -38,7 +38,7 @@ def against_normal(peaks: pd.DataFrame, normal: pd.DataFrame) -> pd.DataFrame:
         p = 2 * stats.t.sf(abs(z) / np.sqrt(1 + 1 / n[key]), n[key] - 1)
         row |= {'n': n[key], 'mean': mean[key], 'sd': sd[key], 'z': z, 'low': low[key], 'high': high[key], 'p': p}
       rows.append(row)
-  lines = with_holm(pd.DataFrame(rows), ['study', 'quantity']).drop(columns='claimed')
+  lines = with_holm(pd.DataFrame(rows), ['study', 'quantity'])
   return lines.assign(outside=(lines['value'] < lines['low']) | (lines['value'] > lines['high']))
 
 

@@ -31,12 +31,13 @@ def usable(studies: Sequence[Results], failed: bool, of: str = '') -> tuple[list
   if not failed:
     out['the quality gate failed (--failed takes those that have curves)'] = bad
   elif bad:
-    notes.append(f'{len(bad)} studies{of} are taken though the quality gate failed them: {some(bad)}')
-  notes += [f'{len(names)} studies{of} are left out, {why}: {some(names)}' for why, names in out.items() if names]
+    notes.append(f'{len(bad)} of {len(studies)} studies{of} taken though the quality gate failed: {some(bad)}')
+  every = f'of {len(studies)} studies{of}'
+  notes += [f'{len(names)} {every} left out, {why}: {some(names)}' for why, names in out.items() if names]
   left = {name for names in out.values() for name in names}
   warned = [s.study for s in studies if s.verdict == 'warn' and s.study not in left]
   if warned:
-    notes.append(f'{len(warned)} studies{of} are compared though the quality gate warns of them: {some(warned)}')
+    notes.append(f'{len(warned)} {every} compared though the quality gate warns: {some(warned)}')
   return [one for one in studies if one.study not in left], notes
 
 

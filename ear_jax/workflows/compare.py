@@ -64,7 +64,7 @@ def compare(
 
   used, notes = usable(studies, choice.failed)
   normals, said = usable(controls, choice.failed, ' of the normal group')
-  notes += [*said, *[f'{unfinished} folders hold unfinished results (no summary.json)'] * bool(unfinished)]
+  notes += [*said, *[f'folders of unfinished results, without summary.json: {unfinished}'] * bool(unfinished)]
   comparing = bool(grouped or visited or controls)
   notes += one_convention([*used, *normals], refuse=comparing) + one_origin([*used, *normals])
   asked = used if controls else [one for one in used if one.study in {*grouped, *visited}]
@@ -128,7 +128,7 @@ def _people(
   if not any('person' in names[study] for study in studies):
     notes.append(f'{what}: each study is taken for another person, since no file has a column person')
   if several := len(person) - len(set(person.values())):
-    notes.append(f'{what}: {several} studies are of people who have another one: a person counts once, by the mean')
+    notes.append(f'{what}: a person counts once, by the mean of their studies (further studies of a person: {several})')
   return person, notes
 
 
@@ -143,6 +143,7 @@ def _timed(peaks: pd.DataFrame, what: str) -> tuple[pd.DataFrame, list[str]]:
 
 
 def _with_groups(found: Comparison, grouped: Sequence[str]) -> Comparison:
+  choice = found.choice
   person, _ = _people(found.named, grouped, 'groups')
   of: dict[str, str] = {}
   for study in grouped:
@@ -159,9 +160,9 @@ def _with_groups(found: Comparison, grouped: Sequence[str]) -> Comparison:
   curves = cohort.people(found.curves.loc[chosen], person)
   whole = curves.dropna()
   lost = sorted(set(curves.index) - set(whole.index))
-  said += [f'groups: {len(lost)} people are not in the curves, for frames without contours: {some(lost)}'] * bool(lost)
+  said += [f'groups: people left out of the curves, for frames without contours: {some(lost)}'] * bool(lost)
   out = len(found.peaks) - len(chosen)
-  said += [f'groups: {out} studies that could be compared are in no group'] * bool(out)
+  said += [f'groups: studies that could be compared and are in no group: {out}'] * bool(out)
   second, in_curves = (np.array([of[p] == labels[1] for p in table.index], bool) for table in (people, whole))
   for who in (second, in_curves):
     sizes = len(who) - int(who.sum()), int(who.sum())
@@ -170,10 +171,11 @@ def _with_groups(found: Comparison, grouped: Sequence[str]) -> Comparison:
       reasons = '; '.join([*found.notes, *said])
       raise UserError(f'{told} can be compared, {two_groups.FEWEST} or more of each are needed. {reasons}')
   lines, test = two_groups.compare_curves(
-    whole, in_curves, permutations=found.choice.permutations, seed=found.choice.seed
+    whole, in_curves, families=choice.families, permutations=choice.permutations, seed=choice.seed
   )
   sizes = len(whole) - int(in_curves.sum()), int(in_curves.sum())
-  made = Groups((labels[0], labels[1]), lines, test, sizes, two_groups.compare_peaks(people, second), people, second)
+  tested = two_groups.compare_peaks(people, second, families=choice.families)
+  made = Groups((labels[0], labels[1]), lines, test, sizes, tested, people, second)
   return dataclasses.replace(found, notes=[*found.notes, *notes, *said], groups=made)
 
 
@@ -193,7 +195,7 @@ def _with_visits(found: Comparison, visited: Sequence[str], known: pd.DataFrame 
   table = pd.DataFrame({study: found.named[study] for study in visited if study in found.peaks.index}).T
   counts = table['person'].map(table['person'].value_counts()) if len(table) else pd.Series(dtype=int)
   single = sorted(table['person'][counts < 2]) if len(table) else []
-  notes = [f'visits: {len(single)} people have one visit that can be compared: {some(single)}'] * bool(single)
+  notes = [f'visits: people with one visit alone that can be compared: {some(single)}'] * bool(single)
   if not (counts > 1).any():
     raise UserError('nobody has two visits that can be compared. ' + '; '.join([*found.notes, *notes]))
   pairs = table[counts > 1]
