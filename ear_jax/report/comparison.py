@@ -8,6 +8,7 @@ comparison.html comparison.json    everything together
 """
 
 import dataclasses
+import json
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -43,8 +44,9 @@ def write_comparison(output: pathlib.Path, found: Comparison) -> dict:
   content = _content(found)
   shown = sections(output, found)
   write_page(output / 'comparison.html', found, every, shown, sentences(content), content['notes'])
-  write_text(output / 'comparison.json', tables.strict_json(content))
-  return content
+  text = tables.strict_json(content)
+  write_text(output / 'comparison.json', text)
+  return json.loads(text)
 
 
 def study_table(found: Comparison) -> pd.DataFrame:
