@@ -1,4 +1,4 @@
-"""Compares studies: `python -m ear_jax.compare RESULTS --output REPORT`, with what `predict` wrote into RESULTS.
+"""Compares analysed studies: `python -m ear_jax.compare RESULTS --output REPORT`, with what `predict` wrote into RESULTS.
 
 Without more it writes one table over all studies with the quality gate's verdicts. `--groups` compares two groups of
 people, `--normal` each study with an own normal group, `--visits` a person's visits with the repeatability of the
@@ -49,8 +49,9 @@ def _compare(given: SimpleNamespace) -> None:
     raise UserError('give one RESULTS (the --output of ear_jax.predict) and --output (a folder for the comparison)')
   choices = {'levels': ('base', 'mid', 'apex'), 'components': COMPONENTS, 'families': ('curves', 'velocities', 'times')}
   for name, known in choices.items():
-    if wrong := set(getattr(given, name) or ()) - set(known):
-      raise UserError(f'--{name}={",".join(sorted(wrong))}: expected some of {", ".join(known)}')
+    words = getattr(given, name)
+    if words is not None and (not words or set(words) - set(known)):
+      raise UserError(f'--{name}={",".join(words)}: expected some of {", ".join(known)}')
   choice = Choice(
     align=given.align,
     levels=tuple(given.levels or ()),

@@ -11,7 +11,7 @@ COMMANDS = {
   'train': 'Trains a network.',
   'evaluate': 'Scores a trained network.',
   'predict': 'Delineates and analyses studies.',
-  'compare': 'Compares studies: groups, a normal group, visits.',
+  'compare': 'Compares analysed studies.',
   'audit': 'Ranks references that look wrong.',
   'export': 'Writes a trained network as one file.',
   'ablation': 'Runs a grid of experiments.',

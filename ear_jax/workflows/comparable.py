@@ -12,6 +12,7 @@ from ear_jax.system.errors import UserError, some
 _CONVENTIONS = (
   'orientation', 'circumferential_sign', 'remove_mean', 'unwrap', 'smooth_contours', 'border', 'view_sharing'
 )  # fmt: skip
+_LIKE = 1.5  # times as many frames of a cycle
 
 
 def usable(studies: Sequence[Results], failed: bool, of: str = '') -> tuple[list[Results], list[str]]:
@@ -63,13 +64,19 @@ def one_convention(studies: Sequence[Results], *, refuse: bool) -> list[str]:
 
 
 def one_origin(studies: Sequence[Results]) -> list[str]:
-  """Returns a note where contours are of several networks or versions, which alone may make a difference."""
+  """Returns notes where contours are of several networks or versions, or frames so unlike that peaks are lower."""
   by: dict[str, list[str]] = {}
   for one in studies:
     made = sorted(value for key, value in one.versions.items() if key not in ('jax', 'ear_jax'))
     by.setdefault(f'{", ".join(made)} (ear_jax {one.versions.get("ear_jax")})', []).append(one.study)
   told = '; '.join(f'{who}: {some(names)}' for who, names in by.items())
-  return [f'contours are not of one origin, which alone may make a difference: {told}'] * (len(by) > 1)
+  notes = [f'contours are not of one origin, which alone may make a difference: {told}'] * (len(by) > 1)
+  frames = {slice_['frames']: one.study for one in studies for slice_ in one.slices}
+  if frames and max(frames) > _LIKE * min(frames):
+    fewest, most = min(frames), max(frames)
+    known = f'{fewest} in {frames[fewest]} and {most} in {frames[most]}'
+    notes.append(f'frames of a cycle differ, {known}: where they are few, peaks are lower')
+  return notes
 
 
 def common_levels(studies: Sequence[Results], chosen: tuple[str, ...]) -> tuple[str, ...]:
