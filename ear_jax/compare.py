@@ -1,4 +1,4 @@
-"""Compares analysed studies: `python -m ear_jax.compare RESULTS --output REPORT`, with what `predict` wrote into RESULTS.
+"""Compares analysed studies: `python -m ear_jax.compare RESULTS --output REPORT`; RESULTS is what `predict` wrote.
 
 Without more it writes one table over all studies with the quality gate's verdicts. `--groups` compares two groups of
 people, `--normal` each study with an own normal group, `--visits` a person's visits with the repeatability of the
