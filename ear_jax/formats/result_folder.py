@@ -8,9 +8,12 @@ from typing import Any
 
 import pandas as pd
 
+from ear_jax.formats.opened import NAME
 from ear_jax.system.errors import UserError
 
 _KEYS = ('study', 'verdict', 'curves_withheld', 'slices', 'checks', 'settings', 'versions')
+_SLICE = ('frames', 'frame_interval_ms', 'holds_ventricle', 'expected_dice')
+_CHECK = ('name', 'slice_id', 'status', 'reason')
 _CURVES = ['slice', 'level', 'component', 'frame', 'velocity_cm_s']
 _MARKERS = ['slice', 'level', 'component', 'marker', 'frame', 'velocity_cm_s', 'time_ms']
 
@@ -74,6 +77,10 @@ def _read(path: pathlib.Path) -> Results | None:
     raise UserError(f'{path} cannot be read ({type(fault).__name__}): run ear_jax.predict again') from fault
   if not isinstance(summary, dict) or any(key not in summary for key in _KEYS):
     return None
+  parts = [(summary['slices'], _SLICE), (summary['checks'], _CHECK), ([summary['settings'], summary['versions']], ())]
+  known = all(isinstance(many, list) and all(_has(one, keys) for one in many) for many, keys in parts)
+  if not known or not NAME.fullmatch(str(summary['study'])):
+    raise UserError(f'{path} is not as this version writes it: run ear_jax.predict again')
   curves, markers = (_table(path.with_name(name), columns) for name, columns in _TABLES.items())
   if (curves is None) != (markers is None):
     missing = 'curves.csv' if curves is None else 'markers.csv'
@@ -83,6 +90,10 @@ def _read(path: pathlib.Path) -> Results | None:
 
 
 _TABLES = {'curves.csv': _CURVES, 'markers.csv': _MARKERS}
+
+
+def _has(one: Any, keys: Sequence[str]) -> bool:
+  return isinstance(one, dict) and all(key in one for key in keys)
 
 
 def _table(path: pathlib.Path, columns: list[str]) -> pd.DataFrame | None:

@@ -201,6 +201,17 @@ def test_withheld_and_unfinished_results_are_told_and_names_without_results_refu
       compare(tmp_path / 'results', tmp_path / 'out', groups=_names(tmp_path / 'groups.csv', lines))
   with pytest.raises(UserError, match='no results lie in'):
     compare(tmp_path / 'out', tmp_path / 'more')
+  summary = tmp_path / 'results/good/summary.json'
+  for text, said in (
+    (summary.read_text().replace('"good"', '"../good"'), 'is not as this version writes it'),
+    (summary.read_text().replace('expected_dice', 'uncertainty'), 'is not as this version writes it'),
+    ('{', r'cannot be read \(JSONDecodeError\)'),
+  ):
+    broken = tmp_path / 'broken/summary.json'
+    broken.parent.mkdir(exist_ok=True)
+    broken.write_text(text)
+    with pytest.raises(UserError, match=said):
+      compare(broken.parent, tmp_path / 'more')
 
 
 def test_names_of_users_run_nowhere_and_own_bands_are_shown(tmp_path):
