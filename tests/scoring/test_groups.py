@@ -29,6 +29,7 @@ def test_peaks_are_welchs_t_with_holm_by_hand():
   np.testing.assert_allclose(np.sort(found['p_holm']), np.minimum(by_hand, 1))
   assert found['claimed'].tolist() == (2 * found['p_holm'] <= 0.05).tolist()  # two families are named
   assert found['claimed'].any()
+  assert not groups.compare_peaks(_peaks(values), SECOND, families=['velocities', 'times'] * 50)['claimed'].any()
   assert not groups.compare_peaks(_peaks(values), SECOND, families=['curves', 'times'])['claimed'].any()
 
 
