@@ -53,7 +53,8 @@ def curves_figure(lines: pd.DataFrame, labels: Sequence[str], counts: Sequence[i
     for label, n, colour, dash in zip(labels, counts, COLOURS, _DASHES, strict=True)
   ]
   handles.append(Patch(color=_FAINT, alpha=0.4, lw=0, label='95 % interval of the mean, at each point'))
-  handles.append(Line2D([], [], color=_CLAIM, lw=4, label='difference claimed'))
+  if lines['claimed'].any():
+    handles.append(Line2D([], [], color=_CLAIM, lw=4, label='difference claimed'))
   return _finished(figure, handles, axis_name)
 
 

@@ -70,7 +70,8 @@ def _groups(output: pathlib.Path, found: Groups, choice: Choice, bands: Sequence
   write_csv(output / 'groups_curves.csv', found.curves)
   write_csv(output / 'groups_peaks.csv', found.peaks)
   lines, test, (one, two) = found.curves, found.test, found.labels
-  over = f'{len(lines)} points of {lines["level"].nunique()} levels and {lines["component"].nunique()} components'
+  levels, components = (', '.join(dict.fromkeys(lines[name])) for name in ('level', 'component'))
+  over = f'{len(lines)} points ({levels or level_name("")}; {components})'
   how = 'all that there are' if test.exact else f'drawn with seed {choice.seed}'
   means = [
     f"Each person counts once. Curves: {found.in_curves[0]} and {found.in_curves[1]} people; Welch's t at each point; "
@@ -78,7 +79,7 @@ def _groups(output: pathlib.Path, found: Groups, choice: Choice, bands: Sequence
     f'{over} is what a point is measured by. The smallest p is {lines["p"].min():.4f}.',
     "Peaks: Welch's t, Holm over all peak velocities, and over all times to peak. Differences are claimed (*, black "
     f'bars) of {" and ".join(choice.families)} (--families), where p times {len(choice.families)} is at most 0.05: any '
-    'false claim in this report has a chance of 5 %. Intervals of differences are of each peak alone.',
+    'false claim about the groups has a chance of 5 %. Intervals of differences are of each peak alone.',
   ]
   drawn = pictures.curves_figure(lines, found.labels, found.in_curves, AXES[choice.align])
   shown = [_picture(output / 'groups_curves.png', drawn, 'Mean curves of both groups')]

@@ -3,8 +3,8 @@
 One value a person (`cohort.people`). A mean's band is its 95 % t interval at each point alone. Tests are of three
 families, each with its own adjustment: curves over all points, components and levels (`max_t`), peak velocities, and
 times to peak, over all markers, components and levels (Welch's t, Holm). A difference is claimed only in the families
-that were named beforehand, and where p times their number is at most 0.05: so the chance of any false claim in all of a
-report is at most 5 %.
+that were named beforehand, and where p times their number is at most 0.05: so the chance of any false claim about the
+groups is at most 5 %.
 """
 
 from collections.abc import Collection

@@ -12,9 +12,11 @@ from result_folders import write
 
 import ear_jax
 from ear_jax.cine import Study
+from ear_jax.formats.result_folder import Results
 from ear_jax.phantom import study as phantom
 from ear_jax.report.compared import Choice
 from ear_jax.system.errors import UserError
+from ear_jax.workflows.comparable import one_origin
 from ear_jax.workflows.compare import compare
 
 QUICK = Choice(levels=('mid',), components=('longitudinal',), permutations=400)
@@ -181,6 +183,17 @@ def test_frames_without_contours_leave_the_curve_out_and_times_need_the_interval
   assert any('left out of the curves, for frames without contours: a2' in note for note in found['notes'])
   assert any('the time between frames is unknown in 1 of 6 studies (b1)' in note for note in found['notes'])
   assert set(pd.read_csv(tmp_path / 'groups_peaks.csv')['quantity']) == {'velocity'}
+
+
+def test_contours_of_several_networks_and_few_frames_are_a_note():
+  def study(name, frames, network):
+    versions = {'ear_jax': '1', 'network 1': network}
+    return Results(name, 'pass', False, [{'frames': frames}], [], {}, versions, None, None)
+
+  notes = one_origin([study('a', 16, 'old'), study('b', 50, 'new')])
+  assert 'old (ear_jax 1): a; new (ear_jax 1): b' in notes[0]
+  assert '16 in a and 50 in b' in notes[1]
+  assert one_origin([study('a', 40, 'new'), study('b', 50, 'new')]) == []
 
 
 def test_withheld_and_unfinished_results_are_told_and_names_without_results_refused(tmp_path):
