@@ -12,7 +12,7 @@ import hashlib
 import math
 import pathlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import grain
 import jax
@@ -240,10 +240,9 @@ def training_batches(
   return iter(dataset.to_iter_dataset(options))
 
 
-def training_examples(data: DataSet, subjects: Sequence[str], also: Sequence[DataSet] = ()) -> Iterator[dict]:
-  """Yields the examples that `training_batches` draws from, in the order of the frames that it asks for."""
-  for part, records in _parts(data, subjects, also):
-    yield from map(part.example, records)
+def training_examples(data: DataSet, subjects: Sequence[str], also: Sequence[DataSet] = ()) -> list[Callable[[], dict]]:
+  """Returns readers of the examples that `training_batches` draws from, in the order of the frames that it asks for."""
+  return [functools.partial(part.example, k) for part, records in _parts(data, subjects, also) for k in records]
 
 
 def _parts(data, subjects, also):

@@ -29,7 +29,7 @@ def tracked(items: Iterable[_T], what: str, total: int, console: Console | None 
     return
   said = -math.inf
   for done, item in enumerate(items):
-    if time.monotonic() - said >= _SECONDS:
+    if (now := time.monotonic()) - said >= _SECONDS:
       logging.info('%s: %d of %d done', what, done, total)
-      said = time.monotonic()
+      said = now
     yield item

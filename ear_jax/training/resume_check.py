@@ -34,7 +34,7 @@ def check_same_run(
   before = manifest.get('environment', environment())
   if before != environment():
     logging.warning(
-      'environment variables that may change numbers were %s and are %s: from here on it is not an unbroken run, bit for bit',
+      'environment variables that may change numbers were %s and are %s: not the bits of an unbroken run from here on',
       _told(before),
       _told(environment()),
     )
