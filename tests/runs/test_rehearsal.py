@@ -22,20 +22,20 @@ def _planned(config, axis, **changes):
 
 
 @pytest.mark.parametrize(
-  ('axis', 'changes', 'sentence'),
+  ('axis', 'fields', 'sentence'),
   [
     ({'loss': {'name': ('dice', 'dcie')}}, {}, r"^dcie: loss 'dcie' is not one of"),  # case T7
     ({'model': {'name': ('unet3d', 'ear4d')}}, {}, r'^ear4d: .*ear4d'),
     ({'data': {'crop': (32, 33)}}, {}, '^crop=33: .*33'),
-    ({'optimizer': {'learning_rate': (0.1, -1.0)}}, {}, '^learning_rate=-1.0: config.optimizer.learning_rate is -1.0'),
+    ({'optimizer': {'learning_rate': (0.1, -1.0)}}, {}, '^learning_rate=_1.0: config.optimizer.learning_rate is -1.0'),
     ({'loss': {'name': ('dice',)}}, {'folds': 9}, '^dice: 4 subjects outside .* into 9 folds.*folds=4'),  # case T8
     ({'loss': {'name': ('dice',)}}, {'test_data': 'toy/nothing'}, r'^dice: no data set in \S+/toy/nothing: build it'),
   ],
   ids=['loss', 'network', 'crop', 'number', 'folds', 'test data'],
 )
-def test_what_one_run_does_not_take_is_told_before_the_first(config, axis, changes, sentence):
+def test_what_one_run_does_not_take_is_told_before_the_first(config, axis, fields, sentence):
   with pytest.raises(UserError, match=sentence):
-    rehearse(_planned(config, axis, **changes))
+    rehearse(_planned(config, axis, **fields))
 
 
 def test_a_grid_that_can_be_and_one_that_is_done_pass(config, data_dir):
