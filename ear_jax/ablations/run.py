@@ -16,6 +16,7 @@ from ear_jax.ablations.queue import BLOCKED, FAILED, Queue, work
 from ear_jax.ablations.rehearsal import rehearse
 from ear_jax.ablations.report import write_report
 from ear_jax.ablations.status import Status, complaint
+from ear_jax.config.flag import neighbours_of
 from ear_jax.system.errors import UserError
 from ear_jax.system.files import replacing, write_text
 from ear_jax.system.lock import only_writer
@@ -66,4 +67,5 @@ def _base(path: str) -> ConfigDict:
   """The experiment that a grid varies."""
   if not pathlib.Path(path).is_file():
     raise UserError(f'config.base is {path!r}, which is no file: give an experiment, such as configs/ear3d.py')
-  return runpy.run_path(path)['get_config']()
+  with neighbours_of(path):
+    return runpy.run_path(path)['get_config']()

@@ -1,5 +1,6 @@
 """The flag `--config=FILE` with `--config.field=value`: ml_collections', with a sentence where a field is not there."""
 
+import contextlib
 import difflib
 import pathlib
 import re
@@ -26,6 +27,23 @@ def define(meaning: str, name: str = 'config') -> flags.FlagHolder:
   return holder
 
 
+@contextlib.contextmanager
+def neighbours_of(file: str) -> Iterator[None]:
+  """Lets a file of `configs/` import its neighbours within the block: the command may be run from elsewhere."""
+  above = str(pathlib.Path(file).absolute().parents[1])
+  sys.path.append(above)
+  try:
+    yield
+  finally:
+    sys.path.remove(above)
+
+
+def found_from(path: str, file: str) -> str:
+  """Returns a path as it is where it leads to something, else as seen from above the folder of a configuration file."""
+  beside = pathlib.Path(file).absolute().parents[1] / path
+  return str(beside) if not pathlib.Path(path).exists() and beside.exists() else path
+
+
 def _last_of_each(words: Sequence[str], name: str) -> list[str]:
   """Returns the words without `--config.field=value` that a later one replaces."""
   fields = [found and found[1] for found in (re.match(rf'--?({name}\.[^=]+)=', word) for word in words)]
@@ -39,14 +57,11 @@ class _Parser(flags.ArgumentParser):
     self._parser, self._name = parser, name
 
   def parse(self, argument: str) -> ConfigDict:
-    # A file of `configs/` imports its neighbours; the command may be run from elsewhere.
-    sys.path.append(str(pathlib.Path(argument).absolute().parents[1]))
     try:
-      config = self._parser.parse(argument)
+      with neighbours_of(argument):
+        config = self._parser.parse(argument)
     except ImportError as fault:
       raise flags.Error(f'{argument}: {fault}: run the command where its neighbours can be imported') from fault
-    finally:
-      sys.path.pop()
     if isinstance(config, ConfigDict) and (rule := _fault(config, sys.argv[1:], self._name)):
       raise flags.Error(rule)
     return config

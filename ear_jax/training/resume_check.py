@@ -31,11 +31,11 @@ def check_same_run(
   _check_data(workdir, config.data.name, config.data.dir, manifest, data)
   for name, before, further in zip(config.data.also.split(','), manifest.get('also', ()), also, strict=False):
     _check_data(workdir, name, config.data.dir, before, further)
-  before = manifest.get('environment', environment())
-  if before != environment():
+  variables = manifest.get('environment', environment())
+  if variables != environment():
     logging.warning(
       'environment variables that may change numbers were %s and are %s: not the bits of an unbroken run from here on',
-      _told(before),
+      _told(variables),
       _told(environment()),
     )
   saved = _read(workdir / 'split.json')

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from ear_jax.config import flag
+
 pytestmark = pytest.mark.multiprocess
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -68,3 +70,13 @@ def test_of_two_tuples_the_last_holds_and_none_are_joined(tmp_path):  # case T1
   last, refused = said(ROOT, wrapped, apart)
   assert last == '7 (16,)'
   assert refused == 'error: --config.model.filters is given 2 times: give it once, such as --config.model.filters=4,8'
+
+
+def test_a_path_in_a_file_of_configs_is_found_from_any_folder(tmp_path, monkeypatch):  # case T4
+  grid = str(ROOT / 'configs/ablation.py')
+  monkeypatch.chdir(tmp_path)
+  assert flag.found_from('configs/ear3d.py', grid) == str(ROOT / 'configs/ear3d.py')
+  assert flag.found_from('configs/nothing.py', grid) == 'configs/nothing.py'
+  (tmp_path / 'configs').mkdir()
+  (tmp_path / 'configs/ear3d.py').write_text('mine')
+  assert flag.found_from('configs/ear3d.py', grid) == 'configs/ear3d.py'
