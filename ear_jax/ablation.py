@@ -9,6 +9,9 @@ import pathlib
 import sys
 from types import SimpleNamespace
 
+from absl import flags
+from ml_collections import config_flags
+
 from ear_jax.config import flag
 from ear_jax.system import cli
 from ear_jax.system.errors import UserError
@@ -28,6 +31,7 @@ def _run(given: SimpleNamespace) -> int:
   if given.config is None or given.workdir is None:
     raise UserError('give --config (configs/ablation.py, or alike) and --workdir (a folder for this grid)')
   workdir = pathlib.Path(given.workdir).expanduser()
+  given.config.base = flag.found_from(given.config.base, config_flags.get_config_filename(flags.FLAGS['config']))
   try:
     output = given.output and pathlib.Path(given.output).expanduser()
     failed = run(given.config, workdir, output)

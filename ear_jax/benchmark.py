@@ -2,7 +2,8 @@
 
 Forward pass and training step on one core, on all cores as one device, and on a device a core: seconds a cine,
 compile time, peak memory, and the share of the arithmetic that a large matrix product reaches here. With
-`--data_config configs/x.py` also how fast its training batches come. Against PyTorch and Keras: `make benchmark`.
+`--data_config configs/x.py` also what its training batches cost; with `--nopasses` that alone. Against PyTorch and
+Keras: `make benchmark`.
 """
 
 import json
@@ -10,10 +11,11 @@ import pathlib
 from types import SimpleNamespace
 
 from absl import flags
-from ml_collections import config_flags
 from rich.console import Console
 
+from ear_jax.config import flag
 from ear_jax.system import cli
+from ear_jax.system.errors import UserError
 from ear_jax.system.files import write_text
 
 
@@ -32,7 +34,8 @@ def main() -> None:
       places,
       'On one core, on all cores as one device, on a device a core with a cine each; may be given several times.',
     ),
-    config_flags.DEFINE_config_file('data_config', None, 'Configuration whose training batches are timed.'),
+    flag.define('Configuration whose training batches are timed.', 'data_config'),
+    flags.DEFINE_bool('passes', True, 'Time the network, not its batches alone.'),
   )
 
 
@@ -41,7 +44,9 @@ def _measure(given: SimpleNamespace) -> None:
   from ear_jax.benchmarking.measure import measure
   from ear_jax.benchmarking.table import of_ours
 
-  wanted = parse_cases(given.network, given.sizes, given.filters)
+  if not given.passes and given.data_config is None:
+    raise UserError('--nopasses leaves nothing to time: give --data_config, such as configs/ear3d.py')
+  wanted = parse_cases(given.network, given.sizes, given.filters) if given.passes else []
   result = measure(wanted, on=given.on, rounds=given.rounds, config=given.data_config)
   text = of_ours(result)
   Console().print(text, markup=False, highlight=False, soft_wrap=True)

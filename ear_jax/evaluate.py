@@ -26,6 +26,7 @@ def main() -> None:
     flags.DEFINE_string('split', 'test', "Subjects to score: 'test', 'validation', 'train' or 'all'."),
     flags.DEFINE_string('data_dir', None, 'Where the data set is, if it has moved since training.'),
     flags.DEFINE_bool('allow_training_subjects', False, 'Score subjects that were trained on.'),
+    flags.DEFINE_bool('allow_changed_data', False, 'Score a data set that has changed since training.'),
   )
 
 
@@ -66,10 +67,13 @@ def _evaluate(given: SimpleNamespace) -> None:
       data_dir=given.data_dir,
       other_data=given.data,
       allow_training_subjects=given.allow_training_subjects,
+      allow_changed_data=given.allow_changed_data,
     )
   console = Console()
   console.print(tables.terminal(summary))
   console.print(agreement_tables.terminal(summary['agreement']))
+  if 'data_content' in summary['manifest']:
+    console.print(f'data: {summary["manifest"]["data"]}, content {summary["manifest"]["data_content"]}')
   console.print(f'pictures and tables: {output}')
   console.print(f'subject-mean Dice on {part}: {summary["metrics"]["dice"]["mean"]:.4f}')
 

@@ -9,9 +9,9 @@ import pathlib
 from types import SimpleNamespace
 
 from absl import flags
-from ml_collections import config_flags
 from rich.console import Console
 
+from ear_jax.config import flag
 from ear_jax.system import cli
 from ear_jax.system.errors import UserError
 from ear_jax.system.files import write_text
@@ -23,7 +23,7 @@ def main() -> None:
 
   cli.run(
     _plan,
-    config_flags.DEFINE_config_file('config', None, 'Configuration of the training, see configs/.'),
+    flag.define('Configuration of the training, see configs/.'),
     flags.DEFINE_list('gpu', ['h100'], f'GPUs, with commas between them: {", ".join(GPUS)}.'),
     flags.DEFINE_integer('frames', 50, 'Frames of a cine.', lower_bound=1),
     *cli.shared('output'),

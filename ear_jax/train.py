@@ -1,7 +1,7 @@
 """Trains a network: `python -m ear_jax.train --config configs/ear3d.py --workdir runs/ear3d [--config.x.y=v]`.
 
-The working directory receives `config.json`, `split.json`, `manifest.json`, `metrics.jsonl`, TensorBoard events and
-checkpoints. The same command again resumes where the last checkpoint stands, bit for bit.
+The working directory receives `config.json`, `split.json`, `manifest.json`, `metrics.jsonl`, TensorBoard events, the
+log and checkpoints. The same command again resumes where the last checkpoint stands, bit for bit.
 """
 
 import pathlib
@@ -22,6 +22,7 @@ def main() -> None:
     _train,
     flag.define('Configuration file, see configs/.'),
     *cli.shared('workdir'),
+    flags.DEFINE_bool('profile', False, 'Write a trace of five early steps into the working directory.'),
     flags.DEFINE_string('coordinator', None, 'Several processes: host:port at which process 0 is reached.'),
     flags.DEFINE_integer('num_processes', None, 'Several processes: how many there are.'),
     flags.DEFINE_integer('process_id', None, 'Several processes: which one this is, from 0.'),
@@ -45,7 +46,7 @@ def _train(given: SimpleNamespace) -> int | None:
   cli.request_cpu_devices(config.batch_size // count, config.cpu_devices)
   with processes.joined(count, given.coordinator, given.process_id):  # what leaves the block ends all processes
     try:
-      _, summary = train_and_evaluate(config, workdir)
+      _, summary = train_and_evaluate(config, workdir, profile=given.profile)
     except FloatingPointError as fault:
       raise UserError(str(fault)) from fault
     except Stopped as stopped:

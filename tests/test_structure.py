@@ -43,7 +43,7 @@ ROOMS = {
     'accuracy',
     'networks report scoring training formats phantom analysis devices data cine config system',
   ),
-  'benchmarking': ('timing and memory, ours and of others', 'training devices data models system'),
+  'benchmarking': ('timing and memory, ours and of others', 'training devices data models config system'),
   'networks': (
     'trained networks, from a run, a file or a name (`weights/`), to the mask of any cine; exported files',
     'training devices data models cine system',

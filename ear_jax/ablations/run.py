@@ -13,8 +13,10 @@ from ear_jax.ablations.gather import read_results
 from ear_jax.ablations.grid import cells, jobs
 from ear_jax.ablations.launcher import Launcher
 from ear_jax.ablations.queue import BLOCKED, FAILED, Queue, work
+from ear_jax.ablations.rehearsal import rehearse
 from ear_jax.ablations.report import write_report
 from ear_jax.ablations.status import Status, complaint
+from ear_jax.config.flag import neighbours_of
 from ear_jax.system.errors import UserError
 from ear_jax.system.files import replacing, write_text
 from ear_jax.system.lock import only_writer
@@ -31,13 +33,14 @@ def run(grid: ConfigDict, workdir: pathlib.Path, output: pathlib.Path | None = N
     output: where the page of the report and its figures are put as well.
 
   Raises:
-    UserError: the grid cannot be, or another command is at work in `workdir`.
+    UserError: the grid or one of its runs cannot be, or another command is at work in `workdir`.
   """
   planned = jobs(grid, _base(grid.base))
   launcher = Launcher(grid.launcher, len(planned))
   folder = workdir.resolve() / 'jobs'
   with only_writer(workdir):
     write_text(workdir / 'ablation.json', grid.to_json(sort_keys=True, indent=2))
+    rehearse(job for job in planned if not (folder / job.name / 'result.json').exists())
     queue = Queue(planned, folder, launcher)
     logging.info('%d jobs in %s, %d at a time', len(planned), folder, launcher.at_once)
     with Status(grid.metric, launcher.at_once) as show:
@@ -64,4 +67,5 @@ def _base(path: str) -> ConfigDict:
   """The experiment that a grid varies."""
   if not pathlib.Path(path).is_file():
     raise UserError(f'config.base is {path!r}, which is no file: give an experiment, such as configs/ear3d.py')
-  return runpy.run_path(path)['get_config']()
+  with neighbours_of(path):
+    return runpy.run_path(path)['get_config']()

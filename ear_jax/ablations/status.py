@@ -17,6 +17,8 @@ from ear_jax.training.log import read_metrics
 
 _STYLES = {WAITING: 'dim', RUNNING: 'cyan', ELSEWHERE: 'cyan', DONE: 'green', FAILED: 'bold red', BLOCKED: 'red'}
 
+_REMARK = 'For simplicity, JAX has removed'  # below an exception, and a line of dashes above it
+
 
 class Status:
   """Shows a queue; use as a context manager, and call it with the queue.
@@ -105,7 +107,8 @@ class Status:
 def complaint(queue: Queue, name: str) -> str:
   """Returns which job failed, why, and where its log is."""
   log = queue.log(name)
-  lines = [line.strip() for line in log.read_text(errors='replace').splitlines() if line.strip()] if log else []
+  lines = [line.strip() for line in log.read_text(errors='replace').splitlines()] if log else []
+  lines = [line for line in lines if line.strip('-') and not line.startswith(_REMARK)]
   reason = lines[-1].split('UserError: ')[-1] if lines else 'it said nothing'
   return f'failed: {name}: {reason} (log: {log})'
 

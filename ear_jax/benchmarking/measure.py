@@ -25,7 +25,10 @@ def measure(cases: Sequence[Case], *, on: Sequence[str], rounds: int, config: Co
   result: dict = {'machine': machine.describe() | {'load': warn_if_busy()}, 'cases': []}
   if config is not None:
     logging.info('training batches of %s', config.data.name)
-    result['loading'] = {'data': config.data.name} | loading.cines_per_second(config, devices=1)
+    what = {'data': config.data.name, 'crop': config.data.crop, 'threads': config.data.threads}
+    result['loading'] = what | {'rows': loading.measure_loading(config)}
+    if not cases:
+      return result
   result['machine']['matmul_gflops'] = ceilings()
   for case in cases:
     logging.info('%s %d x %d x %d', case.network, case.frames, case.size, case.size)

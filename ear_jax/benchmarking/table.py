@@ -50,6 +50,8 @@ def megabytes(value: float | None) -> str:
 
 def of_ours(result: dict) -> str:
   """Returns the tables of `python -m ear_jax.benchmark`: passes, scaling, and loading where it was timed."""
+  if not result['cases']:
+    return of_loading(result['loading'])
   ceiling = result['machine']['matmul_gflops']
   heads = ['network and cine', 'on', 'forward, s', 'step, s', 'step, GFLOP/s', 'of matmul', 'compile, s', 'peak, MB']
   rows = []
@@ -70,11 +72,25 @@ def of_ours(result: dict) -> str:
   limits = ', '.join(f'{value:.0f} GFLOP/s on {cores} core(s)' for cores, value in ceiling.items())
   text = f'Seconds for one cine, median (min to max). A large matrix product reaches {limits}.\n\n'
   text += markdown(heads, rows) + '\n' + _scaling(result['cases'])
-  if 'loading' in result:
-    found = result['loading']
-    text += f'\nTraining batches of {found["data"]}: {found["cines_per_second"]:.1f} cines a second, first batch '
-    text += f'after {found["first_batch_seconds"]:.1f} s.\n'
-  return text
+  return text + ('\n' + of_loading(result['loading']) if 'loading' in result else '')
+
+
+def of_loading(found: dict) -> str:
+  """Returns the table of what training batches cost, see `loading.measure_loading`."""
+  heads = ['augmentation', 'made on', 'first epoch, cines a second', 'of a processor, s', 'later, of the host, ms']
+  rows = [
+    [
+      row['augmentation'],
+      'device' if row['on_device'] else 'host',
+      f'{1 / row["first_seconds"]:.2f}',
+      f'{row["first_processor"]:.2f}',
+      f'{row["later_ms"]:.2f}',
+      f'{row["device_ms"]:.0f}' if row['on_device'] else '-',
+    ]
+    for row in found['rows']
+  ]
+  text = f'Training batches of {found["data"]} at crop {found["crop"]}, {found["threads"]} threads, a cine:\n\n'
+  return text + markdown([*heads, 'of the device here, ms'], rows)
 
 
 def _scaling(cases: list[dict]) -> str:

@@ -104,9 +104,11 @@ FIELDS = {
   'optimizer.accumulate': _count(1, 'training steps an update'),
   'optimizer.ema_decay': _number(0.0, 'moving average of the weights, used for prediction; 0: off', below=1),
   'eval.every': _count(200, 'between validations and checkpoints', 'steps', decides='result'),
+  'eval.patience': _number(0, 'without a better one that end training; 0: none do', 'validations', decides='result'),
   'eval.batch_size': _number(0, 'cines at once; 0: one a device', decides='result'),
   'eval.tta': Field(False, 'average over mirror images and quarter turns, velocity vectors turned with them'),
   'check_memory': Field(True, 'refuse, before step 0, a step that needs more memory than there is', decides='nothing'),
+  'save_every': _number(0, 'between checkpoints, besides those of validations; 0: none', 'steps', decides='nothing'),
   'log_every': _count(10, 'between lines of metrics.jsonl', 'steps', decides='nothing'),
 }
 

@@ -1,5 +1,6 @@
 """The flag `--config=FILE` with `--config.field=value`: ml_collections', with a sentence where a field is not there."""
 
+import contextlib
 import difflib
 import pathlib
 import re
@@ -13,30 +14,55 @@ from ml_collections import ConfigDict, config_flags
 _SHOWN = 3  # nearest fields
 
 
-def define(meaning: str) -> flags.FlagHolder:
-  """Makes the flag `config`; its value is the locked configuration of the file, with what the command line changes."""
-  holder = config_flags.DEFINE_config_file('config', None, meaning, lock_config=True)
+def define(meaning: str, name: str = 'config') -> flags.FlagHolder:
+  """Makes the flag `name`; its value is the locked configuration of the file, with what the command line changes.
+
+  Of a field that is given twice the last value holds: `sys.argv` loses those before it, since ml_collections joins
+  tuples.
+  """
+  sys.argv[1:] = _last_of_each(sys.argv[1:], name)
+  holder = config_flags.DEFINE_config_file(name, None, meaning, lock_config=True)
   flag = flags.FLAGS[holder.name]
-  flag.parser = _Parser(flag.parser)
+  flag.parser = _Parser(flag.parser, name)
   return holder
+
+
+@contextlib.contextmanager
+def neighbours_of(file: str) -> Iterator[None]:
+  """Lets a file of `configs/` import its neighbours within the block: the command may be run from elsewhere."""
+  above = str(pathlib.Path(file).absolute().parents[1])
+  sys.path.append(above)
+  try:
+    yield
+  finally:
+    sys.path.remove(above)
+
+
+def found_from(path: str, file: str) -> str:
+  """Returns a path as it is where it leads to something, else as seen from above the folder of a configuration file."""
+  beside = pathlib.Path(file).absolute().parents[1] / path
+  return str(beside) if not pathlib.Path(path).exists() and beside.exists() else path
+
+
+def _last_of_each(words: Sequence[str], name: str) -> list[str]:
+  """Returns the words without `--config.field=value` that a later one replaces."""
+  fields = [found and found[1] for found in (re.match(rf'--?({name}\.[^=]+)=', word) for word in words)]
+  return [word for k, word in enumerate(words) if fields[k] is None or fields[k] not in fields[k + 1 :]]
 
 
 class _Parser(flags.ArgumentParser):
   """Reads the file, and looks at the fields of the command line before ml_collections does, which raises KeyError."""
 
-  def __init__(self, parser: flags.ArgumentParser):
-    self._parser = parser
+  def __init__(self, parser: flags.ArgumentParser, name: str):
+    self._parser, self._name = parser, name
 
   def parse(self, argument: str) -> ConfigDict:
-    # A file of `configs/` imports its neighbours; the command may be run from elsewhere.
-    sys.path.append(str(pathlib.Path(argument).absolute().parents[1]))
     try:
-      config = self._parser.parse(argument)
+      with neighbours_of(argument):
+        config = self._parser.parse(argument)
     except ImportError as fault:
       raise flags.Error(f'{argument}: {fault}: run the command where its neighbours can be imported') from fault
-    finally:
-      sys.path.pop()
-    if isinstance(config, ConfigDict) and (rule := _fault(config, sys.argv[1:])):
+    if isinstance(config, ConfigDict) and (rule := _fault(config, sys.argv[1:], self._name)):
       raise flags.Error(rule)
     return config
 
@@ -44,26 +70,27 @@ class _Parser(flags.ArgumentParser):
     return self._parser.flag_type()
 
 
-def _fault(config: ConfigDict, words: Sequence[str]) -> str:
+def _fault(config: ConfigDict, words: Sequence[str], name: str) -> str:
   """Returns what is wrong with the fields among the words of a command line, or ''."""
-  given = Counter(found[1] for word in words if (found := re.match(r'--?(?:no)?config\.([^=]+)', word)))
+  given = Counter(found[1] for word in words if (found := re.match(rf'--?(?:no)?{name}\.([^=]+)', word)))
   for path, count in given.items():
-    if rule := _field_fault(config, path):
+    if rule := _field_fault(config, path, name):
       return rule
     *above, last = path.split('.')
     if count > 1 and isinstance(_at(config, above)[last], tuple):  # ml_collections joins them
-      return f'--config.{path} is given {count} times: give it once, such as --config.{path}=4,8'
+      return f'--{name}.{path} is given {count} times: give it once, such as --{name}.{path}=4,8'
   return ''
 
 
-def _field_fault(config: ConfigDict, path: str) -> str:
-  inside, seen = config, 'config'
-  for name in path.split('.'):
+def _field_fault(config: ConfigDict, path: str, name: str) -> str:
+  inside, seen = config, name
+  for part in path.split('.'):
     if not isinstance(inside, ConfigDict):
-      return f'{seen} is a value and has no field {name}'
-    if name not in inside:
-      return f'{seen} has no field {name}; nearest: {", ".join(_nearest(config, path))}'
-    inside, seen = inside[name], f'{seen}.{name}'
+      return f'{seen} is a value and has no field {part}'
+    if part not in inside:
+      nearest = ', '.join(f'{name}.{field}' for field in _nearest(config, path))
+      return f'{seen} has no field {part}; nearest: {nearest}'
+    inside, seen = inside[part], f'{seen}.{part}'
   if isinstance(inside, ConfigDict):
     return f'{seen} is a section: set a field of it ({", ".join(inside)})'
   return ''
@@ -84,7 +111,7 @@ def _nearest(config: ConfigDict, path: str) -> list[str]:
     initials = ''.join(word[:1] for word in last.split('_'))
     return max(float(initials == asked), _alike(asked, last)), _alike(path, field)
 
-  return [f'config.{field}' for field in sorted(_fields(config), key=likeness, reverse=True)[:_SHOWN]]
+  return sorted(_fields(config), key=likeness, reverse=True)[:_SHOWN]
 
 
 def _alike(one: str, other: str) -> float:

@@ -53,44 +53,60 @@ def reach(config: ConfigDict) -> int:
   return 2 * math.ceil(turned / 2 + config.data.shift + _FAR * augment.elastic + 1)
 
 
-def windows_of(examples: Iterable[dict], config: ConfigDict) -> Windows:
-  """Returns the windows of examples as the data set stores them, in their order; `data.threads` read at a time."""
-  examples = list(examples)
-  largest = max(max(example['mask'].shape[1:]) for example in examples)
-  size = min(reach(config), largest)
-  size += (size - config.data.crop) % 2  # so that the middle of both is at one place
+def windows_of(examples: Iterable[Callable[[], dict]], config: ConfigDict) -> Windows:
+  """Returns the windows of examples as the data set stores them, in their order; `data.threads` read at a time.
+
+  No example is kept: a cine of the paper's size has 105 MB, its window a third of that or less.
+  """
+  size = _odd_as(reach(config), config.data.crop)
   with ThreadPoolExecutor(max(1, config.data.threads)) as pool:
-    parts = list(pool.map(lambda example: _windows(example, config, size), examples))
+    parts = list(pool.map(lambda read: _windows(read(), config, size), examples))
+    size = min(size, _odd_as(max(max(part.mask.shape[1:]) for part in parts), config.data.crop))
+    parts = list(pool.map(lambda part: _cut(part, size), parts))  # those of smaller pictures
   return Windows(*map(np.concatenate, zip(*parts, strict=True)))
 
 
+def _odd_as(size: int, crop: int) -> int:
+  """Returns a size, or the next, that is odd or even as the crop, so that the middle of both is at one place."""
+  return size + (size - crop) % 2
+
+
 def _windows(example: dict, config: ConfigDict, size: int) -> Windows:
+  """Returns the windows of an example; where the picture is smaller, all of it."""
   channels, frames = config.data.channels, len(example['annotated'])
   counts, mask = example['video'][..., :channels], example['mask']
   middle, spread = np.stack([_numbers(example, config, start) for start in _starts(frames, config)], 1)
   scale = np.asarray(example['scale'][:channels], np.float32)
   every = np.arange(frames) % len(middle)  # cines that are not cut in time have one set of numbers
-  return Windows(
-    central_window(counts, size, edge=True),
-    central_window(mask, size),
-    learnt_from(example['annotated'], config),
-    (scale / spread)[every],
-    (-middle / spread)[every],
+  factor, addend = (scale / spread)[every], (-middle / spread)[every]
+  whole = Windows(counts, mask, learnt_from(example['annotated'], config), factor, addend)
+  return _cut(whole, size) if max(mask.shape[1:]) > size else whole
+
+
+def _cut(windows: Windows, size: int) -> Windows:
+  if windows.mask.shape[1:] == (size, size):
+    return windows
+  return windows._replace(
+    counts=central_window(windows.counts, size, edge=True), mask=central_window(windows.mask, size)
   )
 
 
-def _numbers(example: dict, config: ConfigDict, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-  channels = config.data.channels
-  video = example['video'][start][..., :channels] * np.asarray(example['scale'][:channels], np.float32)
-  return normalisation(
-    video, as_venc(example['venc']) if channels > 1 else None, config.data.normalise, config.data.crop
-  )
+def _numbers(example: dict, config: ConfigDict, start: slice | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  channels, method = config.data.channels, config.data.normalise
+  scale = np.asarray(example['scale'][:channels], np.float32)
+  venc = as_venc(example['venc']) if channels > 1 else None
+  if method == 'joint':
+    return normalisation(example['video'][start][..., :channels] * scale, venc, method, config.data.crop)
+  # Velocities have their venc, whatever they are; of the magnitude the counts will do, a tenth of the work.
+  middle, spread = normalisation(example['video'][start][..., :channels], venc, method, config.data.crop)
+  magnitude = np.where(np.arange(channels) == 0, scale, np.float32(1))
+  return middle * magnitude, spread * magnitude
 
 
-def _starts(frames: int, config: ConfigDict) -> list[np.ndarray]:
+def _starts(frames: int, config: ConfigDict) -> list[slice | np.ndarray]:
   """Returns the frames of every part of a cycle that may be drawn."""
   if not config.data.frames:
-    return [np.arange(frames)]
+    return [slice(None)]
   return [(start + np.arange(config.data.frames)) % frames for start in range(frames)]
 
 

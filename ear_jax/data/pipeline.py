@@ -12,7 +12,7 @@ import hashlib
 import math
 import pathlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import grain
 import jax
@@ -120,19 +120,22 @@ def _damage_in_words(folder: pathlib.Path) -> Iterator[None]:
     ) from fault
 
 
-def open_data_set(config: ConfigDict, *, name: str | None = None, folder: str | None = None) -> DataSet:
+def open_data_set(
+  config: ConfigDict, *, name: str | None = None, folder: str | None = None, flag: str = '--config.data.dir'
+) -> DataSet:
   """Returns the data set `config.data.name` under `config.data.dir`, or another `name` or under another `folder`.
 
-  Raises: UserError when it has not been built there, naming the command that builds it.
+  Raises: UserError when it has not been built there, naming the command that builds it and the `flag` for its place.
   """
   name, above = name or config.data.name, folder or config.data.dir
   place = pathlib.Path(above).expanduser() / name
   versions = sorted(p for p in place.glob('*') if (p / 'dataset_info.json').exists())
   if not versions:
     script, _, variant = name.partition('/')
+    made = variant.startswith('phantom')  # of nothing but the code
     raise UserError(
       f'no data set in {place}: build it with `tfds build data_builders/{script} --config={variant} '
-      f'--data_dir={above}`, or set --config.data.dir to where it is'
+      f'{"" if made else "--manual_dir=STUDIES "}--data_dir={above}`, or set {flag} to where it is'
     )
   with _damage_in_words(versions[-1]):
     builder = tfds.builder_from_directory(versions[-1])
@@ -143,10 +146,11 @@ def open_data_set(config: ConfigDict, *, name: str | None = None, folder: str | 
   ids, annotated, spacing, contents = zip(*index, strict=True)
   named, stored = sorted(ids), sorted(zip(ids, contents, strict=True))
   made = datetime.datetime.fromtimestamp((versions[-1] / 'dataset_info.json').stat().st_mtime)
-  people = len({subject for subject, *_ in ids})
-  logging.info('data set %s: %d cines of %d subjects, built on %s', name, len(ids), people, f'{made:%Y-%m-%d %H:%M}')
   hashed = [repr((builder.info.full_name, each)).encode() for each in (named, stored)]
   of_ids, of_contents = (hashlib.sha256(each).hexdigest()[:12] for each in hashed)
+  people, when = len({subject for subject, *_ in ids}), f'{made:%Y-%m-%d %H:%M}'
+  said = 'data set %s in %s: %d cines of %d subjects, content %s, built on %s'
+  logging.info(said, name, above, len(ids), people, of_contents, when)
   return DataSet(source, ids, annotated, spacing, of_ids, of_contents, versions[-1], as_axes(axes) if axes else None)
 
 
@@ -236,10 +240,9 @@ def training_batches(
   return iter(dataset.to_iter_dataset(options))
 
 
-def training_examples(data: DataSet, subjects: Sequence[str], also: Sequence[DataSet] = ()) -> Iterator[dict]:
-  """Yields the examples that `training_batches` draws from, in the order of the frames that it asks for."""
-  for part, records in _parts(data, subjects, also):
-    yield from map(part.example, records)
+def training_examples(data: DataSet, subjects: Sequence[str], also: Sequence[DataSet] = ()) -> list[Callable[[], dict]]:
+  """Returns readers of the examples that `training_batches` draws from, in the order of the frames that it asks for."""
+  return [functools.partial(part.example, k) for part, records in _parts(data, subjects, also) for k in records]
 
 
 def _parts(data, subjects, also):

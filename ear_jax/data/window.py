@@ -13,6 +13,8 @@ def central_window(
   Beyond the picture it repeats the border pixels (`edge`, for pictures) or holds zeros (for masks).
   """
   starts = [int(np.floor((n - size) / 2 + 0.5)) + int(o) for n, o in zip(array.shape[1:3], offset, strict=True)]
+  if all(0 <= start <= n - size for start, n in zip(starts, array.shape[1:3], strict=True)):
+    return np.array(array[:, starts[0] : starts[0] + size, starts[1] : starts[1] + size])
   wanted = [np.arange(start, start + size) for start in starts]
   rows, columns = (np.clip(w, 0, n - 1) for w, n in zip(wanted, array.shape[1:3], strict=True))
   window = array[:, rows][:, :, columns]

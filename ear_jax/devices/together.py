@@ -28,12 +28,9 @@ def wait_for_all(name: str) -> None:
     multihost.get_barrier_sync_fn()(key=f'{name} {next(_COUNTER)}', timeout_ms=1000 * _LATE_SECONDS)
 
 
-def from_first(value: float | None) -> float | None:
-  """Returns the value of process 0, in float32 where there are others: computed anew, the last digits may differ.
-
-  None in one process must be None in all.
-  """
-  if value is None or jax.process_count() == 1:
+def from_first(value: float) -> float:
+  """Returns the value of process 0, in float32 where there are others: computed anew, the last digits may differ."""
+  if jax.process_count() == 1:
     return value
   return float(multihost_utils.broadcast_one_to_all(np.float32(value)))
 

@@ -96,7 +96,7 @@ def describe(trained: Network, validation_dice: float | None) -> dict:
       'step': trained.step,
       'validation_dice': validation_dice,
       'trained_on': ','.join(filter(None, (config.data.name, config.data.get('also')))),
-      **{key: manifest[key] for key in ('config_hash', 'data_hash', 'split_hash')},
+      **{key: manifest[key] for key in ('config_hash', 'data_hash', 'data_content', 'split_hash') if key in manifest},
     },
     'config': _told(config),
     'platforms': list(PLATFORMS),

@@ -11,14 +11,16 @@ import pathlib
 import re
 import sys
 import time
+import traceback
 import types
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from absl import app, flags, logging
 
 from ear_jax.system import pipes
 from ear_jax.system.errors import UserError
+from ear_jax.system.heartbeat import heartbeat
 
 _SHARED = {
   'workdir': 'Folder of a run: training fills it or resumes it, evaluation reads it.',
@@ -60,7 +62,9 @@ def run(work: Callable[[types.SimpleNamespace], int | None], *made: flags.FlagHo
 
   def call(argv: list[str]) -> int | None:
     set_up_logging()
-    return work(types.SimpleNamespace(words=argv[1:], **{flag.name: flag.value for flag in made}))
+    # On a terminal each command has a bar of its own.
+    with contextlib.nullcontext() if sys.stderr.isatty() else heartbeat(), _backend_in_words():
+      return work(types.SimpleNamespace(words=argv[1:], **{flag.name: flag.value for flag in made}))
 
   try:
     app.run(call, flags_parser=lambda argv: _parse(argv, words))
@@ -77,6 +81,22 @@ def run(work: Callable[[types.SimpleNamespace], int | None], *made: flags.FlagHo
     flags.FLAGS.remove_flag_values([name for name in flags.FLAGS if name.partition('.')[0] in names])  # config.x.y too
     flags.FLAGS.unparse_flags()  # absl's own have their defaults again
     flags.FLAGS.mark_as_parsed()
+
+
+@contextlib.contextmanager
+def _backend_in_words() -> Iterator[None]:
+  """Raises UserError where jax cannot start what JAX_PLATFORMS asks for: it ends in an assertion, or in a traceback."""
+  try:
+    yield
+  except (AssertionError, RuntimeError) as fault:
+    frames = traceback.extract_tb(fault.__traceback__)
+    if not frames or not frames[-1].filename.endswith(f'jax{os.sep}_src{os.sep}xla_bridge.py'):
+      raise
+    asked, said = os.environ.get('JAX_PLATFORMS', ''), ' '.join(str(fault).split())[:200]
+    raise UserError(
+      f'jax cannot start the devices here (JAX_PLATFORMS={asked}{said and ": " + said}): run on the CPU with '
+      'JAX_PLATFORMS=cpu, or install jax for the GPU, pip install "ear_jax[cuda12]", or [cuda13]'
+    ) from fault
 
 
 def _keep_compiled() -> None:
@@ -135,11 +155,21 @@ def set_up_logging() -> None:
   """Lets our own lines through, and of the libraries' only warnings."""
   logging.set_verbosity(logging.INFO)
   # Orbax and grain tell of their every step at the level that our own lines use.
-  logging.get_absl_handler().addFilter(_ours)
+  logging.get_absl_handler().addFilter(ours)
+  logging.get_absl_handler().setFormatter(_Brief())
   warnings.filterwarnings('ignore', module='pydicom')
 
 
-def _ours(record: python_logging.LogRecord) -> bool:
+class _Brief(python_logging.Formatter):
+  """The time of day and the line, and of what is no information how grave it is."""
+
+  def format(self, record: python_logging.LogRecord) -> str:
+    grave = f' {record.levelname}' if record.levelno > python_logging.INFO else ''
+    return f'[{self.formatTime(record, "%H:%M:%S")}{grave}] {super().format(record)}'
+
+
+def ours(record: python_logging.LogRecord) -> bool:
+  """Whether a line is for the user: one of ours, or a warning of a library."""
   # A thread of Orbax logs the traceback of what it then raises in ours, or of a write that the end of the process met.
   if f'orbax{os.sep}checkpoint{os.sep}_src{os.sep}futures' in record.pathname:
     return False

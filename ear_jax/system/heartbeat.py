@@ -10,11 +10,18 @@ from collections.abc import Iterator
 from absl import logging
 
 _OURS = str(pathlib.Path(__file__).parents[1])
+_BEATS = threading.Lock()  # held while there is one
 
 
 @contextlib.contextmanager
 def heartbeat(seconds: float = 10.0) -> Iterator[None]:
-  """Logs the last line of ours again, with its age, whenever none came for some seconds within the block."""
+  """Logs the last line of ours again, with its age, whenever none came for some seconds within the block.
+
+  Within another such block it does nothing.
+  """
+  if not _BEATS.acquire(blocking=False):
+    yield
+    return
   ended, heard = threading.Event(), _Heard()
 
   def beat() -> None:
@@ -37,6 +44,7 @@ def heartbeat(seconds: float = 10.0) -> Iterator[None]:
     logger.removeHandler(heard)
     if thread.is_alive():
       thread.join()
+    _BEATS.release()
 
 
 class _Heard(python_logging.Handler):

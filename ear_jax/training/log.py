@@ -1,21 +1,40 @@
 """Where a run's numbers go: `metrics.jsonl` always, TensorBoard events beside it, a progress bar on a terminal."""
 
 import contextlib
+import datetime
 import json
 import pathlib
 import sys
 import time
 from typing import Any, Self
 
+import numpy as np
 from absl import logging
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.record_writer import RecordWriter
-from tensorboardX.summary import scalar
+from tensorboardX.summary import hparams, image, scalar
 
 from ear_jax.system.errors import UserError
 from ear_jax.system.files import write_text
 from ear_jax.system.heartbeat import heartbeat
+from ear_jax.system.terminal import progress_console
+
+_FORMS = {  # on the terminal
+  'loss': 'loss {:.4f}',
+  'seconds_per_step': '{:.3g} s/step',
+  'learning_rate': 'rate {:.2g}',
+  'validation_dice': 'val. {:.4f}',
+  'dice': 'Dice {:.3f}',
+  'wait_share': 'wait {:.0%}',
+}
+_GROUPS = {  # of TensorBoard; all others are of training
+  'seconds_per_step': 'pace/seconds_per_step',
+  'wait_share': 'pace/wait_share',
+  'validation_dice': 'validation/dice',
+}
 
 
 class MetricWriter:
@@ -38,7 +57,17 @@ class MetricWriter:
     self._lines.write(json.dumps({'step': step, **scalars}) + '\n')
     self._lines.flush()
     for name, value in scalars.items():
-      self._events.write(step=step, summary=scalar(name, value))
+      self._events.write(step=step, summary=scalar(_GROUPS.get(name, f'training/{name}'), value))
+
+  def settings(self, fields: dict[str, Any]) -> None:
+    """Shows the fields of the configuration in TensorBoard, to compare runs by."""
+    told = {name: value if isinstance(value, bool | int | float) else str(value) for name, value in fields.items()}
+    for summary in hparams(told, {'validation/dice': 0.0}):
+      self._events.write(summary=summary)
+
+  def picture(self, step: int, picture: np.ndarray) -> None:
+    """Shows a picture, `[H, W, 3]` uint8, in TensorBoard."""
+    self._events.write(step=step, summary=image('validation/example', picture, dataformats='HWC'))
 
   def __enter__(self) -> Self:
     return self
@@ -98,15 +127,14 @@ def _figures(line: str, number: int, path: pathlib.Path) -> dict[str, Any]:
 
 
 class ProgressLine:
-  """A bar with step time, loss, Dice and time left on a terminal; plain log lines and a heartbeat elsewhere."""
+  """A bar with step, time left, loss, rate and Dice on a terminal; lines of the same and a heartbeat elsewhere."""
 
   def __init__(self, steps: int, first: int, log_every: int):
     self._steps, self._first, self._log_every = steps, first, log_every
     self._shown = contextlib.ExitStack()
     self._bar = None
     if sys.stderr.isatty():
-      columns = (TextColumn('training'), BarColumn(), MofNCompleteColumn(), TextColumn('{task.description}'))
-      self._bar = Progress(*columns, TimeRemainingColumn(), TextColumn('left'), transient=False)
+      self._bar = progress_bar(progress_console())
       self._task = self._bar.add_task('compiling the first step', total=steps, completed=first)
 
   def __enter__(self) -> Self:
@@ -120,11 +148,11 @@ class ProgressLine:
 
   def update(self, step: int, scalars: dict[str, float]) -> None:
     """Shows the figures of a step."""
-    text = '  '.join(f'{name} {value:.4g}' for name, value in scalars.items())
     if self._bar:
-      self._bar.update(self._task, completed=step, description=text)
+      self._bar.update(self._task, completed=step, description=in_words(scalars))
     elif step % self._log_every == 0 or step == self._steps:
-      logging.info('step %d of %d  %s', step, self._steps, text)
+      left = datetime.timedelta(seconds=round(scalars['seconds_per_step'] * (self._steps - step)))
+      logging.info('step %d of %d, %s left: %s', step, self._steps, left, in_words(scalars))
 
   def say(self, text: str) -> None:
     """Prints a line above the bar."""
@@ -132,3 +160,15 @@ class ProgressLine:
       self._bar.console.print(text)
     else:
       logging.info('%s', text)
+
+
+def progress_bar(console: Console) -> Progress:
+  """Returns a bar of which the text behind it, and nothing else, is cut where the terminal is too narrow."""
+  text = TextColumn('{task.description}', table_column=Column(ratio=1, no_wrap=True, overflow='ellipsis'))
+  columns = (BarColumn(bar_width=10), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn('left'), text)
+  return Progress(*columns, console=console, expand=True)
+
+
+def in_words(scalars: dict[str, float]) -> str:
+  """Returns the figures that are there, the more important first, in as few letters as are understood."""
+  return '  '.join(form.format(scalars[name]) for name, form in _FORMS.items() if name in scalars)

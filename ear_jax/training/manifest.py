@@ -3,8 +3,10 @@
 import hashlib
 import importlib.metadata
 import json
+import os
 import pathlib
 import platform
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +20,17 @@ from ear_jax.data.splits import Split
 from ear_jax.system.files import write_text
 from ear_jax.training.state import count_parameters
 
+_NUMBERS = (
+  'JAX_DEFAULT_MATMUL_PRECISION',
+  'JAX_DEFAULT_PRNG_IMPL',
+  'JAX_DISABLE_MOST_OPTIMIZATIONS',
+  'JAX_ENABLE_X64',
+  'JAX_NUMPY_DTYPE_PROMOTION',
+  'JAX_OPTIMIZATION_LEVEL',
+  'JAX_THREEFRY_PARTITIONABLE',
+  'NVIDIA_TF32_OVERRIDE',
+)
+_ELSEWHERE = re.compile(f'{re.escape(os.sep)}|_timeout_|_device_count=')
 _PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'grain', 'tensorflow-datasets', 'numpy')
 
 
@@ -58,6 +71,16 @@ def read_origin(workdir: pathlib.Path) -> dict[str, Any] | None:
   return json.loads(path.read_text()).get('init_from') if path.exists() else None
 
 
+def environment() -> dict[str, str]:
+  """Returns the environment variables that may change numbers: precision, random numbers, flags of the compiler.
+
+  Of flags none that names a file, or that says where or how long, but not how to compute.
+  """
+  found = {name: os.environ.get(name, '') for name in _NUMBERS}
+  found['XLA_FLAGS'] = ' '.join(flag for flag in os.environ.get('XLA_FLAGS', '').split() if not _ELSEWHERE.search(flag))
+  return {name: value for name, value in found.items() if value}
+
+
 def make_manifest(config: ConfigDict, data: DataSet, split: Split, parameters: int) -> dict[str, Any]:
   """Returns the manifest as plain types; it names no host, user or path.
 
@@ -69,6 +92,7 @@ def make_manifest(config: ConfigDict, data: DataSet, split: Split, parameters: i
     'packages': {name: importlib.metadata.version(name) for name in _PACKAGES},
     'platform': f'{platform.system()} {platform.machine()}',
     'devices': [device.device_kind for device in jax.local_devices()],
+    'environment': environment(),
     'config_hash': hashlib.sha256(config.to_json(sort_keys=True).encode()).hexdigest()[:12],
     'data_hash': data.hash,
     'data_content': data.content,

@@ -1,19 +1,25 @@
-"""What a run tells while it trains: figures of each step, validations, the share of time spent waiting for data."""
+"""What a run tells while it trains: figures of each step, validations, the share of time in which devices were idle."""
 
 import contextlib
 import math
 import pathlib
-import time
-from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import jax
+import numpy as np
+from flax.traverse_util import flatten_dict
 
 from ear_jax.devices.together import is_first
 from ear_jax.training.log import MetricWriter, ProgressLine, read_metrics
+from ear_jax.training.pace import Pace, Step
 from ear_jax.training.program import Program
 
-_SHOWN = ('loss', 'dice', 'seconds_per_step', 'wait_share', 'validation_dice')
+
+class Validated(NamedTuple):
+  """What a validation found: Dice, and a picture `[H, W, 3]` uint8 of one cine with both masks."""
+
+  dice: float
+  picture: np.ndarray
 
 
 class Monitor:
@@ -22,6 +28,8 @@ class Monitor:
   Attributes:
     loss: of the last step that was read.
     best: highest validation Dice of the run, resumed parts included; None before the first.
+    pace: of the steps.
+    stale: validations since the best one.
   """
 
   def __init__(self, program: Program, folder: pathlib.Path, first: int):
@@ -30,63 +38,72 @@ class Monitor:
     self._progress = ProgressLine(config.steps, first, config.log_every) if is_first() else None
     self._writer = MetricWriter(folder, first) if is_first() else None
     self._shown: dict[str, float] = {}
-    before = read_metrics(folder)
+    before = [line for line in read_metrics(folder) if line['step'] <= first]
     self.loss = next((line['loss'] for line in reversed(before) if 'loss' in line), math.nan)
-    self.best = max((line['validation_dice'] for line in before if 'validation_dice' in line), default=None)
-    self._restart()
+    self.best: float | None = None
+    self.stale = 0
+    for line in before:
+      if 'validation_dice' in line:
+        self._judge(line['validation_dice'])
+    self.pace = Pace(host_computes=program.placement.devices[0].platform == 'cpu')
 
   def __enter__(self) -> Self:
     self._stack = contextlib.ExitStack()
-    for part in (self._writer, self._progress):
+    for part in (self.pace, self._writer, self._progress):
       if part:
         self._stack.enter_context(part)
+    if self._writer:
+      self._writer.settings(flatten_dict(self._config.to_dict(), sep='.'))
     return self
 
   def __exit__(self, *details: Any) -> None:
     self._stack.__exit__(*details)
 
-  @contextlib.contextmanager
-  def waiting(self) -> Iterator[None]:
-    """Counts the time within as time spent waiting for data."""
-    start = time.perf_counter()
-    yield
-    self._waited += time.perf_counter() - start
-
-  def trained(self, step: int, metrics: dict[str, jax.Array]) -> None:
+  def trained(self, step: int, done: Step) -> None:
     """Takes the figures of the training step that led to `step`, waiting for the device if need be.
 
     Raises: FloatingPointError when the loss or the gradient is not finite.
     """
-    scalars = {name: float(value) for name, value in jax.device_get(metrics).items()}
+    scalars = {name: float(value) for name, value in jax.device_get(done.metrics).items()}
     _check_finite(scalars, step)
     self.loss = scalars['loss']
-    self._steps += 1
+    self.pace.add(done)
     if step % self._config.log_every == 0 or step == self._config.steps:
-      seconds = time.perf_counter() - self._start
       with jax.transfer_guard('allow'):  # optax reckons in numbers that jax moves to the device
         scalars['learning_rate'] = float(self._schedule((step - 1) // self._config.optimizer.accumulate))
-      scalars['seconds_per_step'] = seconds / self._steps
-      scalars['wait_share'] = self._waited / max(seconds, 1e-9)
+      scalars |= self.pace.take()
       if self._writer:
         self._writer.write(step, scalars)
-      self._shown |= {name: value for name, value in scalars.items() if name in _SHOWN}
-      self._restart()
+      self._shown |= scalars
     if self._progress:
       self._progress.update(step, self._shown)
 
-  def validated(self, step: int, dice: float | None) -> None:
-    """Takes a validation Dice, None where there is no validation fold; the time it took is nobody's step."""
-    if dice is not None:
-      self.best = dice if self.best is None else max(self.best, dice)
-      self._shown['validation_dice'] = dice
-      if self._writer:
-        self._writer.write(step, {'validation_dice': dice})
-      if self._progress:
-        self._progress.say(f'step {step}: validation Dice {dice:.4f}')
-    self._restart()
+  def validated(self, step: int, found: Validated | None) -> None:
+    """Takes what a validation found, None where there was none."""
+    if found is None:
+      return
+    self._judge(found.dice)
+    self._shown['validation_dice'] = found.dice
+    if self._writer:
+      self._writer.write(step, {'validation_dice': found.dice})
+      self._writer.picture(step, found.picture)
+    if self._progress:
+      self._progress.say(f'step {step}: validation Dice {found.dice:.4f}')
 
-  def _restart(self) -> None:
-    self._start, self._steps, self._waited = time.perf_counter(), 0, 0.0
+  def exhausted(self) -> bool:
+    """Whether so many validations were no better than the best that training is to end, which it says."""
+    patience = self._config.eval.patience
+    if not patience or self.stale < patience:
+      return False
+    if self._progress:
+      self._progress.say(f'{self.stale} validations were no better than Dice {self.best:.4f}: training ends here')
+    return True
+
+  def _judge(self, dice: float) -> None:
+    if self.best is None or dice > self.best:
+      self.best, self.stale = dice, 0
+    else:
+      self.stale += 1
 
 
 def _check_finite(scalars: dict[str, float], step: int) -> None:

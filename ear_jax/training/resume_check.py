@@ -16,6 +16,7 @@ from ear_jax.config.fields import MAY_CHANGE
 from ear_jax.data.pipeline import DataSet
 from ear_jax.data.splits import Split
 from ear_jax.system.errors import UserError
+from ear_jax.training.manifest import environment
 
 
 def check_same_run(
@@ -30,11 +31,22 @@ def check_same_run(
   _check_data(workdir, config.data.name, config.data.dir, manifest, data)
   for name, before, further in zip(config.data.also.split(','), manifest.get('also', ()), also, strict=False):
     _check_data(workdir, name, config.data.dir, before, further)
+  variables = manifest.get('environment', environment())
+  if variables != environment():
+    logging.warning(
+      'environment variables that may change numbers were %s and are %s: not the bits of an unbroken run from here on',
+      _told(variables),
+      _told(environment()),
+    )
   saved = _read(workdir / 'split.json')
   if saved is not None and saved != json.loads(split.to_json()):
     raise UserError(
       f'{workdir / "split.json"} holds another split than this configuration and data give: use a new --workdir'
     )
+
+
+def _told(variables: dict[str, str]) -> str:
+  return ', '.join(f'{name}={value}' for name, value in variables.items()) or 'none'
 
 
 def differing(before: dict[str, Any], now: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
@@ -55,8 +67,8 @@ def _check_config(workdir: pathlib.Path, config: ConfigDict) -> None:
   if refused := {key: values for key, values in changed.items() if key not in MAY_CHANGE}:
     words = ', '.join(f'config.{key} was {before!r} and is {now!r}' for key, (before, now) in refused.items())
     raise UserError(
-      f'{workdir} holds a run of another configuration: {words}; use a new --workdir, or the old values '
-      f'(only these may change: {", ".join(MAY_CHANGE)})'
+      f'{workdir} holds a run of another configuration: {words}; use a new --workdir (to begin with its '
+      f'weights, with --config.init_from={workdir}), or the old values (only these may change: {", ".join(MAY_CHANGE)})'
     )
   for key, (before, now) in changed.items():
     logging.info('config.%s was %r and is %r', key, before, now)

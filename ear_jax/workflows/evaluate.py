@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 from absl import logging
-from rich.progress import track
 
 from ear_jax.analysis.motion import Settings
 from ear_jax.data.pipeline import DataSet, open_data_set
@@ -22,7 +21,9 @@ from ear_jax.scoring.agreement_summary import concatenate
 from ear_jax.scoring.mask_agreement import compare_masks
 from ear_jax.scoring.segmentation import score
 from ear_jax.system.errors import UserError, some
-from ear_jax.system.terminal import progress_console
+from ear_jax.system.terminal import tracked
+
+_DATA = ('data_hash', 'data_content')
 
 
 def evaluate(
@@ -34,6 +35,7 @@ def evaluate(
   data_dir: str | None = None,
   other_data: str | None = None,
   allow_training_subjects: bool = False,
+  allow_changed_data: bool = False,
 ) -> dict:
   """Scores one checkpoint on one part of the split and returns what `metrics.json` holds.
 
@@ -44,8 +46,10 @@ def evaluate(
     checkpoint: of a run; not used for an exported network.
     data_dir: where the data set is; None: where it was in training.
     allow_training_subjects: scores them too.
+    allow_changed_data: scores a data set that has changed since training, with a warning; without `other_data`.
 
-  Raises: UserError when the run, the checkpoint or the data set is missing, or the part holds training subjects.
+  Raises: UserError when the run, the checkpoint or the data set is missing or has changed, or the part holds training
+    subjects.
 
   >>> summary = ear_jax.evaluate('runs/mine', 'scores')
   >>> 0 <= summary['metrics']['dice']['mean'] <= 1
@@ -54,7 +58,10 @@ def evaluate(
   output = pathlib.Path(output)
   trained = load_network(network, checkpoint)
   name = other_data or trained.config.data.name
-  data = open_data_set(trained.config, name=name, folder=data_dir or trained.config.data.get('dir', 'data'))
+  folder = data_dir or trained.config.data.get('dir', 'data')
+  data = open_data_set(trained.config, name=name, folder=folder, flag='--data_dir')
+  if not other_data:
+    _check_unchanged(trained, data, allow_changed_data)
   part = f'all of {other_data}' if other_data else part
   split = _split_of(trained, data)
   if split is None:
@@ -82,15 +89,44 @@ def evaluate(
   scores, curves, masks, settings = [], [], {}, Settings()
   cines = (data.cine(record) for record in records)
   results = trained.predict(cines)
-  for cine, probability in track(results, f'scoring {part}', len(records), console=progress_console()):
+  for cine, probability in tracked(results, f'scoring {part}', len(records)):
     masks[cine.name] = to_mask(probability)
     scores.append(score(cine, masks[cine.name], surface=True))
     curves.append(compare_masks(cine, masks[cine.name], settings=settings))
   rows = pd.concat(scores, ignore_index=True)
-  manifest = dict(trained.manifest) | {'split': part, 'subjects': list(subjects), 'step': trained.step}
-  manifest |= {'trained_on': known if split else 'unknown'}
+  manifest = described(trained) | {'split': part, 'subjects': list(subjects), 'step': trained.step}
+  manifest |= {'trained_on': known if split else 'unknown', 'data_hash': data.hash, 'data_content': data.content}
   manifest |= {'data': name, 'tta': trained.config.eval.tta, 'velocity_settings': dataclasses.asdict(settings)}
   return write_report(output, rows, _cases(data, records, masks, rows), manifest, curves=concatenate(curves))
+
+
+def described(trained: Network) -> dict:
+  """Returns a network's manifest, the hashes of its data under `training_data`: those of what is scored are others."""
+  about = dict(trained.manifest)
+  return about | {'training_data': {key: about.pop(key) for key in _DATA if key in about}}
+
+
+def _check_unchanged(trained: Network, data: DataSet, allowed: bool) -> None:
+  """Raises UserError where a run's data set is another than in training, or warns where that is allowed.
+
+  Of an exported network the content alone: cines that differ make its split another, see `_split_of`.
+  """
+  if trained.split is None and trained.manifest['data_hash'] != data.hash:
+    return
+  here = dict(zip(_DATA, (data.hash, data.content), strict=True))
+  changed = {key: (was, now) for key, now in here.items() if (was := trained.manifest.get(key, now)) != now}
+  if not changed:
+    return
+  what = 'cines' if 'data_hash' in changed else 'pixels or contours in the same cines'
+  gone = sorted(set(trained.split.subjects('all')) - set(data.subjects)) if trained.split else []
+  said = f'the data set in {data.folder} holds other {what} than {trained.name} was trained on ('
+  said += ', '.join(f'{key} was {was} and is {now}' for key, (was, now) in changed.items()) + ')'
+  said += f', and lacks subjects {some(gone)}' * bool(gone)
+  if not allowed:
+    raise UserError(
+      f'{said}: bring the old one back (--data_dir says where it is), or score it as it is with --allow_changed_data'
+    )
+  logging.warning('%s', said)
 
 
 def _split_of(trained: Network, data: DataSet) -> Split | None:

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from rich.progress import track
 
 from ear_jax.analysis.motion import Settings
 from ear_jax.formats import folder
@@ -26,7 +25,8 @@ from ear_jax.scoring.agreement_summary import concatenate
 from ear_jax.scoring.mask_agreement import compare_masks
 from ear_jax.scoring.segmentation import score
 from ear_jax.system.errors import UserError
-from ear_jax.system.terminal import progress_console
+from ear_jax.system.terminal import tracked
+from ear_jax.workflows.evaluate import described
 
 
 def evaluate_studies(
@@ -54,13 +54,13 @@ def evaluate_studies(
   with _faults_in_words():
     opened = folder.open_folder(studies, choices=choices)
     every = (pair for study in opened for pair in study.read())
-    shown = track(every, 'scoring', sum(map(len, opened)), console=progress_console())
+    shown = tracked(every, 'scoring', sum(map(len, opened)))
     for cine, _ in folder.with_reference(studies, shown):
       masks[cine.name] = segment(cine, [trained]).mask
       scores.append(score(cine, masks[cine.name], surface=True))
       curves.append(compare_masks(cine, masks[cine.name], settings=settings))
   rows = pd.concat(scores, ignore_index=True)
-  manifest = dict(trained.manifest) | {'split': 'studies', 'step': trained.step, 'trained_on': 'unknown'}
+  manifest = described(trained) | {'split': 'studies', 'step': trained.step, 'trained_on': 'unknown'}
   manifest |= {'subjects': sorted(set(rows['subject'])), 'velocity_settings': dataclasses.asdict(settings)}
   return write_report(output, rows, _cases(opened, masks, rows), manifest, curves=concatenate(curves))
 

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 import jax
 from absl import logging
 from rich.console import Console
-from rich.progress import Progress
 
 import ear_jax
 from ear_jax.analysis.checks_of_study import Check, check_alike, check_study, worst
@@ -27,7 +26,7 @@ from ear_jax.report.results import write_results
 from ear_jax.system.clock import Clock
 from ear_jax.system.errors import UserError, some
 from ear_jax.system.files import require_writable, write_text
-from ear_jax.system.terminal import progress_console
+from ear_jax.system.terminal import tracked
 from ear_jax.workflows.examine import Examined, Options, conventions, examine, without_ventricle
 
 
@@ -71,22 +70,21 @@ def predict(
     axes, said = recognise(opened.__getitem__, len(opened), networks[0])
     options = dataclasses.replace(options, axes=axes)
     notes += [said] if said else []
-  with Progress(console=console or progress_console(), transient=True) as progress:
-    for slice_id in progress.track(opened.slices, description=f'{name}: slices'):
-      with clock.measure('read'):
-        cine, source = next(cines)
-        source = source.at(cine.place)
-      if not networks and not cine.annotated.any():
-        undrawn.append(slice_id)
-        continue
-      cine = cine.replace(dataset=name, subject=name)
-      slices.append(examine(cine, source, networks, options, clock))
-      if len(slices) == 1:  # the first slice settles the conventions for all
-        settled = slices[0].result.motion.settings
-        stated = conventions(options, source, settled)
-        options = dataclasses.replace(options, settings=settled, auto_orientation=False, auto_signs=False)
-      del cine
-      logging.debug('%s: done', slice_id)
+  for slice_id in tracked(opened.slices, f'{name}: slices', len(opened.slices), console):
+    with clock.measure('read'):
+      cine, source = next(cines)
+      source = source.at(cine.place)
+    if not networks and not cine.annotated.any():
+      undrawn.append(slice_id)
+      continue
+    cine = cine.replace(dataset=name, subject=name)
+    slices.append(examine(cine, source, networks, options, clock))
+    if len(slices) == 1:  # the first slice settles the conventions for all
+      settled = slices[0].result.motion.settings
+      stated = conventions(options, source, settled)
+      options = dataclasses.replace(options, settings=settled, auto_orientation=False, auto_signs=False)
+    del cine
+    logging.debug('%s: done', slice_id)
   if not slices:
     raise UserError(f'{name}: there are no contours for any slice, and no --checkpoint is given')
   notes += [f'{some(undrawn)}: no contours are drawn, and no network is given: left out'] * bool(undrawn)

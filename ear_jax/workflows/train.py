@@ -19,6 +19,7 @@ from ear_jax.devices.together import check_same, is_first
 from ear_jax.networks.fine_tuning import first_state, network_to_start_from
 from ear_jax.system.heartbeat import heartbeat
 from ear_jax.system.lock import only_writer
+from ear_jax.system.log_file import kept_in
 from ear_jax.training.checkpoint import Checkpoints
 from ear_jax.training.failures import failures_in_words
 from ear_jax.training.manifest import read_origin, write_run
@@ -28,11 +29,16 @@ from ear_jax.training.program import Program, check_memory, make_program
 from ear_jax.training.resume_check import check_same_run
 from ear_jax.training.state import TrainState
 from ear_jax.training.stopping import Stopped, StopRequest
+from ear_jax.training.trace import Trace
 from ear_jax.workflows.validation import make_validation
 
 
-def train_and_evaluate(config: ConfigDict, workdir: str | os.PathLike) -> tuple[TrainState, dict]:
+def train_and_evaluate(
+  config: ConfigDict, workdir: str | os.PathLike, *, profile: bool = False
+) -> tuple[TrainState, dict]:
   """Trains to `config.steps`, validating and saving on the way; resumes what `workdir` holds.
+
+  With `profile` a trace of some early steps is left in `workdir/profile`.
 
   Returns: the final state, and a summary with `step`, `loss` and `validation_dice` (the best; None without a fold).
 
@@ -50,10 +56,11 @@ def train_and_evaluate(config: ConfigDict, workdir: str | os.PathLike) -> tuple[
   alone = only_writer(workdir) if is_first() else contextlib.nullcontext()
   with StopRequest() as stop, failures_in_words(workdir), alone, contextlib.ExitStack() as preparing:
     preparing.enter_context(heartbeat())
-    return _train_and_evaluate(config, workdir, stop, preparing)
+    with kept_in(workdir / 'log.txt') if is_first() else contextlib.nullcontext():
+      return _train_and_evaluate(config, workdir, stop, preparing, workdir / 'profile' if profile else None)
 
 
-def _train_and_evaluate(config, workdir, stop, preparing):
+def _train_and_evaluate(config, workdir, stop, preparing, profile):
   check_config(config)
   if config.check_memory:
     check_address_space(address_space_free())
@@ -87,9 +94,11 @@ def _train_and_evaluate(config, workdir, stop, preparing):
     if is_first():
       write_run(config, workdir, data, split, state.params, origin, also)
     preparing.close()  # the monitor has signs of life of its own
-    with Monitor(program, workdir, int(state.step)) as monitor, placement.guarded():
+    first = int(state.step)
+    with Monitor(program, workdir, first) as monitor, Trace(profile, first) as trace, placement.guarded():
       feed = _feed(config, placement, windows)
-      state = _loop(program, state, batches, feed, checkpoints, validate, monitor, stop)
+      del windows  # the devices have them
+      state = _loop(program, state, batches, feed, checkpoints, validate, monitor, stop, trace)
   return state, {'step': int(state.step), 'loss': monitor.loss, 'validation_dice': monitor.best}
 
 
@@ -109,7 +118,7 @@ def _feed(config: ConfigDict, placement: Placement, windows: Windows | None) -> 
   return lambda asked: make(there, placement.shard(asked))
 
 
-def _loop(program: Program, state, batches, feed, checkpoints, validate, monitor, stop) -> TrainState:
+def _loop(program: Program, state, batches, feed, checkpoints, validate, monitor, stop, trace) -> TrainState:
   """Takes batch, step and the figures of the step before in turn; validates and saves at intervals, ends when told to.
 
   The figures of a step are read after the next one was dispatched: the device is never idle, and never more than one
@@ -121,22 +130,28 @@ def _loop(program: Program, state, batches, feed, checkpoints, validate, monitor
   begun = int(jax.device_get(state.step))
   if stop.signal and jax.process_count() == 1:
     raise Stopped(begun, stop.signal)
+  monitor.pace.restart()
   for step in range(begun, config.steps):
-    with monitor.waiting():
-      batch = feed(next(batches))
+    if monitor.exhausted():
+      break
+    trace.at(step)
+    batch = feed(next(batches))
+    monitor.pace.dispatch()
     state, metrics = program.step(state, batch)
+    dispatched = monitor.pace.under_way(metrics)
     if pending is not None:
       monitor.trained(step, pending)
-    pending = metrics
+    pending = dispatched
     done = step + 1
     told = stop.told(state, done, every=config.log_every)
     due = done % config.eval.every == 0 or done == config.steps
-    if due or told:
+    if due or told or (config.save_every and done % config.save_every == 0):
       monitor.trained(done, pending)
       pending = None
-      dice = validate(state) if due else None
-      monitor.validated(done, dice)
-      checkpoints.save(placement.across(state), batches, dice)
+      found = validate(state) if due else None
+      monitor.validated(done, found)
+      checkpoints.save(placement.across(state), batches, found and found.dice)
+      monitor.pace.restart()
     if told and done < config.steps:
       raise Stopped(done, told)
   return state

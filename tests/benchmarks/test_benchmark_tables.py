@@ -101,3 +101,14 @@ def test_a_case_measured_again_takes_the_place_of_the_old(case):
 def test_the_picture_is_written(tmp_path, result):
   plot.write(tmp_path / 'a.png', result)
   assert (tmp_path / 'a.png').read_bytes().startswith(b'\x89PNG')
+
+
+def test_the_table_of_loading_has_a_row_for_each_way_and_no_device_where_the_host_works():
+  figures = {'first_seconds': 0.2, 'first_processor': 0.35, 'later_ms': 0.125, 'device_ms': 81.0}
+  rows = [{'augmentation': 'its own', 'on_device': on_device} | figures for on_device in (True, False)]
+  text = table.of_loading({'data': 'mvm_cmr/x', 'crop': 192, 'threads': 2, 'rows': rows})
+  assert text.startswith('Training batches of mvm_cmr/x at crop 192, 2 threads')
+  assert cells(text, 'its own') == [
+    ['its own', 'device', '5.00', '0.35', '0.12', '81'],
+    ['its own', 'host', '5.00', '0.35', '0.12', '-'],
+  ]

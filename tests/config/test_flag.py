@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from ear_jax.config import flag
+
 pytestmark = pytest.mark.multiprocess
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -38,7 +40,6 @@ WRONG = [  # case T5
   (['loss.smooth=x'], 'flag --config.loss.smooth=x: expected a number'),
   (['augment.flip=maybe'], 'flag --config.augment.flip=maybe: expected true or false'),
   (['model.filters=(4,'], 'flag --config.model.filters=(4,: expected values with commas between them'),
-  (['model.filters=4,8', 'model.filters=4'], '--config.model.filters is given 2 times: give it once'),  # case T1
 ]
 
 
@@ -61,3 +62,21 @@ def test_the_last_value_holds_and_a_file_finds_its_neighbours(tmp_path, monkeypa
   (tmp_path / 'ear_jax').symlink_to(ROOT / 'ear_jax')  # the package, without `configs`
   monkeypatch.setenv('PYTHONPATH', str(tmp_path))
   assert said(tmp_path, ['--config.steps=3', '--config.steps=5', FILTERS]) == ['5 (4, 8)']
+
+
+def test_of_two_tuples_the_last_holds_and_none_are_joined(tmp_path):  # case T1
+  wrapped = ['--config.model.filters=(4, 8)', FILTERS, '--config.model.filters=16', '--config.steps=7']
+  apart = ['--config.model.filters', '4', FILTERS]
+  last, refused = said(ROOT, wrapped, apart)
+  assert last == '7 (16,)'
+  assert refused == 'error: --config.model.filters is given 2 times: give it once, such as --config.model.filters=4,8'
+
+
+def test_a_path_in_a_file_of_configs_is_found_from_any_folder(tmp_path, monkeypatch):  # case T4
+  grid = str(ROOT / 'configs/ablation.py')
+  monkeypatch.chdir(tmp_path)
+  assert flag.found_from('configs/ear3d.py', grid) == str(ROOT / 'configs/ear3d.py')
+  assert flag.found_from('configs/nothing.py', grid) == 'configs/nothing.py'
+  (tmp_path / 'configs').mkdir()
+  (tmp_path / 'configs/ear3d.py').write_text('mine')
+  assert flag.found_from('configs/ear3d.py', grid) == 'configs/ear3d.py'

@@ -1,5 +1,7 @@
 """Batches made on the device are those of NumPy's form, within rounding; chance is jax's own."""
 
+import functools
+
 import jax
 import numpy as np
 import pytest
@@ -37,6 +39,10 @@ def examples():
   return found
 
 
+def _readers(examples):
+  return [functools.partial(dict, example) for example in examples]
+
+
 def _host(drawn):
   """The draw as NumPy's form takes it."""
   numbers = {name: np.asarray(value) for name, value in drawn._asdict().items()}
@@ -49,7 +55,7 @@ def _host(drawn):
 @pytest.mark.parametrize('changes', [{}, ALL], ids=['whole pixels', 'all'])
 def test_a_draw_gives_the_example_that_numpy_gives(examples, changes, channels, crop):
   config = _config(channels, crop, **changes)
-  windows = jax.device_put(on_device.windows_of(examples, config))
+  windows = jax.device_put(on_device.windows_of(_readers(examples), config))
   transform = jax.jit(lambda frames, drawn: on_device.transform(windows, frames, drawn, crop))
   seen = set()
   for seed in range(8):
@@ -91,7 +97,7 @@ def test_draws_fill_their_ranges():
 
 def test_noise_is_added_to_the_magnitude_alone(examples):
   config = _config(intensity=1.0)
-  windows = jax.device_put(on_device.windows_of(examples, config))
+  windows = jax.device_put(on_device.windows_of(_readers(examples), config))
   asked = {'frames': np.arange(FRAMES, dtype=np.int32)[None], 'seed': np.array([7], np.uint32)}
   batch = on_device.make_batches(config)(windows, asked)
   chance, _ = jax.random.split(jax.random.key(7))
@@ -105,7 +111,7 @@ def test_noise_is_added_to_the_magnitude_alone(examples):
 def test_parts_of_a_cycle_are_normalised_on_their_own(examples):
   config = _config(channels=1)
   config.data.frames, config.data.shift = 2, 0
-  windows = jax.device_put(on_device.windows_of(examples, config))
+  windows = jax.device_put(on_device.windows_of(_readers(examples), config))
   asked = {'frames': np.array([[3, 0], [5, 6]], np.int32), 'seed': np.zeros(2, np.uint32)}
   batch = on_device.make_batches(config)(windows, asked)
   for k, frames in enumerate(([3, 0], [1, 2])):

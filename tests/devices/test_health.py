@@ -11,7 +11,7 @@ import scipy
 import scipy.ndimage
 from rich.console import Console
 
-from ear_jax.devices.health import convolution, room, software
+from ear_jax.devices.health import convolution, examination, room, software
 from ear_jax.devices.health.examination import table
 from ear_jax.devices.health.finding import Finding
 from ear_jax.models.conv import conv3d
@@ -93,7 +93,7 @@ def test_packages_are_compared_with_their_ranges_and_extras_may_be_missing(monke
   assert packages.remedy == 'pip install "numpy==1.0" "no_such_package==1" "scipy<1"'
 
 
-def test_a_package_that_lies_in_a_folder_only_is_said_not_to_be_installed(monkeypatch):
+def test_a_package_that_lies_in_a_folder_only_is_said_not_to_be_installed(monkeypatch):  # case S15
   def missing(name):
     raise importlib.metadata.PackageNotFoundError(name)
 
@@ -124,3 +124,16 @@ def test_a_folder_that_cannot_be_written_fails():
 def test_the_table_shows_what_files_are_called(capsys):
   Console(width=100).print(table([Finding('a', 'warn', '/tmp/[red]x', 'do')]))
   assert '/tmp/[red]x' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('fault', [AssertionError(), RuntimeError("Unable to initialize backend 'rocm'")])
+def test_devices_that_do_not_start_are_a_finding(monkeypatch, fault, tmp_path):  # case T3
+  def start():
+    raise fault
+
+  monkeypatch.setenv('JAX_PLATFORMS', 'cuda')
+  monkeypatch.setattr(examination.jax, 'local_devices', start)
+  (found,) = [one for one in examination.examine(tmp_path) if one.what == 'devices']
+  assert found.result == 'fail'
+  assert found.found == (str(fault) or 'jax starts none (JAX_PLATFORMS=cuda)')
+  assert 'JAX_PLATFORMS=cpu' in found.remedy

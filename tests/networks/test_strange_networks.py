@@ -91,7 +91,7 @@ def test_damaged_bytes_of_a_file(tmp_path):
 
 
 def test_a_file_of_a_newer_jax_says_which_and_what_to_do(tmp_path):
-  """As a newer jax writes it: with an operation that this one does not know, which is found only when it compiles."""
+  """Case S15. As a newer jax writes it, with an operation that is not known here, which is found when it compiles."""
   apply = jax.jit(lambda weights, video: weights['a'] * video)
   sound = bytes(jax.export.export(apply)({'a': jax.numpy.ones(())}, jax.numpy.ones(3)).serialize())
   assert read_network(write(tmp_path / 'sound.zip', function=sound))[2]['format'] == FORMAT
@@ -105,7 +105,7 @@ def test_a_file_of_a_newer_jax_says_which_and_what_to_do(tmp_path):
 
 
 @pytest.mark.multiprocess
-def test_without_flatbuffers_the_package_is_named(tmp_path):
+def test_without_flatbuffers_the_package_is_named(tmp_path):  # case S15
   program = f"""
 import sys
 sys.modules['flatbuffers'] = None

@@ -106,6 +106,7 @@ def test_a_run_of_another_configuration_is_refused_with_the_differing_keys(forks
   before = (trained / 'config.json').read_bytes()
   sentence = forks.run('ear_jax.train', '--config', config_file, '--workdir', trained, *args).sentence
   assert [word for word in (*words, 'new --workdir') if word not in sentence] == []
+  assert f'--config.init_from={trained}' in sentence
   assert (trained / 'config.json').read_bytes() == before
 
 

@@ -93,7 +93,7 @@ def test_evaluate_is_not_given_two_networks(forks, trained, tmp_path, other):
   assert not (tmp_path / 'out').exists()
 
 
-def test_evaluate_takes_the_best_checkpoint_of_a_run_that_checkpoint_names(forks, trained, tmp_path):
+def test_evaluate_takes_the_best_checkpoint_of_a_run_that_checkpoint_names(forks, trained, tmp_path):  # case S15
   outcome = forks.run('ear_jax.evaluate', '--checkpoint', trained, '--output', tmp_path / 'as_network')
   assert outcome.status == 0, outcome.stderr
   outcome = forks.run('ear_jax.evaluate', '--workdir', trained, '--output', tmp_path / 'as_run')

@@ -1,7 +1,9 @@
 """Training and evaluation through their command lines, ending in numbers that can be computed another way."""
 
+import io
 import json
 import pathlib
+import re
 
 import command_line
 import jax
@@ -83,9 +85,43 @@ def test_every_step_is_written_once(trained):
 
 def test_tensorboard_holds_the_same_figures(trained):
   values = [(event.step, value) for event in _events(trained / 'tensorboard') for value in event.summary.value]
-  shown = {step: value.simple_value for step, value in values if value.tag == 'loss'}
+  shown = {step: value.simple_value for step, value in values if value.tag == 'training/loss'}
   expected = {line['step']: line['loss'] for line in read_metrics(trained) if 'loss' in line}
   assert shown == pytest.approx(expected, rel=1e-6)  # float32
+  tags = {value.tag for _, value in values}
+  groups = {'training/learning_rate', 'pace/seconds_per_step', 'pace/wait_share', 'validation/dice'}
+  assert groups | {'_hparams_/experiment', '_hparams_/session_start_info'} <= tags
+  pictures = {step: value.image for step, value in values if value.tag == 'validation/example'}
+  assert sorted(pictures) == [7, 14, 20]
+  with Image.open(io.BytesIO(pictures[20].encoded_image_string)) as picture:
+    assert picture.size == (pictures[20].width, pictures[20].height)
+    assert np.ptp(np.asarray(picture).astype(int).max(-1) - np.asarray(picture).min(-1)) > 100, 'no mask in colour'
+  (settings,) = {v.metadata.plugin_data.content for _, v in values if v.tag == '_hparams_/session_start_info'}
+  assert b'model.filters' in settings
+
+
+def test_what_was_said_is_kept_beside_the_results(trained):
+  log = (trained / 'log.txt').read_text()
+  assert re.search(
+    r'^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d INFO data set toy/velocity in \S+: 10 cines of 5 subjects', log, re.M
+  )
+  assert re.search(r'INFO step 19 of 20, 0:00:\d\d left: loss \d\.\d{4}  \S+ s/step  rate \S+  val\. \S+  Dice', log)
+
+
+def test_a_run_ends_early_saves_between_validations_and_leaves_a_trace(forks, config_file, tmp_path):
+  # Nothing is learnt, so that no validation is better than the first.
+  still = ('--config.optimizer.learning_rate=0', '--config.model.name=unet3d', '--config.eval.every=4')
+  still += ('--config.optimizer.ema_decay=0', '--config.eval.patience=2', '--config.save_every=1')
+  run = ('ear_jax.train', '--config', config_file, '--workdir', tmp_path, *still)
+  outcome = forks.run(*run, '--profile')
+  assert outcome.status == 0, outcome.stderr
+  assert '2 validations were no better than Dice' in outcome.stderr
+  assert [line['step'] for line in read_metrics(tmp_path) if 'validation_dice' in line] == [4, 8, 12]
+  with Checkpoints(tmp_path / 'checkpoints', read_only=True) as checkpoints:
+    assert checkpoints.steps == [11, 12]
+  assert list((tmp_path / 'profile').rglob('*.trace.json.gz'))
+  again = forks.run(*run)
+  assert 'done: step 12' in again.stderr
 
 
 def test_the_latest_two_and_the_best_are_kept(trained):

@@ -95,6 +95,34 @@ def test_the_user_says_where_what_was_compiled_is_kept(tmp_path):
   assert not (tmp_path / 'home').exists()
 
 
+_DEVICES = """
+from ear_jax.system import cli
+
+def work(given):
+  import jax
+  if jax.devices():
+    raise RuntimeError('of something else')
+
+cli.run(work)
+"""
+
+
+@pytest.mark.parametrize('platforms', ['cuda', 'gpu,cpu'])
+def test_devices_that_are_not_there_are_a_sentence(monkeypatch, platforms):  # case T3
+  monkeypatch.setenv('JAX_PLATFORMS', platforms)
+  done = subprocess.run([sys.executable, '-c', _DEVICES], cwd=ROOT, capture_output=True, text=True)
+  assert done.returncode == 1
+  assert done.stderr.startswith(f'error: jax cannot start the devices here (JAX_PLATFORMS={platforms}')
+  assert 'JAX_PLATFORMS=cpu, or install jax for the GPU' in done.stderr
+  assert done.stderr.count('\n') == 1
+
+
+def test_what_goes_wrong_elsewhere_keeps_its_traceback(monkeypatch):
+  monkeypatch.setenv('JAX_PLATFORMS', 'cpu')
+  done = subprocess.run([sys.executable, '-c', _DEVICES], cwd=ROOT, capture_output=True, text=True)
+  assert done.stderr.splitlines()[-1] == 'RuntimeError: of something else'
+
+
 _ODD_UID = """
 import sys
 from absl import logging

@@ -1,5 +1,6 @@
 """All findings about a machine, one after another, and the table that shows them."""
 
+import os
 import pathlib
 from collections.abc import Iterator
 
@@ -21,8 +22,8 @@ def examine(folder: pathlib.Path) -> Iterator[Finding]:
   yield from check_software()
   try:
     devices = jax.local_devices()
-  except RuntimeError as fault:
-    said = ' '.join(str(fault).split())[:200]
+  except (AssertionError, RuntimeError) as fault:  # the first where JAX_PLATFORMS asks for what jax was not built for
+    said = ' '.join(str(fault).split())[:200] or f'jax starts none (JAX_PLATFORMS={os.environ.get("JAX_PLATFORMS")})'
     yield Finding('devices', 'fail', said, 'mend the driver, or run on the CPU: JAX_PLATFORMS=cpu')
     devices = []
   yield from check_cudnn(devices)
