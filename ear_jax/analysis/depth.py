@@ -64,7 +64,7 @@ def stack_of(places: Sequence[Place | None]) -> Stack:
   if widest > UNEVEN * usual:
     lost = int((gaps > UNEVEN * usual).sum())
     notes.append(
-      f'{lost} slice{"s" * (lost > 1)} of the stack missing: neighbours lie {widest:.1f} mm apart where {usual:.1f} mm is '
-      'usual; the volume between is taken from both'
+      f'{lost} slice{"s" * (lost > 1)} of the stack missing: neighbours lie {widest:.1f} mm apart where {usual:.1f} mm '
+      'is usual; the volume between is taken from both'
     )
   return Stack(height, notes=tuple(notes))

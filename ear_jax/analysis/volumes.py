@@ -14,16 +14,17 @@ import pandas as pd
 
 from ear_jax.analysis.contours import polygon_area
 from ear_jax.analysis.depth import Stack, stack_of
-from ear_jax.analysis.motion import SliceMotion
+from ear_jax.analysis.motion import SliceMotion, region_names
 from ear_jax.analysis.outline import NO_VENTRICLE
 from ear_jax.analysis.ring import NOTHING
 from ear_jax.analysis.thickness import thickness
 
 DENSITY = 1.05  # g/mL of myocardium
 UNKNOWN_FRAMES = 0.2  # share of frames without contours somewhere, above which nobody knows the largest and smallest
-SHORTEST = 1.1  # length of the stack within the ventricle over the widest cavity's diameter
-OPEN_APEX = 0.5  # last cavity over the largest above which the apex lies beyond the stack
+SHORTEST = 0.9  # length of the stack within the ventricle over the widest cavity's diameter
+OPEN_APEX = 0.7  # last cavity over the largest above which the apex lies beyond the stack
 _ML = 1000.0  # mm3
+_MEASURED = ('endo', 'epi', 'cavity', 'wall', 'thickness')
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -32,13 +33,16 @@ class Volumes:
 
   Attributes:
     slices: their ids.
-    endo, epi: `[S, T]` mm2, areas within the contours (square pixels where the spacing is unknown): 0 where the slice
-      lies beyond the ventricle, NaN without contours.
+    endo, epi: `[S, T]`, areas within the contours in `unit`: 0 where the slice lies beyond the ventricle, NaN without
+      contours.
     height: `[S]` mm of the long axis that each slice stands for; NaN when unknown.
     cavity, wall: `[T]` mL; NaN in frames in which a slice has no contours, and everywhere when `missing` says why.
     ed, es: frames of end diastole and end systole, common to all slices: of the largest and the smallest cavity, or as
       given; None when unknown.
     thickness: `[S, 6, T]` mm, mean radial thickness of the wall by sector; NaN when unknown.
+    sectors: their names.
+    frame_interval: ms, mean over the slices; NaN when unknown.
+    unit: of areas, 'mm2' or 'px2'.
     missing: why there are no volumes, in a sentence; '' when there are.
     notes: what a reader of the volumes must know, a sentence each.
   """
@@ -52,6 +56,9 @@ class Volumes:
   ed: int | None
   es: int | None
   thickness: np.ndarray
+  sectors: tuple[str, ...]
+  frame_interval: float
+  unit: str
   missing: str
   notes: tuple[str, ...]
 
@@ -88,16 +95,21 @@ class Volumes:
     """Of the wall at end systole, g: the same muscle, so that the difference tells how exact both are."""
     return DENSITY * _at(self.wall, self.es)
 
+  @property
   def thickening(self) -> np.ndarray:
-    """Returns `[S, 6]` %, how much thicker each sector is at end systole than at end diastole."""
-    if self.ed is None or self.es is None:
-      return np.full(self.thickness.shape[:2], math.nan)
-    before, after = self.thickness[..., self.ed], self.thickness[..., self.es]
+    """`[S, 6]` %, how much thicker each sector is at end systole than at end diastole; NaN when these are unknown."""
+    before, after = (self.thickness_at(frame) for frame in (self.ed, self.es))
     return 100 * (after / before - 1)
 
+  def thickness_at(self, frame: int | None) -> np.ndarray:
+    """Returns `[S, 6]` mm, the thickness in one frame; NaN for None."""
+    return np.full(self.thickness.shape[:2], math.nan) if frame is None else self.thickness[..., frame]
+
   def to_frame(self) -> pd.DataFrame:
-    """Returns one line a frame: frame, cavity_mL, wall_mL."""
-    return pd.DataFrame({'frame': np.arange(len(self.cavity)), 'cavity_mL': self.cavity, 'wall_mL': self.wall})
+    """Returns one line a frame: frame, time_ms, cavity_mL, wall_mL."""
+    frame = np.arange(len(self.cavity))
+    time = frame * self.frame_interval
+    return pd.DataFrame({'frame': frame, 'time_ms': time, 'cavity_mL': self.cavity, 'wall_mL': self.wall})
 
 
 def volumes(motions: Sequence[SliceMotion], *, ed_frame: int | None = None, es_frame: int | None = None) -> Volumes:
@@ -132,8 +144,28 @@ def volumes(motions: Sequence[SliceMotion], *, ed_frame: int | None = None, es_f
   if missing:
     cavity, wall = np.full_like(cavity, math.nan), np.full_like(wall, math.nan)
   thick = np.stack([_padded(thickness(motion), frames[-1]) for motion in motions])
-  ids = tuple(motion.name.rpartition('/')[2] for motion in motions)
-  return Volumes(ids, endo, epi, height, cavity, wall, ed, es, thick, missing, tuple(notes))
+  return Volumes(
+    slices=tuple(map(_id, motions)),
+    endo=endo,
+    epi=epi,
+    height=height,
+    cavity=cavity,
+    wall=wall,
+    ed=ed,
+    es=es,
+    thickness=thick,
+    sectors=region_names('angular6', motions[0].settings.orientation),
+    frame_interval=float(np.mean([motion.frame_interval for motion in motions])),
+    unit='px2' if any(math.isnan(s) for motion in motions for s in motion.spacing) else 'mm2',
+    missing=missing,
+    notes=notes,
+  )
+
+
+def withheld(found: Volumes, reason: str) -> Volumes:
+  """Returns the same slices without any number that was measured, and with a sentence why."""
+  unknown = {name: np.full_like(getattr(found, name), math.nan) for name in _MEASURED}
+  return dataclasses.replace(found, **unknown, ed=None, es=None, missing=reason, notes=())
 
 
 def _areas(motions: Sequence[SliceMotion], side: str, frames: int, inside: range) -> np.ndarray:
@@ -168,7 +200,15 @@ def _ends(cavity: np.ndarray, ed_frame: int | None, es_frame: int | None) -> tup
   return ed_frame, es_frame
 
 
-def _missing(motions, inside: range, frames, cavity, ends, stack: Stack, endo) -> str:
+def _missing(
+  motions: Sequence[SliceMotion],
+  inside: range,
+  frames: Sequence[int],
+  cavity: np.ndarray,
+  ends: tuple[int | None, int | None],
+  stack: Stack,
+  endo: np.ndarray,
+) -> str:
   """Why there is no volume, in a sentence; ''."""
   if len(frames) > 1:
     return f'slices have {" and ".join(map(str, frames))} frames: frames of one number are not of one time'
@@ -212,7 +252,10 @@ def _uncovered(height: np.ndarray, cavity: np.ndarray) -> str:
   return ''
 
 
-def _notes(motions, inside: range, cavity, stack: Stack, at_ed: np.ndarray) -> tuple[str, ...]:
+def _notes(
+  motions: Sequence[SliceMotion], inside: range, cavity: np.ndarray, stack: Stack, at_ed: np.ndarray
+) -> tuple[str, ...]:
+  """What a reader must know of volumes that are given; `at_ed` `[S]`, the cavities at end diastole."""
   found = [*stack.notes]
   for k in dict.fromkeys((inside[0], inside[-1])):
     if gone := int(_gone(motions[k]).sum()):
@@ -224,7 +267,7 @@ def _notes(motions, inside: range, cavity, stack: Stack, at_ed: np.ndarray) -> t
   if ends:
     found.append(f'the stack ends within the ventricle at {" and ".join(ends)}: what lies beyond it is not counted')
   if not all(motions[k].contours.drawn for k in inside):
-    found.append('slices at the base are the widest: whether they hold ventricle or atrium counts most, so look at them')
+    found.append('whether the widest slices, at the base, hold ventricle or atrium counts most: look at them')
   return tuple(found)
 
 
