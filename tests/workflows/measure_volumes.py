@@ -1,4 +1,4 @@
-"""Ejection fraction, volumes and mass of Sunnybrook patients that networks have not seen, against the expert's contours.
+"""Ejection fraction, volumes and mass of Sunnybrook patients whom networks have not seen, against those of the expert.
 
     PYTHONPATH=. python tests/workflows/measure_volumes.py FRAMES OUTPUT RUN...
 
