@@ -53,9 +53,13 @@ def bland_altman_figure(markers: pd.DataFrame, summary: Mapping, quantity: str =
   return figure
 
 
-def draw(axis: Axes, pairs: pd.DataFrame, entry: Mapping, unit: str) -> None:
-  """Draws one panel: points of `pairs` ('predicted', 'reference'), bias, limits and their intervals of `entry`."""
-  means, differences = pairs.mean(axis=1), pairs['predicted'] - pairs['reference']
+def draw(axis: Axes, pairs: pd.DataFrame, entry: Mapping, unit: str, means: pd.Series | None = None) -> None:
+  """Draws one panel: points of `pairs` ('predicted', 'reference'), bias, limits and their intervals of `entry`.
+
+  Points lie at `means` along the panel; None: at the mean of both sides.
+  """
+  means = pairs.mean(axis=1) if means is None else means
+  differences = pairs['predicted'] - pairs['reference']
   limits, bands = entry['limits'] or [], _bands(entry)
   for low, high, colour, alpha in bands:
     axis.axhspan(low, high, color=colour, alpha=alpha, lw=0)

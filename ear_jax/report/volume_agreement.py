@@ -72,10 +72,13 @@ def figure(table: pd.DataFrame, found: Mapping) -> Figure:
   drawing = Figure(figsize=(4.0 * len(quantities), 3.9), facecolor='white', layout='constrained')
   axes = drawing.subplots(1, len(quantities), squeeze=False)[0]
   for axis, (name, entry) in zip(axes, quantities.items(), strict=True):
-    unit = entry['unit'].partition(' ')[0]
-    draw(axis, pairs(table, name), entry, unit)
+    values, means, across = pairs(table, name), None, f'mean of both, {entry["unit"]}'
+    if entry['unit'] == OF_REFERENCE:  # of sizes in an unknown unit
+      means, across = 100 * values.mean(axis=1) / values.to_numpy().mean(), 'mean of both, % of that of all subjects'
+      values = 100 * values.div(values['reference'], axis=0)
+    draw(axis, values, entry, entry['unit'].partition(' ')[0], means)
     axis.set_title(name[0].upper() + name[1:], fontsize=TEXT, color=INK)
-    axis.set_xlabel(f'mean of both, {entry["unit"]}', fontsize=TEXT, color=INK)
-  axes[0].set_ylabel('prediction less reference', fontsize=TEXT, color=INK)
+    axis.set_xlabel(across, fontsize=TEXT, color=INK)
+    axis.set_ylabel(f'prediction less reference, {entry["unit"]}', fontsize=TEXT, color=INK)
   drawing.legend(handles=legend(), loc='outside lower center', ncols=5, frameon=False, fontsize=SMALL)
   return drawing

@@ -64,7 +64,7 @@ def agree(areas: pd.DataFrame, places: Mapping[tuple[str, str], Place | None] | 
   Args:
     areas: of `frame_areas`, of any number of cines.
     places: by dataset and slice. Without a stack of known distances these are taken to be equal: the ejection
-      fraction needs no more, and volumes and mass are given in per cent of the reference.
+      fraction needs no more, and volumes and mass have a unit that nobody knows.
 
   Returns:
     subject, dataset, slices, ed, es (frames; <NA> for es without), left_out (slices that count on neither side),
@@ -94,11 +94,11 @@ def agree(areas: pd.DataFrame, places: Mapping[tuple[str, str], Place | None] | 
     }
     line |= {'ed': ed, 'es': es if es != ed else pd.NA}
     if len(bad) < len(slices):
-      lines.append(line | _of_dataset(used[~used['slice_id'].isin(bad)], ed, es, known))
+      lines.append(line | _of_dataset(used[~used['slice_id'].isin(bad)], ed, es))
   return pd.DataFrame(lines)
 
 
-def _of_dataset(table: pd.DataFrame, ed: int, es: int, known: bool) -> dict[str, float]:
+def _of_dataset(table: pd.DataFrame, ed: int, es: int) -> dict[str, float]:
   at_ed, at_es = (table[table['frame'] == frame] for frame in (ed, es))
   walls = at_ed[at_ed[[f'epi_{side}' for side in SIDES]].notna().all(axis=1)]
   found: dict[str, float] = {}
@@ -112,17 +112,14 @@ def _of_dataset(table: pd.DataFrame, ed: int, es: int, known: bool) -> dict[str,
       'mass': DENSITY * wall if len(walls) else math.nan,
     }
     found |= {f'{name}_{side}': value for name, value in values.items()}
-  if not known:
-    for name in ('EDV', 'ESV', 'mass'):
-      found[f'{name}_predicted'] *= 100 / found[f'{name}_reference']
-      found[f'{name}_reference'] *= 100 / found[f'{name}_reference']
   return found
 
 
 def summarise(table: pd.DataFrame, *, seed: int = 0) -> dict[str, Any]:
   """Returns 'n_datasets', 'left_out' of how many 'slices', and 'quantities': name to unit and `bland_altman`.
 
-  Values are means over the datasets of a subject. Quantities that nothing is known of are left out.
+  Values are means over the datasets of a subject; where the distance of slices is unknown, volumes and mass are in per
+  cent of the reference. Quantities that nothing is known of are left out.
 
   Raises: ValueError when mL and per cent of the reference would be averaged.
   """
@@ -133,8 +130,9 @@ def summarise(table: pd.DataFrame, *, seed: int = 0) -> dict[str, Any]:
   absolute, quantities = bool(table['stack'].all()), {}
   for name, unit in QUANTITIES.items():
     values = pairs(table, name)
+    if not (absolute or unit == '%'):
+      unit, values = OF_REFERENCE, 100 * values.div(values['reference'], axis=0)
     if len(values):
-      unit = unit if absolute or unit == '%' else OF_REFERENCE
       quantities[name] = {'unit': unit} | bland_altman(*values.to_numpy().T, seed=seed)
   counts = {key: int(table[key].sum()) for key in ('left_out', 'slices')}
   return {'n_datasets': len(table), **counts, 'quantities': quantities}

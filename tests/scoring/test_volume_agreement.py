@@ -44,9 +44,10 @@ def test_volumes_by_hand():
 def test_without_known_distances_volumes_are_per_cent_of_the_reference_and_the_ejection_fraction_is_the_same():
   (line,) = agree(TWO).to_dict('records')
   assert not line['stack']
-  assert (line['EDV_reference'], line['mass_reference']) == (100, 100)
-  assert [line['EDV_predicted'], line['mass_predicted']] == pytest.approx([100 * 28 / 30, 115])
   assert line['ejection fraction_predicted'] == pytest.approx(50)
+  found = summarise(agree(TWO))['quantities']
+  assert {found[name]['unit'] for name in ('mass', 'EDV', 'ESV')} == {'% of reference'}
+  assert [found[name]['bias'] for name in ('EDV', 'mass')] == pytest.approx([100 * 28 / 30 - 100, 15])
 
 
 def test_a_slice_that_one_side_lacks_counts_on_neither_side_and_in_neither_frame():
