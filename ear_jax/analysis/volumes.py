@@ -140,9 +140,11 @@ def volumes(motions: Sequence[SliceMotion], *, ed_frame: int | None = None, es_f
   by_area = _sum(np.where(np.isfinite(height), height, 1.0), endo)  # tells the frames where no volume is known
   ed, es = (None, None) if len(frames) > 1 else _ends(by_area, ed_frame, es_frame)
   missing = _missing(motions, inside, frames, by_area, (ed, es), stack, endo)
-  notes = () if missing else _notes(motions, inside, by_area, stack, endo[:, ed])
+  notes: tuple[str, ...] = ()
   if missing:
     cavity, wall = np.full_like(cavity, math.nan), np.full_like(wall, math.nan)
+  elif ed is not None and es is not None:
+    notes = _notes(motions, inside, by_area, stack, endo, (ed, es))
   thick = np.stack([_padded(thickness(motion), frames[-1]) for motion in motions])
   return Volumes(
     slices=tuple(map(_id, motions)),
@@ -226,6 +228,8 @@ def _missing(
   if stack.fault:
     return stack.fault
   ed, es = ends
+  assert ed is not None
+  assert es is not None  # since two frames are known
   for name, frame in (('end diastole', ed), ('end systole', es)):
     if not math.isfinite(cavity[frame]):
       return f'frame {frame}, given as {name}, has no contours in one slice or more'
@@ -253,9 +257,14 @@ def _uncovered(height: np.ndarray, cavity: np.ndarray) -> str:
 
 
 def _notes(
-  motions: Sequence[SliceMotion], inside: range, cavity: np.ndarray, stack: Stack, at_ed: np.ndarray
+  motions: Sequence[SliceMotion],
+  inside: range,
+  cavity: np.ndarray,
+  stack: Stack,
+  endo: np.ndarray,
+  ends: tuple[int, int],
 ) -> tuple[str, ...]:
-  """What a reader must know of volumes that are given; `at_ed` `[S]`, the cavities at end diastole."""
+  """What a reader must know of volumes that are given."""
   found = [*stack.notes]
   for k in dict.fromkeys((inside[0], inside[-1])):
     if gone := int(_gone(motions[k]).sum()):
@@ -263,10 +272,15 @@ def _notes(
   unknown = int((~np.isfinite(cavity)).sum())
   if unknown:
     found.append(f'{unknown} of {len(cavity)} frames have no contours in one slice or more, and no volume')
-  ends = [name for name, k in (('base', 0), ('apex', -1)) if at_ed[k] > 0]
-  if ends:
-    found.append(f'the stack ends within the ventricle at {" and ".join(ends)}: what lies beyond it is not counted')
-  if not all(motions[k].contours.drawn for k in inside):
+  by_person = all(motions[k].contours.drawn for k in inside)
+  for name, frame in zip(('diastole', 'systole'), ends, strict=True):
+    beside = [(frame + step) % len(cavity) for step in (-1, 1)]
+    if not (by_person or np.isfinite(cavity[beside]).all()):
+      found.append(f'a frame beside frame {frame} is one of them: end {name} may be there')
+  cut = [name for name, k in (('base', 0), ('apex', -1)) if endo[k, ends[0]] > 0]
+  if cut:
+    found.append(f'the stack ends within the ventricle at {" and ".join(cut)}: what lies beyond it is not counted')
+  if not by_person:
     found.append('whether the widest slices, at the base, hold ventricle or atrium counts most: look at them')
   return tuple(found)
 

@@ -26,6 +26,7 @@ def of_study(found: Volumes | None) -> dict | None:
     'time': [None if f is None else f * found.frame_interval for f in (found.ed, found.es)],
     'chart': None if found.missing else chart(curves, 'mL', found),
     'slices': len(found.slices),
+    'within': int((np.nan_to_num(found.endo, nan=1.0) > 0).any(1).sum()),
   }
 
 

@@ -63,8 +63,9 @@ def agree(areas: pd.DataFrame, places: Mapping[tuple[str, str], Place | None] | 
 
   Args:
     areas: of `frame_areas`, of any number of cines.
-    places: by dataset and slice. Without a stack of known distances these are taken to be equal: the ejection
-      fraction needs no more, and volumes and mass have a unit that nobody knows.
+    places: by dataset and slice. Where none is known, distances are taken to be equal: the ejection fraction needs
+      no more, and volumes and mass have a unit that nobody knows. A dataset whose slices are no stack by their
+      places, such as three far apart, or that has one slice, is left out.
 
   Returns:
     subject, dataset, slices, ed, es (frames; <NA> for es without), left_out (slices that count on neither side),
@@ -73,8 +74,10 @@ def agree(areas: pd.DataFrame, places: Mapping[tuple[str, str], Place | None] | 
   lines: list[dict[str, Any]] = []
   for (subject, dataset), table in areas.groupby(['subject', 'dataset'], sort=True):
     slices = sorted(set(table['slice_id'].astype(str)))
-    stack = stack_of([(places or {}).get((str(dataset), one)) for one in slices])
-    known = not stack.fault
+    given = [(places or {}).get((str(dataset), one)) for one in slices]
+    stack, known = stack_of(given), any(given)
+    if len(slices) == 1 or (known and stack.fault):
+      continue
     height = dict(zip(slices, stack.height if known else np.ones(len(slices)), strict=True))
     table = table.assign(height=table['slice_id'].map(height))
     total = (table['endo_reference'] * table['height']).groupby(table['frame']).sum()

@@ -221,6 +221,20 @@ def test_frames_that_a_person_left_undrawn_have_no_volume_and_the_others_do():
   assert '2 of 4 frames have no contours' in ' '.join(found.notes)
 
 
+def test_an_unknown_frame_beside_end_systole_is_said():
+  longer = [analyse_with_contours(cine_at(d, frames=6), six(ring(d).contours)) for d in depths()]
+  found = volumes([lost(one, [3]) if k == 4 else one for k, one in enumerate(longer)])
+  assert (found.missing, found.ed, found.es) == ('', 0, 2)
+  assert 'a frame beside frame 2 is one of them: end systole may be there' in found.notes
+  assert 'frame beside frame 0' not in ' '.join(found.notes)
+
+
+def six(contours):
+  """The contours of six frames: the four, and the last again, twice."""
+  order = [0, 1, 2, 3, 3, 3]
+  return Contours(contours.endo[order], contours.epi[order], ('',) * 6, np.zeros(6, bool))
+
+
 def test_where_the_ventricle_leaves_the_last_slice_its_frames_count_as_nothing_and_that_is_said():
   left = lost(SOUND[-1], [2], 'no mask')
   found = volumes([*SOUND[:-1], left])

@@ -72,6 +72,14 @@ def test_end_diastole_alone_has_a_mass_and_no_ejection_fraction():
   assert list(summarise(agree(TWO[TWO['frame'] == 0], PLACES))['quantities']) == ['mass', 'EDV']
 
 
+def test_slices_that_are_no_stack_have_no_volume_to_compare():
+  far = {key: Place((0, 0, 3 * place.corner[2]), (1, 0, 0), (0, 1, 0)) for key, place in PLACES.items()}
+  assert agree(TWO, far).empty
+  assert agree(TWO, PLACES | {('anna', 'b'): None}).empty
+  assert agree(TWO[TWO['slice_id'] == 'a']).empty
+  assert summarise(agree(TWO, far))['quantities'] == {}
+
+
 def test_a_frame_drawn_in_few_slices_is_not_end_systole():
   table = pd.concat([TWO, rows(('c', 0, 900, 1500, 900, 1500), ('c', 7, 50, 90, 50, 90))])
   assert agree(table)['es'].tolist() == [5]
