@@ -144,7 +144,9 @@ def volumes(motions: Sequence[SliceMotion], *, ed_frame: int | None = None, es_f
   if missing:
     cavity, wall = np.full_like(cavity, math.nan), np.full_like(wall, math.nan)
   elif ed is not None and es is not None:
-    notes = _notes(motions, inside, by_area, stack, endo, (ed, es))
+    asked = (('diastole', ed_frame), ('systole', es_frame))
+    notes = tuple(f'end {name} is frame {frame}, as given' for name, frame in asked if frame is not None)
+    notes += _notes(motions, inside, by_area, stack, endo, (ed, es))
   thick = np.stack([_padded(thickness(motion), frames[-1]) for motion in motions])
   return Volumes(
     slices=tuple(map(_id, motions)),

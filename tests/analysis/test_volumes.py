@@ -249,6 +249,7 @@ SOUND_AREA = math.pi * radii(84.0)[0][2] ** 2 * 8 / 1000 * 360 / (2 * math.pi) *
 def test_frames_of_end_diastole_and_systole_can_be_given():
   found = volumes(SOUND, ed_frame=3, es_frame=1)
   assert (found.ed, found.es) == (3, 1)
+  assert found.notes[:2] == ('end diastole is frame 3, as given', 'end systole is frame 1, as given')
   assert found.ejection_fraction == pytest.approx(100 * (1 - (0.8 / 0.9) ** 2), abs=0.1)
   assert 'not smaller in frame 3' in volumes(SOUND, ed_frame=1, es_frame=3).missing
   with pytest.raises(ValueError, match='es_frame 4: frames are 0 to 3'):
