@@ -13,6 +13,8 @@ What a notebook needs, each loaded when it is first used:
   analyse         mask to motion: contours, velocity curves, markers, rotation, displacement
   Settings        conventions of the analysis
   SliceMotion     what `analyse` returns; gives itself by `to_xarray()` and `to_frame()`
+  volumes         the slices of a study together: volumes, ejection fraction, mass, thickness of the wall
+  Volumes         what `volumes` returns
   predict         the whole analysis of a study, as a folder of results
   default_config  every field of a training, to be changed and given to `train`
   train           trains a network, or goes on with a run
@@ -35,6 +37,7 @@ _WHERE = {  # module and name there
   'SliceMotion': ('ear_jax.analysis.motion', 'SliceMotion'),
   'Study': ('ear_jax.cine', 'Study'),
   'UserError': ('ear_jax.system.errors', 'UserError'),
+  'Volumes': ('ear_jax.analysis.volumes', 'Volumes'),
   'analyse': ('ear_jax.analysis.slices', 'analyse'),
   'default_config': ('ear_jax.config.fields', 'default_config'),
   'evaluate': ('ear_jax.workflows.evaluate', 'evaluate'),
@@ -46,6 +49,7 @@ _WHERE = {  # module and name there
   'predict': ('ear_jax.workflows.predict', 'predict'),
   'segment': ('ear_jax.networks.segment', 'segment'),
   'train': ('ear_jax.workflows.train', 'train_and_evaluate'),
+  'volumes': ('ear_jax.analysis.volumes', 'volumes'),
 }
 __all__ = ['__version__', *_WHERE]
 

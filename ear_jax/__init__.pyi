@@ -3,6 +3,8 @@
 from ear_jax.analysis.motion import Settings as Settings
 from ear_jax.analysis.motion import SliceMotion as SliceMotion
 from ear_jax.analysis.slices import analyse as analyse
+from ear_jax.analysis.volumes import Volumes as Volumes
+from ear_jax.analysis.volumes import volumes as volumes
 from ear_jax.cine import Cine as Cine
 from ear_jax.cine import Study as Study
 from ear_jax.config.fields import default_config as default_config

@@ -33,7 +33,8 @@ def main() -> None:
 def _evaluate(given: SimpleNamespace) -> None:
   from ear_jax.networks.load import load_run
   from ear_jax.networks.weights import names
-  from ear_jax.report import agreement_tables, tables
+  from ear_jax.report import agreement_tables, tables, volume_agreement
+  from ear_jax.system import table
   from ear_jax.workflows.evaluate import evaluate
   from ear_jax.workflows.evaluate_studies import evaluate_studies
 
@@ -74,6 +75,9 @@ def _evaluate(given: SimpleNamespace) -> None:
   console.print(agreement_tables.terminal(summary['agreement']))
   if 'data_content' in summary['manifest']:
     console.print(f'data: {summary["manifest"]["data"]}, content {summary["manifest"]["data_content"]}')
+  if summary.get('volumes', {}).get('quantities'):
+    found = summary['volumes']
+    console.print(table.terminal([volume_agreement.text_table(found)], found['notes']))
   console.print(f'pictures and tables: {output}')
   console.print(f'subject-mean Dice on {part}: {summary["metrics"]["dice"]["mean"]:.4f}')
 

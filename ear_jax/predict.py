@@ -50,6 +50,8 @@ def main() -> None:
       'venc', None, 'cm/s along column, along row, through the plane, where the study does not say it.'
     ),
     flags.DEFINE_float('smooth_contours', 0.0, 'Strength of the smoothing of contours over frames; 0: off.'),
+    flags.DEFINE_integer('ed_frame', None, 'Frame of end diastole, from 0; else that of the largest cavity.'),
+    flags.DEFINE_integer('es_frame', None, 'Frame of end systole, from 0; else that of the smallest cavity.'),
     flags.DEFINE_float('border', 0.0, 'mm of wall next to either contour left out of the curves.'),
     flags.DEFINE_float('view_sharing', 0.0, "Weight of each neighbouring frame in a frame's data, undone."),
     flags.DEFINE_bool('tta', False, 'Average over mirror images and quarter turns: eight times the work.'),
@@ -135,7 +137,13 @@ def _options(given: SimpleNamespace) -> Options:
   )
   auto = {'auto_orientation': given.orientation == 'auto', 'auto_signs': given.signs is None}
   return Options(
-    settings, **auto, septum_angle=given.septum_angle, strainmap_names=given.strainmap_names, tta=given.tta
+    settings,
+    **auto,
+    septum_angle=given.septum_angle,
+    strainmap_names=given.strainmap_names,
+    tta=given.tta,
+    ed_frame=given.ed_frame,
+    es_frame=given.es_frame,
   )
 
 
@@ -189,11 +197,21 @@ def _say(summary: dict, folder: pathlib.Path) -> None:
   for (status, name, reason), slices in places.items():
     where = f' ({some(slices)})' if any(slices) else ''
     console.print(f'  {status}: {name}{where}: {reason}', markup=False, soft_wrap=True)
+  console.print(f'  {_volumes_in_words(summary["volumes"])}', markup=False, soft_wrap=True)
   if all(one['venc_cm_s'] is None for one in summary['slices']):
-    console.print('  magnitude only: contours and masks, no velocity curves')
+    console.print('  magnitude only: no velocity curves')
   elif summary['curves_withheld']:
     console.print('  velocity curves are withheld; --force gives them all the same')
   console.print(f'  {folder / "report.html"}', markup=False, soft_wrap=True)
+
+
+def _volumes_in_words(found: dict) -> str:
+  if found['missing']:
+    return f'no volumes: {found["missing"]}'
+  edv, esv, mass = (round(found[key]) for key in ('edv_mL', 'esv_mL', 'mass_g'))
+  ef = round(found['ejection_fraction_percent'])
+  frames = f'frames {found["ed_frame"]} and {found["es_frame"]}'
+  return '; '.join([f'EDV {edv} mL, ESV {esv} mL ({frames}), EF {ef} %, mass {mass} g', *found['notes']])
 
 
 if __name__ == '__main__':

@@ -12,6 +12,8 @@ from ear_jax.analysis.regions import find_centre, septal_points
 from ear_jax.analysis.septum import Septum
 from ear_jax.cine import Cine
 
+NO_VENTRICLE = 'no ventricle here'
+
 
 def outline(cine: Cine, contours: Contours, *, septum: Septum, settings: Settings) -> SliceMotion:
   """Returns a motion that has mask, contours, centre and septum, and NaN for every velocity; see `slices.analyse`."""
@@ -44,7 +46,7 @@ def without_ring(motion: SliceMotion) -> SliceMotion:
   frames = len(motion.mask)
   nowhere = np.full((frames, 2), np.nan)
   no_ring = np.full((frames, POINTS, 2), np.nan)
-  contours = Contours(no_ring, no_ring.copy(), ('no ventricle here',) * frames, np.ones(frames, bool))
+  contours = Contours(no_ring, no_ring.copy(), (NO_VENTRICLE,) * frames, np.ones(frames, bool))
   mask = np.zeros_like(motion.mask)
   empty = dataclasses.replace(motion, mask=mask, contours=contours, centre=nowhere, septum=nowhere.copy(), wraps=0)
   return withhold(empty)

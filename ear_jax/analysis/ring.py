@@ -17,6 +17,7 @@ MAX_GAP = 60  # degrees of wall that may be bridged in one piece
 MAX_GAPS = 90  # and in all
 _RAGGED = 4  # degrees on either side of a gap that are not trusted
 _ISLAND = 0.1  # a component below this part of the largest is never the wall
+NOTHING = 'no mask'
 _APART = 'apart from the wall removed'
 _EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
 
@@ -48,7 +49,7 @@ def find_ring(mask: np.ndarray) -> Ring:
   """
   labels, count = ndimage.label(mask, _EIGHT_NEIGHBOURS)
   if not count:
-    return _failed(mask, 'no mask')
+    return _failed(mask, NOTHING)
   areas = np.bincount(labels.ravel())[1:]
   for k in np.argsort(-areas, kind='stable'):
     if areas[k] < _ISLAND * areas.max():

@@ -11,12 +11,12 @@ import numpy as np
 
 from ear_jax.analysis.checks_of_study import Check
 from ear_jax.analysis.contours import polygon_area
+from ear_jax.analysis.depth import TILT, usual_normal
 from ear_jax.analysis.motion import SliceMotion
 from ear_jax.analysis.periodic import slow
 
 OFF_AXIS = 20.0  # mm from the line through other centres: more than breath-holds move a heart
 _FEWEST = 8  # frames that are a cycle
-_TILT = 5.0  # deg between planes of one stack
 _SAME = 0.1  # mm
 _ES = 60.0, 2  # ms and frames by which end systole of slices may differ: base and apex are not quite at one time
 
@@ -27,12 +27,12 @@ def check_stack(motions: Sequence[SliceMotion]) -> list[Check]:
   if len(placed) < 2:
     return []
   normals = np.array([np.cross(one.place.across, one.place.down) for one in placed if one.place])
-  usual = _usual(normals)
+  usual = usual_normal(normals)
   tilt = np.degrees(np.arccos(np.clip(np.abs(normals @ usual), 0, 1)))
   found = [
-    _check(one, 'fail', f'its plane is tilted by {angle:.0f} deg against the other slices (expected under {_TILT:g})')
+    _check(one, 'fail', f'its plane is tilted by {angle:.0f} deg against the other slices (expected under {TILT:g})')
     for one, angle in zip(placed, tilt, strict=True)
-    if angle > _TILT
+    if angle > TILT
   ]
   depth = np.array([one.place.corner for one in placed if one.place]) @ usual
   steps = np.diff(depth)
@@ -93,11 +93,6 @@ def ring_centre(motion: SliceMotion) -> np.ndarray | None:
     return None
   row, column = motion.centre[good].mean(axis=0)
   return np.array(motion.place.point(row, column, motion.spacing))
-
-
-def _usual(normals: np.ndarray) -> np.ndarray:
-  """Returns the normal that most of `[N, 3]` are closest to."""
-  return normals[np.argmax(np.median(np.abs(normals @ normals.T), axis=1))]
 
 
 def _off(points: np.ndarray, depth: np.ndarray, k: int) -> float:

@@ -43,6 +43,7 @@ class Drawn:
     septum: `[T, 2]` (row, column), NaN where not stated; None for text files.
     signs, sectors: as `strainmap.StrainMapSlice`.
     mark: the pictures that the contours belong to, as far as the file says.
+    cavities: endocardium `[N, 2]` of pictures in which it was drawn alone; they are no reference for the wall.
   """
 
   path: pathlib.Path
@@ -55,6 +56,7 @@ class Drawn:
   signs: tuple[int, int, int] | None = None
   sectors: str = ''
   mark: Mark = UNMARKED
+  cavities: Mapping[int, np.ndarray] = dataclasses.field(default_factory=dict)
 
 
 class Found(NamedTuple):
@@ -152,6 +154,7 @@ def _pictures(
   folder: pathlib.Path, sides: Mapping[tuple[int, str], pathlib.Path], root: pathlib.Path
 ) -> tuple[Drawn, list[Fault]]:
   frames: dict[int, Pair] = {}
+  cavities: dict[int, np.ndarray] = {}
   found = []
   for number in sorted({number for number, _ in sides}):
     pair: list[np.ndarray | None] = []
@@ -169,4 +172,6 @@ def _pictures(
     endo, epi = pair
     if endo is not None and epi is not None:
       frames[number] = (endo, epi)
-  return Drawn(folder, _named(folder, root), '', frames), found
+    elif endo is not None:
+      cavities[number] = endo
+  return Drawn(folder, _named(folder, root), '', frames, cavities=cavities), found

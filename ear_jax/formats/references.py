@@ -94,11 +94,14 @@ def _with(study: Opened, mine: Mapping[int, Drawn], notes: Sequence[str]) -> Ope
 
 def with_drawn(cine: Cine, source: Source, drawn: Drawn) -> tuple[Cine, Source]:
   """Returns a cine and its source with the contours that belong to it."""
-  frames = frames_of(drawn, [*map(number_of, source.instances)], len(cine.video))
+  numbers = [*map(number_of, source.instances)]
+  frames = frames_of(drawn, numbers, len(cine.video))
   annotated = np.array([pair is not None for pair in frames])
   cine = cine.replace(mask=wall_mask(frames, cine.mask.shape[1:]), annotated=annotated)
   septum = source.septum if drawn.septum is None else _whole(drawn.septum)
-  return cine, dataclasses.replace(source, septum=septum, drawn=contours_of(drawn, source, len(annotated)))
+  cavities = {t: drawn.cavities[n] for t, n in enumerate(numbers) if n is not None and n in drawn.cavities}
+  contours = contours_of(drawn, source, len(annotated))
+  return cine, dataclasses.replace(source, septum=septum, drawn=contours, cavities=cavities)
 
 
 def _whole(septum: np.ndarray) -> np.ndarray | None:

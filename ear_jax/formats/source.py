@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import pathlib
+from collections.abc import Mapping
 from typing import Self
 
 import numpy as np
@@ -22,6 +23,7 @@ class Source:
     orientation: ImageOrientationPatient, six direction cosines; None when unknown.
     septum: `[T, 2]` (row, column) in pixels of the mid-septal point, where a file states one.
     notes: what the reader had to decide or passed over, in words without identifiers.
+    cavities: endocardium `[N, 2]` (row, column) of frames in which a person drew it alone; no part of `drawn`.
     drawn: the contours by a person that the mask of the cine was made from, points as they were drawn; None without.
     signs: +1 or -1 for the velocity along column, along row, through the plane, where the file of the contours says
       so; they are not applied to the video.
@@ -39,6 +41,7 @@ class Source:
   sectors: str = ''
   labels: np.ndarray | None = None
   frames: tuple[int | None, ...] = ()
+  cavities: Mapping[int, np.ndarray] = dataclasses.field(default_factory=dict)
 
   def at(self, place: Place | None) -> Self:
     """Returns the source with position and orientation as the place of its cine says, where its reader left them out.

@@ -42,19 +42,24 @@ def bland_altman_figure(markers: pd.DataFrame, summary: Mapping, quantity: str =
         axis.text(0.5, 0.5, 'no value', transform=axis.transAxes, ha='center', color=INK, fontsize=TEXT)
         axis.set_axis_off()
         continue
-      _draw(axis, marker_pairs(markers, component, marker, quantity), entry, unit)
+      draw(axis, marker_pairs(markers, component, marker, quantity), entry, unit)
   for axis in axes[-1]:
     axis.set_xlabel(f'mean of both, {unit}', fontsize=TEXT, color=INK)
   for axis in axes[:, 0]:
     axis.set_ylabel(f'prediction less reference, {unit}', fontsize=TEXT, color=INK)
   n = summary['n_subjects']
   figure.suptitle(f'{NAMES[quantity]}, {n} subject{"s" * (n != 1)}', fontsize=TEXT + 2, color=INK)
-  figure.legend(handles=_legend(), loc='outside lower center', ncols=5, frameon=False, fontsize=SMALL)
+  figure.legend(handles=legend(), loc='outside lower center', ncols=5, frameon=False, fontsize=SMALL)
   return figure
 
 
-def _draw(axis: Axes, pairs: pd.DataFrame, entry: Mapping, unit: str) -> None:
-  means, differences = pairs.mean(axis=1), pairs['predicted'] - pairs['reference']
+def draw(axis: Axes, pairs: pd.DataFrame, entry: Mapping, unit: str, means: pd.Series | None = None) -> None:
+  """Draws one panel: points of `pairs` ('predicted', 'reference'), bias, limits and their intervals of `entry`.
+
+  Points lie at `means` along the panel; None: at the mean of both sides.
+  """
+  means = pairs.mean(axis=1) if means is None else means
+  differences = pairs['predicted'] - pairs['reference']
   limits, bands = entry['limits'] or [], _bands(entry)
   for low, high, colour, alpha in bands:
     axis.axhspan(low, high, color=colour, alpha=alpha, lw=0)
@@ -85,7 +90,7 @@ def _bands(entry: Mapping) -> list[tuple[float, float, str, float]]:
 
 
 def _caption(entry: Mapping, unit: str, bands: int) -> str:
-  digits = 2 if unit == 'cm/s' else 0
+  digits = {'cm/s': 2, '%': 1}.get(unit, 0)
   text = _signed(entry['bias'], digits)
   if entry['limits']:
     text += f' ({" to ".join(_signed(limit, digits) for limit in entry["limits"])})'
@@ -98,7 +103,8 @@ def _signed(value: float, digits: int) -> str:
   return (text[1:] if float(text) == 0 else text).replace('-', '\N{MINUS SIGN}')
 
 
-def _legend() -> list:
+def legend() -> list:
+  """Returns what explains the lines and bands of `draw`."""
   return [
     Line2D([], [], marker='o', ls='', color=_POINT, label='subject'),
     Line2D([], [], color=_BIAS, lw=1.4, label='bias'),

@@ -9,6 +9,7 @@ import pandas as pd
 from ear_jax.report import figures, tables
 from ear_jax.report.agreement import brief, write_agreement
 from ear_jax.report.figures import Case
+from ear_jax.report.volume_agreement import write_volume_agreement
 from ear_jax.scoring.aggregate import hierarchy, summarise
 from ear_jax.scoring.agreement_summary import Rows
 from ear_jax.system.csv_files import write_csv
@@ -48,6 +49,7 @@ def write_report(
   manifest: Mapping,
   *,
   curves: Rows | None = None,
+  stacks: pd.DataFrame | None = None,
   seed: int = 0,
 ) -> dict:
   """Writes all files of an evaluation into `output_dir` and returns the summary.
@@ -63,11 +65,12 @@ def write_report(
       an iterator once they are found. `extremes` tells beforehand which they are.
     manifest: versions, checkpoint, split and the like; strict JSON, stored under 'manifest'.
     curves: agreement of the velocity curves of the same cines, written by `agreement.write_agreement`.
+    stacks: of `volume_agreement.agree`, of the same cines, written by `write_volume_agreement`.
     seed: of the bootstrap.
 
   Returns:
     What metrics.json holds: `aggregate.summarise`, 'cines' (role to name and Dice), 'notes', 'manifest' and, with
-    `curves`, 'agreement' (`agreement.brief`).
+    `curves`, 'agreement' (`agreement.brief`), with `stacks`, 'volumes'.
 
   Raises:
     ValueError: the rows cannot be averaged, a cine that is to be drawn is not among `cases`, or the manifest holds NaN;
@@ -87,6 +90,8 @@ def write_report(
   _write_pictures(output, rows, roles, found)
   if curves is not None:
     content['agreement'] = brief(write_agreement(output, curves, seed=seed))
+  if stacks is not None:
+    content['volumes'] = write_volume_agreement(output, stacks, seed=seed)
   write_text(output / 'metrics.json', tables.strict_json(content))
   return content
 

@@ -92,7 +92,7 @@ def colour_ranges(motions: Sequence[SliceMotion]) -> list[float]:
     parts = [np.abs(m.curves['angular24'][..., component]).ravel() for m in motions]
     speeds = np.concatenate([*parts, [np.nan]])
     speeds = speeds[np.isfinite(speeds)]
-    found.append(_round_up(float(np.percentile(speeds, 99)) if speeds.size else 1.0, _LIMITS))
+    found.append(round_up(float(np.percentile(speeds, 99)) if speeds.size else 1.0, _LIMITS))
   return found
 
 
@@ -100,11 +100,11 @@ def _limits(motions: Sequence[SliceMotion], group: str, component: int) -> list[
   values = np.concatenate([[0.0]] + [m.curves[group][..., component].ravel() for m in motions])
   low, high = float(np.nanmin(values)), float(np.nanmax(values))
   room = _ROOM * (high - low)
-  step = _round_up((high - low) / 4 or 0.5, _TICKS)
+  step = round_up((high - low) / 4 or 0.5, _TICKS)
   return [low - room, high + room, step]
 
 
-def _round_up(value: float, steps: Sequence[float]) -> float:
+def round_up(value: float, steps: Sequence[float]) -> float:
   """The smallest of `steps` times a power of ten that is not below `value`; 1 for a value of 0."""
   if value <= 0:
     return 1.0

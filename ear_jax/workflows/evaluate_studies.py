@@ -24,6 +24,7 @@ from ear_jax.report.figures import Case
 from ear_jax.scoring.agreement_summary import concatenate
 from ear_jax.scoring.mask_agreement import compare_masks
 from ear_jax.scoring.segmentation import score
+from ear_jax.scoring.volume_agreement import agree, frame_areas
 from ear_jax.system.errors import UserError
 from ear_jax.system.terminal import tracked
 from ear_jax.workflows.evaluate import described
@@ -50,19 +51,23 @@ def evaluate_studies(
   Raises: UserError when a study or the network cannot be read, or nothing carries a reference.
   """
   trained, studies = load_network(network, checkpoint), pathlib.Path(studies)
-  scores, curves, masks, settings = [], [], {}, Settings()
+  scores, curves, areas, places, masks, settings = [], [], [], {}, {}, Settings()
   with _faults_in_words():
     opened = folder.open_folder(studies, choices=choices)
     every = (pair for study in opened for pair in study.read())
     shown = tracked(every, 'scoring', sum(map(len, opened)))
-    for cine, _ in folder.with_reference(studies, shown):
-      masks[cine.name] = segment(cine, [trained]).mask
+    for cine, source in folder.with_reference(studies, shown):
+      found = segment(cine, [trained])
+      masks[cine.name] = found.mask
+      areas.append(frame_areas(cine, found.probability, source.drawn, source.cavities))
+      places[cine.dataset, cine.slice_id] = cine.place
       scores.append(score(cine, masks[cine.name], surface=True))
       curves.append(compare_masks(cine, masks[cine.name], settings=settings))
   rows = pd.concat(scores, ignore_index=True)
   manifest = described(trained) | {'split': 'studies', 'step': trained.step, 'trained_on': 'unknown'}
   manifest |= {'subjects': sorted(set(rows['subject'])), 'velocity_settings': dataclasses.asdict(settings)}
-  return write_report(output, rows, _cases(opened, masks, rows), manifest, curves=concatenate(curves))
+  cases, stacks = _cases(opened, masks, rows), agree(pd.concat(areas, ignore_index=True), places)
+  return write_report(output, rows, cases, manifest, curves=concatenate(curves), stacks=stacks)
 
 
 @contextlib.contextmanager

@@ -44,6 +44,7 @@ class Options:
     strainmap_names: give slices StrainMap's names in the results.
     tta: average the networks over mirror images and quarter turns.
     axes: how slices without a place lie in the patient (`networks.recognise`); None: unknown.
+    ed_frame, es_frame: of end diastole and end systole; None: of the largest and the smallest cavity.
   """
 
   settings: Settings = dataclasses.field(default_factory=Settings)
@@ -53,6 +54,8 @@ class Options:
   strainmap_names: bool = False
   tta: bool = False
   axes: Axes | None = None
+  ed_frame: int | None = None
+  es_frame: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -15,12 +15,15 @@ import ear_jax
 from ear_jax.analysis.checks_of_study import Check, check_alike, check_study, worst
 from ear_jax.analysis.outline import withhold
 from ear_jax.analysis.stack import beyond, check_end_systole, check_stack
+from ear_jax.analysis.volumes import Volumes, volumes
+from ear_jax.analysis.volumes import withheld as without_volumes
 from ear_jax.cine import Study
 from ear_jax.formats.opened import Opened, of_study
 from ear_jax.networks.recognise import recognise
 from ear_jax.networks.segment import Network
 from ear_jax.report import curves as curves_figure
 from ear_jax.report import figures
+from ear_jax.report import volumes as volume_files
 from ear_jax.report.page import write_page
 from ear_jax.report.results import write_results
 from ear_jax.system.clock import Clock
@@ -96,11 +99,14 @@ def predict(
   checks += [check for one in slices for check in one.checks]
   withheld = worst(checks) == 'fail' and not force
   moving = any(one.page.sheets.venc is not None for one in slices)
-  summary = _summary(name, slices, checks, networks, withheld)
+  stack = _volumes(name, slices, options)
+  if withheld:
+    stack = without_volumes(stack, 'the study failed its quality gate; --force gives them all the same')
+  summary = _summary(name, slices, checks, networks, withheld) | {'volumes': volume_files.summary(stack)}
   try:
     (output / 'summary.json').unlink(missing_ok=True)  # what is half written has none
     with clock.measure('write'):
-      _write(output, name, slices, checks, networks, curves=moving and not withheld)
+      _write(output, name, slices, checks, networks, stack, curves=moving and not withheld)
     summary['cost'] = clock.table()
     write_text(output / 'summary.json', json.dumps(summary, indent=2))
   except Exception as fault:  # the libraries that write name a full disk in ways of their own
@@ -111,11 +117,20 @@ def predict(
   return summary
 
 
-def _write(output, name, slices: Sequence[Examined], checks, networks, *, curves):
+def _volumes(name: str, slices: Sequence[Examined], options: Options) -> Volumes:
+  motions = [one.result.motion for one in slices]
+  try:
+    return volumes(motions, ed_frame=options.ed_frame, es_frame=options.es_frame)
+  except ValueError as fault:
+    raise UserError(f'{name}: {fault}') from fault
+
+
+def _write(output, name, slices: Sequence[Examined], checks, networks, stack: Volumes, *, curves):
   results = [one.result for one in slices]
   if not curves:
     results = [dataclasses.replace(one, motion=withhold(one.motion)) for one in results]
   write_results(output, name, results, curves=curves)
+  volume_files.write(output, name, stack)
   if curves:
     pairs = [(one.motion, examined.page.reference) for one, examined in zip(results, slices, strict=True)]
     figures.save(curves_figure.figure(pairs, title=name), output / 'curves.png')
@@ -129,6 +144,7 @@ def _write(output, name, slices: Sequence[Examined], checks, networks, *, curves
     settings=dataclasses.asdict(results[0].motion.settings),
     versions=_versions(networks),
     withheld=not curves,
+    volumes=stack,
   )
 
 

@@ -388,17 +388,17 @@ def test_marks_that_cannot_be_read_are_none(scans, tmp_path, text):
 
 
 def texts(folder, images, sides, by='manual'):
-  """Writes the challenge's files of frames `{number: (endo, epi)}`."""
+  """Writes the challenge's files of frames `{number: (endo, epi)}`, or `(endo,)`."""
   folder.mkdir(parents=True, exist_ok=True)
   for number, pair in sides.items():
-    for side, points in zip('io', pair, strict=True):
+    for side, points in zip('io', pair, strict=False):
       lines = [f'{column:.6f} {row:.6f}' for row, column in points]
       (folder / f'IM-0001-{images + number:04d}-{side}contour-{by}.txt').write_text('\n'.join(lines))
 
 
 @pytest.mark.parametrize('trusted', [False, True], ids=['by wall and folder', 'by folder alone'])
 def test_sparse_text_contours_go_to_the_folder_of_their_patient(tmp_path, write_dicom, trusted):
-  """Two patients whose pictures have the same numbers; only two frames are drawn."""
+  """Two patients whose pictures have the same numbers; two frames are drawn, and the cavity of a third."""
   folder, expected = tmp_path / 'set', {}
   for index, name in enumerate(('SC-HF-I-1', 'SC-HF-I-2')):
     (cine, *_), (pair, *_) = [study.render(plan) for plan in person(index)[:1]], curves(index)
@@ -407,7 +407,11 @@ def test_sparse_text_contours_go_to_the_folder_of_their_patient(tmp_path, write_
       uid = {'StudyInstanceUID': f'1.2.{index + 1}', 'SeriesInstanceUID': f'1.2.{index + 1}.1'}
       path = folder / 'images' / name / f'IM-0001-{t + 1:04d}.dcm'
       write_dicom(path, pixels, trigger=20.0 + 40 * t, instance=t + 1, PixelSpacing=[2, 2], **uid)
-    texts(folder / 'contours' / name.replace('I-', 'I-0') / 'IRCCI-expert', 1, {t: pair[:, t] for t in (0, 3)})
+    texts(
+      folder / 'contours' / name.replace('I-', 'I-0') / 'IRCCI-expert',
+      1,
+      {t: pair[: 1 + (t != 5), t] for t in (0, 3, 5)},
+    )
     expected[name] = pair
   found, unused = attached(folder, folder, trusted=trusted)
   assert unused == []
@@ -418,6 +422,8 @@ def test_sparse_text_contours_go_to_the_folder_of_their_patient(tmp_path, write_
     away = np.linalg.norm(source.drawn.endo[3][:, None] - endo[3], axis=-1).min(1)
     assert away.max() < 0.3  # on the polygon: half a chord from the next point of it at most
     assert source.drawn.failed.tolist() == [t not in (0, 3) for t in range(8)]
+    assert [*source.cavities] == [5]
+    np.testing.assert_allclose(source.cavities[5], endo[5], atol=1e-5)
 
 
 @pytest.mark.parametrize('wrong', ['aside', 'swapped'])
