@@ -1,4 +1,4 @@
-"""Does on a real SLURM what the documents promise of one: `make slurm`, or `python tests/torture/slurm.py [--only=WORDS]`.
+"""Does on a real SLURM what the documents promise: `make slurm`, or `python tests/torture/slurm.py [--only=WORDS]`.
 
 SLURM is Debian's, two nodes on this machine (`slurm_nodes.py`), networks and pictures are toys. Prints what was tried,
 whether it held, and what was seen; exits with 1 where something did not hold. About half an hour on two cores.
@@ -31,6 +31,7 @@ from traces import final_bytes  # noqa: E402
 from ear_jax.training.checksums import saved_steps  # noqa: E402
 from ear_jax.training.log import read_metrics  # noqa: E402
 
+TRIALS = ('grid', 'over_its_limit', 'killed_job', 'two_nodes', 'told_to_stop', 'node_killed')
 STEPS, EVERY = 60, 5  # of a run of the grid; between its checkpoints
 _ENDS = ('COMPLETED', 'FAILED', 'CANCELLED', 'TIMEOUT', 'NODE_FAIL')  # of a job
 _LONG = 3600  # seconds that a grid, or a run, may take
@@ -47,6 +48,10 @@ def get_config():
   config.launcher.slurm = ConfigDict({slurm!r})
   return config
 """
+_ONE_CELL = ('--config.grid.model.name=("ear3d",)', '--config.grid.loss.name=("dice_iou",)')
+# A warm-up is cut to the number of steps, and the cosine follows it: runs of other lengths would be other programs.
+_SAME_PROGRAM = ('--config.optimizer.schedule=constant', '--config.optimizer.warmup_steps=0')
+_LIMIT = 3  # minutes that a job may take
 # Many jobs of little work: what XLA compiled is shared, and compiled quickly.
 _ENVIRONMENT = {
   'JAX_PLATFORMS': 'cpu',
@@ -59,8 +64,7 @@ _TWO_NODES = """#!/bin/bash
 #SBATCH --nodes=2 --ntasks-per-node=1 --cpus-per-task=1
 srun {python} -m ear_jax.train {arguments}
 """
-# A warm-up is cut to the number of steps, so that runs of other lengths would differ.
-_CURVE = ('batch_size=4', 'optimizer.schedule=constant', 'optimizer.warmup_steps=0', 'eval.every=3', 'log_every=1')
+_CURVE = (*_SAME_PROGRAM, '--config.batch_size=4', '--config.eval.every=3', '--config.log_every=1')
 
 
 class Trials:
@@ -73,9 +77,9 @@ class Trials:
     """The paper's grid is complete after a node and the command were killed"""
     workdir, start = self._home / 'grid', self._grid('grid', {'steps': STEPS, 'eval': {'every': EVERY}}, minutes=60)
     command = start()
-    wait(lambda: self._began(workdir, 'n2'), 'a checkpoint on n2', _LONG)
+    wait(lambda: self._began('n2'), 'a checkpoint on n2', _LONG)
     self._slurm.switch_off('n2')
-    requeued = [job for job in self._slurm.jobs() if job['Restarts'] != '0']
+    requeued = self._requeued('grid')
     assert requeued, 'no job was queued again'
     command.kill()
     command.communicate()
@@ -90,18 +94,32 @@ class Trials:
 
   def over_its_limit(self) -> str:
     """A job over its time limit is queued again, goes on from its checkpoint, and is complete"""
-    pace = [line['seconds_per_step'] for line in read_metrics(self._undisturbed_pace())]
-    steps = int(100 / np.median(pace))
-    every = max(1, steps // 40)
-    only = {'steps': steps, 'eval': {'every': every}, 'check_memory': False}
-    more = {'timeout_min': 2, 'slurm_signal_delay_s': 20}
-    one = ('--config.grid.model.name=("ear3d",)', '--config.grid.loss.name=("dice_iou",)', '--config.folds=2')
-    _finish(self._grid('limit', only, minutes=2, more=more)(*one))
-    requeued = [job for job in self._slurm.jobs() if job['Restarts'] != '0' and 'limit' in job['StdOut']]
-    assert requeued, 'no job was queued again'
-    for job in requeued:
-      self._check_undisturbed(_folder(job))
-    return f'{len(requeued)} jobs queued again {[int(job["Restarts"]) for job in requeued]} times, same bits'
+    _finish(self._train(self._home / 'pace', *_SAME_PROGRAM, '--config.steps=40'))
+    pace = np.median([line['seconds_per_step'] for line in read_metrics(self._home / 'pace')])
+    steps = int(60 * _LIMIT / pace)  # so that no job is done within the limit
+    constant = {'schedule': 'constant', 'warmup_steps': 0}  # as _SAME_PROGRAM
+    changes = {'steps': steps, 'eval': {'every': max(1, steps // 40)}, 'optimizer': constant}
+    start = self._grid('limit', changes, minutes=_LIMIT, more={'slurm_signal_delay_s': 20})
+    _finish(start(*_ONE_CELL))
+    requeued = self._requeued('limit')
+    times = [int(job['Restarts']) for job in requeued]
+    assert len(requeued) == 2, f'{times}: not both folds were queued again'
+    self._check_undisturbed(_folder(requeued[0]))
+    return f'two jobs, queued again {times} times, same bits as undisturbed'
+
+  def killed_job(self) -> str:
+    """A job killed as one that is out of memory is named, and the same command completes the grid"""
+    start = self._grid('memory', {'steps': STEPS, 'eval': {'every': EVERY}}, minutes=60)
+    command = start(*_ONE_CELL)
+    wait(lambda: self._began('n2'), 'a checkpoint', _LONG)
+    (job,) = (job for job in self._slurm.jobs() if (job['JobState'], job['NodeList']) == ('RUNNING', 'n2'))
+    subprocess.run(['scancel', '--signal=KILL', job['JobId']], check=True)
+    stdout, stderr = command.communicate(timeout=_LONG)
+    assert command.returncode == 1, stdout + stderr
+    (sentence,) = [line for line in stderr.splitlines() if line.startswith('error: ')]
+    assert _folder(job).name in stderr, stderr
+    _finish(start(*_ONE_CELL))
+    return sentence
 
   def two_nodes(self) -> str:
     """Two processes on two nodes train as one process does, to 1e-5"""
@@ -142,10 +160,15 @@ class Trials:
     file.write_text(_GRID.format(base=str(self._home / 'tiny.py'), changes=changes, slurm=slurm))
     return lambda *args: command_line.start('ear_jax.ablation', '--config', file, '--workdir', self._home / name, *args)
 
-  def _began(self, workdir: pathlib.Path, node: str) -> bool:
-    """Whether a job of a grid runs on a node and has saved something, but not all."""
-    running = [job for job in self._slurm.jobs() if job['JobState'] == 'RUNNING' and job['NodeList'] == node]
-    return any(0 < max(saved_steps(_folder(job) / 'run/checkpoints'), default=0) < STEPS // 2 for job in running)
+  def _requeued(self, name: str) -> list[dict[str, str]]:
+    """Returns the jobs of a grid that were queued again."""
+    again = (job for job in self._slurm.jobs() if job['Restarts'] != '0')
+    return [job for job in again if _folder(job).is_relative_to(self._home / name)]
+
+  def _began(self, node: str) -> bool:
+    """Whether a job of a grid is at work on a node and has saved something."""
+    running = [_folder(job) for job in self._slurm.jobs() if (job['JobState'], job['NodeList']) == ('RUNNING', node)]
+    return any(saved_steps(folder / 'run/checkpoints') and not (folder / 'result.json').exists() for folder in running)
 
   def _check_undisturbed(self, folder: pathlib.Path) -> None:
     """Raises where a job that was queued again did not resume, or came to another end than one that nobody disturbs."""
@@ -160,23 +183,15 @@ class Trials:
     assert subjects == expected, (subjects, expected)
     assert final_bytes(folder / 'run') == final_bytes(alone / 'run'), 'other bits than the undisturbed run'
 
-  def _undisturbed_pace(self) -> pathlib.Path:
-    """Returns the working directory of some run of 3D-EAR, for its seconds a step."""
-    workdir = self._home / 'pace'
-    _finish(self._train(workdir, '--config.steps=40'))
-    return workdir
-
   def _train(self, workdir: pathlib.Path, *args: str) -> subprocess.Popen:
     return command_line.start('ear_jax.train', '--config', self._home / 'tiny.py', '--workdir', workdir, *args)
 
   def _one(self, name: str, *args: str) -> None:
-    fields = [f'--config.{field}' for field in _CURVE]
-    _finish(self._train(self._home / name, *fields, '--config.cpu_devices=2', *args))
+    _finish(self._train(self._home / name, *_CURVE, '--config.cpu_devices=2', *args))
 
   def _two(self, name: str, *args: str, limits: tuple[str, ...] = ()) -> str:
     """Returns the number of a job of two processes on two nodes."""
-    fields = [f'--config.{field}' for field in _CURVE]
-    words = ['--config', self._home / 'tiny.py', '--workdir', self._home / name, *fields, '--config.cpu_devices=1']
+    words = ['--config', self._home / 'tiny.py', '--workdir', self._home / name, *_CURVE, '--config.cpu_devices=1']
     script = _TWO_NODES.format(python=sys.executable, arguments=' '.join(map(str, [*words, *args])))
     return self._slurm.submit(script, f'--output={self._home}/%j.out', f'--chdir={ROOT}', *limits)
 
@@ -221,12 +236,19 @@ def main() -> None:
   os.environ |= _ENVIRONMENT
   with tempfile.TemporaryDirectory(prefix='slurm') as folder, tempfile.TemporaryDirectory(prefix='trials') as home:
     home = pathlib.Path(home)
-    os.environ['JAX_COMPILATION_CACHE_DIR'] = str(home / 'compiled')
+    os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', str(home / 'compiled'))
     toy.build(home / 'data', ['velocity'])
     toy.write_config(home / 'tiny.py', toy.changes(home / 'data'))
     with Slurm(pathlib.Path(folder)) as slurm:
       trials = Trials(slurm, home)
-      for trial in (trials.grid, trials.over_its_limit, trials.two_nodes, trials.told_to_stop, trials.node_killed):
+      for trial in (
+        trials.grid,
+        trials.over_its_limit,
+        trials.killed_job,
+        trials.two_nodes,
+        trials.told_to_stop,
+        trials.node_killed,
+      ):
         if words and not any(word in trial.__name__ for word in words):
           continue
         begin, held = time.monotonic(), 'yes'
