@@ -95,7 +95,8 @@ class Trials:
   def over_its_limit(self) -> str:
     """A job over its time limit is queued again, goes on from its checkpoint, and is complete"""
     _finish(self._train(self._home / 'pace', *_SAME_PROGRAM, '--config.steps=40'))
-    pace = np.median([line['seconds_per_step'] for line in read_metrics(self._home / 'pace')])
+    lines = read_metrics(self._home / 'pace')
+    pace = np.median([line['seconds_per_step'] for line in lines if 'seconds_per_step' in line])
     steps = int(60 * _LIMIT / pace)  # so that no job is done within the limit
     constant = {'schedule': 'constant', 'warmup_steps': 0}  # as _SAME_PROGRAM
     changes = {'steps': steps, 'eval': {'every': max(1, steps // 40)}, 'optimizer': constant}
