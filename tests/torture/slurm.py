@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / 'tests/runs')]  # configs; command lines
 
 import command_line  # noqa: E402
 import numpy as np  # noqa: E402
+import psutil  # noqa: E402
 import slurm_nodes  # noqa: E402
 import toy  # noqa: E402
 from rich.console import Console  # noqa: E402
@@ -51,7 +53,7 @@ def get_config():
 _ONE_CELL = ('--config.grid.model.name=("ear3d",)', '--config.grid.loss.name=("dice_iou",)')
 # A warm-up is cut to the number of steps, and the cosine follows it: runs of other lengths would be other programs.
 _SAME_PROGRAM = ('--config.optimizer.schedule=constant', '--config.optimizer.warmup_steps=0')
-_LIMIT = 3  # minutes that a job may take
+_LIMIT, _SEVERAL = 3, 50  # minutes that a job may take; steps between its checkpoints
 # Many jobs of little work: what XLA compiled is shared, and compiled quickly.
 _ENVIRONMENT = {
   'JAX_PLATFORMS': 'cpu',
@@ -94,12 +96,16 @@ class Trials:
 
   def over_its_limit(self) -> str:
     """A job over its time limit is queued again, goes on from its checkpoint, and is complete"""
-    _finish(self._train(self._home / 'pace', *_SAME_PROGRAM, '--config.steps=40'))
-    lines = read_metrics(self._home / 'pace')
-    pace = np.median([line['seconds_per_step'] for line in lines if 'seconds_per_step' in line])
-    steps = int(60 * _LIMIT / pace)  # so that no job is done within the limit
+    # Twenty seconds of the same work, so that no job is done within the limit, nor needs many times of it.
+    pace = self._train(self._home / 'pace', *_SAME_PROGRAM, '--config.steps=1000000', f'--config.eval.every={_SEVERAL}')
+    wait(lambda: saved_steps(self._home / 'pace/checkpoints'), 'a checkpoint', _LONG)
+    before = len(read_metrics(self._home / 'pace'))
+    time.sleep(20)
+    steps = 3 * _LIMIT * (len(read_metrics(self._home / 'pace')) - before)
+    pace.kill()
+    pace.communicate()
     constant = {'schedule': 'constant', 'warmup_steps': 0}  # as _SAME_PROGRAM
-    changes = {'steps': steps, 'eval': {'every': max(1, steps // 40)}, 'optimizer': constant}
+    changes = {'steps': steps, 'eval': {'every': _SEVERAL}, 'optimizer': constant}
     start = self._grid('limit', changes, minutes=_LIMIT, more={'slurm_signal_delay_s': 20})
     _finish(start(*_ONE_CELL))
     requeued = self._requeued('limit')
@@ -114,7 +120,10 @@ class Trials:
     command = start(*_ONE_CELL)
     wait(lambda: self._began('n2'), 'a checkpoint', _LONG)
     (job,) = (job for job in self._slurm.jobs() if (job['JobState'], job['NodeList']) == ('RUNNING', 'n2'))
-    subprocess.run(['scancel', '--signal=KILL', job['JobId']], check=True)
+    for process in psutil.process_iter(['cmdline']):
+      words = process.info['cmdline'] or ['']
+      if 'python' in words[0] and str(_folder(job) / 'log') in words:
+        process.kill()
     stdout, stderr = command.communicate(timeout=_LONG)
     assert command.returncode == 1, stdout + stderr
     (sentence,) = [line for line in stderr.splitlines() if line.startswith('error: ')]
@@ -131,28 +140,30 @@ class Trials:
 
   def told_to_stop(self) -> str:
     """SIGTERM before the time limit saves and ends all; the same command goes on"""
-    job = self._two('told', '--config.steps=1000000', limits=('--time=3', '--signal=TERM@60'))
+    job = self._two('told', '--config.steps=1000000', limits=('--time=5', '--signal=TERM@120'))
     self._end(job, 'COMPLETED')
-    (step,) = saved_steps(self._home / 'told/checkpoints')[-1:]
+    step = saved_steps(self._home / 'told/checkpoints')[-1]
     assert f'stopped at step {step}' in self._said(job), self._said(job)
-    return f'stopped at step {step}'
+    job = self._two('told', f'--config.steps={step + 5}')
+    self._end(job, 'COMPLETED')
+    assert f'resuming at step {step}' in self._said(job), self._said(job)
+    return f'stopped at step {step}, went on from there'
 
   def node_killed(self) -> str:
-    """A node killed in a training on two nodes: the other process says so, the same command goes on"""
-    job = self._two('killed', '--config.steps=100000', '--config.eval.every=10')
+    """A node killed in a training on two nodes: the other process says so, and the training goes on"""
+    fields = ('--config.steps=2000', '--config.eval.every=200')
+    job = self._two('killed', *fields)
     wait(lambda: saved_steps(self._home / 'killed/checkpoints'), 'a checkpoint', _LONG)
-    killed = time.monotonic()
     self._slurm.switch_off('n2')
-    wait(lambda: self._slurm.job(job)['JobState'] in _ENDS, 'the end of the job', 200)
-    seconds = time.monotonic() - killed
-    state = self._slurm.job(job)['JobState']
-    said = [line for line in self._said(job).splitlines() if 'error: process' in line]
-    self._slurm.switch_on('n2')
+    wait(lambda: self._slurm.job(job)['JobState'] in ('PENDING', *_ENDS), 'the end of the job', 200)
+    (said,) = re.findall(r'error: (process \d of 2 \w+ \w+)', self._said(job))
     last = saved_steps(self._home / 'killed/checkpoints')[-1]
-    again = self._two('killed', f'--config.steps={last + 5}', '--config.eval.every=10')
-    self._end(again, 'COMPLETED')
-    assert f'resuming at step {last}' in self._said(again), self._said(again)
-    return f'{state} after {seconds:.0f} s: {said}'
+    again = self._slurm.job(job)['JobState'] == 'PENDING'
+    self._slurm.switch_on('n2')
+    job = job if again else self._two('killed', *fields)
+    self._end(job, 'COMPLETED')
+    assert f'resuming at step {last}' in self._said(job), self._said(job)
+    return f'"{said}"; {"queued again by SLURM" if again else "submitted again"}, on from step {last}'
 
   def _grid(self, name: str, changes: dict, minutes: int, more: dict | None = None) -> Callable:
     """Returns a function that starts the command of a grid, with further flags."""
