@@ -8,7 +8,7 @@ OTHER = .venv-$(notdir $(PYTHON))
 FAST := tests/test_*.py tests/ablations tests/analysis tests/data tests/devices tests/formats tests/models tests/networks \
   tests/phantom tests/scoring tests/system $(wildcard tests/training/test_losses.py tests/training/test_optim.py)
 
-.PHONY: quickstart test test-fast test-oldest lint benchmark benchmark-gpu torture lock audit clean
+.PHONY: quickstart test test-fast test-oldest lint benchmark benchmark-gpu torture slurm lock audit clean
 
 quickstart: .venv/product
 	ls data/mvm_cmr/phantom_mini/*/dataset_info.json >/dev/null 2>&1 || \
@@ -40,6 +40,10 @@ lint: .venv/development
 # Hours; `--only=WORDS` tries some of it. The table is in docs/reliability.md.
 torture: .venv/development
 	$(BIN)/python tests/torture --docs
+
+# What docs/cluster.md promises, on a SLURM of two nodes on this machine; as root, with Debian's slurm-wlm and munge.
+slurm: .venv/development
+	$(BIN)/python tests/torture/slurm.py
 
 # Wants a machine that does nothing else; docs/performance.md has a quicker look.
 benchmark: .venv-benchmark/complete

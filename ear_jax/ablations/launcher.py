@@ -1,6 +1,8 @@
 """Starting jobs through submitit: as processes on this machine, or on a SLURM cluster."""
 
 import pathlib
+import subprocess
+import time
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -14,6 +16,9 @@ except ImportError:  # it comes with an extra
   submitit = None  # type: ignore[assignment]  # asked for by __init__
 
 _YEAR = 525_600  # minutes; a process on this machine has all the time it wants
+_MANY = 1000  # times that SLURM's limit may come; submitit's 3 would end a long training, `Work` knows when to end it
+_LOOK = 5.0  # seconds between looks into SLURM's queue
+_GONE = 60.0  # seconds out of it after which a job has ended: its files may come late over a network
 
 
 class Launcher:
@@ -45,6 +50,9 @@ class Launcher:
       raise UserError(f'config.launcher.at_once is {self.at_once}, but config.launcher.gpus names {len(config.gpus)}')
     self._slurm = dict(config.slurm)
     self._gpus = dict.fromkeys(config.gpus) if self.local else {}  # number to the job that has it
+    self._queue: set[str] | None = None  # numbers of jobs; None: not known
+    self._looked = -_LOOK
+    self._gone: dict[str, float] = {}  # number of a job to when it was first missed
 
   def submit(self, folder: pathlib.Path) -> 'submitit.Job':
     """Starts the job in `folder`, its log in `folder/log`."""
@@ -54,13 +62,28 @@ class Launcher:
     if self.local:
       executor, parameters = submitit.LocalExecutor(folder / 'log'), dict[str, Any](timeout_min=_YEAR)
     else:
-      executor, parameters = submitit.AutoExecutor(folder / 'log', cluster='slurm'), self._slurm | {'name': 'ear_jax'}
+      executor = submitit.AutoExecutor(folder / 'log', cluster='slurm', slurm_max_num_timeout=_MANY)
+      parameters = self._slurm | {'name': 'ear_jax'}
     if self._gpus:
       gpu = next(number for number, job in self._gpus.items() if job is None)
       self._gpus[gpu] = folder.name
       parameters |= {'gpus_per_node': 1, 'visible_gpus': (gpu,)}
     executor.update_parameters(stderr_to_stdout=True, **parameters)
+    self._looked = -_LOOK  # what was seen before does not have this job
     return executor.submit(Work(), str(folder))
+
+  def ended(self, job: 'submitit.Job') -> bool:
+    """Returns whether a job has ended, however: submitit misses a killed one where SLURM keeps no accounts."""
+    if self.local or job.done():
+      return job.done()
+    if time.monotonic() - self._looked > _LOOK:
+      asked = subprocess.run(['squeue', '--me', '--noheader', '--format=%i'], capture_output=True, text=True)
+      self._queue = set(asked.stdout.split()) if asked.returncode == 0 else None
+      self._looked = time.monotonic()
+    if self._queue is None or job.job_id in self._queue:
+      self._gone.pop(job.job_id, None)
+      return False
+    return time.monotonic() - self._gone.setdefault(job.job_id, time.monotonic()) > _GONE
 
   def release(self, name: str) -> None:
     """Takes back the GPU of a job that has ended."""

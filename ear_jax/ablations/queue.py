@@ -44,7 +44,9 @@ class Queue:
   def advance(self) -> bool:
     """Looks after all jobs, starts what can start, and returns whether anything is left to wait for."""
     for name, state in self.states.items():
-      if state == RUNNING and ((self.folder / name / 'result.json').exists() or self._started[name].done()):
+      if state == RUNNING and (
+        (self.folder / name / 'result.json').exists() or self._launcher.ended(self._started[name])
+      ):
         self._launcher.release(name)
         found = self._found(name)
         self.states[name] = FAILED if found == WAITING else found

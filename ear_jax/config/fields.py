@@ -48,6 +48,7 @@ FIELDS = {
   'steps': _count(1000, 'of training, in the whole run', decides='result'),
   'batch_size': _count(2, 'cines a step over all devices'),
   'num_devices': _number(0, '0: all, of all processes', decides='nothing'),
+  'parallel': Field('pmap', 'over devices; the same bits either way', choices=('pmap', 'jit'), decides='nothing'),
   'cpu_devices': _number(0, 'virtual, without an accelerator; 0: one a core, if batch_size divides', decides='nothing'),
   'data.name': Field('mvm_cmr/phantom_mini', 'TFDS name/config'),
   'data.also': Field('', 'further sets, with commas, learnt from whole: half of the cines are theirs'),

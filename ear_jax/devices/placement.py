@@ -1,8 +1,10 @@
-"""Where arrays live: the device axis, the mesh, and the only calls of `pmap` in the project.
+"""Where arrays live: the device axis, the mesh, and the two ways in which a step spreads over devices.
 
 The state has no device axis: it is replicated, and donated to each step. A batch is `[D, B, T, H, W, C]`, one slice a
-device. With several processes each holds the replicas and slices of its own D devices, and a step sums over all. Moving
-from pmap to `jit` with shardings would touch this file alone.
+device. With several processes each holds the replicas and slices of its own D devices, and a step sums over all.
+
+`pmap` and `jit` run the same step, written for one slice with sums over the axis `AXIS`, to the same bits. A jitted
+step is an ordinary function of arrays with shardings: part of a larger program, if need be, and compiled before a call.
 """
 
 import contextlib
@@ -53,10 +55,11 @@ class Placement:
     self._everywhere = list(devices)
     self.devices = [device for device in devices if device.process_index == jax.process_index()]
     self.processes = len({device.process_index for device in devices})
-    mesh = Mesh(np.array(self.devices), (AXIS,))
+    mesh, everywhere = (Mesh(np.array(group), (AXIS,)) for group in (self.devices, self._everywhere))
     self.replicated = NamedSharding(mesh, PartitionSpec())
     self._sharded = NamedSharding(mesh, PartitionSpec(AXIS))
-    self._global = NamedSharding(Mesh(np.array(self._everywhere), (AXIS,)), PartitionSpec())
+    self._global = NamedSharding(everywhere, PartitionSpec())
+    self._global_slices = NamedSharding(everywhere, PartitionSpec(AXIS))
 
   def connect(self) -> None:
     """Sums over all devices once, when all processes are known to be here.
@@ -111,14 +114,33 @@ class Placement:
     """Returns `step(state, batch) -> (state, metrics)` over all devices of all processes; the old state is gone."""
     return jax.pmap(step, axis_name=AXIS, in_axes=(None, 0), out_axes=None, donate_argnums=0, devices=self._everywhere)
 
+  def jit_step(self, step: Callable) -> Callable:
+    """Returns the same as `pmap_step` by `jit` and shardings."""
+
+    def on_slice(state: Any, batch: Any) -> Any:
+      return step(state, jax.tree.map(lambda x: x[0], batch))
+
+    everywhere, whole = self._global.mesh, (PartitionSpec(), PartitionSpec(AXIS))
+    # Unchecked, a sum's transpose is a sum, as under pmap; checked, jax would add up the gradients by itself.
+    spread = jax.shard_map(on_slice, mesh=everywhere, in_specs=whole, out_specs=PartitionSpec(), check_vma=False)
+    compiled = jax.jit(spread, donate_argnums=0)
+    if self.processes == 1:
+      return compiled
+
+    def run(state: Any, batch: Any) -> Any:
+      batch = jax.tree.map(lambda x: _on(x, self._global_slices, (len(self._everywhere), *x.shape[1:])), batch)
+      return self.within(compiled(self.across(state), batch))
+
+    return run
+
   def pmap_apply(self, apply: Callable) -> Callable:
     """Returns `apply(variables, batch) -> outputs` over this process's devices, outputs `[D, B, ...]`."""
     return jax.pmap(apply, axis_name=AXIS, in_axes=(None, 0), devices=self.devices)
 
 
-def _on(x: jax.Array, sharding: NamedSharding) -> jax.Array:
-  """Returns the same replicas as an array of another set of processes; nothing is copied."""
+def _on(x: jax.Array, sharding: NamedSharding, shape: tuple[int, ...] | None = None) -> jax.Array:
+  """Returns the same replicas, or slices of a `shape`, as an array of another set of processes; nothing is copied."""
   if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
     return jax.random.wrap_key_data(_on(jax.random.key_data(x), sharding), impl=jax.random.key_impl(x))
-  replicas = [shard.data for shard in x.addressable_shards]
-  return jax.make_array_from_single_device_arrays(x.shape, sharding, replicas)
+  parts = [shard.data for shard in x.addressable_shards]
+  return jax.make_array_from_single_device_arrays(shape or x.shape, sharding, parts)

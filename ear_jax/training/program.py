@@ -28,7 +28,7 @@ class Program:
 
   Attributes:
     config: the whole configuration.   placement: the devices; to be measured on, they need not exist.
-    model: the network outside pmap, where parameters are made and cines predicted.
+    model: the network of one device, by which parameters are made and cines predicted.
     schedule: learning rate by update.
     initial_state: `() -> state` of step 0.   shapes: its shapes and dtypes.
     step: `(state, batch) -> (state, metrics)` on the devices.
@@ -69,7 +69,9 @@ def make_program(config: ConfigDict, placement: Placement) -> Program:
   except ValueError as fault:  # a network, schedule or loss that there is not, or that does not fit the crop
     raise UserError(str(fault)) from fault
   initial_state = functools.partial(create_state, *like, config.seed, size=size, ema=ema)
-  return Program(config, placement, model, schedule, initial_state, shapes, placement.pmap_step(step))
+  jit = config.get('parallel') == 'jit'  # runs of earlier versions do not say
+  spread = placement.jit_step if jit else placement.pmap_step
+  return Program(config, placement, model, schedule, initial_state, shapes, spread(step))
 
 
 def check_memory(program: Program, frames: int, held: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""The training step as a pure function of state and batch; `Placement.pmap_step` puts it on devices."""
+"""The training step as a pure function of state and batch; `Placement.pmap_step`, or `jit_step`, puts it on devices."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any

@@ -71,7 +71,7 @@ def test_any_processes_and_devices_train_the_same_network_and_go_on_from_each_ot
   assert 'step 3' not in second.stderr, 'every line twice'
   (alone,) = _train([_start(config_file, mixed, '--config.steps=6', '--config.cpu_devices=1')])
   assert 'resuming at step 3' in alone.stderr
-  resumed, _ = _train(_start_two(config_file, mixed, '--config.steps=9'))
+  resumed, _ = _train(_start_two(config_file, mixed, '--config.steps=9', '--config.parallel=jit'))
   assert 'resuming at step 6' in resumed.stderr
   # Dice is of a mask: a rounding error takes a pixel at probability one half to the other side, 1e-4 of these pictures.
   for name, tolerance in (('loss', 1e-5), ('validation_dice', 1e-3)):

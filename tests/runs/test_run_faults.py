@@ -57,7 +57,7 @@ def test_a_run_told_to_stop_saves_and_goes_on_past_damage_to_the_same_bits(forks
   for age, step in enumerate(steps):
     os.utime(checkpoints / str(step), (10**9 - age,) * 2)
   _flip(checkpoints / f'{steps[-1]}/state/manifest.ocdbt')
-  outcome = forks.run(*run)
+  outcome = forks.run(*run, '--config.parallel=jit')  # the rest of the run in the other form
   assert outcome.status == 0, outcome.stderr
   assert f'checkpoint {steps[-1]} is damaged' in outcome.stderr
   assert f'resuming at step {steps[-2]}' in outcome.stderr

@@ -35,7 +35,7 @@ def batch():
 
 @pytest.fixture(scope='module')
 def runs(batch):
-  """Twenty steps of the same state on the same batch, on one device and on two."""
+  """Twenty steps of the same state on the same batch, on one device and on two, the same by `jit` as -1 and -2."""
   model = UNet3D(filters=(2,), norm='batch', axis_name=AXIS)
   # Plain gradient descent: Adam would blow the rounding of vanishing gradients up to full steps.
   optimizer = optax.sgd(0.2, momentum=0.8)
@@ -43,12 +43,13 @@ def runs(batch):
   start = jax.tree.map(np.asarray, start.replace(rng=None))  # a copy that no step can take away
   step = make_train_step(model, optimizer, LOSS, ema_decay=DECAY, axis_name=AXIS)
   found = {}
-  for devices in (1, 2):
+  for number in (1, 2, -1, -2):
+    devices = abs(number)
     placement = Placement(jax.local_devices()[:devices])
-    compiled = placement.pmap_step(step)
+    compiled = placement.pmap_step(step) if number > 0 else placement.jit_step(step)
     state = placement.replicate(start.replace(rng=jax.random.key(0)))
     placed = placement.shard({k: x.reshape(devices, 2 // devices, *x.shape[1:]) for k, x in batch.items()})
-    found[devices] = run = {'states': [start], 'metrics': [], 'step': compiled, 'batch': placed}
+    found[number] = run = {'states': [start], 'metrics': [], 'step': compiled, 'batch': placed}
     run['placement'] = placement
     for _ in range(STEPS):
       state, metrics = compiled(state, placed)
@@ -58,8 +59,9 @@ def runs(batch):
   return found
 
 
-def test_two_devices_train_like_one(runs):
-  one, two = runs[1], runs[2]
+@pytest.mark.parametrize('number', [2, -2])
+def test_two_devices_train_like_one(runs, number):
+  one, two = runs[1], runs[number]
   for a, b in zip(one['metrics'][:COMPARED], two['metrics'][:COMPARED], strict=True):
     assert a == pytest.approx(b, rel=1e-5)
   for step in range(1, COMPARED + 1):
@@ -72,8 +74,16 @@ def test_two_devices_train_like_one(runs):
   assert max(moved) > 1e-2
 
 
-def test_replicas_stay_equal_bit_for_bit(runs):
-  state = runs[2]['replicas']
+def test_both_forms_give_the_same_bits(runs):
+  for devices in (1, 2):
+    ours, theirs = runs[devices], runs[-devices]
+    assert ours['metrics'] == theirs['metrics']
+    jax.tree.map(np.testing.assert_array_equal, ours['states'], theirs['states'])
+
+
+@pytest.mark.parametrize('number', [2, -2])
+def test_replicas_stay_equal_bit_for_bit(runs, number):
+  state = runs[number]['replicas']
   leaves = jax.tree.leaves(state.replace(rng=jax.random.key_data(state.rng)))
   for leaf in leaves:
     first, second = (np.asarray(shard.data) for shard in leaf.addressable_shards)
@@ -101,8 +111,9 @@ def test_moving_average_by_hand(runs):
   assert states[5].replace(ema_params=None).variables['params'] is states[5].params
 
 
-def test_the_next_step_compiles_nothing_copies_nothing_and_frees_the_old_state(runs, caplog):
-  run = runs[2]
+@pytest.mark.parametrize('number', [2, -2])
+def test_the_next_step_compiles_nothing_copies_nothing_and_frees_the_old_state(runs, number, caplog):
+  run = runs[number]
   state = jax.tree.map(jnp.copy, run['replicas'])
   caplog.set_level(logging.DEBUG)
   with jax.log_compiles(), jax.transfer_guard('disallow'):
