@@ -86,6 +86,8 @@ def upright(cine: Cine, wanted: Axes) -> Cine:
 def looks(frame: np.ndarray, centre: tuple[float, float], spacing: tuple[float, float]) -> np.ndarray:
   """Returns what lies about the heart, `[2, 16, 16]`: ranks of brightness within 100 and 200 mm, mean 0, SD 1 each.
 
+  NaN outside the picture: beyond a small field of view there is tissue that is not seen, not air.
+
   Args:
     frame: `[H, W]` magnitude.
     centre: (row, column) of the left ventricle in pixels.
@@ -98,12 +100,13 @@ def _look(frame, centre, spacing, step):
   line = (np.arange(_SIDE) - (_SIDE - 1) / 2) * step  # mm
   rows, columns = (c + line / s for c, s in zip(centre, spacing, strict=True))
   blurred = ndimage.gaussian_filter(frame.astype(np.float32), [step / 2 / s for s in spacing])
-  values = ndimage.map_coordinates(blurred, np.stack(np.meshgrid(rows, columns, indexing='ij')), order=1)
-  return _standard(stats.rankdata(values, axis=None).reshape(values.shape))
+  where = np.stack(np.meshgrid(rows, columns, indexing='ij'))
+  values = ndimage.map_coordinates(blurred, where, order=1, cval=np.nan)
+  return _standard(stats.rankdata(values, axis=None, nan_policy='omit').reshape(values.shape))
 
 
 def _standard(values: np.ndarray) -> np.ndarray:
-  return (values - values.mean()) / max(float(values.std()), 1e-6)
+  return (values - np.nanmean(values)) / max(float(np.nanstd(values)), 1e-6)
 
 
 def portrait(cines: Iterable[Cine]) -> list | None:
@@ -117,9 +120,14 @@ def portrait(cines: Iterable[Cine]) -> list | None:
     if frames.size and np.isfinite(cine.spacing).all():
       where = np.argwhere(cine.mask[frames[0]]).mean(axis=0)
       seen.append(looks(cine.video[frames[0], ..., MAGNITUDE], (where[0], where[1]), cine.spacing))
-  return [_standard(one).round(3).tolist() for one in np.mean(seen, axis=0)] if seen else None
+  if not seen:
+    return None
+  mean = np.nansum(seen, axis=0) / np.maximum(np.isfinite(seen).sum(axis=0), 1)  # 0, which says nothing, where none is
+  return [_standard(one).round(3).tolist() for one in mean]
 
 
 def likeness(looks_: np.ndarray, portrait_: Sequence) -> float:
-  """Returns the correlation of `looks` with a portrait, from -1 to 1."""
-  return float((looks_ * np.asarray(portrait_)).mean())
+  """Returns the correlation of `looks` with a portrait, from -1 to 1, of the pixels that lie in the picture."""
+  seen = np.isfinite(looks_)
+  mine, theirs = looks_[seen], np.asarray(portrait_)[seen]
+  return float(mine @ theirs / max(float(np.linalg.norm(mine) * np.linalg.norm(theirs)), 1e-6))
