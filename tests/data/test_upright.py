@@ -77,7 +77,7 @@ def _of(make_cine, picture, centre):
 def test_a_portrait_tells_the_eight_views_apart(make_cine):
   cine = _of(make_cine, *scene())
   known = upright.portrait([cine])
-  assert np.shape(known) == (2, 16, 16)
+  assert np.shape(known) == (3, 16, 16)
   like = []
   for turn in TURNS:
     view = upright.turned(cine, turn)
@@ -85,6 +85,24 @@ def test_a_portrait_tells_the_eight_views_apart(make_cine):
     like.append(upright.likeness(upright.looks(view.video[0, ..., 0], tuple(where), view.spacing), known))
   assert like[0] == pytest.approx(1, abs=1e-3)
   assert max(like[1:]) < 0.8
+
+
+def test_who_lies_on_the_side_is_portrayed_as_the_others(make_cine):
+  """Of five subjects of two slices each one lies otherwise: the portrait is that of five who lie alike."""
+  alike, one_on_the_side = [], []
+  for k in range(5):
+    picture, centre = scene()
+    noisy = picture + np.random.default_rng(k).normal(0, 40, picture.shape).astype(np.float32)
+    own = [_of(make_cine, noisy, centre).replace(subject=f'subject-{k}')] * 2
+    alike += own
+    one_on_the_side += [upright.turned(cine, Turn(3)) for cine in own] if k == 1 else own
+  np.testing.assert_allclose(upright.portrait(one_on_the_side), upright.portrait(alike), atol=0.05)
+
+
+def test_the_portrait_of_a_network_trained_before_has_two_extents_and_still_serves():
+  picture, centre = scene()
+  looks = upright.looks(picture, centre, (1.6, 2.0))
+  assert upright.likeness(looks, np.nan_to_num(looks[:2]).tolist()) == pytest.approx(1)
 
 
 @pytest.mark.parametrize('turn', TURNS)
