@@ -21,8 +21,9 @@ CLINICAL: Axes = ((0.744, 0.665, 0.062), (-0.233, 0.345, -0.909))
 # As the phantom and its Siemens files show it, from the base: right ventricle on the right.
 FROM_BASE: Axes = ((-0.664, -0.748, 0.0), (-0.419, 0.372, -0.829))
 _NEAR = 1.0  # sum of two cosines, 2 for the same axes: below it the picture is no short axis, and nothing is up
-_EXTENTS = (100.0, 200.0)  # mm of the square about the heart: the ventricles; chest wall, lung and liver
+_EXTENTS = (100.0, 200.0, 300.0)  # mm of the square about the heart: the ventricles; lung and liver; the whole chest
 _SIDE = 16  # pixels of a portrait
+_ROUNDS = 2  # of turning those who were scanned on their side to lie as the others do
 
 
 class Turn(NamedTuple):
@@ -84,7 +85,9 @@ def upright(cine: Cine, wanted: Axes) -> Cine:
 
 
 def looks(frame: np.ndarray, centre: tuple[float, float], spacing: tuple[float, float]) -> np.ndarray:
-  """Returns what lies about the heart, `[2, 16, 16]`: ranks of brightness within 100 and 200 mm, mean 0, SD 1 each.
+  """Returns what lies about the heart, `[3, 16, 16]`: ranks of brightness within 100, 200 and 300 mm, mean 0, SD 1.
+
+  NaN outside the picture: beyond a small field of view there is tissue that is not seen, not air.
 
   Args:
     frame: `[H, W]` magnitude.
@@ -98,28 +101,54 @@ def _look(frame, centre, spacing, step):
   line = (np.arange(_SIDE) - (_SIDE - 1) / 2) * step  # mm
   rows, columns = (c + line / s for c, s in zip(centre, spacing, strict=True))
   blurred = ndimage.gaussian_filter(frame.astype(np.float32), [step / 2 / s for s in spacing])
-  values = ndimage.map_coordinates(blurred, np.stack(np.meshgrid(rows, columns, indexing='ij')), order=1)
-  return _standard(stats.rankdata(values, axis=None).reshape(values.shape))
+  where = np.stack(np.meshgrid(rows, columns, indexing='ij'))
+  values = ndimage.map_coordinates(blurred, where, order=1, cval=np.nan)
+  return _standard(stats.rankdata(values, axis=None, nan_policy='omit').reshape(values.shape))
 
 
 def _standard(values: np.ndarray) -> np.ndarray:
-  return (values - values.mean()) / max(float(values.std()), 1e-6)
+  return (values - np.nanmean(values)) / max(float(np.nanstd(values)), 1e-6)
 
 
 def portrait(cines: Iterable[Cine]) -> list | None:
   """Returns the mean of `looks` over the first frame with a reference of each cine, as lists; None without any.
 
-  The heart is where the reference is.
+  The heart is where the reference is. A subject whose pictures look more like those of the others in another view, on
+  the side on the table say, counts in that view.
   """
-  seen = []
+  seen: dict[str, list] = {}
   for cine in cines:
     frames = np.flatnonzero(cine.mask.any(axis=(1, 2)))
     if frames.size and np.isfinite(cine.spacing).all():
       where = np.argwhere(cine.mask[frames[0]]).mean(axis=0)
-      seen.append(looks(cine.video[frames[0], ..., MAGNITUDE], (where[0], where[1]), cine.spacing))
-  return [_standard(one).round(3).tolist() for one in np.mean(seen, axis=0)] if seen else None
+      found = looks(cine.video[frames[0], ..., MAGNITUDE], (where[0], where[1]), cine.spacing)
+      seen.setdefault(cine.subject, []).append(found)
+  if not seen:
+    return None
+  subjects = [np.array(own) for own in seen.values()]
+  for _ in range(_ROUNDS):
+    known = _mean(np.concatenate(subjects))
+    subjects = [picture_turned(own, _most_alike(_mean(own), known)) for own in subjects]
+  return _mean(np.concatenate(subjects)).round(3).tolist()
+
+
+def _mean(seen: np.ndarray) -> np.ndarray:
+  """Returns the mean of `[N, 3, 16, 16]`; 0, which says nothing, where no picture reaches."""
+  count = np.isfinite(seen).sum(axis=0)
+  mean = np.where(count, np.nansum(seen, axis=0), np.nan) / np.maximum(count, 1)
+  return np.nan_to_num([_standard(one) for one in mean])
+
+
+def _most_alike(own: np.ndarray, known: np.ndarray) -> Turn:
+  return max(TURNS, key=lambda turn: likeness(picture_turned(own, turn), known))
 
 
 def likeness(looks_: np.ndarray, portrait_: Sequence) -> float:
-  """Returns the correlation of `looks` with a portrait, from -1 to 1."""
-  return float((looks_ * np.asarray(portrait_)).mean())
+  """Returns the correlation of `looks` with a portrait, from -1 to 1, over the pixels that lie in the picture.
+
+  A portrait of earlier versions has no third extent: the first two are compared.
+  """
+  looks_ = looks_[: len(portrait_)]
+  seen = np.isfinite(looks_)
+  mine, theirs = looks_[seen], np.asarray(portrait_)[seen]
+  return float(mine @ theirs / max(float(np.linalg.norm(mine) * np.linalg.norm(theirs)), 1e-6))

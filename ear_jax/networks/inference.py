@@ -38,12 +38,12 @@ def myocardium(model: nn.Module) -> Callable[[dict, jax.Array], jax.Array]:
 
 
 def make_predictor(apply: Callable, config: ConfigDict, placement: Placement) -> Predictor:
-  """Returns `predict(variables, cines, tta=None)`, which compiles once for each number of frames.
+  """Returns `predict(variables, cines, tta=None)`, which compiles once for each number of frames and size of batch.
 
   It yields each cine with its myocardial probability, float32 `[T, H, W]`, in order. The variables are placed on the
   devices, and may be others in each call: in training they change. Cines are any number, of any picture sizes;
-  neighbours with the same number of frames share a batch. `tta` averages over the eight symmetries of the square; None:
-  as `config.eval.tta` says.
+  neighbours with the same number of frames share a batch; a short one is filled to a power of two. `tta` averages over
+  the eight symmetries of the square; None: as `config.eval.tta` says.
 
   Args:
     apply: a network as `myocardium` returns it.
@@ -63,8 +63,9 @@ def _predict(apply, config, placement, variables, cines, tta=None):
   for _, same in itertools.groupby(cines, key=lambda cine: cine.video.shape[0]):
     for group in _groups(same, devices * per_device):
       windows = [central_window(network_input(cine, config), config.data.crop, edge=True) for cine in group]
-      windows += [windows[-1]] * (devices * per_device - len(group))  # a short last batch repeats its last cine
-      batch = np.stack(windows).reshape(devices, per_device, *windows[0].shape)
+      each = min(per_device, 1 << (-(-len(group) // devices) - 1).bit_length())  # few shapes to compile for
+      windows += [windows[-1]] * (devices * each - len(group))  # a short batch repeats its last cine
+      batch = np.stack(windows).reshape(devices, each, *windows[0].shape)
       probabilities = (_average(run, batch) if tta else run(batch)).reshape(-1, *windows[0].shape[:3])
       for cine, probability in zip(group, probabilities, strict=False):
         yield cine, paste_window(probability, *cine.mask.shape[1:])

@@ -67,13 +67,17 @@ def scene(shape=(120, 100), spacing=(1.6, 2.0)):
   return picture.astype(np.float32), (90.0 / spacing[0], 100.0 / spacing[1])
 
 
-def test_a_portrait_tells_the_eight_views_apart(make_cine):
-  picture, centre = scene()
+def _of(make_cine, picture, centre):
+  """Returns a cine of one frame with a reference about the centre of the heart."""
   mask = np.zeros((1, *picture.shape), np.uint8)
   mask[0, round(centre[0]) - 3 : round(centre[0]) + 4, round(centre[1]) - 3 : round(centre[1]) + 4] = 1
-  cine = make_cine(1, frames=1, video=picture[None, ..., None], mask=mask, spacing=(1.6, 2.0), frame_interval=np.nan)
+  return make_cine(1, frames=1, video=picture[None, ..., None], mask=mask, spacing=(1.6, 2.0), frame_interval=np.nan)
+
+
+def test_a_portrait_tells_the_eight_views_apart(make_cine):
+  cine = _of(make_cine, *scene())
   known = upright.portrait([cine])
-  assert np.shape(known) == (2, 16, 16)
+  assert np.shape(known) == (3, 16, 16)
   like = []
   for turn in TURNS:
     view = upright.turned(cine, turn)
@@ -81,6 +85,39 @@ def test_a_portrait_tells_the_eight_views_apart(make_cine):
     like.append(upright.likeness(upright.looks(view.video[0, ..., 0], tuple(where), view.spacing), known))
   assert like[0] == pytest.approx(1, abs=1e-3)
   assert max(like[1:]) < 0.8
+
+
+def test_who_lies_on_the_side_is_portrayed_as_the_others(make_cine):
+  """Of five subjects of two slices each one lies otherwise: the portrait is that of five who lie alike."""
+  alike, one_on_the_side = [], []
+  for k in range(5):
+    picture, centre = scene()
+    noisy = picture + np.random.default_rng(k).normal(0, 40, picture.shape).astype(np.float32)
+    own = [_of(make_cine, noisy, centre).replace(subject=f'subject-{k}')] * 2
+    alike += own
+    one_on_the_side += [upright.turned(cine, Turn(3)) for cine in own] if k == 1 else own
+  np.testing.assert_allclose(upright.portrait(one_on_the_side), upright.portrait(alike), atol=0.05)
+
+
+def test_the_portrait_of_a_network_trained_before_has_two_extents_and_still_serves():
+  picture, centre = scene()
+  looks = upright.looks(picture, centre, (1.6, 2.0))
+  assert upright.likeness(looks, np.nan_to_num(looks[:2]).tolist()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize('turn', TURNS)
+def test_a_small_field_of_view_is_compared_where_it_lies(make_cine, turn):
+  """What lies outside the picture is not seen: no dark tissue, as it was once taken for."""
+  picture, centre = scene((200, 200), (1.6, 2.0))
+  known = upright.portrait([_of(make_cine, picture, centre)])
+  small = upright.turned(_of(make_cine, picture[25:94, :76], (centre[0] - 25, centre[1])), turn)  # 110 mm by 152 mm
+  where = np.argwhere(small.mask[0]).mean(0)
+  looks = upright.looks(small.video[0, ..., 0], (where[0], where[1]), small.spacing)
+  assert 0.4 < np.isnan(looks[1]).mean() < 0.8
+  np.testing.assert_allclose(np.nanmean(looks, (1, 2)), 0, atol=1e-6)
+  like = [upright.likeness(upright.picture_turned(looks, view), known) for view in TURNS]
+  assert TURNS[int(np.argmax(like))] == upright.undone(turn)
+  assert max(like) > 0.9
 
 
 def test_a_portrait_needs_a_reference_and_a_spacing(make_cine):
