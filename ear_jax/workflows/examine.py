@@ -17,6 +17,7 @@ from ear_jax.analysis.motion import Contours, Settings, SliceMotion
 from ear_jax.analysis.outline import without_ring
 from ear_jax.analysis.septum import Septum
 from ear_jax.analysis.slices import analyse, analyse_with_contours
+from ear_jax.analysis.uncertainty import NETWORK, READER, with_intervals
 from ear_jax.cine import Cine
 from ear_jax.data.upright import Axes
 from ear_jax.formats import strainmap_marks
@@ -95,6 +96,7 @@ def examine(
       found = segment(cine, networks, tta=options.tta, axes=options.axes)
     with clock.measure('analyse'):
       motion = analyse(cine, found.probability, septum=septum, settings=settings)
+      motion = with_intervals(cine, motion, NETWORK)
       other = _of_reference(cine, source, septum, settings) if cine.annotated.any() else None
   elif not cine.annotated.any():
     raise UserError(f'slice {cine.slice_id}: there are no contours for it, and no --checkpoint is given')
@@ -102,7 +104,7 @@ def examine(
     if drawn is not None and settings.smooth_contours:
       raise UserError('contours that a person drew are kept as drawn: leave --smooth_contours out, or give a network')
     with clock.measure('analyse'):
-      motion = _of_reference(cine, source, septum, settings)
+      motion = with_intervals(cine, _of_reference(cine, source, septum, settings), READER)
   with clock.measure('analyse'):
     expected = expected_dice(cine, motion.contours)
     checks = check_slice(cine, motion, expected if networks else None)

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 import ear_jax
+from ear_jax.analysis import uncertainty
 from ear_jax.analysis.checks_of_study import Check, check_alike, check_study, worst
 from ear_jax.analysis.outline import withhold
 from ear_jax.analysis.stack import beyond, check_end_systole, check_stack
@@ -21,7 +22,7 @@ from ear_jax.formats.opened import Opened, of_study
 from ear_jax.networks.recognise import recognise
 from ear_jax.networks.segment import Network
 from ear_jax.report import curves as curves_figure
-from ear_jax.report import figures
+from ear_jax.report import figures, page_numbers
 from ear_jax.report.page import write_page
 from ear_jax.report.results import write_results
 from ear_jax.system.clock import Clock
@@ -135,6 +136,9 @@ def _write(output, name, slices: Sequence[Examined], checks, networks, *, curves
 
 
 def _summary(name, slices, checks: Sequence[Check], networks, withheld) -> dict:
+  def given(one: Examined) -> bool:
+    return one.page.sheets.venc is not None and not withheld
+
   return {
     'study': name,
     'verdict': worst(checks),
@@ -154,6 +158,8 @@ def _summary(name, slices, checks: Sequence[Check], networks, withheld) -> dict:
         'expected_dice_by_frame': one.expected.by_frame.round(4).tolist(),
         'evidence': {name: round(value, 4) for name, value in one.expected.evidence.items()},
         'wraps': one.result.motion.wraps,
+        'markers': page_numbers.markers(one.result.motion)['global'][0] if given(one) else [],
+        'intervals': uncertainty.said(one.result.motion) if given(one) else '',
       }
       for one in slices
     ],
