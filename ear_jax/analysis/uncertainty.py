@@ -28,7 +28,7 @@ HELD = (
 )
 NOT_HAD = 'There are no intervals: for them eight frames with velocities and contours are needed.'
 _DRAWS, _TOGETHER = 200, 25  # draws, and how many of them are made at once
-_WAVES = (2, 3, 4, 5)  # harmonics of the shape
+_WAVES = (1, 2, 3, 4, 5)  # harmonics of the shape
 _LASTS = 0.06  # of the cycle: standard deviation of the Gaussian that errors of frames are alike over
 _SMOOTH = 3  # harmonics of angle that velocities of the wall may have; what is beyond is noise
 _SECTORS = 24
@@ -44,7 +44,7 @@ class Uncertainty:
     offset: of the whole ring, the same in all frames, along either axis.
     jitter: of the whole ring, changing over the cycle, along either axis.
     size: of how far out each border lies, the same in all frames.
-    shape: of the waves of each border, harmonics 2 to 5, half of their variance the same in all frames.
+    shape: of the waves of each border, harmonics 1 to 5, half of their variance the same in all frames.
     breath: of how far out each border lies, changing over the cycle.
     rim: the most of the wall next to either border that may hold signal of blood or fat as well.
     noise: of velocities, over what the wall's sectors show.
@@ -59,7 +59,7 @@ class Uncertainty:
   noise: float = 1.0
 
 
-READER = Uncertainty(offset=0.4, jitter=0.3, size=0.5, shape=0.5, breath=0.3, rim=1.0)
+READER = Uncertainty(offset=0.5, jitter=0.4, size=0.65, shape=0.65, breath=0.4, rim=1.0)
 NETWORK = Uncertainty(offset=0.4, jitter=0.3, size=0.5, shape=0.5, breath=0.3, rim=1.0)
 
 
