@@ -192,7 +192,8 @@ def _ends(
   for group, region, component, marker, frame, velocity in rows:
     (_, calm), (frames, found) = (one[group, component][marker] for one in (plain, noisy))
     # Noise makes a peak larger: once in what was measured, and once more in what was drawn.
-    found = found[:, region] - 2 * _known(np.mean, found[:, region] - calm[:, region])
+    larger = _finite(found[:, region] - calm[:, region])
+    found = found[:, region] - 2 * (float(larger.mean()) if larger.size else 0.0)
     times = frames[:, region] + rng.uniform(-0.5, 0.5, len(frames))  # between two frames
     ends.append((*_interval(found, velocity), *_interval(times, frame)))
   low, high, first, last = np.array(ends).reshape(-1, 4).T
@@ -215,9 +216,9 @@ def _interval(drawn: np.ndarray, estimate: float) -> tuple[float, float]:
   """The middle of what was drawn, and the estimate with it; NaN without an estimate."""
   if math.isnan(estimate) or not np.isfinite(drawn).any():
     return math.nan, math.nan
-  low, high = _known(lambda known: np.quantile(known, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2]), drawn)
+  low, high = np.quantile(_finite(drawn), [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
   return float(min(low, estimate)), float(max(high, estimate))
 
 
-def _known(function, values: np.ndarray):
-  return function(values[np.isfinite(values)]) if np.isfinite(values).any() else math.nan
+def _finite(values: np.ndarray) -> np.ndarray:
+  return values[np.isfinite(values)]
