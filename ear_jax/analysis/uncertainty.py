@@ -17,6 +17,7 @@ from ear_jax.analysis.markers import find_end_systole, markers_of
 from ear_jax.analysis.motion import COMPONENTS, GROUPS, SliceMotion
 from ear_jax.analysis.periodic import undo_view_sharing
 from ear_jax.analysis.redrawn import ANGLES, Rays, along_rays, by_region, redraw
+from ear_jax.analysis.regions import lengths
 from ear_jax.analysis.velocity import remove_cycle_mean
 from ear_jax.cine import Cine
 
@@ -60,7 +61,21 @@ class Uncertainty:
 
 
 READER = Uncertainty(offset=0.5, jitter=0.4, size=0.65, shape=0.65, breath=0.4, rim=1.0)
-NETWORK = Uncertainty(offset=0.4, jitter=0.3, size=0.5, shape=0.5, breath=0.3, rim=1.0)
+_READ = 0.65  # mm: thickness of the wall times what is missing of expected Dice, where contours are as a reader's
+_CONTOURS = ('offset', 'jitter', 'size', 'shape', 'breath')
+
+
+def of_network(dice: float, motion: SliceMotion) -> Uncertainty:
+  """Returns how uncertain a network's contours are: the more, the less Dice is expected of them.
+
+  Args:
+    dice: expected of the slice (`analysis.expected_dice`).
+    motion: of the slice.
+  """
+  across = (motion.contours.epi - motion.contours.endo)[~motion.contours.failed] * lengths(motion.spacing)
+  thickness = float(np.hypot(across[..., 0], across[..., 1]).mean()) if across.size else 0.0
+  times = (1 - dice) * thickness / _READ
+  return dataclasses.replace(READER, **{name: times * getattr(READER, name) for name in _CONTOURS})
 
 
 def with_intervals(

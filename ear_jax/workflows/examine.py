@@ -17,7 +17,7 @@ from ear_jax.analysis.motion import Contours, Settings, SliceMotion
 from ear_jax.analysis.outline import without_ring
 from ear_jax.analysis.septum import Septum
 from ear_jax.analysis.slices import analyse, analyse_with_contours
-from ear_jax.analysis.uncertainty import NETWORK, READER, with_intervals
+from ear_jax.analysis.uncertainty import READER, of_network, with_intervals
 from ear_jax.cine import Cine
 from ear_jax.data.upright import Axes
 from ear_jax.formats import strainmap_marks
@@ -96,7 +96,6 @@ def examine(
       found = segment(cine, networks, tta=options.tta, axes=options.axes)
     with clock.measure('analyse'):
       motion = analyse(cine, found.probability, septum=septum, settings=settings)
-      motion = with_intervals(cine, motion, NETWORK)
       other = _of_reference(cine, source, septum, settings) if cine.annotated.any() else None
   elif not cine.annotated.any():
     raise UserError(f'slice {cine.slice_id}: there are no contours for it, and no --checkpoint is given')
@@ -104,9 +103,10 @@ def examine(
     if drawn is not None and settings.smooth_contours:
       raise UserError('contours that a person drew are kept as drawn: leave --smooth_contours out, or give a network')
     with clock.measure('analyse'):
-      motion = with_intervals(cine, _of_reference(cine, source, septum, settings), READER)
+      motion = _of_reference(cine, source, septum, settings)
   with clock.measure('analyse'):
     expected = expected_dice(cine, motion.contours)
+    motion = with_intervals(cine, motion, of_network(expected.dice, motion) if networks else READER)
     checks = check_slice(cine, motion, expected if networks else None)
   if motion.contours.drawn:
     checks.append(_on_wall(cine, motion.contours))

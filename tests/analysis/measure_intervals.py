@@ -25,7 +25,7 @@ from ear_jax.analysis.expected_dice import expected_dice
 from ear_jax.analysis.markers import find_markers
 from ear_jax.analysis.motion import GROUPS, Contours
 from ear_jax.analysis.slices import analyse, analyse_with_contours
-from ear_jax.analysis.uncertainty import NETWORK, READER, with_intervals
+from ear_jax.analysis.uncertainty import READER, of_network, with_intervals
 from ear_jax.cine import Cine
 from ear_jax.phantom import study
 from ear_jax.system.table import Table, markdown
@@ -119,7 +119,8 @@ def truth(exact: Cine) -> pd.DataFrame:
 def held(known: Known, contours: Contours, by_network: bool) -> pd.DataFrame:
   """Returns whether the intervals of each marker hold the truth: columns `velocity` and `time`, NaN where none."""
   motion = analyse_with_contours(known.scan, contours, septum=0.0)
-  motion = with_intervals(known.scan, motion, NETWORK if by_network else READER)
+  uncertain = of_network(expected_dice(known.scan, contours).dice, motion) if by_network else READER
+  motion = with_intervals(known.scan, motion, uncertain)
   both = motion.markers.merge(truth(known.exact), on=KEYS, suffixes=('', '_true'))
   table = both[KEYS].copy()
   for name in ('velocity', 'time'):

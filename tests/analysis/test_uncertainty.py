@@ -90,6 +90,14 @@ def test_intervals_hold_the_estimate_and_grow_with_what_is_uncertain(cine, motio
   assert narrow.equals(with_intervals(cine, motion, READER).markers)  # the seed is fixed
 
 
+def test_a_network_is_less_certain_where_less_dice_is_expected(motion):
+  good, poor = (uncertainty.of_network(dice, motion) for dice in (0.95, 0.8))
+  thickness = 8.0  # pixels of 1 mm
+  assert good.size == pytest.approx(READER.size * 0.05 * thickness / 0.65, rel=0.05)
+  assert poor.shape == pytest.approx(4 * good.shape)
+  assert (good.rim, good.noise) == (READER.rim, READER.noise)
+
+
 def test_contours_drawn_too_wide_are_forgiven(cine, motion):
   """Still blood and still chest make a mean smaller; the interval says what it would be with right contours."""
   far = motion.contours.epi - np.array(CENTRE)
