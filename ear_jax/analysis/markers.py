@@ -5,12 +5,12 @@ frames. A window is searched as it is: it does not go over the end of the cycle.
 """
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from ear_jax.analysis.motion import COMPONENTS, region_names
+from ear_jax.analysis.motion import COMPONENTS, INTERVALS, region_names
 
 # name: (first frame, last frame, +1 for a maximum and -1 for a minimum)
 PEAKS = {'PS': (1, 15, 1), 'PD': (15, 35, -1), 'PAS': (35, 47, -1)}  # longitudinal and radial
@@ -34,21 +34,23 @@ def find_markers(curves: dict[str, np.ndarray], frame_interval: float, orientati
 
   Returns:
     Columns group, region, region_name, component, marker, frame, velocity (cm/s), time (ms), normalised_time (ms of a
-    cycle of 1000). A marker that a curve does not have is NaN, so `frame` is a float; a PC3 below 0.5 cm/s has no
-    velocity but keeps its frame.
+    cycle of 1000) and `INTERVALS`, NaN until `analysis.uncertainty` fills them. A marker that a curve does not have is
+    NaN, so `frame` is a float; a PC3 below 0.5 cm/s has no velocity but keeps its frame.
   """
   frames = curves['global'].shape[1]
   end_systole = find_end_systole(curves['global'][0, :, COMPONENTS.index('radial')])
   rows = []
   for group, regions in curves.items():
+    found = {name: markers_of(regions[..., k], name, end_systole) for k, name in enumerate(COMPONENTS)}
     for region, name in enumerate(region_names(group, orientation)):
-      for component, curve in zip(COMPONENTS, regions[region].T, strict=True):
-        for marker, frame, velocity in _of_curve(curve, component, end_systole):
-          rows.append((group, region, name, component, marker, frame, velocity))
+      for component, markers in found.items():
+        for marker, (frame, velocity) in markers.items():
+          rows.append((group, region, name, component, marker, frame[region], velocity[region]))
   columns = ['group', 'region', 'region_name', 'component', 'marker', 'frame', 'velocity']
   table = pd.DataFrame(rows, columns=columns).astype({'frame': float, 'velocity': float})
   table['time'] = table['frame'] * frame_interval
   table['normalised_time'] = normalise_time(table['frame'].to_numpy(), end_systole, frames)
+  table[list(INTERVALS)] = np.nan
   return table
 
 
@@ -76,16 +78,15 @@ def find_end_systole(radial: np.ndarray) -> float:
   return float(flattest)
 
 
-def find_peak(curve: np.ndarray, first: int, last: int, sign: int) -> tuple[float, float]:
-  """Returns frame and velocity of the maximum (`sign` 1) or minimum (-1) of `curve` `[T]` in frames first to last.
+def find_peak(curve: np.ndarray, first: npt.ArrayLike, last: npt.ArrayLike, sign: int) -> tuple[np.ndarray, np.ndarray]:
+  """Returns frames and velocities `[...]` of the maximum (`sign` 1) or minimum (-1) of curves `[..., T]`.
 
-  NaN twice when no frame of the window is known.
+  Looked for in the frames first to last (`[...]` each, or one for all); NaN where no frame of them is known.
   """
-  window = curve[first : last + 1]
-  if not np.isfinite(window).any():
-    return math.nan, math.nan
-  frame = first + int(np.argmax(np.where(np.isfinite(window), sign * window, -np.inf)))
-  return float(frame), float(curve[frame])
+  frames, first, last = np.arange(curve.shape[-1]), np.asarray(first)[..., None], np.asarray(last)[..., None]
+  window = (frames >= first) & (frames <= last) & np.isfinite(curve)
+  frame, known = np.argmax(np.where(window, sign * curve, -np.inf), -1), window.any(-1)
+  return np.where(known, frame, np.nan), np.where(known, _at(curve, frame), np.nan)
 
 
 def normalise_time(frame: np.ndarray | float, end_systole: float, frames: int) -> np.ndarray:
@@ -95,24 +96,36 @@ def normalise_time(frame: np.ndarray | float, end_systole: float, frames: int) -
   return np.where(frame > end_systole, diastole, _SYSTOLE * frame / max(end_systole, 1.0))
 
 
-def _of_curve(curve: np.ndarray, component: str, end_systole: float) -> Iterator[tuple[str, float, float]]:
-  """Yields name, frame and velocity of the markers of one curve `[T]`."""
-  circumferential = component == 'circumferential'
-  for name, (first, last, sign) in (CIRCUMFERENTIAL_PEAKS if circumferential else PEAKS).items():
-    yield name, *find_peak(curve, _scaled(first, len(curve)), _scaled(last, len(curve)), sign)
-  known = not math.isnan(end_systole) and np.isfinite(curve[int(end_systole)])
-  yield 'ES', *((end_systole, curve[int(end_systole)]) if known else (math.nan, math.nan))
+def markers_of(
+  curve: np.ndarray, component: str, end_systole: npt.ArrayLike
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+  """Returns frame and velocity `[...]` of each marker of curves `[..., T]` of a component, of any number at once.
+
+  Args:
+    curve: cm/s.
+    component: of `COMPONENTS`.
+    end_systole: frame, `[...]` or one for all; NaN when unknown.
+  """
+  circumferential, frames = component == 'circumferential', curve.shape[-1]
+  found = {
+    name: find_peak(curve, _scaled(first, frames), _scaled(last, frames), sign)
+    for name, (first, last, sign) in (CIRCUMFERENTIAL_PEAKS if circumferential else PEAKS).items()
+  }
+  found['ES'] = find_peak(curve, end_systole, end_systole, 1)  # the one frame
   if circumferential:
-    yield 'PC3', *_third_peak(curve, end_systole)
+    found['PC3'] = _third_peak(curve, np.asarray(end_systole))
+  return found
 
 
-def _third_peak(curve: np.ndarray, end_systole: float) -> tuple[float, float]:
-  if math.isnan(end_systole):
-    return math.nan, math.nan
-  window = int(end_systole), int(end_systole) + _scaled(_PC3_LENGTH, len(curve))
-  highest, lowest = find_peak(curve, *window, 1), find_peak(curve, *window, -1)
-  frame, velocity = highest if highest[1] > abs(lowest[1]) else lowest
-  return frame, velocity if abs(velocity) >= _PC3_LEAST else math.nan
+def _third_peak(curve: np.ndarray, end_systole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  window = end_systole, end_systole + _scaled(_PC3_LENGTH, curve.shape[-1])
+  (highest, high), (lowest, low) = (find_peak(curve, *window, sign) for sign in (1, -1))
+  frame, velocity = np.where(high > abs(low), (highest, high), (lowest, low))
+  return frame, np.where(abs(velocity) >= _PC3_LEAST, velocity, np.nan)
+
+
+def _at(curve: np.ndarray, frame: np.ndarray) -> np.ndarray:
+  return np.take_along_axis(curve, frame[..., None], -1)[..., 0]
 
 
 def _scaled(edge: int, frames: int) -> int:

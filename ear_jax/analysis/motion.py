@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 COMPONENTS = ('longitudinal', 'radial', 'circumferential')  # the last axis of every velocity array, in this order
 GROUPS = {'global': 1, 'angular6': 6, 'angular24': 24, 'layers': 3}  # regions of each kind
 POINTS = 360  # of a contour
+INTERVALS = ('velocity_low', 'velocity_high', 'time_low', 'time_high')  # ends of the 95 % intervals of a marker
 # Sector k of six begins k * 60 degrees clockwise on screen from mid septum.
 SECTORS = {'CCW': ('IS', 'I', 'IL', 'AL', 'A', 'AS'), 'CW': ('AS', 'A', 'AL', 'IL', 'I', 'IS')}
 LAYERS = ('endo', 'mid', 'epi')
@@ -119,7 +120,8 @@ class SliceMotion:
       the apex, radial inward, circumferential by `Settings.circumferential_sign`; NaN on failed frames.
     offset: like `curves` without the time axis: the mean over the cycle that was taken away, cm/s.
     markers: one line a marker: group, region (number from 0), region_name, component, marker, frame, velocity (cm/s),
-      time (ms), normalised_time (of a cycle of 1000 ms).
+      time (ms), normalised_time (of a cycle of 1000 ms), and the ends of the intervals of velocity and time,
+      `INTERVALS`, NaN where there are none (`analysis.uncertainty`).
     rotation_rate: `[T]` rad/s, mean circumferential velocity over mean radius.
     rotation: `[T]` deg, its integral over time from frame 0.
     displacement: `[T, 3]` mm, the integral of the global curves.
@@ -209,6 +211,7 @@ class SliceMotion:
     markers = self.markers.drop(columns=['group', 'region']).rename(columns={'region_name': 'region'})
     markers = markers.set_index(['marker', 'component', 'region']).add_prefix('marker_')
     data = data.merge(markers.to_xarray(), join='left')
-    for name, units in (('velocity', 'cm/s'), ('time', 'ms'), ('normalised_time', 'ms'), ('frame', '1')):
-      data[f'marker_{name}'].attrs['units'] = units
+    units = {'velocity': 'cm/s', 'time': 'ms', 'normalised_time': 'ms', 'frame': '1'}
+    for name, unit in (units | {end: units[end.partition('_')[0]] for end in INTERVALS}).items():
+      data[f'marker_{name}'].attrs['units'] = unit
     return data

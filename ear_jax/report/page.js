@@ -69,8 +69,11 @@ function createMarkerTable(section, state) {
       const row = document.createElement('tr');
       row.className = m.component === last ? '' : 'first';
       last = m.component;
-      row.append(cell('th', m.component, 'text'), cell('th', m.marker), cell('td', show(m.velocity)));
-      row.append(...['frame', 'time', 'normalised_time'].map((key) => cell('td', show(m[key], 0))));
+      const span = (key, digits) =>
+        cell('td', m[`${key}_low`] === null ? '' : `${show(m[`${key}_low`], digits)} to ${show(m[`${key}_high`], digits)}`, 'interval');
+      row.append(cell('th', m.component, 'text'), cell('th', m.marker), cell('td', show(m.velocity)), span('velocity', 2));
+      row.append(...['frame', 'time'].map((key) => cell('td', show(m[key], 0))), span('time', 0));
+      row.append(cell('td', show(m.normalised_time, 0)));
       if (other) {
         const match = other.markers[group][region].find((o) => o.component === m.component && o.marker === m.marker) || {};
         row.append(cell('td', show(match.velocity), 'reference'), cell('td', show(match.time, 0), 'reference'));

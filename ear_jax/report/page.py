@@ -18,6 +18,7 @@ import jinja2
 import matplotlib
 import numpy as np
 
+from ear_jax.analysis import uncertainty
 from ear_jax.analysis.checks_of_study import STATUSES, Check, worst
 from ear_jax.analysis.motion import COMPONENTS, SliceMotion, region_names
 from ear_jax.analysis.volumes import Volumes
@@ -59,6 +60,12 @@ class PageSlice:
   def label(self) -> str:
     """The slice's id within its study."""
     return self.name.rpartition('/')[2]
+
+  @property
+  def intervals(self) -> str:
+    """What the intervals of its markers hold, in words."""
+    shown = self.motion or self.reference
+    return uncertainty.said(shown) if shown else ''
 
   def marker_rows(self) -> list[tuple[dict, dict]]:
     """Returns the global markers, each with the reference's; the second is empty without one to compare with."""
@@ -166,6 +173,7 @@ def environment() -> jinja2.Environment:
   )
   environment.policies['json.dumps_kwargs'] = {'allow_nan': False, 'separators': (',', ':')}
   environment.filters['number'] = _number
+  environment.globals['span'] = _span
   environment.globals['signs'] = _SIGNS
   return environment
 
@@ -230,6 +238,11 @@ def _number(value: float | None, digits: int = 2) -> str:
   if value is None or not math.isfinite(value):
     return '\N{EN DASH}'
   return str(decimal.Decimal(value).quantize(decimal.Decimal(1).scaleb(-digits), decimal.ROUND_HALF_UP))
+
+
+def _span(low: float | None, high: float | None, digits: int = 2) -> str:
+  """An interval in words; nothing where there is none."""
+  return '' if low is None or high is None else f'{_number(low, digits)} to {_number(high, digits)}'
 
 
 def _colour_table() -> list[int]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ear_jax.analysis.motion import COMPONENTS, GROUPS, Contours, Settings, SliceMotion
+from ear_jax.analysis.motion import COMPONENTS, GROUPS, INTERVALS, Contours, Settings, SliceMotion
 
 MARKERS = {
   'longitudinal': ('PS', 'ES', 'PD', 'PAS'),
@@ -68,7 +68,7 @@ def markers(motion: SliceMotion) -> dict[str, list[list[dict]]]:
   found: dict[str, list[list[dict]]] = {group: [[] for _ in range(count)] for group, count in GROUPS.items()}
   order = {(c, m): rank for rank, (c, m) in enumerate((c, m) for c in COMPONENTS for m in MARKERS[c])}
   for row in motion.markers.to_dict('records'):
-    values = {key: plain(row[key]) for key in ('frame', 'velocity', 'time', 'normalised_time')}
+    values = {key: plain(row[key]) for key in ('frame', 'velocity', 'time', 'normalised_time', *INTERVALS)}
     entry = {'component': row['component'], 'marker': row['marker'], **values}
     found[row['group']][int(row['region'])].append(entry)
   for regions in found.values():

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from absl import logging
 
-from ear_jax.analysis.motion import COMPONENTS, SliceMotion
+from ear_jax.analysis.motion import COMPONENTS, INTERVALS, SliceMotion
 from ear_jax.analysis.rotation import twist
 from ear_jax.formats import nifti, strainmap
 from ear_jax.formats.dicom import instances, seg
@@ -148,6 +148,7 @@ def curves_table(result: SliceResult) -> pd.DataFrame:
 def markers_table(result: SliceResult) -> pd.DataFrame:
   """Returns the markers with slice and level in front and units in the names of the columns."""
   units = {'velocity': 'velocity_cm_s', 'time': 'time_ms', 'normalised_time': 'normalised_time_ms'}
+  units |= {end: f'{end}_{"cm_s" if end.startswith("velocity") else "ms"}' for end in INTERVALS}
   table = result.motion.markers.rename(columns=units)
   table.insert(0, 'slice', result.slice_id)
   table.insert(1, 'level', result.motion.level)

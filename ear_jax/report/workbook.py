@@ -1,9 +1,9 @@
 """The velocity workbook (Excel) of one slice, sheet by sheet and cell by cell as StrainMap exports it.
 
 `Parameters` holds keys and values, then one marker table a group of regions; `GLOBAL`, `ANGULAR_x6`, `ANGULAR_x24` and
-`RADIAL_x3` hold one row a frame, a column a component and region, headed by the component. Where the layout is silent
-or misleading, a last sheet of ours, `Notes`, speaks. One workbook a slice, as in StrainMap, so that what reads those
-reads these; name, birth date and date of scan are a pseudonym and empty.
+`RADIAL_x3` hold one row a frame, a column a component and region, headed by the component. The last sheets are ours:
+`Intervals` of the markers, and `Notes` where the layout is silent or misleading. One workbook a slice, as in StrainMap,
+so that what reads those reads these; name, birth date and date of scan are a pseudonym and empty.
 """
 
 import dataclasses
@@ -13,7 +13,8 @@ import os
 import pandas as pd
 
 import ear_jax
-from ear_jax.analysis.motion import COMPONENTS, GROUPS, SliceMotion, region_names
+from ear_jax.analysis import uncertainty
+from ear_jax.analysis.motion import COMPONENTS, GROUPS, INTERVALS, SliceMotion, region_names
 from ear_jax.system.files import replacing
 
 SHEETS = {'global': 'GLOBAL', 'angular6': 'ANGULAR_x6', 'angular24': 'ANGULAR_x24', 'layers': 'RADIAL_x3'}
@@ -60,6 +61,7 @@ def write(
       table.to_excel(book, sheet_name='Parameters', startrow=row)
       row += len(table) + 5
       curve_table(motion, group).to_excel(book, sheet_name=sheet)
+    interval_table(motion).to_excel(book, sheet_name='Intervals', index=False)
     _notes(motion, rr_interval).to_excel(book, sheet_name='Notes', header=False)
     no_formulas(book.book)
     book.book.properties.creator = f'ear_jax {ear_jax.__version__}'
@@ -99,6 +101,12 @@ def marker_table(motion: SliceMotion, group: str) -> pd.DataFrame:
   return table if known.empty else known  # a table without a column cannot be written
 
 
+def interval_table(motion: SliceMotion) -> pd.DataFrame:
+  """Returns one row a marker: velocity (cm/s) and time (ms), each with both ends of its 95 % interval."""
+  names = ['region_name', 'component', 'marker', 'velocity', *INTERVALS[:2], 'time', *INTERVALS[2:]]
+  return motion.markers[names]
+
+
 def no_formulas(book) -> None:
   """Makes texts of an openpyxl workbook that begin as formulas texts again."""
   # A slice may be called what its file calls it; openpyxl takes text that begins with '=' for a formula, Excel runs it.
@@ -135,6 +143,7 @@ def _notes(motion: SliceMotion, rr_interval: str) -> pd.DataFrame:
   turn = 'counter-clockwise' if settings.circumferential_sign > 0 else 'clockwise'
   lines = [
     *_NOTES,
+    uncertainty.said(motion),
     f'CIRC is positive {turn} on the picture as stored.',
     f'The mean over the cycle was {"" if settings.remove_mean else "not "}taken away from each curve.',
     f'Sectors of ANGULAR_x6, in order: {", ".join(region_names("angular6", settings.orientation))}.',

@@ -17,6 +17,7 @@ from ear_jax.analysis.motion import Contours, Settings, SliceMotion
 from ear_jax.analysis.outline import without_ring
 from ear_jax.analysis.septum import Septum
 from ear_jax.analysis.slices import analyse, analyse_with_contours
+from ear_jax.analysis.uncertainty import READER, of_network, with_intervals
 from ear_jax.cine import Cine
 from ear_jax.data.upright import Axes
 from ear_jax.formats import strainmap_marks
@@ -108,6 +109,7 @@ def examine(
       motion = _of_reference(cine, source, septum, settings)
   with clock.measure('analyse'):
     expected = expected_dice(cine, motion.contours)
+    motion = with_intervals(cine, motion, of_network(expected.dice, motion) if networks else READER)
     checks = check_slice(cine, motion, expected if networks else None)
   if motion.contours.drawn:
     checks.append(_on_wall(cine, motion.contours))

@@ -12,6 +12,7 @@ from absl import logging
 from rich.console import Console
 
 import ear_jax
+from ear_jax.analysis import uncertainty
 from ear_jax.analysis.checks_of_study import Check, check_alike, check_study, worst
 from ear_jax.analysis.outline import withhold
 from ear_jax.analysis.stack import beyond, check_end_systole, check_stack
@@ -22,7 +23,7 @@ from ear_jax.formats.opened import Opened, of_study
 from ear_jax.networks.recognise import recognise
 from ear_jax.networks.segment import Network
 from ear_jax.report import curves as curves_figure
-from ear_jax.report import figures
+from ear_jax.report import figures, page_numbers
 from ear_jax.report import volumes as volume_files
 from ear_jax.report.page import write_page
 from ear_jax.report.results import write_results
@@ -149,6 +150,9 @@ def _write(output, name, slices: Sequence[Examined], checks, networks, stack: Vo
 
 
 def _summary(name, slices, checks: Sequence[Check], networks, withheld) -> dict:
+  def given(one: Examined) -> bool:
+    return one.page.sheets.venc is not None and not withheld
+
   return {
     'study': name,
     'verdict': worst(checks),
@@ -168,6 +172,8 @@ def _summary(name, slices, checks: Sequence[Check], networks, withheld) -> dict:
         'expected_dice_by_frame': one.expected.by_frame.round(4).tolist(),
         'evidence': {name: round(value, 4) for name, value in one.expected.evidence.items()},
         'wraps': one.result.motion.wraps,
+        'markers': page_numbers.markers(one.result.motion)['global'][0] if given(one) else [],
+        'intervals': uncertainty.said(one.result.motion) if given(one) else '',
       }
       for one in slices
     ],

@@ -63,6 +63,9 @@ def _markers(rng):
         for marker in MARKERS[component]:
           frame = int(rng.integers(50))
           numbers = {'frame': frame, 'velocity': rng.normal(), 'time': frame * 20.5, 'normalised_time': frame * 20.0}
+          ends = {'velocity': 0.25, 'time': 12.5}
+          for name, off in ends.items():
+            numbers |= {f'{name}_low': numbers[name] - off, f'{name}_high': numbers[name] + 2 * off}
           lines.append(
             {'group': group, 'region': region, 'region_name': name, 'component': component, 'marker': marker} | numbers
           )

@@ -164,7 +164,9 @@ def test_markers_and_motion_hold_the_numbers_of_the_analysis(folder, paths, slic
   assert list(markers.columns) == [
     *('slice', 'level', 'group', 'region', 'region_name', 'component', 'marker', 'frame'),
     *('velocity_cm_s', 'time_ms', 'normalised_time_ms'),
+    *('velocity_low_cm_s', 'velocity_high_cm_s', 'time_low_ms', 'time_high_ms'),
   ]
+  np.testing.assert_allclose(markers.time_high_ms, expected.time_high, rtol=1e-5)
   np.testing.assert_array_equal(markers[['group', 'region', 'marker']], expected[['group', 'region', 'marker']])
   np.testing.assert_allclose(markers.velocity_cm_s, expected.velocity, rtol=1e-5)
   motion = pd.read_csv(folder / 'motion.csv')

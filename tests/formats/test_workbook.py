@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from analysed import SECTORS, exact_motion, write_sources
 
+from ear_jax.analysis import uncertainty
 from ear_jax.analysis.motion import COMPONENTS, GROUPS
 from ear_jax.formats.dicom import instances
 from ear_jax.report import workbook
@@ -32,7 +33,7 @@ def book(path):
 
 
 def test_sheets_are_those_of_strainmap_and_our_notes(book):
-  assert book.sheetnames == ['Parameters', 'GLOBAL', 'ANGULAR_x6', 'ANGULAR_x24', 'RADIAL_x3', 'Notes']
+  assert book.sheetnames == ['Parameters', 'GLOBAL', 'ANGULAR_x6', 'ANGULAR_x24', 'RADIAL_x3', 'Intervals', 'Notes']
 
 
 @pytest.mark.parametrize(
@@ -50,6 +51,16 @@ def test_a_sheet_has_a_row_a_frame_and_a_column_a_component_and_region(book, mot
         expected = motion.curves[group][region, frame, COMPONENTS.index(component)]
         cell = next(cells)
         assert cell is None if frame == 2 else cell == pytest.approx(expected, abs=1e-12)
+
+
+def test_every_marker_has_its_interval(path, motion):
+  table = pd.read_excel(path, sheet_name='Intervals')
+  assert len(table) == len(motion.markers) == 34 * (2 * 4 + 4)
+  names = ['component', 'marker', 'velocity', 'velocity_low', 'velocity_high', 'time', 'time_low', 'time_high']
+  assert list(table.columns) == ['region_name', *names]
+  pd.testing.assert_frame_equal(table[names], motion.markers[names], check_dtype=False)
+  notes = pd.read_excel(path, sheet_name='Notes', header=None)[1].tolist()
+  assert uncertainty.HELD in notes
 
 
 def test_pandas_opens_the_curves(path, motion):
@@ -138,7 +149,7 @@ def test_notes_say_what_the_layout_does_not(book):
   assert 'CIRC is positive counter-clockwise' in text
   assert 'left empty: 2.' in text
   assert 'deviation is not known' in text
-  assert 'venc' not in text  # of a motion that has none
+  assert 'Scanned with venc' not in text  # of a motion that has none
 
 
 def test_notes_say_which_venc_and_frame_interval_were_used(tmp_path, motion):

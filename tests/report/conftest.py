@@ -9,6 +9,7 @@ import pytest
 
 from ear_jax.analysis.checks_of_study import Check
 from ear_jax.analysis.slices import analyse
+from ear_jax.analysis.uncertainty import READER, with_intervals
 from ear_jax.phantom import study
 from ear_jax.report import page
 
@@ -40,7 +41,8 @@ def analysed() -> list[Analysed]:
     mask = np.roll(cine.mask, 1, axis=2)
     if index == 1:
       mask[4:7] = 0  # one frame alone would be filled from its neighbours
-    parts = (analyse(cine, mask, septum=septum), analyse(cine, cine.mask, septum=septum))
+    motion = with_intervals(cine, analyse(cine, mask, septum=septum), READER, draws=20)
+    parts = (motion, analyse(cine, cine.mask, septum=septum))
     found.append(Analysed(cine, *parts, np.linspace(0.01, 0.4, len(mask))))
   return found
 

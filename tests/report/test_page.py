@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from ear_jax.analysis.checks_of_study import Check, worst
-from ear_jax.analysis.motion import COMPONENTS, GROUPS
+from ear_jax.analysis.motion import COMPONENTS, GROUPS, INTERVALS
 from ear_jax.report import page, page_numbers, sprites
 from ear_jax.report.overlay import grey
 
@@ -82,10 +82,11 @@ def test_the_curves_and_markers_in_the_file_are_those_of_the_analysis(report, an
       for group in GROUPS:
         values = np.array(data[key]['curves'][group], float)  # [regions, 3, T], None becomes NaN
         np.testing.assert_allclose(np.moveaxis(values, 1, 2), motion.curves[group], atol=6e-7)
-      columns = ['group', 'region', 'component', 'marker', 'frame', 'velocity', 'time']
+      numbers = ['frame', 'velocity', 'time', *INTERVALS]
+      columns = ['group', 'region', 'component', 'marker', *numbers]
       table = {tuple(row[:4]): row[4:] for row in motion.markers[columns].to_numpy().tolist()}
       read = {
-        (group, region, m['component'], m['marker']): [m['frame'], m['velocity'], m['time']]
+        (group, region, m['component'], m['marker']): [m[name] for name in numbers]
         for group, regions in data[key]['markers'].items()
         for region, markers in enumerate(regions)
         for m in markers

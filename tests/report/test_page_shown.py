@@ -92,7 +92,12 @@ def expected_cells(motion, reference, group, region):
     rows = m.markers[(m.markers['group'] == group) & (m.markers['region'] == region)]
     for row in rows.to_dict('records'):
       digits = {'velocity': 2, 'frame': 0, 'time': 0, 'normalised_time': 0}
-      shown = [as_shown.rounded(row[key], digits[key]) for key in (columns or digits)]
+      shown = []
+      for key in columns or digits:
+        shown.append(as_shown.rounded(row[key], digits[key]))
+        if key in ('velocity', 'time') and not columns:
+          ends = [row[f'{key}_{end}'] for end in ('low', 'high')]
+          shown.append('' if np.isnan(ends[0]) else ' to '.join(as_shown.rounded(end, digits[key]) for end in ends))
       table.setdefault((row['component'], row['marker']), []).extend(shown)
   return table
 

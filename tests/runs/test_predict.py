@@ -17,6 +17,7 @@ import pytest
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEGLosslessSV1
 
+from ear_jax.analysis import uncertainty
 from ear_jax.analysis.motion import Contours
 from ear_jax.analysis.slices import analyse_with_contours
 from ear_jax.cine import Study
@@ -97,6 +98,12 @@ def test_every_slice_has_its_files_and_the_study_one_name(results):
     assert one['spacing_mm'] == [2.0, 2.0]
     assert len(one['image_orientation']) == 6
     assert one['sectors'] == 'CCW'
+    peak = next(m for m in one['markers'] if (m['component'], m['marker']) == ('longitudinal', 'PS'))
+    had = one['intervals'] == uncertainty.HELD
+    assert had == (
+      peak['velocity_low'] is not None and peak['velocity_low'] <= peak['velocity'] <= peak['velocity_high']
+    )
+  assert [one['intervals'] for one in summary['slices']].count(uncertainty.HELD) >= 2
   assert results.name == summary['study']
   assert results.name.startswith('study-')
   slices = [entry['slice'] for entry in summary['slices']]

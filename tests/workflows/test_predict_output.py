@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 import ear_jax
+from ear_jax.analysis import uncertainty
 from ear_jax.cine import Study
 from ear_jax.formats import hdf5
 from ear_jax.phantom import study as phantom
@@ -53,6 +54,7 @@ def test_the_place_is_asked_before_the_work(drawn, tmp_path, monkeypatch):
 def test_results_are_a_summary_and_more(drawn, tmp_path):
   summary = ear_jax.predict(drawn, tmp_path / 'out', [], force=True)
   assert summary['study'] == 'anna'
+  assert summary['slices'][0]['intervals'] == uncertainty.NOT_HAD  # six frames
   assert (tmp_path / 'out/summary.json').exists()
 
 
