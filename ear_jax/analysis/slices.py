@@ -17,6 +17,7 @@ from ear_jax.analysis.periodic import integrate, undo_view_sharing
 from ear_jax.analysis.regions import lengths, screen_angle, sector_numbers
 from ear_jax.analysis.rotation import displacement, rotation_rate
 from ear_jax.analysis.septum import Septum, given
+from ear_jax.analysis.strain import measure
 from ear_jax.analysis.velocity import means_over, remove_cycle_mean
 from ear_jax.analysis.wall import Wall, collect_wall
 from ear_jax.cine import Cine
@@ -84,7 +85,8 @@ def analyse_with_contours(
   if cine.venc is None:
     return still
   wall = collect_wall(cine, contours, still.mask, still.centre, settings)
-  curves, offset = _curves(wall, (still.septum - still.centre) * lengths(cine.spacing), settings)
+  to_septum, sized = (still.septum - still.centre) * lengths(cine.spacing), bool(np.isfinite(cine.spacing).all())
+  curves, offset = _curves(wall, to_septum, settings)
   whole = curves['global'][0]
   rate = rotation_rate(whole[:, COMPONENTS.index('circumferential')], _mean_radius(wall, cine))
   return dataclasses.replace(
@@ -95,6 +97,7 @@ def analyse_with_contours(
     rotation_rate=rate,
     rotation=np.rad2deg(integrate(rate, cine.frame_interval)),
     displacement=displacement(whole, cine.frame_interval),
+    strain=measure(wall, to_septum, cine.frame_interval, settings) if sized else still.strain,
     wraps=wall.wraps,
   )
 
