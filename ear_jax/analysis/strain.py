@@ -7,6 +7,7 @@ strain since frame 0, length over length (Spencer, Continuum Mechanics, ch. 6; f
 """
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -132,6 +133,11 @@ def strains(whole: np.ndarray, rate: np.ndarray, error: np.ndarray) -> tuple[np.
   stretch = np.exp(natural)
   stretch[..., SHEAR] = 1 + natural[..., SHEAR]
   return 100 * (stretch - 1), 100 * np.where(np.arange(4) == SHEAR, 1, stretch) * natural_error
+
+
+def readable(values: np.ndarray, error: np.ndarray, limits: Mapping[str, float] = LARGEST_ERROR) -> np.ndarray:
+  """Returns strains (or rates, with their limits) `[..., 4]` with NaN where the standard error is above its limit."""
+  return np.where(error <= np.array([limits[kind] for kind in KINDS]), values, np.nan)
 
 
 def _means(

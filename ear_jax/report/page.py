@@ -22,6 +22,7 @@ from ear_jax.analysis.checks_of_study import STATUSES, Check, worst
 from ear_jax.analysis.motion import COMPONENTS, SliceMotion, region_names
 from ear_jax.cine import Cine
 from ear_jax.report import page_numbers, sprites
+from ear_jax.report.deformation import Told
 from ear_jax.system.files import write_text
 
 STATEMENT = 'Research software. Not a medical device: not for diagnosis, treatment or any other clinical decision.'
@@ -102,6 +103,7 @@ def write_page(
   settings: Mapping[str, object],
   versions: Mapping[str, object],
   withheld: bool,
+  deformation: Told | None = None,
 ) -> None:
   """Writes the page of a study, whole or not at all.
 
@@ -114,6 +116,7 @@ def write_page(
     versions: of this software, of what it stands on, and of the checkpoint; name to value.
     withheld: pictures and contours are shown, and no velocity curve, marker or map is in the file: the gate failed and
       nothing overrode it, or (when it did not fail) the study holds magnitude only.
+    deformation: of the same slices; None: nothing is said of it.
   """
   analysed = [] if withheld else [m for s in slices for m in (s.motion, s.reference) if m is not None]
   study = {
@@ -135,6 +138,7 @@ def write_page(
       withheld=withheld,
       moving=any(s.sheets.venc is not None for s in slices),
       study=study,
+      deformation=deformation,
       slices=[(s, _slice_data(s, withheld)) for s in slices],
       summary=[] if withheld else [row for index, s in enumerate(slices) for row in _summary(index, s)],
       marker_names=page_numbers.MARKERS,

@@ -14,6 +14,7 @@ from rich.progress import Progress
 
 import ear_jax
 from ear_jax.analysis.checks_of_study import Check, check_alike, check_study, worst
+from ear_jax.analysis.deformation import Deformation, deform
 from ear_jax.analysis.outline import withhold
 from ear_jax.analysis.stack import beyond, check_end_systole, check_stack
 from ear_jax.cine import Study
@@ -21,6 +22,7 @@ from ear_jax.formats.opened import Opened, of_study
 from ear_jax.networks.recognise import recognise
 from ear_jax.networks.segment import Network
 from ear_jax.report import curves as curves_figure
+from ear_jax.report import deformation as deformation_files
 from ear_jax.report import figures
 from ear_jax.report.page import write_page
 from ear_jax.report.results import write_results
@@ -99,10 +101,13 @@ def predict(
   withheld = worst(checks) == 'fail' and not force
   moving = any(one.page.sheets.venc is not None for one in slices)
   summary = _summary(name, slices, checks, networks, withheld)
+  deformed = deform(motions) if moving and not withheld else None
+  told = deformation_files.tell(deformed) if deformed else None
+  summary |= {'deformation': told.rows, 'segments': told.segments, 'deformation_notes': told.notes} if told else {}
   try:
     (output / 'summary.json').unlink(missing_ok=True)  # what is half written has none
     with clock.measure('write'):
-      _write(output, name, slices, checks, networks, curves=moving and not withheld)
+      _write(output, name, slices, checks, networks, deformed, told)
     summary['cost'] = clock.table()
     write_text(output / 'summary.json', json.dumps(summary, indent=2))
   except Exception as fault:  # the libraries that write name a full disk in ways of their own
@@ -113,11 +118,15 @@ def predict(
   return summary
 
 
-def _write(output, name, slices: Sequence[Examined], checks, networks, *, curves):
+def _write(output, name, slices: Sequence[Examined], checks, networks, deformed: Deformation | None, told):
+  curves = deformed is not None
+  together = {one.name: one for one in deformed.motions} if deformed else {}
   results = [one.result for one in slices]
+  results = [dataclasses.replace(one, motion=together.get(one.motion.name, one.motion)) for one in results]
   if not curves:
     results = [dataclasses.replace(one, motion=withhold(one.motion)) for one in results]
   write_results(output, name, results, curves=curves)
+  deformation_files.write(output, name, deformed)
   if curves:
     pairs = [(one.motion, examined.page.reference) for one, examined in zip(results, slices, strict=True)]
     figures.save(curves_figure.figure(pairs, title=name), output / 'curves.png')
@@ -131,6 +140,7 @@ def _write(output, name, slices: Sequence[Examined], checks, networks, *, curves
     settings=dataclasses.asdict(results[0].motion.settings),
     versions=_versions(networks),
     withheld=not curves,
+    deformation=told,
   )
 
 

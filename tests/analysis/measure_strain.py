@@ -141,7 +141,7 @@ def others(count: int) -> Iterator[tuple[str, list[tuple[Cine, Truth]]]]:
   """Yields people of the other generator; their slices have no distance, and so no longitudinal strain."""
   import strangers
 
-  rings, scans = [], strangers._scan
+  rings, slices, scans = [], [], strangers._scan
 
   def scanned(ring, *arguments):
     rings.append(ring)
@@ -218,9 +218,9 @@ def lines(scans: list[Person]) -> list[list[str]]:
       kept = f'{np.count_nonzero(np.abs(error) <= limit)} of {len(error)} within {limit:g}'
       rows.append([name, f'{error.mean():.2f}', f'{error.std(ddof=1):.2f}', f'{np.abs(error).max():.2f}', kept])
   late = np.concatenate([one.times for one in scans])
-  rows.append(['time to longitudinal peak of a segment (ms)', f'{late.mean():.1f}', f'{late.std(ddof=1):.1f}',
-               f'{np.abs(late).max():.1f}', f'{np.count_nonzero(np.abs(late) <= 5)} of {len(late)} within 5'])  # fmt: skip
-  return rows
+  told = [f'{value:.1f}' for value in (late.mean(), late.std(ddof=1), np.abs(late).max())]
+  kept = f'{np.count_nonzero(np.abs(late) <= 5)} of {len(late)} within 5'
+  return [*rows, ['time to longitudinal peak of a segment (ms)', *told, kept]]
 
 
 def repeated(scans: list[Person]) -> str:
