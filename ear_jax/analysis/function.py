@@ -140,9 +140,9 @@ def turning(found: Deformation) -> pd.DataFrame:
   2009;42:433; Young and Cowan, JCMR 2012;14:49), twist_error_deg. NaN where the distance is unknown or there is one.
   """
   first, last = found.motions[0], found.motions[-1]
-  frames, distance = len(first.mask), found.depth[-1] - found.depth[0]
+  frames = len(first.mask)
+  per_cm, shear = _per_twist(found)
   twist = at_times(last.strain.rotation, frames) - first.strain.rotation
-  radii = at_times(last.strain.radius, frames) + first.strain.radius
   error = np.hypot(at_times(last.strain.rotation_error, frames), first.strain.rotation_error)
   if len(found.motions) < 2:
     twist = np.full(frames, math.nan)
@@ -150,11 +150,19 @@ def turning(found: Deformation) -> pd.DataFrame:
     {
       'frame': range(frames),
       'twist_deg': twist,
-      'torsion_deg_cm': twist / (distance / _MM_PER_CM) if distance else math.nan,
-      'torsion_deg': twist * radii / (2 * distance) if distance else math.nan,
+      'torsion_deg_cm': twist * per_cm,
+      'torsion_deg': twist * shear,
       'twist_error_deg': error,
     }
   )
+
+
+def _per_twist(found: Deformation) -> tuple[float, np.ndarray]:
+  """What a degree of twist is in deg/cm, and of the shear angle `[T]`; NaN where the distance is not known."""
+  first, last = found.motions[0], found.motions[-1]
+  distance = float(found.depth[-1] - found.depth[0]) or math.nan
+  radii = at_times(last.strain.radius, len(first.mask)) + first.strain.radius
+  return _MM_PER_CM / distance, radii / (2 * distance)
 
 
 def _turning(found: Deformation) -> Iterator[Row]:
@@ -167,10 +175,9 @@ def _turning(found: Deformation) -> Iterator[Row]:
   at, where = table.iloc[end], f'{_name(found.motions[-1])} against {_name(first)}'
   yield Row('twist', where, at['twist_deg'], at['twist_error_deg'], 'deg', why)
   apart = why or ('' if np.isfinite(found.depth).all() else 'the distance of the slices is not known')
-  share = at['twist_error_deg'] / abs(at['twist_deg'])
-  for name, unit in (('torsion_deg_cm', 'deg/cm'), ('torsion_deg', 'deg')):
-    title = 'torsion, per length' if unit == 'deg/cm' else 'torsion, shear angle'
-    yield Row(title, where, at[name], abs(at[name]) * share, unit, apart)
+  per_cm, shear = _per_twist(found)
+  yield Row('torsion, per length', where, at['torsion_deg_cm'], at['twist_error_deg'] * per_cm, 'deg/cm', apart)
+  yield Row('torsion, shear angle', where, at['torsion_deg'], at['twist_error_deg'] * shear[end], 'deg', apart)
   curve = table['twist_deg'].to_numpy()
   spectrum = np.fft.rfft(curve) * 2j * np.pi * np.fft.rfftfreq(frames, first.frame_interval / 1000)
   if frames % 2 == 0:

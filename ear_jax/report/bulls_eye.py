@@ -17,7 +17,7 @@ from ear_jax.report.figures import INK, SMALL, TEXT
 
 # Ends of the colour scales, %: fixed, so that pictures of two studies compare.
 RANGES = {'circumferential': (-30.0, 0.0), 'longitudinal': (-30.0, 0.0), 'radial': (0.0, 70.0)}
-_RINGS = (('base', 6, 3.0), ('mid', 6, 2.0), ('apex', 4, 1.0))  # segments and inner radius; a ring is 1 wide
+_RINGS = ((6, 3.0), (6, 2.0), (4, 1.0))  # segments and inner radius of base, mid and apex; a ring is 1 wide
 _DARK = 0.55  # of the scale, below which text is white
 
 
@@ -32,9 +32,8 @@ def figure(segments: pd.DataFrame, *, title: str = '') -> Figure:
   for axis, (kind, (low, high)) in zip(drawn.subplots(1, 3), RANGES.items(), strict=True):
     scale = Normalize(low, high)
     _draw(axis, segments[f'{kind}_percent'].to_numpy(), scale)
-    axis.set_title(f'{kind}, end systole', fontsize=TEXT, color=INK)
     bar = drawn.colorbar(ScalarMappable(scale, 'cividis'), ax=axis, orientation='horizontal', shrink=0.7, extend='both')
-    bar.set_label('strain, %', fontsize=SMALL, color=INK)
+    bar.set_label(f'{kind} strain at end systole, %', fontsize=SMALL, color=INK)
     bar.ax.tick_params(labelsize=SMALL, colors=INK)
   if title:
     drawn.suptitle(title, fontsize=TEXT + 1, color=INK)
@@ -51,13 +50,13 @@ def angles(segment: int) -> tuple[float, float]:
 
 
 def _draw(axis: Axes, values: np.ndarray, scale: Normalize) -> None:
-  colours, segment = matplotlib.colormaps['cividis'], 0
-  for _, count, inner in _RINGS:
+  segment = 0
+  for count, inner in _RINGS:
     for _ in range(count):
       segment += 1
       begin, end = angles(segment)
-      _wedge(axis, values[segment - 1], (inner + 1, begin, end, 1.0), scale, colours)
-  _wedge(axis, values[16], (1.0, 0, 360, 1.0), scale, colours)
+      _wedge(axis, values[segment - 1], (inner + 1, begin, end), scale)
+  _wedge(axis, values[16], (1.0, 0, 360), scale)
   for name, x, y in (('anterior', 0, 4.3), ('inferior', 0, -4.3)):
     axis.text(x, y, name, ha='center', va='center', fontsize=SMALL, color=INK)
   for name, x in (('septal', -4.35), ('lateral', 4.35)):
@@ -68,8 +67,8 @@ def _draw(axis: Axes, values: np.ndarray, scale: Normalize) -> None:
   axis.set_axis_off()
 
 
-def _wedge(axis: Axes, value: float, shape: tuple[float, float, float, float], scale: Normalize, colours) -> None:
-  radius, begin, end, width = shape
+def _wedge(axis: Axes, value: float, shape: tuple[float, float, float], scale: Normalize) -> None:
+  (radius, begin, end), width, colours = shape, 1.0, matplotlib.colormaps['cividis']
   known = np.isfinite(value)
   face = colours(scale(value)) if known else 'white'
   hatch = None if known else '////'

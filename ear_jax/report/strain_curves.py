@@ -57,8 +57,9 @@ def _draw(axis: Axes, found: Deformation, k: int, kind: int) -> None:
   end = found.at_end_systole(k)
   if end >= 0 and np.isfinite(curve[end]):
     axis.axvline(time[end], color='#9a9a9a', lw=0.6, ls=(0, (3, 3)), zorder=0)
-    axis.annotate(f'{curve[end]:.1f}', (time[end], curve[end]), xytext=(4, 0), textcoords='offset points',
-                  fontsize=6.5, color=INK, va='center')  # fmt: skip
+    clear = 0.3 if curve[end] > 0 else 0.78  # of the panel's height, away from the curve
+    place = axis.get_xaxis_transform()
+    axis.text(time[end], clear, f' {curve[end]:.1f} %', transform=place, fontsize=SMALL, color=INK)
   if not np.isfinite(curve).any():
     reason = 'noise: not shown' if np.isfinite(strain.strain['global'][..., kind]).any() else 'not known'
     axis.text(0.5, 0.5, reason, transform=axis.transAxes, ha='center', fontsize=SMALL, color=INK)
