@@ -216,8 +216,6 @@ def _peak(curve: np.ndarray, marker: str) -> tuple[float, float]:
 def times_to_peak(found: Deformation, component: str) -> tuple[np.ndarray, np.ndarray]:
   """Returns the times to the systolic peak of the segments 1 to 16, ms, and their standard errors, `[16]` both.
 
-  The noise of a peak's time is that of the slope there over the bend: sigma / (sqrt(2) dt |v''|).
-
   Args:
     found: the study.
     component: of `motion.COMPONENTS`.
@@ -232,13 +230,10 @@ def times_to_peak(found: Deformation, component: str) -> tuple[np.ndarray, np.nd
     for part, one in zip(noise, found.motions, strict=True)
   ]
   error = segments.gather(noise, found.levels, found.motions[0].settings.orientation)[:16]
+  window = [edge * frames / _FRAMES for edge in PEAKS['PS'][:2]]
   for k, curve in enumerate(curves):
-    place, _ = _peak(curve, 'PS')
-    if math.isfinite(place):
-      near = round(place) % frames
-      bend = curve[near - 1] - 2 * curve[near] + curve[(near + 1) % frames]
-      times[k], errors[k] = place * step, abs(error[k, near] / (math.sqrt(2) * bend)) * step
-  return times, errors
+    times[k], errors[k] = timing.time_to_peak(curve, *window, 1, noise=float(np.mean(error[k])))
+  return times * step, errors * step
 
 
 def _asynchrony(found: Deformation) -> Iterator[Row]:

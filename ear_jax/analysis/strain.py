@@ -15,13 +15,14 @@ from ear_jax.analysis.gradients import Gradients, fit, means
 from ear_jax.analysis.motion import GROUPS, KINDS, Settings
 from ear_jax.analysis.periodic import bridge_gaps, closed_integral, undo_view_sharing
 from ear_jax.analysis.regions import screen_angle, sector_numbers
-from ear_jax.analysis.velocity import known_mean
+from ear_jax.analysis.velocity import remove_cycle_mean
 from ear_jax.analysis.wall import Wall
 
 RADIAL, CIRCUMFERENTIAL, LONGITUDINAL, SHEAR = range(len(KINDS))
 # Standard errors above which a value is noise: a quarter of what healthy walls have, in % and 1/s.
 LARGEST_ERROR = {'radial': 8.0, 'circumferential': 5.0, 'longitudinal': 5.0, 'shear': 3.0}
 LARGEST_RATE_ERROR = {'radial': 0.6, 'circumferential': 0.3, 'longitudinal': 0.3, 'shear': 0.3}
+BORDER = 0.85  # mm next to either contour that gradients do without at least: half a pixel of a usual scan
 _FEWEST = 8  # frames that are a cycle
 
 
@@ -33,7 +34,7 @@ class Strain:
     strain: `[regions, T, 4]` %, engineering, since frame 0, kinds as in `KINDS`; shear is half the change of a right
       angle. Longitudinal is NaN until the neighbours are known (`stack_strain`).
     strain_error: the same shape, standard error from the noise of the velocities.
-    rate: `[regions, T, 4]` 1/s.
+    rate: `[regions, T, 4]` 1/s, without mean over the cycle.
     rate_error: the same shape.
     descent: `[24, T]` mm, towards the apex since frame 0, by sector.
     descent_rate: `[24, T]` mm/s, without mean over the cycle.
@@ -91,6 +92,7 @@ def measure(wall: Wall, to_septum: np.ndarray, frame_interval: float, settings: 
   strain, strain_error, rate, rate_error = {}, {}, {}, {}
   for group, number in numbers.items():
     mean, error = _means(found, number, wall.frame, GROUPS[group], settings)
+    mean, _ = remove_cycle_mean(mean)
     rate[group], rate_error[group] = _four(mean), _four(error)
     strain[group], strain_error[group] = strains(whole, rate[group], rate_error[group])
     if group == 'angular24':
@@ -105,7 +107,7 @@ def measure(wall: Wall, to_septum: np.ndarray, frame_interval: float, settings: 
     rate,
     rate_error,
     descent,
-    through - known_mean(through, 1)[:, None],
+    through,
     descent_error,
     through_error,
     np.rad2deg(rotation),

@@ -11,6 +11,7 @@ import numpy as np
 from ear_jax.analysis.periodic import bridge_gaps
 
 _FINER = 8
+_SMOOTH = 0.017  # of the cycle: 17 ms of a second; chosen on people of phantom_mini
 
 
 def peak(curve: np.ndarray, first: float, last: float, sign: int) -> tuple[float, float]:
@@ -36,6 +37,30 @@ def peak(curve: np.ndarray, first: float, last: float, sign: int) -> tuple[float
   if abs(shift) > 1 or best in (window[0], window[-1]):  # the window's edge, not a peak
     return best / _FINER, float(at)
   return (best + shift) / _FINER, float(at - 0.25 * (before - after) * shift)
+
+
+def time_to_peak(
+  curve: np.ndarray, first: float, last: float, sign: int, noise: float = math.nan
+) -> tuple[float, float]:
+  """Returns when a noisy curve peaks, and the standard error of that, both in frames.
+
+  The curve is smoothed by a Gaussian of 1.7 % of the cycle first, which costs a skew wave 2 ms and noise three quarters
+  of what it does to the time. The error is that of the smoothed curve's slope over its bend.
+
+  Args:
+    curve, first, last, sign: as of `peak`.
+    noise: standard deviation of the curve, in its unit.
+  """
+  curve = bridge_gaps(curve)
+  turn = 2 * np.pi * np.fft.fftfreq(len(curve))
+  kept = np.exp(-0.5 * (turn * _SMOOTH * len(curve)) ** 2)
+  smooth = np.fft.ifft(np.fft.fft(curve) * kept).real
+  place, _ = peak(smooth, first, last, sign)
+  if math.isnan(place):
+    return math.nan, math.nan
+  fine, at = finer(smooth), round(place * _FINER)
+  bend = (fine[np.arange(at - 1, at + 2) % len(fine)] * (1, -2, 1)).sum() * _FINER**2
+  return place, float(noise * np.sqrt(((turn * kept) ** 2).mean()) / abs(bend)) if bend else math.nan
 
 
 def finer(curve: np.ndarray) -> np.ndarray:

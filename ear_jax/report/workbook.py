@@ -1,8 +1,10 @@
 """The velocity workbook (Excel) of one slice, sheet by sheet and cell by cell as StrainMap exports it.
 
 `Parameters` holds keys and values, then one marker table a group of regions; `GLOBAL`, `ANGULAR_x6`, `ANGULAR_x24` and
-`RADIAL_x3` hold one row a frame, a column a component and region, headed by the component. Where the layout is silent
-or misleading, a last sheet of ours, `Notes`, speaks. One workbook a slice, as in StrainMap, so that what reads those
+`RADIAL_x3` hold one row a frame, a column a component and region, headed by the component. Two sheets of ours follow:
+`STRAIN`, and `Notes`, which speaks where the layout is silent or misleading.
+
+One workbook a slice, as in StrainMap, so that what reads those
 reads these; name, birth date and date of scan are a pseudonym and empty.
 """
 
@@ -10,10 +12,12 @@ import dataclasses
 import math
 import os
 
+import numpy as np
 import pandas as pd
 
 import ear_jax
-from ear_jax.analysis.motion import COMPONENTS, GROUPS, SliceMotion, region_names
+from ear_jax.analysis.motion import COMPONENTS, GROUPS, KINDS, SliceMotion, region_names
+from ear_jax.analysis.strain import readable
 from ear_jax.system.files import replacing
 
 SHEETS = {'global': 'GLOBAL', 'angular6': 'ANGULAR_x6', 'angular24': 'ANGULAR_x24', 'layers': 'RADIAL_x3'}
@@ -60,6 +64,7 @@ def write(
       table.to_excel(book, sheet_name='Parameters', startrow=row)
       row += len(table) + 5
       curve_table(motion, group).to_excel(book, sheet_name=sheet)
+    strain_sheet(motion).to_excel(book, sheet_name='STRAIN')
     _notes(motion, rr_interval).to_excel(book, sheet_name='Notes', header=False)
     _no_formulas(book.book)
     book.book.properties.creator = f'ear_jax {ear_jax.__version__}'
@@ -97,6 +102,14 @@ def marker_table(motion: SliceMotion, group: str) -> pd.DataFrame:
   table.index = pd.MultiIndex.from_product([QUANTITIES.values(), names], names=['quantity', 'region'])
   known = table.dropna(axis='columns', how='all')
   return table if known.empty else known  # a table without a column cannot be written
+
+
+def strain_sheet(motion: SliceMotion) -> pd.DataFrame:
+  """Returns one row a frame: strain of the whole wall and its standard error, %, kind by kind; noise is empty."""
+  strain, error = motion.strain.strain['global'], motion.strain.strain_error['global']
+  pairs = np.stack([readable(strain, error)[0], error[0]], -1)  # [T, 4, 2]
+  columns = [f'{kind} {what}' for kind in KINDS for what in ('(%)', 'SE (%)')]
+  return pd.DataFrame(pairs.reshape(len(pairs), -1), columns=columns).rename_axis(index='frame')
 
 
 def _no_formulas(book) -> None:

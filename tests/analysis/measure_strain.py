@@ -17,7 +17,7 @@ import numpy as np
 
 from ear_jax.analysis.deformation import deform
 from ear_jax.analysis.function import times_to_peak
-from ear_jax.analysis.motion import COMPONENTS, KINDS, Settings, SliceMotion
+from ear_jax.analysis.motion import COMPONENTS, KINDS, SliceMotion
 from ear_jax.analysis.septum import Septum
 from ear_jax.analysis.slices import analyse
 from ear_jax.cine import Cine, Place
@@ -26,7 +26,7 @@ from ear_jax.phantom import anatomy, study
 from ear_jax.system.table import Table, markdown
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / 'phantom'))
-SNR, BORDER = 20.0, 0.85
+SNR = 20.0
 OTHER = dataclasses.replace(study.MINI, rescans=12, slices=(24,), frames=50, sharing=0.1)  # frames of 14 to 24 ms
 LIMITS = {'radial': 4.0, 'circumferential': 1.0, 'longitudinal': 1.0, 'twist': 0.5, 'rate': 0.1}
 _STEP = 1e-4  # of a difference quotient, mm and rad
@@ -172,10 +172,8 @@ def stranger_truth(ring, frames: int) -> Truth:
 
 def person(name: str, slices: list[tuple[Cine, Truth]], masks: list[np.ndarray]) -> Person:
   """Returns the numbers of one scan, its slices delineated by `masks`."""
-  settings = Settings(border=BORDER)
   motions: list[SliceMotion] = [
-    analyse(cine, mask, septum=Septum(0.0, '', True), settings=settings)
-    for (cine, _), mask in zip(slices, masks, strict=True)
+    analyse(cine, mask, septum=Septum(0.0, '', True)) for (cine, _), mask in zip(slices, masks, strict=True)
   ]
   done = deform(motions)
   ends = [done.at_end_systole(k) for k in range(len(done.motions))]

@@ -36,7 +36,8 @@ def known(k, *, descent, rotation=0.0, radius=20.0, rates=(0.0, 0.0)):
   rates_of = {group: zero[group] + rate[:, None] * np.array([*rates, np.nan, 0.0]) for group in GROUPS}
   strain = dataclasses.replace(
     stack()[k].strain,
-    strain={group: values + np.array([0, 0, np.nan, 0]) for group, values in zero.items()}, strain_error=zero, rate=rates_of, rate_error=zero,
+    strain={group: values + np.array([0, 0, np.nan, 0]) for group, values in zero.items()},
+    strain_error=zero, rate=rates_of, rate_error=zero,
     descent=np.tile(descent * rise, (24, 1)), descent_rate=np.tile(descent * rate, (24, 1)),
     descent_error=np.zeros((24, FRAMES)), descent_rate_error=np.full((24, FRAMES), 0.3),
     rotation=rotation * rise, rotation_error=np.full(FRAMES, 0.1), radius=np.full(FRAMES, radius),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ear_jax.analysis.timing import dyssynchrony_index, finer, lag, peak, spread, uniformity
+from ear_jax.analysis.timing import dyssynchrony_index, finer, lag, peak, spread, time_to_peak, uniformity
 
 T = 50
 TIME = np.arange(T)
@@ -70,3 +70,11 @@ def test_uniformity_by_hand():
 
 def test_dyssynchrony_index_by_hand():
   assert dyssynchrony_index(np.array([300.0, 320.0, 340.0]), 1000.0) == pytest.approx(2.0)
+
+
+def test_the_time_of_a_noisy_peak_has_its_error():
+  rng = np.random.default_rng(0)
+  found = np.array([time_to_peak(5 * wave(9.4) + rng.normal(0, 0.1, T), 2, 20, 1, noise=0.1) for _ in range(300)])
+  assert found[:, 0].mean() == pytest.approx(9.4, abs=0.02)
+  assert found[:, 1].mean() == pytest.approx(found[:, 0].std(), rel=0.12)
+  assert np.isnan(time_to_peak(np.full(T, np.nan), 2, 20, 1)).all()

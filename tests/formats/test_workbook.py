@@ -32,7 +32,7 @@ def book(path):
 
 
 def test_sheets_are_those_of_strainmap_and_our_notes(book):
-  assert book.sheetnames == ['Parameters', 'GLOBAL', 'ANGULAR_x6', 'ANGULAR_x24', 'RADIAL_x3', 'Notes']
+  assert book.sheetnames == ['Parameters', 'GLOBAL', 'ANGULAR_x6', 'ANGULAR_x24', 'RADIAL_x3', 'STRAIN', 'Notes']
 
 
 @pytest.mark.parametrize(
