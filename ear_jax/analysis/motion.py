@@ -18,8 +18,11 @@ from ear_jax.cine import Place, Venc
 if TYPE_CHECKING:
   import xarray as xr
 
+  from ear_jax.analysis.strain import Strain
+
 COMPONENTS = ('longitudinal', 'radial', 'circumferential')  # the last axis of every velocity array, in this order
 GROUPS = {'global': 1, 'angular6': 6, 'angular24': 24, 'layers': 3}  # regions of each kind
+KINDS = ('radial', 'circumferential', 'longitudinal', 'shear')  # of strain and strain rate, their last axis
 POINTS = 360  # of a contour
 INTERVALS = ('velocity_low', 'velocity_high', 'time_low', 'time_high')  # ends of the 95 % intervals of a marker
 # Sector k of six begins k * 60 degrees clockwise on screen from mid septum.
@@ -125,6 +128,7 @@ class SliceMotion:
     rotation_rate: `[T]` rad/s, mean circumferential velocity over mean radius.
     rotation: `[T]` deg, its integral over time from frame 0.
     displacement: `[T, 3]` mm, the integral of the global curves.
+    strain: how the wall deforms, region by region, with standard errors.
     wraps: number of pixels and frames in the wall whose velocity was unwrapped.
     settings: the conventions used.
     place: of the slice in the patient; None when unknown.
@@ -146,6 +150,7 @@ class SliceMotion:
   rotation_rate: np.ndarray
   rotation: np.ndarray
   displacement: np.ndarray
+  strain: Strain
   wraps: int
   settings: Settings
   place: Place | None = None
@@ -171,10 +176,19 @@ class SliceMotion:
       tables.append(table.sort_values(['region', 'component', 'frame']))
     return pd.concat(tables, ignore_index=True)
 
+  def _deformation(self) -> dict[str, tuple[tuple[str, ...], np.ndarray, str]]:
+    named = {'strain': '%', 'strain_error': '%', 'rate': '1/s', 'rate_error': '1/s'}
+    found = {}
+    for name, units in named.items():
+      values = np.concatenate(list(getattr(self.strain, name).values()))
+      found[name.replace('rate', 'strain_rate')] = (('kind', 'region', 'frame'), np.moveaxis(values, -1, 0), units)
+    return found
+
   def to_xarray(self) -> xr.Dataset:
     """Returns everything as named arrays, each with its `units`; what is not known is NaN.
 
-    `curves` (component, region, frame) and `offset`; `marker_velocity`, `marker_time`, `marker_normalised_time` and
+    `curves` (component, region, frame) and `offset`; `strain`, `strain_rate` and their standard errors `strain_error`,
+    `strain_rate_error` (kind, region, frame); `marker_velocity`, `marker_time`, `marker_normalised_time` and
     `marker_frame` (marker, component, region); `rotation`, `rotation_rate` and `displacement`; `contours` (side, frame,
     point, axis), `centre`, `septum`, `flag` and `mask`. The settings of the analysis, the spacing and the origin of the
     septal reference are attributes. It can be saved: `to_netcdf`.
@@ -187,6 +201,7 @@ class SliceMotion:
     named = {
       'curves': (('component', 'region', 'frame'), curves, 'cm/s'),
       'offset': (('component', 'region'), offset, 'cm/s'),
+      **self._deformation(),
       'rotation': ('frame', self.rotation, 'deg'),
       'rotation_rate': ('frame', self.rotation_rate, 'rad/s'),
       'displacement': (('component', 'frame'), self.displacement.T, 'mm'),
@@ -198,7 +213,7 @@ class SliceMotion:
       'time': ('frame', frame * self.frame_interval, 'ms'),
       'group': ('region', [group for group, _ in names], ''),
     }
-    ticks = {'component': list(COMPONENTS), 'region': [name for _, name in names], 'frame': frame}
+    ticks = {'component': list(COMPONENTS), 'kind': list(KINDS), 'region': [name for _, name in names], 'frame': frame}
     said = {'septal_reference': reference.origin, 'septal_reference_stated': int(reference.certain)}
     said |= {'name': self.name, 'level': self.level, 'spacing_mm': self.spacing}
     said |= {'frame_interval_ms': self.frame_interval, 'unwrapped_samples': self.wraps}

@@ -10,6 +10,7 @@ from ear_jax.analysis.markers import find_markers
 from ear_jax.analysis.motion import GROUPS, POINTS, Contours, Settings, SliceMotion
 from ear_jax.analysis.regions import find_centre, septal_points
 from ear_jax.analysis.septum import Septum
+from ear_jax.analysis.strain import unknown
 from ear_jax.cine import Cine
 
 NO_VENTRICLE = 'no ventricle here'
@@ -62,4 +63,5 @@ def _unknown(frames: int, frame_interval: float, settings: Settings) -> dict[str
     'rotation_rate': np.full(frames, np.nan),
     'rotation': np.full(frames, np.nan),
     'displacement': np.full((frames, 3), np.nan),
+    'strain': unknown(frames),
   }

@@ -70,3 +70,23 @@ def undo_view_sharing(curves: np.ndarray, sharing: float) -> np.ndarray:
   response = 1 - 2 * sharing * (1 - np.cos(frequency))
   spectrum = np.fft.rfft(bridge_gaps(curves), axis=0) / response.reshape(-1, *[1] * (curves.ndim - 1))
   return np.where(np.isfinite(curves), np.fft.irfft(spectrum, len(curves), axis=0), np.nan)
+
+
+def closed_integral(frames: int, frame_interval: float) -> np.ndarray:
+  """Returns `[T, T]`, which makes of a rate `[T]` per second its integral since frame 0 over a cycle that closes.
+
+  What returns after a cycle has a rate without mean: the mean, which is background phase and drift, goes away. By
+  Fourier series, exact for a rate that the frames resolve.
+
+  Args:
+    frames: T.
+    frame_interval: ms.
+  """
+  turn = 2 * np.pi * np.fft.rfftfreq(frames, frame_interval / 1000)
+  spectrum = np.fft.rfft(np.eye(frames), axis=0)
+  spectrum[1:] /= 1j * turn[1:, None]
+  spectrum[0] = 0
+  if frames % 2 == 0:
+    spectrum[-1] = 0  # the fastest harmonic has no sine, which would be its integral
+  whole = np.fft.irfft(spectrum, frames, axis=0)
+  return whole - whole[0]

@@ -17,8 +17,9 @@ from ear_jax.analysis.periodic import integrate, undo_view_sharing
 from ear_jax.analysis.regions import lengths, screen_angle, sector_numbers
 from ear_jax.analysis.rotation import displacement, rotation_rate
 from ear_jax.analysis.septum import Septum, given
+from ear_jax.analysis.strain import BORDER, Strain, measure
 from ear_jax.analysis.velocity import means_over, remove_cycle_mean
-from ear_jax.analysis.wall import Wall, collect_wall
+from ear_jax.analysis.wall import Wall, away_from, collect_wall
 from ear_jax.cine import Cine
 
 
@@ -84,7 +85,8 @@ def analyse_with_contours(
   if cine.venc is None:
     return still
   wall = collect_wall(cine, contours, still.mask, still.centre, settings)
-  curves, offset = _curves(wall, (still.septum - still.centre) * lengths(cine.spacing), settings)
+  to_septum, sized = (still.septum - still.centre) * lengths(cine.spacing), bool(np.isfinite(cine.spacing).all())
+  curves, offset = _curves(wall, to_septum, settings)
   whole = curves['global'][0]
   rate = rotation_rate(whole[:, COMPONENTS.index('circumferential')], _mean_radius(wall, cine))
   return dataclasses.replace(
@@ -95,6 +97,7 @@ def analyse_with_contours(
     rotation_rate=rate,
     rotation=np.rad2deg(integrate(rate, cine.frame_interval)),
     displacement=displacement(whole, cine.frame_interval),
+    strain=_strain(cine, contours, wall, to_septum, settings) if sized else still.strain,
     wraps=wall.wraps,
   )
 
@@ -135,6 +138,12 @@ def _curves(
     sharp = undo_view_sharing(measured.reshape(count, frames, 3).swapaxes(0, 1), settings.view_sharing).swapaxes(0, 1)
     curves[group], offset[group] = remove_cycle_mean(sharp, settings.remove_mean)
   return curves, offset
+
+
+def _strain(cine: Cine, contours: Contours, wall: Wall, to_septum: np.ndarray, settings: Settings) -> Strain:
+  border = max(settings.border, BORDER)
+  core = away_from(contours, border, lengths(cine.spacing), cine.video.shape[1:3])
+  return measure(wall._replace(core=core[wall.frame, wall.row, wall.column]), to_septum, cine.frame_interval, settings)
 
 
 def _mean_radius(wall: Wall, cine: Cine) -> np.ndarray:

@@ -55,11 +55,17 @@ def collect_wall(cine: Cine, contours: Contours, mask: np.ndarray, centre: np.nd
   offset = (np.stack([row, column], -1) - centre[frame]) * size
   core = np.ones(frame.size, bool)
   if settings.border:
-    core = to_mask(shave(contours, settings.border, size), mask.shape[1:])[frame, row, column].astype(bool)
+    core = away_from(contours, settings.border, size, mask.shape[1:])[frame, row, column]
   velocity = measured[inside].astype(np.float64)  # [N, 3]
   velocity[:, :2] -= means_over(velocity[core, :2], frame[core], len(mask))[frame]  # bulk motion, of the frame's wall
   velocity = project(velocity, offset, settings.circumferential_sign)
   return Wall(frame, row, column, _layers(contours, mask, box), core, offset, velocity, wraps)
+
+
+def away_from(contours: Contours, border: float, size: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+  """Returns `[T, H, W]` bool, the wall less `border` mm next to either contour; `size` `[2]` mm, `shape` (H, W)."""
+  height, width = shape
+  return to_mask(shave(contours, border, size), (height, width)).astype(bool)
 
 
 def wall_velocity(

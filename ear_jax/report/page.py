@@ -24,6 +24,7 @@ from ear_jax.analysis.motion import COMPONENTS, SliceMotion, region_names
 from ear_jax.analysis.volumes import Volumes
 from ear_jax.cine import Cine
 from ear_jax.report import page_numbers, page_volumes, sprites
+from ear_jax.report.deformation import Told
 from ear_jax.system.files import write_text
 
 STATEMENT = 'Research software. Not a medical device: not for diagnosis, treatment or any other clinical decision.'
@@ -111,6 +112,7 @@ def write_page(
   versions: Mapping[str, object],
   withheld: bool,
   volumes: Volumes | None = None,
+  deformation: Told | None = None,
 ) -> None:
   """Writes the page of a study, whole or not at all.
 
@@ -124,6 +126,7 @@ def write_page(
     withheld: pictures and contours are shown, and no velocity curve, marker or map is in the file: the gate failed and
       nothing overrode it, or (when it did not fail) the study holds magnitude only.
     volumes: of the same slices; None: nothing is said of them.
+    deformation: of the same slices; None: nothing is said of it.
   """
   analysed = [] if withheld else [m for s in slices for m in (s.motion, s.reference) if m is not None]
   study = {
@@ -145,6 +148,7 @@ def write_page(
       withheld=withheld,
       moving=any(s.sheets.venc is not None for s in slices),
       study=study,
+      deformation=deformation,
       slices=[(s, _slice_data(s, withheld)) for s in slices],
       volumes=page_volumes.of_study(volumes),
       parts=[page_volumes.of_slice(volumes, index) for index in range(len(slices))],

@@ -2,19 +2,21 @@
 
 `Parameters` holds keys and values, then one marker table a group of regions; `GLOBAL`, `ANGULAR_x6`, `ANGULAR_x24` and
 `RADIAL_x3` hold one row a frame, a column a component and region, headed by the component. The last sheets are ours:
-`Intervals` of the markers, and `Notes` where the layout is silent or misleading. One workbook a slice, as in StrainMap,
-so that what reads those reads these; name, birth date and date of scan are a pseudonym and empty.
+`Intervals` of the markers, `STRAIN`, and `Notes` where the layout is silent or misleading. One workbook a slice, as in
+StrainMap, so that what reads those reads these; name, birth date and date of scan are a pseudonym and empty.
 """
 
 import dataclasses
 import math
 import os
 
+import numpy as np
 import pandas as pd
 
 import ear_jax
 from ear_jax.analysis import uncertainty
-from ear_jax.analysis.motion import COMPONENTS, GROUPS, INTERVALS, SliceMotion, region_names
+from ear_jax.analysis.motion import COMPONENTS, GROUPS, INTERVALS, KINDS, SliceMotion, region_names
+from ear_jax.analysis.strain import readable
 from ear_jax.system.files import replacing
 
 SHEETS = {'global': 'GLOBAL', 'angular6': 'ANGULAR_x6', 'angular24': 'ANGULAR_x24', 'layers': 'RADIAL_x3'}
@@ -62,6 +64,7 @@ def write(
       row += len(table) + 5
       curve_table(motion, group).to_excel(book, sheet_name=sheet)
     interval_table(motion).to_excel(book, sheet_name='Intervals', index=False)
+    strain_sheet(motion).to_excel(book, sheet_name='STRAIN')
     _notes(motion, rr_interval).to_excel(book, sheet_name='Notes', header=False)
     no_formulas(book.book)
     book.book.properties.creator = f'ear_jax {ear_jax.__version__}'
@@ -105,6 +108,14 @@ def interval_table(motion: SliceMotion) -> pd.DataFrame:
   """Returns one row a marker: velocity (cm/s) and time (ms), each with both ends of its 95 % interval."""
   names = ['region_name', 'component', 'marker', 'velocity', *INTERVALS[:2], 'time', *INTERVALS[2:]]
   return motion.markers[names]
+
+
+def strain_sheet(motion: SliceMotion) -> pd.DataFrame:
+  """Returns one row a frame: strain of the whole wall and its standard error, %, kind by kind; noise is empty."""
+  strain, error = motion.strain.strain['global'], motion.strain.strain_error['global']
+  pairs = np.stack([readable(strain, error)[0], error[0]], -1)  # [T, 4, 2]
+  columns = [f'{kind} {what}' for kind in KINDS for what in ('(%)', 'SE (%)')]
+  return pd.DataFrame(pairs.reshape(len(pairs), -1), columns=columns).rename_axis(index='frame')
 
 
 def no_formulas(book) -> None:

@@ -14,6 +14,7 @@ from rich.console import Console
 import ear_jax
 from ear_jax.analysis import uncertainty
 from ear_jax.analysis.checks_of_study import Check, check_alike, check_study, worst
+from ear_jax.analysis.deformation import Deformation, deform
 from ear_jax.analysis.outline import withhold
 from ear_jax.analysis.stack import beyond, check_end_systole, check_stack
 from ear_jax.analysis.volumes import Volumes, volumes
@@ -23,6 +24,7 @@ from ear_jax.formats.opened import Opened, of_study
 from ear_jax.networks.recognise import recognise
 from ear_jax.networks.segment import Network
 from ear_jax.report import curves as curves_figure
+from ear_jax.report import deformation as deformation_files
 from ear_jax.report import figures, page_numbers
 from ear_jax.report import volumes as volume_files
 from ear_jax.report.page import write_page
@@ -103,11 +105,14 @@ def predict(
   stack = _volumes(name, slices, options)
   if withheld:
     stack = without_volumes(stack, 'the study failed its quality gate; --force gives them all the same')
+  deformed = deform(motions) if moving and not withheld else None
+  told = deformation_files.tell(deformed) if deformed else None
   summary = _summary(name, slices, checks, networks, withheld) | {'volumes': volume_files.summary(stack)}
+  summary |= {'deformation': told.rows, 'segments': told.segments, 'deformation_notes': told.notes} if told else {}
   try:
     (output / 'summary.json').unlink(missing_ok=True)  # what is half written has none
     with clock.measure('write'):
-      _write(output, name, slices, checks, networks, stack, curves=moving and not withheld)
+      _write(output, name, slices, checks, networks, stack, deformed, told)
     summary['cost'] = clock.table()
     write_text(output / 'summary.json', json.dumps(summary, indent=2))
   except Exception as fault:  # the libraries that write name a full disk in ways of their own
@@ -126,12 +131,18 @@ def _volumes(name: str, slices: Sequence[Examined], options: Options) -> Volumes
     raise UserError(f'{name}: {fault}') from fault
 
 
-def _write(output, name, slices: Sequence[Examined], checks, networks, stack: Volumes, *, curves):
+def _write(
+  output, name, slices: Sequence[Examined], checks, networks, stack: Volumes, deformed: Deformation | None, told
+):
+  curves = deformed is not None
+  together = {one.name: one for one in deformed.motions} if deformed else {}
   results = [one.result for one in slices]
+  results = [dataclasses.replace(one, motion=together.get(one.motion.name, one.motion)) for one in results]
   if not curves:
     results = [dataclasses.replace(one, motion=withhold(one.motion)) for one in results]
   write_results(output, name, results, curves=curves)
   volume_files.write(output, name, stack)
+  deformation_files.write(output, name, deformed)
   if curves:
     pairs = [(one.motion, examined.page.reference) for one, examined in zip(results, slices, strict=True)]
     figures.save(curves_figure.figure(pairs, title=name), output / 'curves.png')
@@ -146,6 +157,7 @@ def _write(output, name, slices: Sequence[Examined], checks, networks, stack: Vo
     versions=_versions(networks),
     withheld=not curves,
     volumes=stack,
+    deformation=told,
   )
 
 

@@ -10,6 +10,7 @@ from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from ear_jax.analysis.motion import COMPONENTS, GROUPS, Contours, Settings, SliceMotion
 from ear_jax.analysis.septum import Septum
+from ear_jax.analysis.strain import unknown
 from ear_jax.phantom import study
 
 SMALL = study.Size('phantom_small', 1, 0, (1,), 4, 48, 2.4, 2.4, offset=4.0, sharing=0.0)
@@ -49,6 +50,7 @@ def exact_motion(index=0, failed=(), frames=SMALL.frames, settings=CCW):
     rotation_rate=rng.normal(size=frames),
     rotation=rng.normal(size=frames),
     displacement=rng.normal(size=(frames, 3)),
+    strain=unknown(frames),
     wraps=0,
     settings=settings,
   )

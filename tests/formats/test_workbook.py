@@ -33,7 +33,16 @@ def book(path):
 
 
 def test_sheets_are_those_of_strainmap_and_our_notes(book):
-  assert book.sheetnames == ['Parameters', 'GLOBAL', 'ANGULAR_x6', 'ANGULAR_x24', 'RADIAL_x3', 'Intervals', 'Notes']
+  assert book.sheetnames == [
+    'Parameters',
+    'GLOBAL',
+    'ANGULAR_x6',
+    'ANGULAR_x24',
+    'RADIAL_x3',
+    'Intervals',
+    'STRAIN',
+    'Notes',
+  ]
 
 
 @pytest.mark.parametrize(

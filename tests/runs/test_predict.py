@@ -114,6 +114,9 @@ def test_every_slice_has_its_files_and_the_study_one_name(results):
     assert len(list((results / 'seg' / name).glob('*.dcm'))) == 8
     assert (results / f'{name}_velocity.xlsx').exists()
   names = {'contours.csv', 'curves.csv', 'markers.csv', 'motion.csv', 'twist.csv'}
+  names |= {'strain.csv', 'segments.csv', 'function.csv'}
+  assert {'strain.png', 'bulls_eye.png'} <= {path.name for path in results.iterdir()}
+  assert len(summary['segments']) == 17
   assert {path.name for path in results.glob('*.csv')} == names
   assert set(summary['cost']) == {'read', 'delineate', 'analyse', 'draw', 'write'}
 
@@ -222,6 +225,7 @@ def test_a_study_that_fails_keeps_its_contours_and_loses_its_curves(results, del
   assert _summary(folder)['curves_withheld']
   left = {path.name for path in folder.iterdir()}
   assert not left & {'curves.csv', 'markers.csv', 'motion.csv', 'twist.csv', 'curves.png'}
+  assert not left & {'strain.csv', 'segments.csv', 'function.csv', 'strain.png', 'bulls_eye.png'}
   assert not list(folder.glob('*.xlsx'))
   assert {'contours.csv', 'report.html'} <= left
 

@@ -10,6 +10,7 @@ from scipy import stats
 from ear_jax.analysis.markers import find_markers
 from ear_jax.analysis.motion import GROUPS, Contours, Settings, SliceMotion
 from ear_jax.analysis.septum import given
+from ear_jax.analysis.strain import unknown
 from ear_jax.scoring.agreement import compare_curves, compare_markers, curve_errors, frame_counts
 from ear_jax.scoring.agreement_summary import (
   IDS,
@@ -40,7 +41,8 @@ def motion(curve, *, failed=(), flags=None, frame_interval=20.0):
     contours=Contours(points, points, tuple(flags or [''] * len(curve)), lost),
     centre=points[:, 0], septum=points[:, 0], septal_reference=given(0.0), curves=curves, offset={},
     markers=find_markers(curves, frame_interval, 'CCW'),
-    rotation_rate=nothing, rotation=nothing, displacement=points[:, :3, 0], wraps=0, settings=Settings(),
+    rotation_rate=nothing, rotation=nothing, displacement=points[:, :3, 0],
+    strain=unknown(len(curve)), wraps=0, settings=Settings(),
   )  # fmt: skip
 
 
