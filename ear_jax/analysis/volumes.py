@@ -13,16 +13,14 @@ import numpy as np
 import pandas as pd
 
 from ear_jax.analysis.contours import polygon_area
-from ear_jax.analysis.depth import Stack, stack_of
+from ear_jax.analysis.coverage import gone, missing_because, notes_on, slice_id
+from ear_jax.analysis.depth import stack_of
 from ear_jax.analysis.motion import SliceMotion, region_names
 from ear_jax.analysis.outline import NO_VENTRICLE
 from ear_jax.analysis.ring import NOTHING
 from ear_jax.analysis.thickness import thickness
 
 DENSITY = 1.05  # g/mL of myocardium
-UNKNOWN_FRAMES = 0.2  # share of frames without contours somewhere, above which nobody knows the largest and smallest
-SHORTEST = 0.9  # length of the stack within the ventricle over the widest cavity's diameter
-OPEN_APEX = 0.7  # last cavity over the largest above which the apex lies beyond the stack
 _ML = 1000.0  # mm3
 _MEASURED = ('endo', 'epi', 'cavity', 'wall', 'thickness')
 
@@ -139,17 +137,17 @@ def volumes(motions: Sequence[SliceMotion], *, ed_frame: int | None = None, es_f
   cavity, wall = (_sum(height, area) for area in (endo, epi - endo))
   by_area = _sum(np.where(np.isfinite(height), height, 1.0), endo)  # tells the frames where no volume is known
   ed, es = (None, None) if len(frames) > 1 else _ends(by_area, ed_frame, es_frame)
-  missing = _missing(motions, inside, frames, by_area, (ed, es), stack, endo)
+  missing = missing_because(motions, inside, frames, by_area, (ed, es), stack, endo)
   notes: tuple[str, ...] = ()
   if missing:
     cavity, wall = np.full_like(cavity, math.nan), np.full_like(wall, math.nan)
   elif ed is not None and es is not None:
     asked = (('diastole', ed_frame), ('systole', es_frame))
     notes = tuple(f'end {name} is frame {frame}, as given' for name, frame in asked if frame is not None)
-    notes += _notes(motions, inside, by_area, stack, endo, (ed, es))
+    notes += notes_on(motions, inside, by_area, stack, endo, (ed, es))
   thick = np.stack([_padded(thickness(motion), frames[-1]) for motion in motions])
   return Volumes(
-    slices=tuple(map(_id, motions)),
+    slices=tuple(map(slice_id, motions)),
     endo=endo,
     epi=epi,
     height=height,
@@ -181,7 +179,7 @@ def _areas(motions: Sequence[SliceMotion], side: str, frames: int, inside: range
     area = polygon_area(getattr(motion.contours, side)) * (1.0 if math.isnan(pixel) else pixel)
     found[k] = _padded(area[None], frames)[0]
     if k in (inside[0], inside[-1]):
-      found[k, : len(area)][_gone(motion)] = 0
+      found[k, : len(area)][gone(motion)] = 0
   return found
 
 
@@ -189,11 +187,6 @@ def _inside(motions: Sequence[SliceMotion]) -> range:
   """The slices from the first to the last in which there is anything of a ventricle."""
   holds = [not {*motion.contours.flags} <= {NO_VENTRICLE, NOTHING} for motion in motions]
   return range(holds.index(True), len(holds) - holds[::-1].index(True)) if any(holds) else range(len(motions))
-
-
-def _gone(motion: SliceMotion) -> np.ndarray:
-  """`[T]` bool, frames of a slice in which its plane holds nothing to delineate."""
-  return np.array([flag == NOTHING for flag in motion.contours.flags])
 
 
 def _ends(cavity: np.ndarray, ed_frame: int | None, es_frame: int | None) -> tuple[int | None, int | None]:
@@ -204,89 +197,6 @@ def _ends(cavity: np.ndarray, ed_frame: int | None, es_frame: int | None) -> tup
   return ed_frame, es_frame
 
 
-def _missing(
-  motions: Sequence[SliceMotion],
-  inside: range,
-  frames: Sequence[int],
-  cavity: np.ndarray,
-  ends: tuple[int | None, int | None],
-  stack: Stack,
-  endo: np.ndarray,
-) -> str:
-  """Why there is no volume, in a sentence; ''."""
-  if len(frames) > 1:
-    return f'slices have {" and ".join(map(str, frames))} frames: frames of one number are not of one time'
-  never = [_id(motions[k]) for k in inside if motions[k].contours.failed.all()]
-  if never:
-    return f'slices of the stack without any contour: {", ".join(never)}'
-  known = int(np.isfinite(cavity).sum())
-  if known < 2:
-    return f'{known} of {frames[0]} frames have contours in all slices: end diastole and end systole are two'
-  by_person = all(motions[k].contours.drawn for k in inside)
-  if not by_person and 1 - known / frames[0] > UNKNOWN_FRAMES:
-    return f'in {frames[0] - known} of {frames[0]} frames a slice has no contours: the largest and smallest are unknown'
-  if any(math.isnan(s) for motion in motions for s in motion.spacing):
-    return 'the pixel spacing is not known'
-  if stack.fault:
-    return stack.fault
-  ed, es = ends
-  assert ed is not None
-  assert es is not None  # since two frames are known
-  for name, frame in (('end diastole', ed), ('end systole', es)):
-    if not math.isfinite(cavity[frame]):
-      return f'frame {frame}, given as {name}, has no contours in one slice or more'
-  if cavity[es] >= cavity[ed]:
-    return f'the cavity is not smaller in frame {es}, taken as end systole, than in frame {ed}, as end diastole'
-  return _uncovered(stack.height, endo[:, ed])
-
-
-def _uncovered(height: np.ndarray, cavity: np.ndarray) -> str:
-  """Why slices of these cavities `[S]` mm2 are not the whole ventricle; ''."""
-  inside = np.flatnonzero(cavity > 0)
-  length, widest = float(height[inside].sum()), 2 * math.sqrt(cavity.max() / math.pi)
-  if length < SHORTEST * widest:
-    return (
-      f'the stack does not cover the ventricle: {len(inside)} slices stand for {length:.0f} mm of its length, and its '
-      f'cavity is {widest:.0f} mm wide (at least {SHORTEST:g} times the width is needed)'
-    )
-  narrow = min(cavity[0], cavity[-1]) / cavity.max()  # the apex; 0 where a slice lies beyond the ventricle
-  if narrow > OPEN_APEX:
-    return (
-      f'the stack does not cover the apex: the smaller cavity at its ends is {100 * narrow:.0f} % of the largest (at '
-      f'most {100 * OPEN_APEX:.0f} % is expected)'
-    )
-  return ''
-
-
-def _notes(
-  motions: Sequence[SliceMotion],
-  inside: range,
-  cavity: np.ndarray,
-  stack: Stack,
-  endo: np.ndarray,
-  ends: tuple[int, int],
-) -> tuple[str, ...]:
-  """What a reader must know of volumes that are given."""
-  found = [*stack.notes]
-  for k in dict.fromkeys((inside[0], inside[-1])):
-    if gone := int(_gone(motions[k]).sum()):
-      found.append(f'{_id(motions[k])}, at an end of the ventricle: no wall in {gone} frames, which count as 0')
-  unknown = int((~np.isfinite(cavity)).sum())
-  if unknown:
-    found.append(f'{unknown} of {len(cavity)} frames have no contours in one slice or more, and no volume')
-  by_person = all(motions[k].contours.drawn for k in inside)
-  for name, frame in zip(('diastole', 'systole'), ends, strict=True):
-    beside = [(frame + step) % len(cavity) for step in (-1, 1)]
-    if not (by_person or np.isfinite(cavity[beside]).all()):
-      found.append(f'a frame beside frame {frame} is one of them: end {name} may be there')
-  cut = [name for name, k in (('base', 0), ('apex', -1)) if endo[k, ends[0]] > 0]
-  if cut:
-    found.append(f'the stack ends within the ventricle at {" and ".join(cut)}: what lies beyond it is not counted')
-  if not by_person:
-    found.append('whether the widest slices, at the base, hold ventricle or atrium counts most: look at them')
-  return tuple(found)
-
-
 def _sum(height: np.ndarray, area: np.ndarray) -> np.ndarray:
   """`[T]` mL."""
   return (height[:, None] * area).sum(0) / _ML
@@ -295,10 +205,6 @@ def _sum(height: np.ndarray, area: np.ndarray) -> np.ndarray:
 def _padded(values: np.ndarray, frames: int) -> np.ndarray:
   """`[..., T]` with NaN up to a number of frames."""
   return np.pad(values, ((0, 0), (0, frames - values.shape[-1])), constant_values=math.nan)
-
-
-def _id(motion: SliceMotion) -> str:
-  return motion.name.rpartition('/')[2]
 
 
 def _at(curve: np.ndarray, frame: int | None) -> float:
