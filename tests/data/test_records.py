@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -92,3 +93,14 @@ def test_records_are_compact(value, dtype):
 
 def test_text_is_read_as_bytes_or_str():
   assert records.decode_text(b'anna') == records.decode_text('anna') == 'anna'
+
+
+def test_pixels_lie_there_as_they_are_and_sets_of_before_that_are_deflated_are_read(make_cine):
+  example = records.encode_cine(make_cine())
+  features = records.features(4)
+  stored = features.encode_example(example)['video']
+  assert stored['value'] == example['video'].tobytes()
+  deflated = tfds.features.Tensor(shape=(None, None, None, 4), dtype=np.int16, encoding=tfds.features.Encoding.ZLIB)
+  for written in (features, tfds.features.FeaturesDict({**features, 'video': deflated})):
+    read = written.deserialize_example_np(written.serialize_example(example))
+    np.testing.assert_array_equal(read['video'], example['video'])
