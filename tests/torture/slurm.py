@@ -1,7 +1,7 @@
 """Does on a real SLURM what the documents promise: `make slurm`, or `python tests/torture/slurm.py [--only=WORDS]`.
 
 SLURM is Debian's, two nodes on this machine (`slurm_nodes.py`), networks and pictures are toys. Prints what was tried,
-whether it held, and what was seen; exits with 1 where something did not hold. About half an hour on two cores.
+whether it held, and what was seen; exits with 1 where something did not hold, and keeps the logs in `runs/slurm`.
 """
 
 import argparse
@@ -35,6 +35,7 @@ from ear_jax.training.log import read_metrics  # noqa: E402
 
 TRIALS = ('grid', 'over_its_limit', 'killed_job', 'two_nodes', 'told_to_stop', 'node_killed')
 STEPS, EVERY = 60, 5  # of a run of the grid; between its checkpoints
+_FAILED = ROOT / 'runs/slurm'  # what a trial that did not hold has left, and SLURM's logs
 _ENDS = ('COMPLETED', 'FAILED', 'CANCELLED', 'TIMEOUT', 'NODE_FAIL')  # of a job
 _LONG = 3600  # seconds that a grid, or a run, may take
 _JOB = {'nodes': 1, 'tasks_per_node': 1, 'gpus_per_node': 0, 'cpus_per_task': 1, 'mem_gb': 2}
@@ -184,8 +185,8 @@ class Trials:
 
   def _check_undisturbed(self, folder: pathlib.Path) -> None:
     """Raises where a job that was queued again did not resume, or came to another end than one that nobody disturbs."""
-    said = max((folder / 'log').glob('*_log.out'), key=lambda path: path.stat().st_mtime).read_text()
-    assert 'resuming at step' in said, said[-2000:]
+    logs = [path.read_text() for path in (folder / 'log').glob('*_log.out')]  # a job submitted twice has two
+    assert any('resuming at step' in said for said in logs), logs[0][-2000:]
     alone = self._home / 'alone' / folder.name
     alone.mkdir(parents=True)
     shutil.copy(folder / 'job.json', alone)
@@ -244,6 +245,7 @@ def main() -> None:
   words = [word for word in parser.parse_args().only.split(',') if word]
   if lacks := slurm_nodes.missing():
     sys.exit(f'error: {lacks}')
+  shutil.rmtree(_FAILED, ignore_errors=True)
   table, failed = Table('tried', 'held', 'seen', 'seconds', title=slurm_nodes.version()), 0
   os.environ |= _ENVIRONMENT
   with tempfile.TemporaryDirectory(prefix='slurm') as folder, tempfile.TemporaryDirectory(prefix='trials') as home:
@@ -253,14 +255,7 @@ def main() -> None:
     toy.write_config(home / 'tiny.py', toy.changes(home / 'data'))
     with Slurm(pathlib.Path(folder)) as slurm:
       trials = Trials(slurm, home)
-      for trial in (
-        trials.grid,
-        trials.over_its_limit,
-        trials.killed_job,
-        trials.two_nodes,
-        trials.told_to_stop,
-        trials.node_killed,
-      ):
+      for trial in (getattr(trials, name) for name in TRIALS):
         if words and not any(word in trial.__name__ for word in words):
           continue
         begin, held = time.monotonic(), 'yes'
@@ -268,6 +263,11 @@ def main() -> None:
           seen = trial()
         except Exception:
           held, seen, failed = 'NO', traceback.format_exc(limit=3)[-1500:], failed + 1
+          shutil.copytree(
+            home, _FAILED / trial.__name__, ignore=shutil.ignore_patterns('data', 'compiled', 'checkpoints')
+          )
+          for log in pathlib.Path(folder).glob('*.log'):
+            shutil.copy(log, _FAILED / trial.__name__)
         table.add_row(trial.__doc__, held, seen, f'{time.monotonic() - begin:.0f}')
         Console(stderr=True).print(f'{trial.__doc__}: {held}: {seen}', markup=False)
   Console().print(table)
