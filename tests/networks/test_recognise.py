@@ -212,6 +212,11 @@ def test_a_patient_who_was_scanned_on_the_side_is_recognised_by_the_pictures(rea
 
 @pytest.mark.skipif('PIG_DIR' not in os.environ, reason='needs the cine of a pig')
 def test_a_pig_in_another_order_has_the_same_masks(real):
+  """With place and without: its field of view is smaller than those of the people that it is compared with."""
   cine, turn = _middle(pathlib.Path(os.environ['PIG_DIR']) / 'images'), Turn(1, True)
-  found = picture_turned(segment(turned(cine, turn), [real]).mask, undone(turn))
-  assert _dice(found, segment(cine, [real]).mask) >= 0.98
+  stored = turned(cine, turn)
+  expected = segment(cine, [real]).mask
+  assert _dice(picture_turned(segment(stored, [real]).mask, undone(turn)), expected) >= 0.98
+  lost = stored.replace(place=None)
+  axes, _ = recognise(lambda _: lost, 1, real)
+  assert _dice(picture_turned(segment(lost, [real], axes=axes).mask, undone(turn)), expected) >= 0.95
