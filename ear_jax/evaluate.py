@@ -9,7 +9,7 @@ network or one that ships with the package takes the place of a run: `--checkpoi
 import pathlib
 from types import SimpleNamespace
 
-from absl import flags
+from absl import flags, logging
 from rich.console import Console
 
 from ear_jax.system import cli
@@ -27,10 +27,12 @@ def main() -> None:
     flags.DEFINE_string('data_dir', None, 'Where the data set is, if it has moved since training.'),
     flags.DEFINE_bool('allow_training_subjects', False, 'Score subjects that were trained on.'),
     flags.DEFINE_bool('allow_changed_data', False, 'Score a data set that has changed since training.'),
+    alive=True,
   )
 
 
 def _evaluate(given: SimpleNamespace) -> None:
+  logging.info('loading jax and what stands on it')
   from ear_jax.networks.load import load_run
   from ear_jax.networks.weights import names
   from ear_jax.report import agreement_tables, tables, volume_agreement

@@ -13,7 +13,7 @@ import sys
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from absl import flags
+from absl import flags, logging
 from rich.console import Console
 
 from ear_jax.system import cli
@@ -67,10 +67,12 @@ def main() -> None:
       'strainmap_names', False, "Name slices by the series' number and description, as StrainMap does; may identify."
     ),
     words=1,  # STUDY
+    alive=True,
   )
 
 
 def _predict(given: SimpleNamespace) -> int:
+  logging.info('loading jax and what stands on it')
   from ear_jax.formats import references
   from ear_jax.formats.choices import Choices
   from ear_jax.formats.faults import MalformedStudy

@@ -46,7 +46,9 @@ def shared(*names: str) -> list[flags.FlagHolder]:
   return [flags.DEFINE_string(name, None, _SHARED[name]) for name in names]
 
 
-def run(work: Callable[[types.SimpleNamespace], int | None], *made: flags.FlagHolder, words: int = 0) -> None:
+def run(
+  work: Callable[[types.SimpleNamespace], int | None], *made: flags.FlagHolder, words: int = 0, alive: bool = False
+) -> None:
   """Parses the command line, calls `work` and exits: 0 or what it returns, 1 for a `UserError`, 2 for wrong flags.
 
   Args:
@@ -54,6 +56,7 @@ def run(work: Callable[[types.SimpleNamespace], int | None], *made: flags.FlagHo
     made: all flags of this command. They are absl's, beside absl's own and those of libraries, which read them there,
       until the command ends.
     words: how many may stand beside flags.
+    alive: say the last line again every ten seconds, by a thread, where no terminal shows a bar.
   """
   _keep_compiled()
   names = [flag.name for flag in made]
@@ -62,8 +65,7 @@ def run(work: Callable[[types.SimpleNamespace], int | None], *made: flags.FlagHo
 
   def call(argv: list[str]) -> int | None:
     set_up_logging()
-    # On a terminal each command has a bar of its own.
-    with contextlib.nullcontext() if sys.stderr.isatty() else heartbeat(), _backend_in_words():
+    with heartbeat() if alive and not sys.stderr.isatty() else contextlib.nullcontext(), _backend_in_words():
       return work(types.SimpleNamespace(words=argv[1:], **{flag.name: flag.value for flag in made}))
 
   try:
