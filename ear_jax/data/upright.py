@@ -143,7 +143,7 @@ def _most_alike(own: np.ndarray, known: np.ndarray) -> Turn:
   return max(TURNS, key=lambda turn: likeness(picture_turned(own, turn), known))
 
 
-def likeness(looks_: np.ndarray, portrait_: Sequence) -> float:
+def likeness(looks_: np.ndarray, portrait_: Sequence | np.ndarray) -> float:
   """Returns the correlation of `looks` with a portrait, from -1 to 1, over the pixels that lie in the picture.
 
   A portrait of earlier versions has no third extent: the first two are compared.
