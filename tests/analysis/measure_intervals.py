@@ -35,7 +35,6 @@ NETWORKS = ('ear3d-phantom', 'ear3d-magnitude')
 KEYS = ['group', 'region', 'component', 'marker']
 STEADY = dataclasses.replace(study.MINI, subjects=6, slices=(6,), frames=40, swirl=0.0)
 VARIED = dataclasses.replace(study.VARIED, subjects=8, slices=(8,), frames=32)
-BLURRED = dataclasses.replace(STEADY, swirl=study.MINI.swirl, sharing=0.1, frames=50)
 _FINE = 10
 
 
@@ -63,16 +62,15 @@ def others(people: int, seed: int) -> Iterator[Known]:
 
 def for_calibration() -> dict[str, Iterator[Known]]:
   """Returns the people that scales were chosen with."""
-  return {'phantoms of one look': phantoms(STEADY, 301), 'phantoms of many looks': phantoms(VARIED, 302)}
+  return {'phantoms of one look': phantoms(STEADY, 301)}
 
 
 def for_proof() -> dict[str, Iterator[Known]]:
   """Returns people that nothing was chosen with."""
   return {
     'strangers': others(12, 1),
-    'phantoms of one look': phantoms(STEADY, 401),
-    'phantoms of many looks': phantoms(VARIED, 402),
-    'with ghosts and shared views': phantoms(BLURRED, 403),
+    'phantoms of one look': phantoms(dataclasses.replace(STEADY, subjects=4, slices=(4,)), 401),
+    'with ghosts and shared views': phantoms(VARIED, 302),
   }
 
 

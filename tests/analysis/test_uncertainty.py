@@ -107,6 +107,8 @@ def test_contours_drawn_too_wide_are_forgiven(cine, motion):
   peak, true = (one.loc[('global', 'longitudinal', 'PS')].squeeze() for one in (found, motion.markers.set_index(rows)))
   assert peak['velocity'] < 0.95 * true['velocity']
   assert peak['velocity_low'] < true['velocity'] < peak['velocity_high']
+  changes, _ = drawn_changes(cine, motion, dataclasses.replace(READER, rim=0), 50, np.random.default_rng(0))
+  assert changes['global'][:, 0, int(true['frame']), 0].mean() > 0.05  # wrong contours had made the peak smaller
 
 
 def test_a_time_is_known_to_half_a_frame_at_best(cine, motion):
