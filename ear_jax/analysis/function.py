@@ -17,6 +17,7 @@ from ear_jax.analysis.deformation import Deformation, at_times
 from ear_jax.analysis.markers import PEAKS
 from ear_jax.analysis.motion import COMPONENTS, KINDS, SliceMotion
 from ear_jax.analysis.strain import CIRCUMFERENTIAL, LARGEST_ERROR, LARGEST_RATE_ERROR
+from ear_jax.analysis.velocity import known_mean
 
 COLUMNS = ('quantity', 'where', 'value', 'standard_error', 'unit', 'withheld')
 LARGEST_TIME_ERROR = 10.0  # ms
@@ -124,7 +125,7 @@ def _rates(found: Deformation) -> Iterator[Row]:
   frames, end = len(found.motions[0].mask), found.at_end_systole(0)
   if end < 0:
     return
-  rate, error = _over_slices(found, 'rate'), np.sqrt(np.nanmean(_over_slices(found, 'rate_error') ** 2, 0))
+  rate, error = _over_slices(found, 'rate'), np.sqrt(known_mean(_over_slices(found, 'rate_error') ** 2, 0))
   for kind, sign in enumerate(_SHORTENING.values()):
     windows = (('systolic', 0, end, sign), ('early diastolic', end, end + _FILLING * frames, -sign))
     for when, begin, stop, way in windows:
@@ -199,7 +200,7 @@ def _waves(found: Deformation) -> Iterator[Row]:
       if base is not None:
         chosen = [s for number in of for s in segments.sectors_of(number, base.settings.orientation)]
         value = _peak(base.curves['angular24'][chosen, :, 0].mean(0), marker)[1]
-        error = float(np.nanmean(base.strain.descent_rate_error[chosen])) / _MM_PER_CM
+        error = float(known_mean(base.strain.descent_rate_error[chosen].ravel(), 0)) / _MM_PER_CM
       peaks[wave, wall] = abs(value)
       yield Row(wave, f'{wall} base', abs(value), error, 'cm/s', why)
   for wall in ('septal', 'lateral'):
@@ -230,9 +231,10 @@ def times_to_peak(found: Deformation, component: str) -> tuple[np.ndarray, np.nd
     for part, one in zip(noise, found.motions, strict=True)
   ]
   error = segments.gather(noise, found.levels, found.motions[0].settings.orientation)[:16]
-  window = [edge * frames / _FRAMES for edge in PEAKS['PS'][:2]]
+  first, last, sign = PEAKS['PS']
+  begin, stop = first * frames / _FRAMES, last * frames / _FRAMES
   for k, curve in enumerate(curves):
-    times[k], errors[k] = timing.time_to_peak(curve, *window, 1, noise=float(np.mean(error[k])))
+    times[k], errors[k] = timing.time_to_peak(curve, begin, stop, sign, noise=float(np.mean(error[k])))
   return times * step, errors * step
 
 

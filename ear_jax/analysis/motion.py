@@ -178,7 +178,7 @@ class SliceMotion:
 
   def _deformation(self) -> dict[str, tuple[tuple[str, ...], np.ndarray, str]]:
     named = {'strain': '%', 'strain_error': '%', 'rate': '1/s', 'rate_error': '1/s'}
-    found = {}
+    found: dict[str, tuple[tuple[str, ...], np.ndarray, str]] = {}
     for name, units in named.items():
       values = np.concatenate(list(getattr(self.strain, name).values()))
       found[name.replace('rate', 'strain_rate')] = (('kind', 'region', 'frame'), np.moveaxis(values, -1, 0), units)

@@ -45,8 +45,7 @@ def angles(segment: int) -> tuple[float, float]:
   if segment <= 12:
     begin = 60 + 60 * ((segment - 1) % 6)
     return begin, begin + 60
-  begin = 45 + 90 * (segment - 13)
-  return begin, begin + 90
+  return 90 * (segment - 13) + 45, 90 * (segment - 13) + 135
 
 
 def _draw(axis: Axes, values: np.ndarray, scale: Normalize) -> None:
@@ -57,7 +56,7 @@ def _draw(axis: Axes, values: np.ndarray, scale: Normalize) -> None:
       begin, end = angles(segment)
       _wedge(axis, values[segment - 1], (inner + 1, begin, end), scale)
   _wedge(axis, values[16], (1.0, 0, 360), scale)
-  for name, x, y in (('anterior', 0, 4.3), ('inferior', 0, -4.3)):
+  for name, x, y in (('anterior', 0.0, 4.3), ('inferior', 0.0, -4.3)):
     axis.text(x, y, name, ha='center', va='center', fontsize=SMALL, color=INK)
   for name, x in (('septal', -4.35), ('lateral', 4.35)):
     axis.text(x, 0, name, ha='center', va='center', fontsize=SMALL, color=INK, rotation=90)

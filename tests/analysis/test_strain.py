@@ -78,6 +78,15 @@ def test_shear_of_layers_that_turn_past_each_other():
   np.testing.assert_allclose(fit(wall, FRAMES).rates[:, 2], -30 / r**2, atol=1e-6)
 
 
+def test_rates_of_a_field_that_changes_round_the_wall():
+  # v_r = 30 cos 2a / r, v_c = 20 sin 2a / r: D_cc = (30 + 2 * 20) cos 2a / r^2, D_rc = (-20 - 20 - 60) / 2 sin 2a / r^2
+  wall = ring(squeeze=0, turn=0)
+  r, angle = np.hypot(*wall.offset.T), np.arctan2(wall.offset[:, 1], wall.offset[:, 0])
+  wall.velocity[:, 1:] = np.stack([-30 * np.cos(2 * angle) / r, 20 * np.sin(2 * angle) / r], -1) / 10
+  expected = np.stack([-30 * np.cos(2 * angle), 70 * np.cos(2 * angle), -50 * np.sin(2 * angle)], -1) / r[:, None] ** 2
+  np.testing.assert_allclose(fit(wall, FRAMES).rates, expected, atol=1e-6)
+
+
 @pytest.mark.parametrize('swell', [0.0, 0.2])
 def test_strain_is_that_of_material_points(swell):
   found = measure(ring(swell=swell), SEPTUM, INTERVAL, Settings())
