@@ -16,6 +16,7 @@ that descend by a slice's thickness change the ring that is seen, and no velocit
 """
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -39,11 +40,12 @@ _FEW = 0.002  # of the wall's pixels: wraps that do not matter
 _UNWRAPPINGS = 3  # times that wraps are looked for in a wall that was carried without them
 # Errors of a carried radius: of a step, relative to the noise of a velocity that a frame's fit leaves; of the way gone.
 _STEP, _GAIN = 1.0, 0.1
+_LEAST = 0.02  # mm a frame
 _REGISTERED_STEP, _REGISTERED_GAIN = 0.1, 0.1  # mm a frame; of the way gone
-# Errors of a network's radius, mm: through the whole cycle, over a part of it, of a frame; and their common scales.
+# Errors of a network's radius, mm: through the whole cycle, over a part of it, of a frame.
 _LASTING, _PASSING, _FRAME = 0.45, (0.6, 0.35), 0.25
 _PART = 0.1  # of the cycle
-_SCALES = (1.0, 1.4, 2.0, 2.8, 4.0, 5.7, 8.0)
+_SCALES = (1.0, 2.0, 4.0, 8.0, 16.0, 64.0)  # of variances that may be larger than expected
 # Errors of what pictures carry, mm: over a part of the cycle, of a frame, and a mm a frame of the wall's speed.
 _SEEN, _SEEN_FRAME, _LAG = 0.2, 0.3, 2.0
 _GIVEN = 0.05  # mm, of a given frame; keeps equations from being singular
@@ -94,19 +96,20 @@ def carry(
   """
   settings = settings or Settings()
   given = _contours(cine, contours, frames)
-  keys = np.flatnonzero(~given.failed)
-  if not keys.size:
-    raise ValueError(f'{cine.name}: no frame has contours to be carried')
   missing = [t for t in (() if frames is None else frames) if given.failed[t]]
   if missing:
     raise ValueError(f'{cine.name}: no contours to be carried in frame {", ".join(map(str, missing))}')
-  ways = _followed(cine, given, keys, settings)
+  rays = on_rays([None if bad else pair for bad, *pair in zip(given.failed, given.endo, given.epi, strict=True)])
+  keys = np.flatnonzero(~rays.failed)
+  if not keys.size:
+    raise ValueError(f'{cine.name}: no frame has contours that can be carried: rings about their centres')
+  ways = _followed(cine, rays, keys, settings)
   centre = _mixed(np.stack([way.curves[:, 1].mean(1) for way in ways]), keys)
-  radius = _mixed(np.stack([_radius(way.curves, centre) for way in ways]), keys)
+  radius = _mixed(np.stack([radii(way.curves, centre) for way in ways]), keys)
   prior = [_prior(radius[:, side], ways, keys, cine) for side in range(2)]
   size = float(lengths(cine.spacing).mean())
   if cine.venc is not None:
-    seen = _mixed(np.stack([_radius(way.seen, centre) for way in ways]), keys)
+    seen = _mixed(np.stack([radii(way.seen, centre) for way in ways]), keys)
     radius, prior = _with_pictures(radius, prior, seen, size)
   if network is not None:
     radius, prior = _with_network(radius, prior, _contours(cine, network, None), centre, size)
@@ -165,8 +168,8 @@ def _followed(cine: Cine, given: Contours, keys: np.ndarray, settings: Settings)
 
 
 def _wall(given: Contours, frame: int) -> tuple[np.ndarray, np.ndarray, Ring]:
-  rays = on_rays([(given.endo[frame], given.epi[frame])])
-  return rays.endo[0], rays.epi[0], ring(rays.endo[0], rays.epi[0])
+  endo, epi = given.endo[frame], given.epi[frame]
+  return endo, epi, ring(endo, epi)
 
 
 def _by_velocity(velocity: np.ndarray, cine: Cine, endo: np.ndarray, epi: np.ndarray, wall: Ring, frame: int) -> _Way:
@@ -177,7 +180,7 @@ def _by_velocity(velocity: np.ndarray, cine: Cine, endo: np.ndarray, epi: np.nda
   rest = values - wall.basis @ (fit_matrix(wall.basis, wall.weight) @ values)
   noise = float(np.sqrt(np.mean(rest[:, wall.weight > 0] ** 2)))  # cm/s
   seen = follow(cine.video[..., 0], wall, frame, places)
-  step = _STEP * noise * cine.frame_interval / 100
+  step = max(_STEP * noise * cine.frame_interval / 100, _LEAST)
   return _Way(_moved(endo, epi, wall, places), step, _GAIN, _moved(endo, epi, wall, seen))
 
 
@@ -213,8 +216,13 @@ def _shares(keys: np.ndarray, frames: int) -> np.ndarray:
   return np.stack([np.interp(np.arange(frames), keys, row, period=frames) for row in np.eye(len(keys))])
 
 
-def _radius(curves: np.ndarray, centre: np.ndarray) -> np.ndarray:
-  """`[T, 2, 360]` pixels: how far closed curves `[T, 2, P, 2]` are from their frame's centre `[T, 2]` at 360 angles."""
+def radii(curves: np.ndarray, centre: np.ndarray) -> np.ndarray:
+  """Returns `[T, S, 360]` pixels, how far closed curves are from their frame's centre at 360 angles.
+
+  Args:
+    curves: `[T, S, P, 2]` (row, column), of S sides.
+    centre: `[T, 2]`, within them.
+  """
   away = curves - centre[:, None, None]
   angle, radius = np.arctan2(away[..., 1], away[..., 0]), np.hypot(away[..., 0], away[..., 1])
   found = np.empty((*curves.shape[:2], POINTS))
@@ -228,18 +236,17 @@ def _prior(radius: np.ndarray, ways: Sequence[_Way], keys: np.ndarray, cine: Cin
   frames = len(radius)
   near = _shares(keys, frames)
   step = float(np.mean([way.step for way in ways]))
-  t = np.arange(frames)
-  bridge = _bridge(t, keys, frames) * step**2
   gone = (radius.mean(1) - near.T @ radius[keys].mean(1)) * lengths(cine.spacing).mean()
-  return bridge + np.outer(gone, gone) * ways[0].gain ** 2
+  return bridge(keys, frames) * step**2 + np.outer(gone, gone) * ways[0].gain ** 2
 
 
-def _bridge(t: np.ndarray, keys: np.ndarray, frames: int) -> np.ndarray:
-  """`[T, T]`, covariance of a walk of unit steps round the cycle that is 0 at the given frames."""
-  since = (t - keys[np.searchsorted(keys, t, 'right') - 1]) % frames  # from the given frame before
-  part = np.searchsorted(keys, t, 'right') % len(keys)
-  length = (np.roll(keys, -1) - keys) % frames
-  length = np.where(length == 0, frames, length)[part - 1]
+def bridge(keys: np.ndarray, frames: int) -> np.ndarray:
+  """Returns `[T, T]`, the covariance of a walk of unit steps round a cycle that is 0 at the frames `keys`, sorted."""
+  t = np.arange(frames)
+  part = np.searchsorted(keys, t, 'right') % len(keys)  # number of the given frame after
+  length = (keys - np.roll(keys, 1)) % frames
+  length = np.where(length == 0, frames, length)[part]
+  since = (t - keys[part - 1]) % frames
   walk = np.minimum.outer(since, since) - np.outer(since, since) / length
   return np.where(part[:, None] == part, walk, 0.0)
 
@@ -251,23 +258,28 @@ def _heard(
   known: np.ndarray,
   own: Sequence[np.ndarray],
   size: float,
+  scales: Sequence[float] = (1.0,),
 ) -> tuple[np.ndarray, list[np.ndarray]]:
   """Radii and covariances of their errors when another source has been heard.
 
   Args:
     radius, prior: `[T, 2, 360]` px, and for each side `[T, T]` mm^2.
     other: `[F, 2, 360]` px of the frames `known`.
-    own: for each side `[F, F]` mm^2, covariance of the source's errors but for a common scale, which is taken as the
-      differences make it likely.
+    own: for each side `[F, F]` mm^2, covariance of the source's errors; it may be too small by a factor, which is taken
+      as the differences make it likely.
     size: mm a pixel.
+    scales: factors by which `prior` may be too small, likewise.
   """
   apart, radius, after = (other - radius[known]) * size, radius.copy(), []
   for side, before in enumerate(prior):
-    mine = before[np.ix_(known, known)] + _GIVEN**2 * np.eye(len(known))
-    scale = max(_SCALES, key=lambda s: _likelihood(apart[:, side], mine + s**2 * own[side]))
-    gain = before[:, known] @ np.linalg.inv(mine + scale**2 * own[side])
+    mine, theirs, given = before[np.ix_(known, known)], own[side], _GIVEN**2 * np.eye(len(known))
+    square = apart[:, side] @ apart[:, side].T / POINTS
+    a, b = max(
+      itertools.product(scales, _SCALES), key=lambda ab: _likelihood(square, ab[0] * mine + ab[1] * theirs + given)
+    )
+    gain = a * before[:, known] @ np.linalg.inv(a * mine + b * theirs + given)
     radius[:, side] += gain @ apart[:, side] / size
-    after.append(before - gain @ before[known])
+    after.append(a * (before - gain @ before[known]))
   return radius, after
 
 
@@ -284,7 +296,7 @@ def _with_pictures(radius, prior, seen, size):
     speed = (np.roll(radius[:, side], -1, 0) - np.roll(radius[:, side], 1, 0)).mean(1) * size / 2
     wrong = np.hypot(_SEEN, _LAG * speed)
     own.append(np.outer(wrong, wrong) * _near(known, len(radius)) + _SEEN_FRAME**2 * np.eye(len(known)))
-  return _heard(radius, prior, seen, known, own, size)
+  return _heard(radius, prior, seen, known, own, size, _SCALES)
 
 
 def _with_network(radius, prior, other, centre, size):
@@ -292,13 +304,12 @@ def _with_network(radius, prior, other, centre, size):
   known = np.flatnonzero(~other.failed)
   curves = np.stack([other.endo[known], other.epi[known]], 1)
   own = [_LASTING**2 + passing**2 * _near(known, len(radius)) + _FRAME**2 * np.eye(len(known)) for passing in _PASSING]
-  return _heard(radius, prior, _radius(curves, centre[known]), known, own, size)
+  return _heard(radius, prior, radii(curves, centre[known]), known, own, size)
 
 
-def _likelihood(values: np.ndarray, covariance: np.ndarray) -> float:
-  """Log likelihood of `[F, N]`, N draws of a Gaussian, but for a constant."""
-  solved = np.linalg.solve(covariance, values)
-  return -0.5 * float((values * solved).sum() / values.shape[1] + np.linalg.slogdet(covariance)[1])
+def _likelihood(square: np.ndarray, covariance: np.ndarray) -> float:
+  """Log likelihood of a draw of a Gaussian whose mean product is `square` `[F, F]`, but for a constant."""
+  return -0.5 * float((np.linalg.inv(covariance) * square).sum() + np.linalg.slogdet(covariance)[1])
 
 
 def _result(cine: Cine, given: Contours, radius: np.ndarray, centre: np.ndarray, error: np.ndarray) -> Carried:

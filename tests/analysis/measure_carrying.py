@@ -4,7 +4,8 @@ People of `phantom_other` and `phantom_crowd` at 50 frames and of another genera
 with the contours of one or three frames given, as velocity mapping and as magnitude alone, and with the contours of the
 shipped network `ear3d-phantom` mixed in (`--networks`); a pig's cine where PIG_DIR names it. Prints the table of
 docs/results.md: Dice against the exact masks over all frames that were not given, mean over slices, of the worst slice,
-and of the worst frame. `--people=N` takes N people of each set.
+and of the worst frame; processor seconds a slice; the error of the radius, and what `carry` says that it is.
+`--people=N` takes N people of each set, `--only=NAME` that set.
 """
 
 import dataclasses
@@ -16,7 +17,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ear_jax.analysis.carrying import carry
+from ear_jax.analysis.carrying import carry, radii
 from ear_jax.analysis.contours import from_mask, to_mask
 from ear_jax.cine import Cine
 from ear_jax.phantom import study
@@ -26,21 +27,22 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / 'phantom'))
 HEADER = ['contours', 'slices', 'mean', 'worst slice', 'worst frame', 's a slice', 'error mm', 'said mm']
 
 
-def sets(people: int) -> Iterator[tuple[str, list[Cine]]]:
-  """Yields each set's name and cines."""
+def sets(people: int, only: str) -> Iterator[tuple[str, list[Cine]]]:
+  """Yields the name and cines of each set, or of the one that is asked for."""
   from strangers import strangers
 
-  for size, seed in ((study.MINI, 1), (study.CROWD, 3)):
-    longer = dataclasses.replace(size, frames=50, sharing=0.1)
-    plans = [plan for plan in study.plan(longer, seed) if plan.subject_index < people]
-    yield {1: 'phantom_other', 3: 'phantom_crowd, other people'}[seed], [study.render(plan) for plan in plans]
-  yield 'strangers', [one.cine for one in strangers(people, frames=50)]
-  if root := os.environ.get('PIG_DIR'):
+  for name, size, seed in (('phantom_other', study.MINI, 1), ('crowd', study.CROWD, 3)):
+    if only in ('', name):
+      longer = dataclasses.replace(size, frames=50, sharing=0.1)
+      yield name, [study.render(plan) for plan in study.plan(longer, seed) if plan.subject_index < people]
+  if only in ('', 'strangers'):
+    yield 'strangers', [one.cine for one in strangers(people, frames=50)]
+  if only in ('', 'pig') and (root := os.environ.get('PIG_DIR')):
     from ear_jax.formats import references
     from ear_jax.formats.open import open_studies
 
     (pig,), _ = references.attach(open_studies(root), references.find(pathlib.Path(root)).drawn)
-    yield 'a pig', [cine for cine, _ in pig.read()]
+    yield 'pig', [cine for cine, _ in pig.read()]
 
 
 def dice(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -71,20 +73,17 @@ def line(name: str, cines: list[Cine], count: int, networks: list | None = None)
 
 
 def _error(contours, cine, rest):
-  """Root mean square distance of radii from those of the exact masks, mm."""
+  """Distances of radii from those of the exact masks, mm."""
   true = from_mask(cine.mask)
-  centre = true.epi.mean(1, keepdims=True)
-  sides = []
-  for side in ('endo', 'epi'):
-    one, other = (np.hypot(*np.moveaxis(getattr(c, side) - centre, -1, 0)).mean(1) for c in (contours, true))
-    sides.append((one - other)[rest] * np.mean(cine.spacing))
-  return np.array(sides)
+  centre = true.epi.mean(1)
+  one, other = (radii(np.stack([c.endo, c.epi], 1), centre) for c in (contours, true))
+  return (one - other)[rest] * np.mean(cine.spacing)
 
 
 def main() -> None:
   """Prints a table for each set."""
-  people = next((int(word.partition('=')[2]) for word in sys.argv if word.startswith('--people=')), 12)
-  for name, cines in sets(people):
+  asked = dict(word.removeprefix('--').split('=') for word in sys.argv[1:] if '=' in word)
+  for name, cines in sets(int(asked.get('people', 12)), asked.get('only', '')):
     plain = [cine.replace(video=cine.video[..., :1], venc=None) for cine in cines]
     lines = []
     if cines[0].venc is not None:

@@ -329,7 +329,7 @@ def test_a_gap_is_named_and_stays_a_gap(scans, tmp_path):
   assert not cine.mask[3].any()
   one = examine(cine, source, [], Options())
   (gap,) = [check for check in one.checks if check.name == 'drawn contours']
-  assert gap.reason == 'frame 3 of 8: not drawn'
+  assert gap.reason == 'frame 3 of 8: not drawn; --carry carries contours there'
   assert np.isnan(one.result.motion.curves['global'][0, 3]).all()
   assert np.isfinite(one.result.motion.curves['global'][0, [2, 4]]).all()
   assert {check.status for check in one.checks if check.name == 'contours'} == {'warn'}
