@@ -41,7 +41,7 @@ _UNWRAPPINGS = 3  # times that wraps are looked for in a wall that was carried w
 # Errors of a carried radius: of a step, relative to the noise of a velocity that a frame's fit leaves; of the way gone.
 _STEP, _GAIN = 1.0, 0.1
 _LEAST = 0.02  # mm a frame
-_REGISTERED_STEP, _REGISTERED_GAIN = 0.1, 0.1  # mm a frame; of the way gone
+_REGISTERED_STEP, _REGISTERED_GAIN = 0.25, 0.2  # mm a frame; of the way gone
 # Errors of a network's radius, mm: through the whole cycle, over a part of it, of a frame.
 _LASTING, _PASSING, _FRAME = 0.45, (0.6, 0.35), 0.25
 _PART = 0.1  # of the cycle
@@ -64,7 +64,7 @@ class Carried(NamedTuple):
   uncertainty: np.ndarray
   mask: np.ndarray
 
-  def __array__(self, dtype=None, copy=None) -> np.ndarray:
+  def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
     """Returns the mask, so that what was carried stands wherever a mask may."""
     return np.array(self.mask, dtype, copy=copy)
 
@@ -99,7 +99,9 @@ def carry(
   missing = [t for t in (() if frames is None else frames) if given.failed[t]]
   if missing:
     raise ValueError(f'{cine.name}: no contours to be carried in frame {", ".join(map(str, missing))}')
-  rays = on_rays([None if bad else pair for bad, *pair in zip(given.failed, given.endo, given.epi, strict=True)])
+  rays = on_rays(
+    [None if bad else (endo, epi) for bad, endo, epi in zip(given.failed, given.endo, given.epi, strict=True)]
+  )
   keys = np.flatnonzero(~rays.failed)
   if not keys.size:
     raise ValueError(f'{cine.name}: no frame has contours that can be carried: rings about their centres')
@@ -109,7 +111,7 @@ def carry(
   prior = [_prior(radius[:, side], ways, keys, cine) for side in range(2)]
   size = float(lengths(cine.spacing).mean())
   if cine.venc is not None:
-    seen = _mixed(np.stack([radii(way.seen, centre) for way in ways]), keys)
+    seen = _mixed(np.stack([radii(way.seen, centre) for way in ways if way.seen is not None]), keys)
     radius, prior = _with_pictures(radius, prior, seen, size)
   if network is not None:
     radius, prior = _with_network(radius, prior, _contours(cine, network, None), centre, size)
@@ -140,8 +142,9 @@ def _contours(cine: Cine, given: Contours | npt.ArrayLike, frames: Sequence[int]
     if mask.shape != cine.video.shape[:3]:
       raise ValueError(f'{cine.name}: the mask has shape {mask.shape}, the cine {cine.video.shape[:3]}')
     single = [from_mask(mask[t : t + 1]) for t in range(len(mask))]
-    sides = (np.concatenate([getattr(one, side) for one in single]) for side in ('endo', 'epi'))
-    given = Contours(*sides, tuple(one.flags[0] for one in single), np.array([one.failed[0] for one in single]))
+    endo, epi = (np.concatenate([getattr(one, side) for one in single]) for side in ('endo', 'epi'))
+    failed = np.array([one.failed[0] for one in single])
+    given = Contours(endo, epi, tuple(one.flags[0] for one in single), failed)
   if len(given.failed) != len(cine.video):
     raise ValueError(f'{cine.name}: contours of {len(given.failed)} frames, the cine has {len(cine.video)}')
   if frames is None:
@@ -173,8 +176,15 @@ def _wall(given: Contours, frame: int) -> tuple[np.ndarray, np.ndarray, Ring]:
 
 
 def _by_velocity(velocity: np.ndarray, cine: Cine, endo: np.ndarray, epi: np.ndarray, wall: Ring, frame: int) -> _Way:
-  given = {'spacing': cine.spacing, 'frame_interval': cine.frame_interval}
-  places = track(velocity, wall.points, frame, **given, basis=wall.basis, weight=wall.weight)
+  places = track(
+    velocity,
+    wall.points,
+    frame,
+    spacing=cine.spacing,
+    frame_interval=cine.frame_interval,
+    basis=wall.basis,
+    weight=wall.weight,
+  )
   values = along(velocity[..., :2], places)
   values -= values.mean(0)
   rest = values - wall.basis @ (fit_matrix(wall.basis, wall.weight) @ values)
@@ -289,7 +299,9 @@ def _near(known: np.ndarray, frames: int) -> np.ndarray:
   return np.exp(-0.5 * (np.minimum(gap, frames - gap) / frames / _PART) ** 2)
 
 
-def _with_pictures(radius, prior, seen, size):
+def _with_pictures(
+  radius: np.ndarray, prior: Sequence[np.ndarray], seen: np.ndarray, size: float
+) -> tuple[np.ndarray, list[np.ndarray]]:
   """As `_heard`, of contours that pictures carried: they are wrong where the wall moves fast."""
   known, own = np.arange(len(radius)), []
   for side in range(2):
@@ -299,7 +311,9 @@ def _with_pictures(radius, prior, seen, size):
   return _heard(radius, prior, seen, known, own, size, _SCALES)
 
 
-def _with_network(radius, prior, other, centre, size):
+def _with_network(
+  radius: np.ndarray, prior: Sequence[np.ndarray], other: Contours, centre: np.ndarray, size: float
+) -> tuple[np.ndarray, list[np.ndarray]]:
   """As `_heard`, of the contours of a network."""
   known = np.flatnonzero(~other.failed)
   curves = np.stack([other.endo[known], other.epi[known]], 1)
@@ -328,5 +342,5 @@ def _result(cine: Cine, given: Contours, radius: np.ndarray, centre: np.ndarray,
         curve[t] = drawn[t, np.minimum(np.arange(count), drawn.shape[1] - 1)]
     sides.append(curve)
   flags = tuple(CARRIED if failed else flag for failed, flag in zip(given.failed, given.flags, strict=True))
-  contours = Contours(*sides, flags, np.zeros(len(radius), bool), corrected=True)
+  contours = Contours(sides[0], sides[1], flags, np.zeros(len(radius), bool), corrected=True)
   return Carried(contours, error, to_mask(contours, cine.mask.shape[1:]))

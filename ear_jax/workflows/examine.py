@@ -103,15 +103,16 @@ def examine(
       probability = segment(cine, networks, tta=options.tta, axes=options.axes).probability
   with clock.measure('analyse'):
     carried = _carried(cine, source, options, settings, probability)
-    other = _of_reference(cine, source, septum, settings) if cine.annotated.any() else None
     if carried is not None:
       motion = analyse_with_contours(cine, carried.contours, septum=septum, settings=settings)
     elif probability is not None:
       motion = analyse(cine, probability, septum=septum, settings=settings)
     else:
-      motion, other = other, None
+      motion = _of_reference(cine, source, septum, settings)
     expected = expected_dice(cine, motion.contours)
     by_person = not networks and carried is None
+    beside = not by_person and cine.annotated.any()
+    other = _of_reference(cine, source, septum, settings) if beside else None
     checks = check_slice(cine, motion, None if by_person else expected)
   if motion.contours.drawn or (carried is not None and drawn is not None):
     checks.append(_on_wall(cine, motion.contours if drawn is None else drawn))
