@@ -11,6 +11,7 @@ What a notebook needs, each loaded when it is first used:
   segment         the delineation of a cine by several networks together
   Delineation     probability, uncertainty and mask of a cine
   analyse         mask to motion: contours, velocity curves, markers, rotation, displacement
+  carry           contours of some frames to all frames, by velocity or pictures: a `Carried`
   Settings        conventions of the analysis
   SliceMotion     what `analyse` returns; gives itself by `to_xarray()` and `to_frame()`
   volumes         the slices of a study together: volumes, ejection fraction, mass, thickness of the wall
@@ -29,6 +30,7 @@ import types
 
 __version__ = '0.1.0'
 _WHERE = {  # module and name there
+  'Carried': ('ear_jax.analysis.carrying', 'Carried'),
   'Cine': ('ear_jax.cine', 'Cine'),
   'Delineation': ('ear_jax.networks.segment', 'Delineation'),
   'MalformedStudy': ('ear_jax.formats.faults', 'MalformedStudy'),
@@ -39,6 +41,7 @@ _WHERE = {  # module and name there
   'UserError': ('ear_jax.system.errors', 'UserError'),
   'Volumes': ('ear_jax.analysis.volumes', 'Volumes'),
   'analyse': ('ear_jax.analysis.slices', 'analyse'),
+  'carry': ('ear_jax.analysis.carrying', 'carry'),
   'default_config': ('ear_jax.config.fields', 'default_config'),
   'evaluate': ('ear_jax.workflows.evaluate', 'evaluate'),
   'export': ('ear_jax.networks.export', 'export'),

@@ -1,5 +1,7 @@
 """The names of `__init__.py`, for type checkers and editors."""
 
+from ear_jax.analysis.carrying import Carried as Carried
+from ear_jax.analysis.carrying import carry as carry
 from ear_jax.analysis.motion import Settings as Settings
 from ear_jax.analysis.motion import SliceMotion as SliceMotion
 from ear_jax.analysis.slices import analyse as analyse

@@ -39,6 +39,9 @@ def main() -> None:
     flags.DEFINE_multi_string(
       'contours', None, 'StrainMap file (.nc), or a folder with contours; each goes to the study that it matches.'
     ),
+    flags.DEFINE_bool(
+      'carry', False, 'Carry contours that are drawn in some frames to the others; a network is mixed in if given.'
+    ),
     flags.DEFINE_string('pseudonym', None, 'Name of the study in all outputs; else made from its DICOM UID.'),
     flags.DEFINE_float('septum_angle', None, 'Direction of mid septum in deg: 0 is down, 90 right.'),
     flags.DEFINE_enum('orientation', 'auto', ['auto', 'CW', 'CCW'], 'Order in which sectors are named.'),
@@ -146,6 +149,7 @@ def _options(given: SimpleNamespace) -> Options:
     tta=given.tta,
     ed_frame=given.ed_frame,
     es_frame=given.es_frame,
+    carry=given.carry,
   )
 
 

@@ -8,7 +8,7 @@ points, and drift, of which every frame gets an equal share. Going forwards from
 over the end of the cycle are then the same curve.
 
 Single pixels are noise, and pixels at the wall's borders hold blood or fat as well. `Ring` therefore has points all
-over the wall and what their velocities can be at most: low harmonics round it, a straight line or a parabola across.
+over the wall and what their velocities can be at most: low harmonics round it, a straight line across.
 The velocities of all points of a frame are fitted by that, the border's points without a say.
 """
 
@@ -18,12 +18,13 @@ import numpy as np
 
 from ear_jax.analysis.regions import lengths
 
-ORDER, DEGREE = 5, 1  # harmonics of a component of velocity round the wall, and its polynomial across
+ORDER, DEGREE = 4, 1  # harmonics of a component of velocity round the wall, and its polynomial across
 DEPTHS = np.linspace(0, 1, 9)  # of a ring's points, from endo- to epicardium
 ANGLES = 72  # of a ring's points
 _BORDER = 0.2  # of the wall's thickness next to either contour, where other tissue is mixed in
 _PASSES = 30
-_STILL = 0.01  # pixels: points that move by less between two passes have settled
+_FLAT = 1e6  # condition of points that lie on a line: no plane goes through their velocities
+_STILL = 0.02  # pixels: points that move by less between two passes have settled
 
 
 class Ring(NamedTuple):
@@ -75,6 +76,12 @@ def ring_basis(angle: np.ndarray, depth: np.ndarray, *, order: int = ORDER, degr
   return (around[..., :, None] * across[..., None, :]).reshape(*np.shape(angle), -1)
 
 
+def fit_matrix(basis: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
+  """Returns `[K, N]`, which makes the coefficients of the weighted fit by a basis `[N, K]` from values at N points."""
+  root = np.sqrt(np.ones(len(basis)) if weight is None else weight)
+  return np.linalg.pinv(basis * root[:, None]) * root
+
+
 def track(
   velocity: np.ndarray,
   points: np.ndarray,
@@ -98,7 +105,7 @@ def track(
   """
   scale = frame_interval / 100 / lengths(spacing)  # of cm/s to pixels a frame
   field = (velocity[..., 1::-1] * scale).astype(np.float32)  # (row, column)
-  solver = None if basis is None else _solver(basis, weight)
+  solver = None if basis is None else fit_matrix(basis, weight)
   share = np.ones(len(points)) if weight is None else weight
   places = np.broadcast_to(points, (len(field), *points.shape)).astype(float)
   for _ in range(_PASSES):
@@ -125,23 +132,19 @@ def along(field: np.ndarray, places: np.ndarray) -> np.ndarray:
   return above * (1 - down) + (window[t, below, column] * (1 - right) + window[t, below, beside] * right) * down
 
 
-def _solver(basis: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
-  """`[K, N]`: values at the points to the coefficients of the weighted fit."""
-  root = np.sqrt(np.ones(len(basis)) if weight is None else weight)
-  return np.linalg.pinv(basis * root[:, None]) * root
-
-
 def _without_background(step: np.ndarray, places: np.ndarray, weight: np.ndarray) -> np.ndarray:
   """Returns velocities `[T, N, 2]` less a plane over the picture, then less what mean is left of each point.
 
   A plane b(x) that does not move is in the mean of a point's velocity as b(the point's mean place).
   """
   mean = places.mean(0)
-  middle = (mean * weight[:, None]).sum(0) / weight.sum()
-  away = mean - middle
   if len(mean) > 3:
-    slope = _solver(np.concatenate([np.ones((len(mean), 1)), away], 1), weight)[1:] @ step.mean(0)  # [2, 2]
-    step = step - (places - mean) @ slope
+    away = mean - (mean * weight[:, None]).sum(0) / weight.sum()
+    plane = np.concatenate([np.ones((len(mean), 1)), away], 1)
+    square = (plane * weight[:, None]).T @ plane
+    if np.linalg.cond(square) < _FLAT:
+      slope = np.linalg.solve(square, (plane * weight[:, None]).T @ step.mean(0))[1:]  # [2, 2]
+      step = step - (places - mean) @ slope
   return step - step.mean(0)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from ear_jax.analysis import on_wall
 from ear_jax.analysis import septum as septum_lib
+from ear_jax.analysis.carrying import CARRIED, Carried, carry
 from ear_jax.analysis.checks_of_study import EXPECTED, Check, check_slice
 from ear_jax.analysis.expected_dice import Expected, expected_dice
 from ear_jax.analysis.motion import Contours, Settings, SliceMotion
@@ -44,6 +45,8 @@ class Options:
     septum_angle: deg, direction of mid septum in the picture; None: from the file, or estimated.
     strainmap_names: give slices StrainMap's names in the results.
     tta: average the networks over mirror images and quarter turns.
+    carry: where contours are given in some frames only, carry them to the others (`analysis.carrying`), a network's
+      contours mixed in where there is one.
     axes: how slices without a place lie in the patient (`networks.recognise`); None: unknown.
     ed_frame, es_frame: of end diastole and end systole; None: of the largest and the smallest cavity.
   """
@@ -54,6 +57,7 @@ class Options:
   septum_angle: float | None = None
   strainmap_names: bool = False
   tta: bool = False
+  carry: bool = False
   axes: Axes | None = None
   ed_frame: int | None = None
   es_frame: int | None = None
@@ -78,8 +82,8 @@ class Examined:
   @property
   def holds_ventricle(self) -> bool:
     """Whether a wall is found here: drawn by a person, or expected to be one."""
-    found = self.expected
-    return self.result.motion.contours.drawn or (bool(found.kind) and found.dice >= EXPECTED[found.kind][1])
+    found, contours = self.expected, self.result.motion.contours
+    return contours.drawn or contours.corrected or (bool(found.kind) and found.dice >= EXPECTED[found.kind][1])
 
 
 def examine(
@@ -93,33 +97,39 @@ def examine(
   name = instances.series_name(source.instances[0]) if source.instances and options.strainmap_names else ''
   septum = septum_lib.find(options.septum_angle, source.septum, source.orientation)
   settings = _by_file(options, source)
-  other = None
+  if not networks and not cine.annotated.any():
+    raise UserError(f'slice {cine.slice_id}: there are no contours for it, and no --checkpoint is given')
+  if not networks and drawn is not None and settings.smooth_contours:
+    raise UserError('contours that a person drew are kept as drawn: leave --smooth_contours out, or give a network')
+  probability = None
   if networks:
     with clock.measure('delineate'):
-      found = segment(cine, networks, tta=options.tta, axes=options.axes)
-    with clock.measure('analyse'):
-      motion = analyse(cine, found.probability, septum=septum, settings=settings)
-      other = _of_reference(cine, source, septum, settings) if cine.annotated.any() else None
-  elif not cine.annotated.any():
-    raise UserError(f'slice {cine.slice_id}: there are no contours for it, and no --checkpoint is given')
-  else:
-    if drawn is not None and settings.smooth_contours:
-      raise UserError('contours that a person drew are kept as drawn: leave --smooth_contours out, or give a network')
-    with clock.measure('analyse'):
-      motion = _of_reference(cine, source, septum, settings)
+      probability = segment(cine, networks, tta=options.tta, axes=options.axes).probability
   with clock.measure('analyse'):
+    carried = _carried(cine, source, options, settings, probability)
+    if carried is not None:
+      motion = analyse_with_contours(cine, carried.contours, septum=septum, settings=settings)
+    elif probability is not None:
+      motion = analyse(cine, probability, septum=septum, settings=settings)
+    else:
+      motion = _of_reference(cine, source, septum, settings)
     expected = expected_dice(cine, motion.contours)
-    motion = with_intervals(cine, motion, of_network(expected.dice, motion) if networks else READER)
-    checks = check_slice(cine, motion, expected if networks else None)
-  if motion.contours.drawn:
-    checks.append(_on_wall(cine, motion.contours))
-  if drawn is not None and drawn.failed.any():
-    missing = named_frames(np.flatnonzero(drawn.failed))
-    checks.append(Check('drawn contours', cine.slice_id, 'warn', f'{missing} of {len(drawn.failed)}: not drawn'))
+    by_person = not networks and carried is None
+    motion = with_intervals(cine, motion, READER if by_person else of_network(expected.dice, motion))
+    beside = not by_person and cine.annotated.any()
+    other = _of_reference(cine, source, septum, settings) if beside else None
+    checks = check_slice(cine, motion, None if by_person else expected)
+  if motion.contours.drawn or (carried is not None and drawn is not None):
+    checks.append(_on_wall(cine, motion.contours if drawn is None else drawn))
+  if carried is not None:
+    checks.append(_which_carried(cine, carried, bool(networks)))
+  elif drawn is not None and drawn.failed.any():
+    missing = f'{named_frames(np.flatnonzero(drawn.failed))} of {len(drawn.failed)}: not drawn'
+    checks.append(Check('drawn contours', cine.slice_id, 'warn', f'{missing}; --carry carries contours there'))
   if cine.venc is not None:
     checks.append(Check('septal reference', cine.slice_id, 'pass' if septum.certain else 'warn', septum.origin))
   with clock.measure('draw'):
-    page = page_slice(cine, motion, other, 1 - expected.by_frame if networks else None)
+    page = page_slice(cine, motion, other, None if by_person else 1 - expected.by_frame)
   result = SliceResult(motion, source, name, strainmap_marks.fingerprint(cine))
   return Examined(result, page, tuple(checks), expected)
 
@@ -141,6 +151,26 @@ def _of_reference(cine: Cine, source: Source, septum: Septum, settings: Settings
   if source.drawn is not None:
     return analyse_with_contours(cine, source.drawn, septum=septum, settings=settings)
   return analyse(cine, cine.mask, septum=septum, settings=settings)
+
+
+def _carried(
+  cine: Cine, source: Source, options: Options, settings: Settings, probability: np.ndarray | None
+) -> Carried | None:
+  """Carries the contours of some frames to the others; None where it is not asked for, or all or none have contours."""
+  given = cine.mask if source.drawn is None else source.drawn
+  frames = np.flatnonzero(cine.annotated if source.drawn is None else ~source.drawn.failed)
+  if not options.carry or not 0 < len(frames) < len(cine.video):
+    return None
+  return carry(cine, given, frames.tolist(), network=probability, settings=settings)
+
+
+def _which_carried(cine: Cine, carried: Carried, mixed: bool) -> Check:
+  own = np.array([flag == CARRIED for flag in carried.contours.flags])
+  by = ('pictures' if cine.venc is None else 'velocity and pictures') + (', the network mixed in' if mixed else '')
+  low, high = carried.uncertainty[own].min(), carried.uncertainty[own].max()
+  unit = 'px' if math.isnan(cine.spacing[0]) else 'mm'
+  said = f'{named_frames(np.flatnonzero(~own))} drawn, the other {own.sum()} carried from them by {by}'
+  return Check('carried contours', cine.slice_id, 'warn', f'{said} (standard error {low:.1f} to {high:.1f} {unit})')
 
 
 def _on_wall(cine: Cine, contours: Contours) -> Check:

@@ -12,6 +12,7 @@ import pydicom
 import pytest
 import xarray as xr
 
+from ear_jax.analysis.carrying import CARRIED
 from ear_jax.analysis.motion import Settings, region_names
 from ear_jax.cine import Study
 from ear_jax.formats import references, strainmap, strainmap_marks, sunnybrook_cine
@@ -329,7 +330,7 @@ def test_a_gap_is_named_and_stays_a_gap(scans, tmp_path):
   assert not cine.mask[3].any()
   one = examine(cine, source, [], Options())
   (gap,) = [check for check in one.checks if check.name == 'drawn contours']
-  assert gap.reason == 'frame 3 of 8: not drawn'
+  assert gap.reason == 'frame 3 of 8: not drawn; --carry carries contours there'
   assert np.isnan(one.result.motion.curves['global'][0, 3]).all()
   assert np.isfinite(one.result.motion.curves['global'][0, [2, 4]]).all()
   assert {check.status for check in one.checks if check.name == 'contours'} == {'warn'}
@@ -340,6 +341,25 @@ def test_a_gap_is_named_and_stays_a_gap(scans, tmp_path):
     assert missing.tolist() == [False] * 3 + [True] + [False] * 4
   with pytest.raises(UserError, match='kept as drawn'):
     examine(cine, source, [], Options(Settings(smooth_contours=1.0)))
+
+
+def test_a_gap_is_carried_when_asked_and_said(scans, tmp_path):
+  sides = curves()
+  sides[1][:, 3] = np.nan
+  found, _ = attached(scans / 'one', by_hand(tmp_path / 'a.nc', SERIES, sides, septum=(30.0, 40.0)))
+  cine, source = found[0, IDS[1]]
+  one = examine(cine, source, [], Options(carry=True))
+  (said,) = [check for check in one.checks if check.name == 'carried contours']
+  assert said.status == 'warn'
+  assert 'frames 0, 1, 2' in said.reason
+  assert 'drawn, the other 1 carried from them by velocity and pictures' in said.reason
+  found = one.result.motion.contours
+  kept = np.arange(len(found.failed)) != 3
+  np.testing.assert_array_equal(found.endo[kept], source.drawn.endo[kept])
+  assert found.flags[3] == CARRIED
+  assert (found.made, one.holds_ventricle) == ('SEMIAUTOMATIC', True)
+  assert np.isfinite(one.result.motion.curves['global']).all()
+  assert np.isnan(one.page.reference.curves['global'][0, 3]).all()  # beside them what was drawn
 
 
 def test_a_folder_gives_the_contours_of_people_and_passes_over_a_networks(scans, tmp_path):

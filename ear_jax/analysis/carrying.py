@@ -1,0 +1,346 @@
+"""Contours of some frames carried to all frames of a slice by the motion of the tissue.
+
+The motion is what was measured: the in-plane velocity where there is one (`tracking`), else the displacement between
+the pictures of neighbouring frames (`registration`). Each given frame is carried round the whole cycle. Between two
+given frames what comes from either side is mixed by the distance in time, which is the best mixture of two walks with
+equal steps of error; the given frames themselves stay as they are.
+
+What is left is an error of the radius that is 0 in the given frames: steps of noise, and a share of the way that the
+wall has gone. A network's contours, where there are any, have errors of their own: some that last through the cycle,
+some of single frames. Both are Gaussian processes round the cycle, so what the two sources together say of the radius
+in every frame, and how sure it is, is one linear equation: where a network differs from a given frame, that much of its
+difference is taken off in the other frames too.
+
+Tissue that comes through the plane is not followed, and where a pixel holds wall and blood the motion is of both: bases
+that descend by a slice's thickness change the ring that is seen, and no velocity in the plane says so.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ear_jax.analysis.contours import from_mask, to_mask
+from ear_jax.analysis.drawn import on_rays
+from ear_jax.analysis.motion import POINTS, Contours, Settings
+from ear_jax.analysis.polar import ANGLES
+from ear_jax.analysis.regions import lengths
+from ear_jax.analysis.registration import follow
+from ear_jax.analysis.tracking import Ring, along, fit_matrix, ring, ring_basis, track
+from ear_jax.analysis.wall import wall_velocity
+from ear_jax.cine import Cine
+
+CARRIED = 'carried from drawn frames'
+_MIN_WALL = 0.5  # pixels between endocardium and epicardium
+_AWAY = 0.15  # of the wall's thickness next to its borders, where wraps are not looked for
+_FEW = 0.002  # of the wall's pixels: wraps that do not matter
+_UNWRAPPINGS = 3  # times that wraps are looked for in a wall that was carried without them
+# Errors of a carried radius: of a step, relative to the noise of a velocity that a frame's fit leaves; of the way gone.
+_STEP, _GAIN = 1.0, 0.1
+_LEAST = 0.02  # mm a frame
+_REGISTERED_STEP, _REGISTERED_GAIN = 0.25, 0.2  # mm a frame; of the way gone
+# Errors of a network's radius, mm: through the whole cycle, over a part of it, of a frame.
+_LASTING, _PASSING, _FRAME = 0.45, (0.6, 0.35), 0.25
+_PART = 0.1  # of the cycle
+_SCALES = (1.0, 2.0, 4.0, 8.0, 16.0, 64.0)  # of variances that may be larger than expected
+# Errors of what pictures carry, mm: over a part of the cycle, of a frame, and a mm a frame of the wall's speed.
+_SEEN, _SEEN_FRAME, _LAG = 0.2, 0.3, 2.0
+_GIVEN = 0.05  # mm, of a given frame; keeps equations from being singular
+
+
+class Carried(NamedTuple):
+  """Contours of every frame.
+
+  Attributes:
+    contours: given frames as they were given, the others carried and said to be (`Contours.flags`).
+    uncertainty: `[T]` mm, standard error of the radius of both contours in each frame; 0 where given.
+    mask: `[T, H, W]` uint8, the pixels between the contours.
+  """
+
+  contours: Contours
+  uncertainty: np.ndarray
+  mask: np.ndarray
+
+  def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
+    """Returns the mask, so that what was carried stands wherever a mask may."""
+    return np.array(self.mask, dtype, copy=copy)
+
+
+def carry(
+  cine: Cine,
+  contours: Contours | npt.ArrayLike,
+  frames: Sequence[int] | None = None,
+  *,
+  network: Contours | npt.ArrayLike | None = None,
+  settings: Settings | None = None,
+) -> Carried:
+  """Returns contours of all frames of a slice from those of some.
+
+  Args:
+    cine: with velocities, or of a magnitude alone.
+    contours: of some frames; or a mask `[T, H, W]` as `analyse` takes it.
+    frames: those whose contours are right; None: all that have any.
+    network: contours, mask or probability of all frames by a network, to be mixed in; None: without.
+    settings: signs of the velocities, and whether wraps are undone; the default ones when None.
+
+  Raises:
+    ValueError: no frame has contours, or one of `frames` has none, or contours are of another number of frames.
+
+  >>> cine = ear_jax.phantom_study()[1]
+  >>> carried = ear_jax.carry(cine, cine.mask, frames=[0])
+  >>> 2 * int((carried.mask & cine.mask).sum()) / int((carried.mask + cine.mask).sum()) > 0.9  # Dice
+  True
+  """
+  settings = settings or Settings()
+  given = _contours(cine, contours, frames)
+  missing = [t for t in (() if frames is None else frames) if given.failed[t]]
+  if missing:
+    raise ValueError(f'{cine.name}: no contours to be carried in frame {", ".join(map(str, missing))}')
+  rays = on_rays(
+    [None if bad else (endo, epi) for bad, endo, epi in zip(given.failed, given.endo, given.epi, strict=True)]
+  )
+  keys = np.flatnonzero(~rays.failed)
+  if not keys.size:
+    raise ValueError(f'{cine.name}: no frame has contours that can be carried: rings about their centres')
+  ways = _followed(cine, rays, keys, settings)
+  centre = _mixed(np.stack([way.curves[:, 1].mean(1) for way in ways]), keys)
+  radius = _mixed(np.stack([radii(way.curves, centre) for way in ways]), keys)
+  prior = [_prior(radius[:, side], ways, keys, cine) for side in range(2)]
+  size = float(lengths(cine.spacing).mean())
+  if cine.venc is not None:
+    seen = _mixed(np.stack([radii(way.seen, centre) for way in ways if way.seen is not None]), keys)
+    radius, prior = _with_pictures(radius, prior, seen, size)
+  if network is not None:
+    radius, prior = _with_network(radius, prior, _contours(cine, network, None), centre, size)
+  error = np.sqrt(np.mean([np.diag(p) for p in prior], 0))
+  return _result(cine, given, radius, centre, error)
+
+
+class _Way(NamedTuple):
+  """One given frame's contours in all frames, and the noise of a step.
+
+  Attributes:
+    curves: `[T, 2, P, 2]` (row, column), of the endo- and the epicardium.
+    step: mm a frame, standard error of the radius.
+    gain: error of the way gone, relative.
+    seen: the same curves by the pictures, where `curves` are by velocity; else None.
+  """
+
+  curves: np.ndarray
+  step: float
+  gain: float
+  seen: np.ndarray | None = None
+
+
+def _contours(cine: Cine, given: Contours | npt.ArrayLike, frames: Sequence[int] | None) -> Contours:
+  """Contours of the frames that are given; the others failed. Of a mask every frame is taken by itself."""
+  if not isinstance(given, Contours):
+    mask = np.asarray(given)
+    if mask.shape != cine.video.shape[:3]:
+      raise ValueError(f'{cine.name}: the mask has shape {mask.shape}, the cine {cine.video.shape[:3]}')
+    single = [from_mask(mask[t : t + 1]) for t in range(len(mask))]
+    endo, epi = (np.concatenate([getattr(one, side) for one in single]) for side in ('endo', 'epi'))
+    failed = np.array([one.failed[0] for one in single])
+    given = Contours(endo, epi, tuple(one.flags[0] for one in single), failed)
+  if len(given.failed) != len(cine.video):
+    raise ValueError(f'{cine.name}: contours of {len(given.failed)} frames, the cine has {len(cine.video)}')
+  if frames is None:
+    return given
+  return dataclasses.replace(given, failed=given.failed | ~np.isin(np.arange(len(given.failed)), frames))
+
+
+def _followed(cine: Cine, given: Contours, keys: np.ndarray, settings: Settings) -> list[_Way]:
+  """Every given frame's contours, carried round the cycle."""
+  if cine.venc is None:
+    return [_by_pictures(cine, *_wall(given, t), t) for t in keys]
+  velocity = cine.video[..., 1:] * np.asarray(settings.signs, cine.video.dtype)
+  ways = [_by_velocity(velocity, cine, *_wall(given, t), t) for t in keys]
+  for _ in range(_UNWRAPPINGS if settings.unwrap else 0):
+    inside = np.zeros(cine.mask.shape, bool)
+    for way in ways:
+      inside |= _between(way.curves, cine.mask.shape[1:])
+    mended, box, wraps = wall_velocity(cine, inside, settings)
+    if wraps <= _FEW * inside.sum():
+      break
+    velocity[box] = mended
+    ways = [_by_velocity(velocity, cine, *_wall(given, t), t) for t in keys]
+  return ways
+
+
+def _wall(given: Contours, frame: int) -> tuple[np.ndarray, np.ndarray, Ring]:
+  endo, epi = given.endo[frame], given.epi[frame]
+  return endo, epi, ring(endo, epi)
+
+
+def _by_velocity(velocity: np.ndarray, cine: Cine, endo: np.ndarray, epi: np.ndarray, wall: Ring, frame: int) -> _Way:
+  places = track(
+    velocity,
+    wall.points,
+    frame,
+    spacing=cine.spacing,
+    frame_interval=cine.frame_interval,
+    basis=wall.basis,
+    weight=wall.weight,
+  )
+  values = along(velocity[..., :2], places)
+  values -= values.mean(0)
+  rest = values - wall.basis @ (fit_matrix(wall.basis, wall.weight) @ values)
+  noise = float(np.sqrt(np.mean(rest[:, wall.weight > 0] ** 2)))  # cm/s
+  seen = follow(cine.video[..., 0], wall, frame, places)
+  step = max(_STEP * noise * cine.frame_interval / 100, _LEAST)
+  return _Way(_moved(endo, epi, wall, places), step, _GAIN, _moved(endo, epi, wall, seen))
+
+
+def _by_pictures(cine: Cine, endo: np.ndarray, epi: np.ndarray, wall: Ring, frame: int) -> _Way:
+  return _Way(_moved(endo, epi, wall, follow(cine.video[..., 0], wall, frame)), _REGISTERED_STEP, _REGISTERED_GAIN)
+
+
+def _moved(endo: np.ndarray, epi: np.ndarray, wall: Ring, places: np.ndarray) -> np.ndarray:
+  """Curves `[T, 2, P, 2]`: every point of both sides moved as the points `[T, N, 2]` of the wall were."""
+  turn = np.arange(len(endo)) * (2 * np.pi / len(endo))
+  moves = fit_matrix(wall.basis) @ (places - wall.points)
+  sides = ((0.0, endo), (1.0, epi))
+  return np.stack([side + ring_basis(turn, np.full(len(turn), depth)) @ moves for depth, side in sides], 1)
+
+
+def _between(curves: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+  """`[T, H, W]` bool, pixels within the wall that do not touch its borders."""
+  endo, epi = np.moveaxis(curves, 1, 0)
+  inside = Contours(
+    endo + _AWAY * (epi - endo), epi - _AWAY * (epi - endo), ('',) * len(endo), np.zeros(len(endo), bool)
+  )
+  return to_mask(inside, shape).astype(bool)
+
+
+def _mixed(values: np.ndarray, keys: np.ndarray) -> np.ndarray:
+  """`[K, T, ...]` of what comes from each given frame to `[T, ...]`, the nearer of both neighbours counting more."""
+  weight = _shares(keys, values.shape[1])
+  return np.einsum('kt,kt...->t...', weight, values)
+
+
+def _shares(keys: np.ndarray, frames: int) -> np.ndarray:
+  """`[K, T]`, how much each given frame says of every frame: straight lines between neighbours round the cycle."""
+  return np.stack([np.interp(np.arange(frames), keys, row, period=frames) for row in np.eye(len(keys))])
+
+
+def radii(curves: np.ndarray, centre: np.ndarray) -> np.ndarray:
+  """Returns `[T, S, 360]` pixels, how far closed curves are from their frame's centre at 360 angles.
+
+  Args:
+    curves: `[T, S, P, 2]` (row, column), of S sides.
+    centre: `[T, 2]`, within them.
+  """
+  away = curves - centre[:, None, None]
+  angle, radius = np.arctan2(away[..., 1], away[..., 0]), np.hypot(away[..., 0], away[..., 1])
+  found = np.empty((*curves.shape[:2], POINTS))
+  for t, side in np.ndindex(*curves.shape[:2]):
+    found[t, side] = np.interp(ANGLES, angle[t, side], radius[t, side], period=2 * np.pi)
+  return found
+
+
+def _prior(radius: np.ndarray, ways: Sequence[_Way], keys: np.ndarray, cine: Cine) -> np.ndarray:
+  """`[T, T]` mm^2, covariance of the error of carried radii `[T, 360]` px, 0 in the given frames."""
+  frames = len(radius)
+  near = _shares(keys, frames)
+  step = float(np.mean([way.step for way in ways]))
+  gone = (radius.mean(1) - near.T @ radius[keys].mean(1)) * lengths(cine.spacing).mean()
+  return bridge(keys, frames) * step**2 + np.outer(gone, gone) * ways[0].gain ** 2
+
+
+def bridge(keys: np.ndarray, frames: int) -> np.ndarray:
+  """Returns `[T, T]`, the covariance of a walk of unit steps round a cycle that is 0 at the frames `keys`, sorted."""
+  t = np.arange(frames)
+  part = np.searchsorted(keys, t, 'right') % len(keys)  # number of the given frame after
+  length = (keys - np.roll(keys, 1)) % frames
+  length = np.where(length == 0, frames, length)[part]
+  since = (t - keys[part - 1]) % frames
+  walk = np.minimum.outer(since, since) - np.outer(since, since) / length
+  return np.where(part[:, None] == part, walk, 0.0)
+
+
+def _heard(
+  radius: np.ndarray,
+  prior: Sequence[np.ndarray],
+  other: np.ndarray,
+  known: np.ndarray,
+  own: Sequence[np.ndarray],
+  size: float,
+  scales: Sequence[float] = (1.0,),
+) -> tuple[np.ndarray, list[np.ndarray]]:
+  """Radii and covariances of their errors when another source has been heard.
+
+  Args:
+    radius, prior: `[T, 2, 360]` px, and for each side `[T, T]` mm^2.
+    other: `[F, 2, 360]` px of the frames `known`.
+    own: for each side `[F, F]` mm^2, covariance of the source's errors; it may be too small by a factor, which is taken
+      as the differences make it likely.
+    size: mm a pixel.
+    scales: factors by which `prior` may be too small, likewise.
+  """
+  apart, radius, after = (other - radius[known]) * size, radius.copy(), []
+  for side, before in enumerate(prior):
+    mine, theirs, given = before[np.ix_(known, known)], own[side], _GIVEN**2 * np.eye(len(known))
+    square = apart[:, side] @ apart[:, side].T / POINTS
+    a, b = max(
+      itertools.product(scales, _SCALES), key=lambda ab: _likelihood(square, ab[0] * mine + ab[1] * theirs + given)
+    )
+    gain = a * before[:, known] @ np.linalg.inv(a * mine + b * theirs + given)
+    radius[:, side] += gain @ apart[:, side] / size
+    after.append(a * (before - gain @ before[known]))
+  return radius, after
+
+
+def _near(known: np.ndarray, frames: int) -> np.ndarray:
+  """`[F, F]`, correlation of what lasts for a part of the cycle."""
+  gap = np.abs(known[:, None] - known)
+  return np.exp(-0.5 * (np.minimum(gap, frames - gap) / frames / _PART) ** 2)
+
+
+def _with_pictures(
+  radius: np.ndarray, prior: Sequence[np.ndarray], seen: np.ndarray, size: float
+) -> tuple[np.ndarray, list[np.ndarray]]:
+  """As `_heard`, of contours that pictures carried: they are wrong where the wall moves fast."""
+  known, own = np.arange(len(radius)), []
+  for side in range(2):
+    speed = (np.roll(radius[:, side], -1, 0) - np.roll(radius[:, side], 1, 0)).mean(1) * size / 2
+    wrong = np.hypot(_SEEN, _LAG * speed)
+    own.append(np.outer(wrong, wrong) * _near(known, len(radius)) + _SEEN_FRAME**2 * np.eye(len(known)))
+  return _heard(radius, prior, seen, known, own, size, _SCALES)
+
+
+def _with_network(
+  radius: np.ndarray, prior: Sequence[np.ndarray], other: Contours, centre: np.ndarray, size: float
+) -> tuple[np.ndarray, list[np.ndarray]]:
+  """As `_heard`, of the contours of a network."""
+  known = np.flatnonzero(~other.failed)
+  curves = np.stack([other.endo[known], other.epi[known]], 1)
+  own = [_LASTING**2 + passing**2 * _near(known, len(radius)) + _FRAME**2 * np.eye(len(known)) for passing in _PASSING]
+  return _heard(radius, prior, radii(curves, centre[known]), known, own, size)
+
+
+def _likelihood(square: np.ndarray, covariance: np.ndarray) -> float:
+  """Log likelihood of a draw of a Gaussian whose mean product is `square` `[F, F]`, but for a constant."""
+  return -0.5 * float((np.linalg.inv(covariance) * square).sum() + np.linalg.slogdet(covariance)[1])
+
+
+def _result(cine: Cine, given: Contours, radius: np.ndarray, centre: np.ndarray, error: np.ndarray) -> Carried:
+  """Given frames as they are, the others from radii `[T, 2, 360]` about a centre."""
+  radius[:, 1] = np.maximum(radius[:, 1], radius[:, 0] + _MIN_WALL)
+  count = max(given.endo.shape[1], POINTS)
+  turn = np.arange(count) * (2 * np.pi / count)
+  rays = np.stack([np.cos(turn), np.sin(turn)], -1)
+  sides = []
+  for side, drawn in enumerate((given.endo, given.epi)):
+    curve = np.empty((len(radius), count, 2))
+    for t, failed in enumerate(given.failed):
+      if failed:
+        curve[t] = centre[t] + np.interp(turn, ANGLES, radius[t, side], period=2 * np.pi)[:, None] * rays
+      else:  # a frame of fewer points repeats its last one, which moves no line
+        curve[t] = drawn[t, np.minimum(np.arange(count), drawn.shape[1] - 1)]
+    sides.append(curve)
+  flags = tuple(CARRIED if failed else flag for failed, flag in zip(given.failed, given.flags, strict=True))
+  contours = Contours(sides[0], sides[1], flags, np.zeros(len(radius), bool), corrected=True)
+  return Carried(contours, error, to_mask(contours, cine.mask.shape[1:]))
