@@ -1,5 +1,6 @@
 """Starting jobs through submitit: as processes on this machine, or on a SLURM cluster."""
 
+import math
 import pathlib
 import subprocess
 import time
@@ -51,7 +52,7 @@ class Launcher:
     self._slurm = dict(config.slurm)
     self._gpus = dict.fromkeys(config.gpus) if self.local else {}  # number to the job that has it
     self._queue: set[str] | None = None  # numbers of jobs; None: not known
-    self._looked = -_LOOK
+    self._looked = -math.inf
     self._gone: dict[str, float] = {}  # number of a job to when it was first missed
 
   def submit(self, folder: pathlib.Path) -> 'submitit.Job':
@@ -69,7 +70,7 @@ class Launcher:
       self._gpus[gpu] = folder.name
       parameters |= {'gpus_per_node': 1, 'visible_gpus': (gpu,)}
     executor.update_parameters(stderr_to_stdout=True, **parameters)
-    self._looked = -_LOOK  # what was seen before does not have this job
+    self._looked = -math.inf  # what was seen before does not have this job
     return executor.submit(Work(), str(folder))
 
   def ended(self, job: 'submitit.Job') -> bool:
