@@ -1,5 +1,6 @@
 """Starting jobs through submitit: as processes on this machine, or on a SLURM cluster."""
 
+import math
 import pathlib
 import subprocess
 import time
@@ -51,7 +52,7 @@ class Launcher:
     self._slurm = dict(config.slurm)
     self._gpus = dict.fromkeys(config.gpus) if self.local else {}  # number to the job that has it
     self._queue: set[str] | None = None  # numbers of jobs; None: not known
-    self._looked = -_LOOK
+    self._looked = -math.inf
     self._gone: dict[str, float] = {}  # number of a job to when it was first missed
 
   def submit(self, folder: pathlib.Path) -> 'submitit.Job':
@@ -69,21 +70,24 @@ class Launcher:
       self._gpus[gpu] = folder.name
       parameters |= {'gpus_per_node': 1, 'visible_gpus': (gpu,)}
     executor.update_parameters(stderr_to_stdout=True, **parameters)
-    self._looked = -_LOOK  # what was seen before does not have this job
+    self._looked = -math.inf  # what was seen before does not have this job
     return executor.submit(Work(), str(folder))
 
   def ended(self, job: 'submitit.Job') -> bool:
-    """Returns whether a job has ended, however: submitit misses a killed one where SLURM keeps no accounts."""
-    if self.local or job.done():
+    """Returns whether a job has ended, however; one that SLURM queued again has not, whatever its last start left.
+
+    submitit does not know that, and misses a killed job where SLURM keeps no accounts.
+    """
+    if self.local:
       return job.done()
     if time.monotonic() - self._looked > _LOOK:
       asked = subprocess.run(['squeue', '--me', '--noheader', '--format=%i'], capture_output=True, text=True)
       self._queue = set(asked.stdout.split()) if asked.returncode == 0 else None
       self._looked = time.monotonic()
-    if self._queue is None or job.job_id in self._queue:
-      self._gone.pop(job.job_id, None)
-      return False
-    return time.monotonic() - self._gone.setdefault(job.job_id, time.monotonic()) > _GONE
+    if self._queue is not None and job.job_id not in self._queue:
+      return job.done() or time.monotonic() - self._gone.setdefault(job.job_id, time.monotonic()) > _GONE
+    self._gone.pop(job.job_id, None)
+    return self._queue is None and job.done()
 
   def release(self, name: str) -> None:
     """Takes back the GPU of a job that has ended."""

@@ -37,6 +37,14 @@ def test_a_job_that_left_the_queue_without_a_word_has_ended_a_minute_later(slurm
   assert found == {0: False, 10: False, 60: False, 70: False, 80: False, 130: False, 141: True}
 
 
+def test_a_failed_start_is_not_the_end_of_a_job_that_slurm_queued_again(slurm):
+  launcher, clock, queue = slurm
+  job = SimpleNamespace(job_id='12', done=lambda: True)
+  for clock.now, listed, ended in ((0, '12\n', False), (10, '12\n', False), (20, '', True)):
+    queue.write_text(listed)
+    assert launcher.ended(job) == ended
+
+
 def test_while_slurm_does_not_answer_no_job_has_ended_but_by_its_own_word(slurm):
   launcher, clock, _ = slurm
   for clock.now in (0, 100, 200):

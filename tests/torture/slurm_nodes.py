@@ -33,6 +33,7 @@ SlurmdParameters=config_overrides
 SlurmdTimeout={silence}
 ReturnToService=2
 MinJobAge=86400
+FirstJobId={first}
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/%n
 SlurmctldPidFile={folder}/slurmctld.pid
@@ -86,7 +87,8 @@ class Slurm:
       f'NodeName={name} NodeAddr={addresses[name]} Port={ports[number]} CPUs=1 RealMemory={1000 * self._gigabytes}'
       for number, name in enumerate(self.nodes)
     ]
-    conf = _CONF.format(folder=self._folder, port=port, silence=_SILENCE, nodes='\n'.join(lines))
+    first = 1 + secrets.randbelow(4000)  # jax makes the port of a run from the number of its job
+    conf = _CONF.format(folder=self._folder, port=port, silence=_SILENCE, nodes='\n'.join(lines), first=first)
     (self._folder / 'slurm.conf').write_text(conf)
     hosts = {'localhost': '127.0.0.1'} | addresses
     (self._folder / 'hosts').write_text(''.join(f'{address} {name}\n' for name, address in hosts.items()))
