@@ -15,14 +15,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ear_jax.analysis.depth import depths
 from ear_jax.analysis.markers import find_end_systole
 from ear_jax.analysis.motion import COMPONENTS, GROUPS, SliceMotion
 from ear_jax.analysis.periodic import closed_integral
 from ear_jax.analysis.strain import CIRCUMFERENTIAL, LONGITUDINAL, RADIAL, Strain, strains
 from ear_jax.analysis.velocity import known_mean
 
-_TILT = 5.0  # deg between planes of one stack
-_SAME = 1.0  # mm between slices, below which they have no gradient
 _STEADIED = 0.5  # share of the volume's residual that is taken from the radial rate; chosen on people of phantom_mini
 
 
@@ -55,7 +54,7 @@ class Deformation:
 def deform(motions: Sequence[SliceMotion]) -> Deformation:
   """Returns the deformation of a study from its slices, base to apex; those without a ring are left out."""
   motions = [one for one in motions if not one.contours.failed.all()]
-  depth, fault = depths(motions)
+  depth, fault = _depths(motions)
   shares = [find_end_systole(one.curves['global'][0, :, COMPONENTS.index('radial')]) / len(one.mask) for one in motions]
   known = [share for share in shares if np.isfinite(share)]
   plain = Deformation(
@@ -69,23 +68,15 @@ def deform(motions: Sequence[SliceMotion]) -> Deformation:
   return plain if fault else _with_longitudinal(plain)
 
 
-def depths(motions: Sequence[SliceMotion]) -> tuple[np.ndarray, str]:
+def _depths(motions: Sequence[SliceMotion]) -> tuple[np.ndarray, str]:
   """Returns how far slices lie from the first, mm towards the last `[S]`; or NaN and the reason in words."""
-  unknown = np.full(len(motions), np.nan)
-  places = [one.place for one in motions]
   if len(motions) < 2:
-    return unknown, 'there is one slice only' if motions else 'no slice holds a wall'
-  if any(place is None for place in places):
-    return unknown, 'where the slices lie in the patient is not known'
-  normals = np.array([np.cross(place.across, place.down) for place in places if place])
-  axis = normals[0]
-  if np.degrees(np.arccos(np.clip(np.abs(normals @ axis), 0, 1))).max() > _TILT:
-    return unknown, f'the slices are tilted against each other by more than {_TILT:g} deg'
-  depth = np.array([place.corner for place in places if place]) @ axis
+    return np.full(len(motions), np.nan), 'there is one slice only' if motions else 'no slice holds a wall'
+  depth, fault = depths([one.place for one in motions])
   depth = (depth - depth[0]) * np.sign(depth[-1] - depth[0])
-  if np.diff(depth).min() < _SAME:
-    return unknown, 'the slices are not in the order of their position'
-  return depth, ''
+  if not fault and np.diff(depth).min() < 0:
+    return np.full(len(motions), np.nan), 'the slices are not in the order of their position'
+  return depth, fault
 
 
 def levels(motions: Sequence[SliceMotion]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ FARTHEST = 15.0  # mm between neighbours in which nothing of the ventricle hides
 UNEVEN = 1.5  # times the usual distance above which a slice is missing between two
 LOST = 2.5  # the same, above which more than one is
 TILT = 5.0  # deg between planes of one stack
-_SAME = 0.1  # mm
+_SAME = 0.1  # mm between planes of two slices
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -34,25 +34,34 @@ def usual_normal(normals: np.ndarray) -> np.ndarray:
   return normals[np.argmax(np.median(np.abs(normals @ normals.T), axis=1))]
 
 
-def stack_of(places: Sequence[Place | None]) -> Stack:
-  """Returns the stack of slices at these places, in any order."""
-  nothing = np.full(len(places), np.nan)
+def depths(places: Sequence[Place | None]) -> tuple[np.ndarray, str]:
+  """Returns where planes at one place or more lie along their usual normal, `[S]` mm; or NaN, and why in words."""
+  unknown = np.full(len(places), np.nan)
   known = [place for place in places if place is not None]
-  if len(places) == 1:
-    return Stack(nothing, 'a single slice has no volume')
   if len(known) < len(places):
-    return Stack(nothing, 'where the slices lie in the patient is not known for all of them, so their distance is not')
+    return unknown, 'where the slices lie in the patient is not known for all of them, so their distance is not'
   normals = np.array([np.cross(place.across, place.down) for place in known])
   axis = usual_normal(normals)
   tilt = float(np.degrees(np.arccos(np.clip(np.abs(normals @ axis), 0, 1))).max())
   if tilt > TILT:
-    return Stack(nothing, f'slices are tilted against each other by {tilt:.0f} deg (at most {TILT:g} are expected)')
+    return unknown, f'slices are tilted against each other by {tilt:.0f} deg (at most {TILT:g} are expected)'
   depth = np.array([place.corner for place in known]) @ axis
+  if (np.diff(np.sort(depth)) < _SAME).any():
+    return unknown, 'two slices lie at one place: neither can be told to be the right one'
+  return depth, ''
+
+
+def stack_of(places: Sequence[Place | None]) -> Stack:
+  """Returns the stack of slices at these places, in any order."""
+  nothing = np.full(len(places), np.nan)
+  if len(places) == 1:
+    return Stack(nothing, 'a single slice has no volume')
+  depth, fault = depths(places)
+  if fault:
+    return Stack(nothing, fault)
   order = np.argsort(depth)
   gaps = np.diff(depth[order])  # [S - 1]
   usual, widest = float(np.median(gaps)), float(gaps.max())
-  if gaps.min() < _SAME:
-    return Stack(nothing, 'two slices lie at one place: neither can be told to be the right one')
   edges = np.concatenate([[-gaps[0] / 2], np.cumsum(gaps) - gaps / 2, [gaps.sum() + gaps[-1] / 2]])
   height = np.empty(len(places))
   height[order] = np.diff(edges)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ear_jax.analysis import deformation as lib
-from ear_jax.analysis.deformation import at_times, deform, depths, levels
+from ear_jax.analysis.deformation import at_times, deform, levels
 from ear_jax.analysis.function import measures, segment_table, times_to_peak, turning
 from ear_jax.analysis.motion import GROUPS
 from ear_jax.analysis.slices import analyse
@@ -79,7 +79,7 @@ def test_the_residual_is_of_what_was_measured(monkeypatch):
 def test_without_places_there_is_no_longitudinal_strain_and_a_reason():
   found = deform([dataclasses.replace(known(k, descent=5.0), place=None) for k in range(3)])
   assert np.isnan(found.motions[0].strain.strain['global'][..., 2]).all()
-  assert found.notes[0].endswith('where the slices lie in the patient is not known')
+  assert found.notes[0].endswith('is not known for all of them, so their distance is not')
   table = measures(found).set_index('quantity')
   assert table.loc['longitudinal strain', 'withheld']
   assert np.isnan(table.loc['torsion, per length', 'value'])
@@ -90,15 +90,16 @@ def test_without_places_there_is_no_longitudinal_strain_and_a_reason():
   ('places', 'reason'),
   [
     ([((0, 0, 0), (1, 0, 0), (0, 1, 0)), ((0, 0, 9), (1, 0, 0), (0, 0.9, 0.43589))], 'tilted'),
-    ([((0, 0, 0), (1, 0, 0), (0, 1, 0)), ((0, 0, 0.5), (1, 0, 0), (0, 1, 0))], 'order'),
+    ([((0, 0, z), (1, 0, 0), (0, 1, 0)) for z in (0, 9, 4)], 'order'),
+    ([((0, 0, z), (1, 0, 0), (0, 1, 0)) for z in (0, 0.05)], 'one place'),
     ([((0, 0, 0), (1, 0, 0), (0, 1, 0))], 'one slice'),
   ],
 )
 def test_slices_that_are_no_stack(places, reason):
   slices = [dataclasses.replace(stack()[k], place=Place(*place)) for k, place in enumerate(places)]
-  depth, said = depths(slices)
-  assert reason in said
-  assert np.isnan(depth).all()
+  found = deform(slices)
+  assert reason in found.notes[0]
+  assert np.isnan(found.depth).all()
 
 
 def test_levels_are_the_slices_own_or_thirds():
