@@ -77,7 +77,7 @@ def measure(wall: Wall, to_septum: np.ndarray, frame_interval: float, settings: 
     settings: those that `wall` was collected with; view sharing is undone, the sense of turning kept.
   """
   frames, sign = len(to_septum), settings.circumferential_sign
-  if frames < _FEWEST or not np.isfinite(frame_interval):
+  if frames < _FEWEST or not len(wall.frame) or not np.isfinite(frame_interval):
     return unknown(frames)
   whole = closed_integral(frames, frame_interval)
   found = fit(wall, frames, sign)

@@ -327,5 +327,5 @@ def test_sunnybrook_says_which_way_up_it_is(tmp_path):
   data = open_data_set(config)
   picture = data.picture(data.subjects, 1.3)
   assert picture['axes'] == upright.CLINICAL
-  assert np.shape(picture['heart']) == (2, 16, 16)
+  assert np.shape(picture['heart']) == (3, 16, 16)
   assert data.picture(data.subjects)['heart'] is None  # without a spacing nobody knows how large a heart is
