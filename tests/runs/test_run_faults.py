@@ -81,9 +81,9 @@ def test_a_full_disk_is_one_sentence_and_costs_no_checkpoint(forks, config_file,
 @pytest.mark.usefixtures('trained')  # compiles first: jax's warnings of a full cache would fill stderr, a file too
 def test_a_disk_that_fills_between_checkpoints_is_one_sentence_and_no_wait(forks, config_file, tmp_path):
   run = ('ear_jax.train', '--config', config_file, '--workdir', tmp_path, '--config.eval.every=1000')
-  sentence = forks.run(*run, limits={resource.RLIMIT_FSIZE: 3_000}).sentence
+  sentence = forks.run(*run, limits={resource.RLIMIT_FSIZE: 8_000}).sentence
   assert '--workdir that can be written and has room' in sentence
-  assert 2 < last_step(tmp_path) < 20
+  assert 2 < last_step(tmp_path) < 60
 
 
 def test_a_working_directory_that_cannot_be_written_is_one_sentence(forks, config_file):
