@@ -76,4 +76,4 @@ def test_a_resumed_run_adds_events_that_count_whatever_the_clock_says(tmp_path):
   version, purge, loss = events
   assert version.file_version == 'brain.Event:2'
   assert (purge.step, purge.session_log.status) == (4, event_pb2.SessionLog.START)
-  assert (loss.step, loss.summary.value[0].tag, loss.summary.value[0].simple_value) == (4, 'loss', 0.5)
+  assert (loss.step, loss.summary.value[0].tag, loss.summary.value[0].simple_value) == (4, 'training/loss', 0.5)
