@@ -44,13 +44,13 @@ def rivals(rays: Rays, *, moving: bool) -> float:
   return float((weight * _dice(inner[can_be], outer[can_be], own[0].mean(), own[1].mean())).sum() / weight.sum())
 
 
-def _dice(inner, outer, own_inner, own_outer):
+def _dice(inner: np.ndarray, outer: np.ndarray, own_inner: float, own_outer: float) -> np.ndarray:
   """Dice `[N]` of round rings with one."""
   both = np.maximum(np.minimum(outer, own_outer) ** 2 - np.maximum(inner, own_inner) ** 2, 0)
   return 2 * both / (outer**2 - inner**2 + own_outer**2 - own_inner**2)
 
 
-def _looks(rays, endo, epi, moving):
+def _looks(rays: Rays, endo: np.ndarray, epi: np.ndarray, moving: bool) -> dict[str, np.ndarray]:
   """How much each ring looks like a wall, `[N]` by name."""
   low, share = _places(endo, epi)
   bright = rays.values[..., MAGNITUDE].astype(np.float64)
@@ -58,11 +58,11 @@ def _looks(rays, endo, epi, moving):
   spread, sector = max(float(mean.std()), 1e-9), np.arange(SECTORS)[:, None]
   at, square = ((1 - share) * one[sector, low] + share * one[sector, low + 1] for one in (mean, square))  # [N, S, D]
 
-  def contrast(inner, outer):
+  def contrast(inner: list[int], outer: list[int]) -> np.ndarray:
     parts = [square[..., side].mean(-1) - at[..., side].mean(-1) ** 2 for side in (inner, outer, inner + outer)]
     return 1 - (parts[0] + parts[1]).sum(-1) / 2 / np.maximum(parts[2].sum(-1), 1e-12)
 
-  def step(inner, outer):
+  def step(inner: list[int], outer: list[int]) -> np.ndarray:
     return at[..., outer].mean(-1) - at[..., inner].mean(-1)
 
   found = {
@@ -75,7 +75,7 @@ def _looks(rays, endo, epi, moving):
   return found | ({'together': _together(rays.values[..., 1:], low, share)} if moving else {})
 
 
-def _places(endo, epi):
+def _places(endo: np.ndarray, epi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """Between which two points of the rays each depth of each ring lies, `[N, S, D]`, and how far towards the second."""
   thick = (epi - endo)[..., None]
   mean = thick.mean(1, keepdims=True)
@@ -86,7 +86,7 @@ def _places(endo, epi):
   return low, place - low
 
 
-def _together(velocity, low, share):
+def _together(velocity: np.ndarray, low: np.ndarray, share: np.ndarray) -> np.ndarray:
   """The log of how unlike the depths of each ring's wall move, against what lies on either side.
 
   Squares of differences of velocities are sums of products of velocities at two places of a ray: those are summed over
