@@ -10,6 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from ear_jax.analysis.regions import lengths
+from ear_jax.analysis.rivals import rivals
 from ear_jax.analysis.straightened import DEPTHS, SECTORS, Straightened, between, by_sector
 from ear_jax.cine import ALONG_COLUMN, ALONG_ROW, MAGNITUDE, Cine
 
@@ -28,7 +29,7 @@ _BLUR = (0.25, 0.5, 0.25)  # over neighbouring sectors
 def evidence(wall: Straightened, cine: Cine) -> dict[str, float]:
   """Returns the evidence of a straightened wall by name; without velocities, or of few frames, what there is of it."""
   magnitude = wall.values[..., MAGNITUDE]
-  found = of_pictures(magnitude)
+  found = of_pictures(wall)
   if len(magnitude) < max(_CYCLE, _MOST * len(cine.video)):
     return found
   found['steady'] = steadiness(magnitude)
@@ -36,11 +37,13 @@ def evidence(wall: Straightened, cine: Cine) -> dict[str, float]:
     velocity = wall.values[..., 1:] - wall.values[..., 1:].mean(0)  # without background phase
     found['velocity depth'] = together(by_sector(velocity, 1))
     found['motion'] = motion(wall, cine)
+    found['size'] = rivals(wall.rays, moving=True)
   return found
 
 
-def of_pictures(magnitude: np.ndarray) -> dict[str, float]:
-  """Returns the evidence of straightened magnitudes `[F, A, U]`, of one frame or more."""
+def of_pictures(wall: Straightened) -> dict[str, float]:
+  """Returns the evidence of the magnitudes of a straightened wall, of one frame or more."""
+  magnitude = wall.values[..., MAGNITUDE]
   mean = by_sector(magnitude.mean(0), 0)
   return {
     'edges': edges(by_sector(np.gradient(magnitude.mean(0), DEPTHS, axis=1), 0)),
@@ -48,6 +51,7 @@ def of_pictures(magnitude: np.ndarray) -> dict[str, float]:
     'blood': contrast(magnitude, _ENDO_SIDES),
     'outside': contrast(magnitude, _EPI_SIDES),
     'ring': sameness(mean),
+    'size': rivals(wall.rays, moving=False),
   }
 
 

@@ -18,7 +18,6 @@ from scipy.optimize import least_squares
 from ear_jax.analysis.evidence import evidence, of_pictures
 from ear_jax.analysis.expected_dice import SAID, Scale, Weighed, kind, logit, share
 from ear_jax.analysis.straightened import straighten
-from ear_jax.cine import MAGNITUDE
 from ear_jax.phantom import study
 
 PEOPLE = (  # and the seed of their cohort
@@ -27,7 +26,7 @@ PEOPLE = (  # and the seed of their cohort
   (dataclasses.replace(study.VARIED, subjects=1, slices=(1,), frames=40), 103),
 )
 LESS_IS_BETTER = ('even', 'velocity depth')
-OF_A_FRAME = ('edges', 'even', 'blood', 'ring')
+OF_A_FRAME = ('edges', 'even', 'blood', 'ring', 'size')
 # What lies outside a patient's wall varies more than what phantoms have there: without velocities it is left out.
 COLUMNS = {
   'velocity': (*OF_A_FRAME, 'outside', 'steady', 'velocity depth', 'motion'),
@@ -38,7 +37,10 @@ _PRIOR = 0.01  # pulls weights towards 0, where two say the same
 
 
 def rows() -> Iterator[dict]:
-  """Yields one row a delineation: 'family', 'dice' `[F]`, 'found' evidence of the slice and 'frames' of its frames."""
+  """Yields one row a delineation.
+
+  That is 'family', 'dice' `[F]`, evidence of the slice ('found', 'still' by its magnitude) and of its 'frames'.
+  """
   plans = [plan for size, seed in PEOPLE for plan in study.plan(size, seed)]
   with concurrent.futures.ProcessPoolExecutor() as pool:
     for found in pool.map(_of_slice, plans):
@@ -55,9 +57,11 @@ def measured(case) -> dict | None:
   if case.contours.failed.all():
     return None
   wall = straighten(case.cine, case.contours)
-  frames = [of_pictures(frame[None]) for frame in wall.values[..., MAGNITUDE]]
+  frames = [of_pictures(wall.frame(k)) for k in range(len(wall.values))]
   dice = case.dice[~case.contours.failed]
-  return {'family': case.family, 'dice': dice, 'found': evidence(wall, case.cine), 'frames': frames}
+  found = evidence(wall, case.cine)
+  still = found | of_pictures(wall)  # as without velocities
+  return {'family': case.family, 'dice': dice, 'found': found, 'still': still, 'frames': frames}
 
 
 def fit(found: list[dict], dice: np.ndarray, names: tuple[str, ...]) -> Scale:
@@ -76,12 +80,12 @@ def fit(found: list[dict], dice: np.ndarray, names: tuple[str, ...]) -> Scale:
   return Scale(start, 0.0, {n: Weighed(*map(float, w)) for n, *w in zip(names, worst, best, weights, strict=True)})
 
 
-def with_frames(scale: Scale, single: Scale, found: list[dict]) -> Scale:
+def with_frames(scale: Scale, single: Scale, found: list[dict], which: str) -> Scale:
   """Returns the column with the weight of a frame's own evidence, by least squares of the frames' Dice."""
   parts = []
   for row in found:
     own = np.array([logit(one, single) for one in row['frames']])
-    parts.append((np.full(len(own), logit(row['found'], scale)), own - own.mean(), row['dice']))
+    parts.append((np.full(len(own), logit(row[which], scale)), own - own.mean(), row['dice']))
   whole, own, dice = map(np.concatenate, zip(*parts, strict=True))
   weights = np.arange(0, 1.51, 0.05)
   best = min(weights, key=lambda weight: float(((share(whole + weight * own) - dice) ** 2).mean()))
@@ -95,8 +99,11 @@ def calibrated(found: list[dict]) -> dict[str, Scale]:
   found = [row for row in found if kind(row['found']) == 'velocity']  # but for those with few frames left
   slices = np.array([row['dice'].mean() for row in found])
   single = fit(frames, of_frame, COLUMNS['frame'])._replace(frame=1.0)
-  table = {name: fit([row['found'] for row in found], slices, COLUMNS[name]) for name in ('velocity', 'magnitude')}
-  return {name: with_frames(scale, single, found) for name, scale in table.items()} | {'frame': single}
+  table = {}
+  for name, which in (('velocity', 'found'), ('magnitude', 'still')):
+    scale = fit([row[which] for row in found], slices, COLUMNS[name])
+    table[name] = with_frames(scale, single, found, which)
+  return table | {'frame': single}
 
 
 def printed(table: dict[str, Scale]) -> str:

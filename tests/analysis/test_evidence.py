@@ -1,12 +1,15 @@
 """Evidence for a delineation: hand-made pictures for which each number is known."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from ear_jax.analysis import evidence
 from ear_jax.analysis.motion import Contours
 from ear_jax.analysis.polar import RAYS
-from ear_jax.analysis.straightened import DEPTHS, SECTORS, between, by_sector, straighten
+from ear_jax.analysis.rivals import rivals
+from ear_jax.analysis.straightened import DEPTHS, REACH, SECTORS, between, by_sector, straighten
 from ear_jax.cine import Cine
 
 INNER, OUTER = 12.0, 20.0  # pixels
@@ -113,4 +116,38 @@ def test_what_there_is_of_evidence_depends_on_the_cine():
   of_all = evidence.evidence(straighten(one, contours), one)
   of_grey = evidence.evidence(straighten(grey, contours), grey)
   assert set(of_all) - set(of_grey) == {'motion', 'velocity depth'}
-  assert set(of_grey) - set(evidence.of_pictures(straighten(grey, contours).values[..., 0])) == {'steady'}
+  assert set(of_grey) - set(evidence.of_pictures(straighten(grey, contours))) == {'steady'}
+
+
+def test_rays_cross_the_ring_where_its_borders_are_in_units_of_the_middle_of_the_wall():
+  rays = straighten(cine(picture([INNER], [OUTER])), rings([INNER], [OUTER])).rays
+  middle = (INNER + OUTER) / 2
+  np.testing.assert_allclose(rays.endo, INNER / middle, atol=1e-6)
+  np.testing.assert_allclose(rays.epi, OUTER / middle, atol=1e-6)
+  bright = rays.values[0, :, :, 0].mean(0)
+  for at, level in ((0.4, 3), (1.0, 1), (1.6, 2)):
+    assert bright[np.abs(REACH - at).argmin()] == pytest.approx(level, abs=0.05)
+
+
+def of_two(factor):
+  """Dice of two round rings about one centre, one so many times as large."""
+  low, high = sorted((1.0, factor))
+  both = max((OUTER * low) ** 2 - (INNER * high) ** 2, 0)
+  return 2 * both / ((OUTER**2 - INNER**2) * (1 + factor**2))
+
+
+@pytest.mark.parametrize('moving', [False, True])
+@pytest.mark.parametrize('factor', [0.5, 0.7, 0.85, 1.0, 1.15, 1.35, 1.7])
+def test_a_ring_of_another_size_is_told_and_by_how_much(factor, moving):
+  one, contours = beating(moves=True)
+  video = one.video.copy()
+  video[..., 0] += np.random.default_rng(2).normal(0, 0.1, video.shape[:3])
+  rows, columns = np.indices((80, 80)) - np.array([40.0, 38.0])[:, None, None]
+  out = np.hypot(rows, columns)[..., None] > 23
+  video[..., 1:] = np.where(out, video[::-1, ..., 1:] * 0.3, video[..., 1:])
+  centre = contours.epi.mean((0, 1))
+  scaled = dataclasses.replace(
+    contours, **{side: centre + factor * (getattr(contours, side) - centre) for side in ('endo', 'epi')}
+  )
+  wall = straighten(one.replace(video=video), scaled)
+  assert rivals(wall.rays, moving=moving) == pytest.approx(of_two(1 / factor), abs=0.15)
