@@ -66,7 +66,7 @@ def segmentation_loss(
   Args:
     logits: `[B, T, H, W, K]` float.
     mask: `[B, T, H, W]` integer class of each pixel.
-    annotated: `[B, T]` bool, frames that carry a reference.
+    annotated: `[B, T]` bool, frames that carry a reference; or how much each counts, 0 to 1.
     name: one of `LOSSES`, or a sum of them such as 'dice_iou+cross_entropy'.
     smooth: Laplace smoothing f, in pixels.
     reduction: 'cine' or 'batch', see above.
