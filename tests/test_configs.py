@@ -14,7 +14,7 @@ from ear_jax.models import RUNGS, build_model
 from ear_jax.training.losses import LOSSES
 from ear_jax.training.optim import make_optimizer, make_schedule
 
-STUDIES = ('ablation', 'fine_tuning', 'recipe', 'recipe_long', 'sunnybrook_folds')  # of many runs: tests/ablations
+STUDIES = ('ablation', 'few_contours', 'fine_tuning', 'recipe', 'recipe_long', 'sunnybrook_folds')  # tests/ablations
 NAMES = sorted({p.stem for p in pathlib.Path(base.__file__).parent.glob('*.py')} - {'__init__', *STUDIES})
 
 

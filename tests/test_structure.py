@@ -66,7 +66,7 @@ ROOMS = {
     'where arrays live, how much memory there is, several processes as one run; `health/` what the doctor looks at',
     'models system',
   ),
-  'data': ('records, windows, normalisation, augmentation, splits, batches', 'cine system'),
+  'data': ('records, windows, normalisation, augmentation, splits, batches', 'analysis cine system'),
   'models': (
     'the network as pure Flax modules; `cpu/` how a CPU convolves: read it only if you time CPUs',
     'config',

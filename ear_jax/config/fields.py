@@ -61,6 +61,7 @@ FIELDS = {
   ),
   'data.spacing': _number(0.0, 'of pictures that do not say theirs, for prediction; 0: not known', 'mm', below=1000),
   'data.annotated_every': _count(1, 'learn from every n-th annotated frame alone: what do fewer contours cost?'),
+  'data.carry': Field(False, 'frames without annotation learn from contours carried to them, by their uncertainty'),
   'data.frames': _number(0, 'of each cine a random run of this many is learnt from; 0: the whole cycle', 'frames'),
   'data.on_device': Field(False, "the training set lies in the device's memory and is augmented there"),
   'data.cache_gb': _number(4.0, 'records are kept in memory where the training set fits', 'GB', decides='nothing'),

@@ -34,7 +34,7 @@ class Windows(NamedTuple):
   Attributes:
     counts: `[F, R, R, C]` int16.
     mask: `[F, R, R]` uint8.
-    annotated: `[F]` bool.
+    annotated: `[F]` bool, or float32 weights of `with_carried`.
     factor, addend: `[F, C]` float32, of the frames that begin here.
   """
 

@@ -39,7 +39,7 @@ class DataSet:
   Attributes:
     source: random access to the examples.
     ids: for each record, (subject, dataset, slice_id, level).
-    annotated: for each record, which of its frames are annotated, `[T]` bool.
+    annotated: for each record, which of its frames are annotated, `[T]` bool; or their weights, of `with_carried`.
     spacing: for each record, mm along row and column index; NaN when unknown.
     hash: first 12 hexadecimal digits of a SHA-256 over name, version and ids.
     content: the same over the stored pixels and masks besides.
@@ -210,9 +210,9 @@ def training_batches(
   """Returns an endless, checkpointable iterator over augmented batches.
 
   A batch holds `video` float32 `[D, B, T, size, size, C]`, `mask` uint8 `[D, B, T, size, size]` and `annotated` bool
-  `[D, B, T]`, D * B * processes = `config.batch_size`. With `config.data.on_device` it says what `on_device` is to make
-  of the windows there: `frames` int32 `[D, B, T]`, positions among the frames of `training_examples`, and `seed` uint32
-  `[D, B]`.
+  `[D, B, T]`, of `with_carried` float32; D * B * processes = `config.batch_size`. With `config.data.on_device` it says
+  what `on_device` is to make of the windows there: `frames` int32 `[D, B, T]`, positions among the frames of
+  `training_examples`, and `seed` uint32 `[D, B]`.
 
   The processes deal the batches of one process out among them: next to each other, theirs are the same cines, augmented
   alike. So the iterator's state, the number of steps, is the same in all, and fits another number of processes.
@@ -287,12 +287,17 @@ def batch_shapes(config: ConfigDict, frames: int, devices: int) -> dict[str, jax
   return {
     'video': jax.ShapeDtypeStruct((*lead, size, size, config.data.channels), np.float32),
     'mask': jax.ShapeDtypeStruct((*lead, size, size), np.uint8),
-    'annotated': jax.ShapeDtypeStruct(lead, np.bool_),
+    'annotated': jax.ShapeDtypeStruct(lead, np.float32 if config.data.carry else np.bool_),
   }
 
 
 def learnt_from(annotated: np.ndarray, config: ConfigDict) -> np.ndarray:
-  """Returns which frames `[T]` of a cine are learnt from, as `config.data.annotated_every` thins them out."""
+  """Returns which frames `[T]` of a cine are learnt from, as `config.data.annotated_every` thins them out.
+
+  Float weights, which `with_carried` has put for what was left then, are returned as they are.
+  """
+  if annotated.dtype != bool:
+    return annotated
   kept = np.zeros(len(annotated), bool)
   kept[np.flatnonzero(annotated)[:: config.data.annotated_every]] = True
   return kept

@@ -66,7 +66,7 @@ def segmentation_loss(
   Args:
     logits: `[B, T, H, W, K]` float.
     mask: `[B, T, H, W]` integer class of each pixel.
-    annotated: `[B, T]` bool, frames that carry a reference.
+    annotated: `[B, T]` bool, frames that carry a reference; or how much each counts, 0 to 1.
     name: one of `LOSSES`, or a sum of them such as 'dice_iou+cross_entropy'.
     smooth: Laplace smoothing f, in pixels.
     reduction: 'cine' or 'batch', see above.
@@ -104,8 +104,8 @@ def _region_loss(
   loss: Loss, logits: jax.Array, target: jax.Array, weight: jax.Array, reduction: str, first: int, axis_name: str | None
 ) -> jax.Array:
   probability = jax.nn.softmax(logits) * weight[..., None]
-  target = target * weight[..., None]
-  counts = [jnp.sum(x, axis=(1, 2, 3)) for x in (probability * target, probability, target)]  # 3 of [B, K]
+  each = probability * target, probability, target * weight[..., None]
+  counts = [jnp.sum(x, axis=(1, 2, 3)) for x in each]  # 3 of [B, K]
 
   def mean_over_classes(i: jax.Array, p: jax.Array, y: jax.Array) -> jax.Array:
     p = p + _TINY * (p + y == 0)  # without smoothing, a class that is neither there nor predicted would be 0 / 0

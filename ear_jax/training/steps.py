@@ -80,8 +80,8 @@ def _average(ema_params: Any, params: Any, step: jax.Array, decay: float) -> Any
 
 
 def _pooled_dice(logits: jax.Array, batch: Arrays, axis_name: str | None) -> jax.Array:
-  predicted = (jnp.argmax(logits, axis=-1) == 1) & batch['annotated'][:, :, None, None]
-  reference = (batch['mask'] == 1) & batch['annotated'][:, :, None, None]
+  counted = batch['annotated'].astype(bool)[:, :, None, None]
+  predicted, reference = ((mask == 1) & counted for mask in (jnp.argmax(logits, axis=-1), batch['mask']))
   counts = jnp.stack([jnp.sum(predicted & reference), jnp.sum(predicted), jnp.sum(reference)]).astype(jnp.float32)
   if axis_name is not None:
     counts = jax.lax.psum(counts, axis_name)

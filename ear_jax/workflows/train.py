@@ -10,6 +10,7 @@ from absl import logging
 from ml_collections import ConfigDict
 
 from ear_jax.config.fields import check_config
+from ear_jax.data.carried import with_carried
 from ear_jax.data.on_device import Windows, make_batches, windows_of
 from ear_jax.data.pipeline import DataSet, open_data_set, open_further_sets, training_batches, training_examples
 from ear_jax.data.splits import Split, make_split
@@ -74,11 +75,13 @@ def _train_and_evaluate(config, workdir, stop, preparing, profile):
     check_same(configuration=config.to_json(), data=data.hash, checkpoints=checkpoints.steps)
     placement.connect()
     shares = {'devices': len(placement.devices), 'process': jax.process_index(), 'processes': placement.processes}
-    batches = training_batches(data, split.train, config, **shares, also=also)
+    learnt = with_carried(data, split.train, config)  # validation scores what is annotated in the data set itself
+    further = [with_carried(other, other.subjects, config) for other in also]
+    batches = training_batches(learnt, split.train, config, **shares, also=further)
     frames = max(data.frames[record] for record in data.records_of(split.train))
     validate = make_validation(program, data, split)
     trained = network_to_start_from(config, program.shapes) if checkpoints.latest is None else None
-    windows = _windows(data, split, also, config)
+    windows = _windows(learnt, split, further, config)
     logging.info('compiling the training step')
     check_memory(program, frames, held=sum(x.nbytes for x in windows or ()))
     logging.info('making the first state')

@@ -59,6 +59,7 @@ def test_a_run_killed_at_any_moment_ends_in_the_same_bits(trained, config_file, 
 
 def test_a_training_set_on_the_device_resumes_bit_for_bit(config_file, tmp_path):
   there = ('--config.data.on_device', '--config.data.also=toy/others', '--config.data.frames=2')
+  there += ('--config.data.annotated_every=3', '--config.data.carry')
   there += ('--config.optimizer.schedule=constant', '--config.optimizer.warmup_steps=1', '--config.cpu_devices=2')
   _train(config_file, tmp_path / 'whole', *there, '--config.steps=14')
   _train(config_file, tmp_path / 'broken', *there, '--config.steps=7')

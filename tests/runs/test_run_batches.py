@@ -10,6 +10,7 @@ import pytest
 
 from ear_jax.data.on_device import make_batches, windows_of
 from ear_jax.data.pipeline import learnt_from, training_batches, training_examples
+from ear_jax.workflows import train
 
 
 @pytest.fixture
@@ -201,3 +202,29 @@ def test_every_second_cine_is_of_the_further_set(data, plain, on_device):
   first_of_other = sum(len(data.annotated[r]) for r in records)
   of_other = [int(b['frames'].min()) == first_of_other if on_device else bool(b['mask'].all()) for b in batches]
   assert of_other == [False, True] * (len(of_other) // 2)
+
+
+def test_training_sees_what_was_carried_and_validation_what_was_annotated(data, plain, monkeypatch, tmp_path):
+  seen = {}
+
+  class Seen(Exception):
+    pass
+
+  def batches(learnt, subjects, *_, also, **__):
+    seen['training'], seen['subjects'], seen['further'] = learnt, subjects, also
+
+  def validation(_, scored, split):
+    seen['scored'], seen['split'] = scored, split
+    raise Seen
+
+  monkeypatch.setattr(train, 'training_batches', batches)
+  monkeypatch.setattr(train, 'make_validation', validation)
+  plain.data.annotated_every, plain.data.carry, plain.data.also, plain.num_devices = 3, True, 'toy/others', 1
+  with pytest.raises(Seen):
+    train.train_and_evaluate(plain, tmp_path)
+  for record in data.records_of(seen['split'].train):
+    assert seen['training'].annotated[record].dtype == np.float32
+  for record in range(len(data.ids)):
+    np.testing.assert_array_equal(seen['scored'].annotated[record], data.annotated[record])
+    np.testing.assert_array_equal(seen['scored'].example(record)['mask'], data.example(record)['mask'])
+  assert all(weight.dtype == np.float32 for other in seen['further'] for weight in other.annotated)

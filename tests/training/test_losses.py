@@ -231,3 +231,19 @@ def test_shapes_that_do_not_belong_together_are_refused(batch):
   ):
     with pytest.raises(ValueError, match='do not belong together'):
       segmentation_loss(*arguments)
+
+
+@pytest.mark.parametrize('name', ['dice', 'cross_entropy'])
+def test_a_frame_may_count_in_part(name):
+  """Frames of weight 1 and 1/4 are, in every sum, four pixels and one."""
+  probability, mask = np.array([0.5, 0.75, 0.25, 0.5]), np.array([1, 0, 1, 1])
+  weight = np.array([1, 1, 0.25, 0.25])
+  logits = to_logits(probability.reshape(1, 2, 1, 2))
+  found = segmentation_loss(logits, mask.reshape(1, 2, 1, 2), np.float32([[1, 0.25]]), name=name, smooth=0.0)
+  p, y = np.stack([1 - probability, probability]) * weight, np.stack([1 - mask, mask])
+  own = np.where(mask == 1, probability, 1 - probability)
+  expected = {
+    'dice': np.mean(1 - 2 * (p * y).sum(1) / (p + weight * y).sum(1)),
+    'cross_entropy': -(weight * np.log(own)).sum() / weight.sum(),
+  }
+  np.testing.assert_allclose(found, expected[name], rtol=1e-6)
