@@ -89,11 +89,16 @@ def compiled(run: Run, name: str, lowered, options: dict | None = None):
   """Returns the program of what jax lowered, and writes how long that took and the memory that it needs."""
   start = time.perf_counter()
   program = lowered.compile(compiler_options=options)
+  seconds, gb = time.perf_counter() - start, gigabytes(program)
+  run.write(what='compiled', program=name, seconds=round(seconds, 2), gb=round(gb, 3))
+  return program
+
+
+def gigabytes(program) -> float:
+  """Returns what a compiled program needs of its device, arguments and results included."""
   memory = program.memory_analysis()
   needed = memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes
-  gigabytes = (needed - memory.alias_size_in_bytes) / 1e9
-  run.write(what='compiled', program=name, seconds=round(time.perf_counter() - start, 2), gb=round(gigabytes, 3))
-  return program
+  return (needed - memory.alias_size_in_bytes) / 1e9
 
 
 def milliseconds(call: Callable[[], object], calls: int, rounds: int = 3) -> float:
@@ -250,8 +255,11 @@ def first_state(model, optimizer, filters):
   return shapes.replace(params=params, opt_state=rest[0], step=rest[1], rng=jax.random.key(0))
 
 
-def prepared(program: Program, run: Run, shape: tuple[int, ...]):
-  """Returns what jax lowered of a program, and a function that makes the arguments of its first call."""
+def prepared(program: Program, run: Run, shape: tuple[int, ...], there=lambda x: x):
+  """Returns what jax lowered of a program, and a function that makes the arguments of its first call.
+
+  It is lowered for what `there` makes of an argument: its shape on a device that is not here.
+  """
   import jax
   import optax
 
@@ -269,9 +277,9 @@ def prepared(program: Program, run: Run, shape: tuple[int, ...]):
   with forms.computed_by(forms.FORMS[program.form], program.apart):
     if program.which == 'forward':
       args = {'params': state.params}, video
-      return jax.jit(model.apply).lower(*args), lambda: jax.device_put(args)
+      return jax.jit(model.apply).lower(*jax.tree.map(there, args)), lambda: jax.device_put(args)
     step = make_train_step(model, optimizer, loss, ema_decay=0.0, axis_name=None)
-    lowered = jax.jit(step, donate_argnums=0).lower(state, batch)
+    lowered = jax.jit(step, donate_argnums=0).lower(*jax.tree.map(there, (state, batch)))
   return lowered, lambda: (jax.device_put(state.replace(rng=jax.random.key(0))), batch)  # a key of its own: donated
 
 
