@@ -178,7 +178,7 @@ def convolutions(run: Run, dtype: str) -> None:
 
 def _ways(c: int, f: int, kt: int) -> list[tuple[str, dict | None]]:
   """Returns the forms to time of a convolution, with options of the compiler; others are held against the first."""
-  names = ['today', 'taps'] if kt == 1 else ['today', 'stacked', 'dealt', 'two_frames', 'taps']
+  names = ['today', 'all_3d'] if kt == 1 else ['today', 'stacked', 'dealt', 'two_frames', 'taps']
   few = ['paired_columns', 'widened'] if min(c, f) <= 16 and kt > 1 else []
   return [('today', None), ('today NHWC', NHWC), *((name, None) for name in names[1:] + few)]
 
@@ -493,6 +493,7 @@ STAGES = [
   Stage('recurrence', recurrence, 60),
   _step('step, command buffers', 70, _TODAY, flags=_BUFFERS),
   _step('step, fused', 40, _FUSED),
+  _step('step, all 3-D', 70, {'form': 'all_3d'}),
   _step('step, planes without apart', 70, {'form': 'fewer'}),
   _step('step, two frames', 70, {'form': 'two_frames', 'apart': True}),
   _step('step, full size, little autotuning', 60, _TODAY, shape=_FULL, flags='--xla_gpu_autotune_level=1'),

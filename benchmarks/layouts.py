@@ -25,6 +25,8 @@ _QUICKLY = (('xla_gpu_autotune_level', 0),)
 WAYS = {
   'today': ('today', False, ()),
   'today, NHWC by flag': ('today', False, tuple(NHWC.items())),
+  'all 3-D': ('all_3d', False, ()),
+  'all 3-D, NHWC by flag': ('all_3d', False, tuple(NHWC.items())),
   'stacked': ('stacked', False, ()),
   'planes': ('fewer', True, ()),
   'planes with two_frames': ('two_frames', True, ()),

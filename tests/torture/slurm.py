@@ -5,6 +5,7 @@ whether it held, and what was seen; exits with 1 where something did not hold, a
 """
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -55,7 +56,7 @@ def get_config():
 _ONE_CELL = ('--config.grid.model.name=("ear3d",)', '--config.grid.loss.name=("dice_iou",)')
 # A warm-up is cut to the number of steps, and the cosine follows it: runs of other lengths would be other programs.
 _SAME_PROGRAM = ('--config.optimizer.schedule=constant', '--config.optimizer.warmup_steps=0')
-_LIMIT = 3  # minutes that a job may take
+_LIMIT = 4  # minutes that a job may take
 # Many jobs of little work: what XLA compiled is shared, and compiled quickly.
 _ENVIRONMENT = {
   'JAX_PLATFORMS': 'cpu',
@@ -100,21 +101,21 @@ class Trials:
     """A job over its time limit is queued again, goes on from its checkpoint, and is complete"""
     changes = {'steps': 5 * STEPS, 'eval': {'every': 4 * EVERY}}
     start = self._grid('limit', changes, minutes=_LIMIT, more={'slurm_signal_delay_s': 20})
-    command, held, signalled = start(*_ONE_CELL), {}, set()
+    command, held = start(*_ONE_CELL), {}
 
-    def both_signalled() -> bool:
+    def both_ended() -> bool:
       """Holds each run from its first checkpoint on until SLURM's signal: too slow, however fast the machine is."""
       assert command.poll() is None, command.communicate()
       for node in self._slurm.nodes:
         if node not in held and (at_work := self._begun(node)):
           (held[node],) = _processes(at_work[0])
           held[node].suspend()
-        elif node in held and node not in signalled and _waits(held[node], signal.SIGUSR2):
-          held[node].resume()
-          signalled.add(node)
-      return len(signalled) == len(self._slurm.nodes)
+      for process in held.values():
+        if _waits(process, signal.SIGUSR2):
+          process.resume()
+      return len(held) == len(self._slurm.nodes) and not any(process.is_running() for process in held.values())
 
-    wait(both_signalled, 'the signal before the limit', _LONG)
+    wait(both_ended, 'the end of both runs', _LONG)
     _finish(command)
     requeued = self._requeued('limit')
     assert len(requeued) == 2, f'{len(requeued)} of two runs queued again'
@@ -246,9 +247,11 @@ def _processes(job: dict[str, str]) -> list[psutil.Process]:
 
 
 def _waits(process: psutil.Process, number: int) -> bool:
-  """Whether a signal waits for a process that stands still."""
-  status = pathlib.Path(f'/proc/{process.pid}/status').read_text()
-  return any(int(mask, 16) >> (number - 1) & 1 for mask in re.findall(r'(?:SigPnd|ShdPnd):\s+(\w+)', status))
+  """Whether a signal waits for a process that stands still; not where it has ended."""
+  with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+    status = pathlib.Path(f'/proc/{process.pid}/status').read_text()
+    return any(int(mask, 16) >> (number - 1) & 1 for mask in re.findall(r'(?:SigPnd|ShdPnd):\s+(\w+)', status))
+  return False
 
 
 def _finish(process: subprocess.Popen) -> None:
