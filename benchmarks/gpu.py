@@ -413,7 +413,10 @@ def recurrence(run: Run) -> None:
 
 
 def pytorch(run: Run) -> None:
-  """PyTorch's step and forward pass, eager, bfloat16 by autocast, in the layout that was its best."""
+  """PyTorch's step and forward pass, eager, bfloat16 by autocast, in both memory layouts; nothing without it."""
+  if importlib.util.find_spec('torch') is None:
+    run.write(what='PyTorch is not installed here')
+    return
   import torch
 
   from benchmarks import torch_network

@@ -33,9 +33,10 @@ WAYS = {
 }
 
 
-_DEFINED = re.compile(r'%(\S+) = \(?\w+\[([\d,]*)\]\{([\d,]*)')
+_DEFINED = re.compile(r'%(\S+) = \(?(\w+)\[([\d,]*)\]\{([\d,]*)')
 _TURNED = re.compile(r' (?:copy|transpose)\(%([^,)]+)\)(?:, dimensions=\{([\d,]+)\})?')
-_CALL = re.compile(r'custom-call\(%([^,)]+).* dim_labels=(\w+)_\w+->(\w+), custom_call_target="__cudnn\$conv(\w*)"')
+_CALL = re.compile(r'custom-call\(%(\S+), %([^,)]+).* dim_labels=(\w+)_.* custom_call_target="__cudnn\$conv(\w*)"')
+_WIDTH = {'bf16': 2, 'f16': 2, 'f32': 4}  # bytes of a number
 
 
 class Layouts:
@@ -44,33 +45,41 @@ class Layouts:
   def __init__(self, text: str):
     self._lines = text.splitlines()
     self._arrays = {
-      name: (_integers(sizes), _integers(order)) for name, sizes, order in _DEFINED.findall(text)
-    }  # sizes, and dimensions from the one that lies closest together on
+      name: (_integers(sizes), _integers(order), _WIDTH.get(kind, 1))
+      for name, kind, sizes, order in _DEFINED.findall(text)
+    }  # sizes, dimensions from the one that lies closest together on, bytes of a number
 
-  def convolutions(self) -> Iterator[bool]:
-    """Yields of each convolution that cuDNN is called for whether the activations are channels-first."""
+  def convolutions(self) -> Iterator[int]:
+    """Yields of each convolution that cuDNN is called for the bytes that it reads and writes to convert activations.
+
+    None where they lie channels-last; otherwise those of the two arrays of the call that are no kernel.
+    """
     for line in self._lines:
       if call := _CALL.search(line):
-        read, labels_read, labels_made, which = call.groups()
-        # Of the gradient by the kernel the result is no activation.
-        name, labels = (read, labels_read) if which == 'BackwardFilter' else (_DEFINED.search(line)[1], labels_made)
-        _, order = self._arrays[name]
-        yield labels[order[0]] != 'f'
+        first, second, labels, which = call.groups()
+        _, order, _ = self._arrays[first]
+        other = second if which == 'BackwardFilter' else _DEFINED.search(line)[1]
+        yield 0 if labels[order[0]] == 'f' else self._moved(first) + self._moved(other)
 
-  def turned(self, frames: int, smallest: int) -> Iterator[str]:
-    """Yields the lines in which something of all frames, of at least so many numbers, comes into another order.
+  def turned(self, frames: int, smallest: int) -> Iterator[int]:
+    """Yields the bytes read and written to bring something of all frames, and so many numbers, into another order.
 
     Its size is a multiple of `frames`; that of a kernel, made of twos and threes, is not where 5 divides `frames`.
     """
     for line in self._lines:
       if (turned := _TURNED.search(line)) and (defined := _DEFINED.search(line)):
-        sizes, order = self._arrays[defined[1]]
+        sizes, order, _ = self._arrays[defined[1]]
         was = _integers(turned[2] or '') or range(len(sizes))  # which dimension each was before
-        _, before = self._arrays[turned[1]]
+        _, before, _ = self._arrays[turned[1]]
         after = [was[d] for d in order if sizes[d] > 1]
         size = math.prod(sizes)
         if size % frames == 0 and size >= smallest and after != [d for d in before if d in after]:
-          yield line
+          yield self._moved(defined[1])
+
+  def _moved(self, name: str) -> int:
+    """Returns the bytes that are read and written when an array is copied."""
+    sizes, _, width = self._arrays[name]
+    return 2 * width * math.prod(sizes)
 
 
 def _integers(text: str) -> list[int]:
@@ -95,7 +104,8 @@ def main() -> None:
   # The smallest activation inside the network is that of the lowest level.
   smallest = math.prod(shape) // 4 ** len(run.filters) * 2 * run.filters[-1]
   print(f'jax {jax.__version__}, {chosen.gpu}, {chosen.network} {chosen.dtype}, {chosen.size}\n')
-  print('| form | channels-first calls of cuDNN | activations turned by XLA | GB |\n|---|---|---|---|', flush=True)
+  print('| form | channels-first calls of cuDNN | activations turned by XLA | both move, GB | GB |')
+  print('|---|---|---|---|---|', flush=True)
   for name in chosen.only.split(';') if chosen.only else WAYS:
     form, apart, options = WAYS[name]
     program = Program(chosen.network, chosen.dtype, form, apart, options=_QUICKLY + options)
@@ -105,7 +115,8 @@ def main() -> None:
     if chosen.keep:
       pathlib.Path(chosen.keep, f'{name}.hlo').write_text(made.as_text())
     first, turned = list(layouts.convolutions()), list(layouts.turned(frames, smallest))
-    print(f'| {name} | {sum(first)} of {len(first)} | {len(turned)} | {gigabytes(made):.3g} |', flush=True)
+    counts = f'{sum(map(bool, first))} of {len(first)} | {len(turned)} | {sum(first + turned) / 1e9:.3g}'
+    print(f'| {name} | {counts} | {gigabytes(made):.3g} |', flush=True)
 
 
 if __name__ == '__main__':
