@@ -72,6 +72,14 @@ def two_frames(x: jax.Array, kernel: jax.Array, time_padding: str) -> jax.Array:
   return y.reshape(*x.shape[:-1], -1)
 
 
+def all_3d(x: jax.Array, kernel: jax.Array, time_padding: str) -> jax.Array:
+  """The 3-D operation, also where the kernel sees one frame."""
+  kt, kh, kw = kernel.shape[:3]
+  padding, names = ((0, 0), (kh // 2,) * 2, (kw // 2,) * 2), ('NDHWC', 'DHWIO', 'NDHWC')
+  x = pad_time(x, kt // 2, kt // 2, time_padding)
+  return jax.lax.conv_general_dilated(x, kernel, (1, 1, 1), padding, dimension_numbers=names)
+
+
 def widened(x: jax.Array, kernel: jax.Array, time_padding: str) -> jax.Array:
   """The 3-D operation with channels filled up with zeros to multiples of 32."""
   c, f = kernel.shape[-2:]
@@ -101,6 +109,7 @@ def paired_columns(x: jax.Array, kernel: jax.Array, time_padding: str) -> jax.Ar
 
 FORMS: dict[str, Form] = {
   'today': conv.native_conv3d,
+  'all_3d': all_3d,
   'stacked': stacked,
   'dealt': dealt,
   'fewer': fewer,

@@ -89,11 +89,16 @@ def compiled(run: Run, name: str, lowered, options: dict | None = None):
   """Returns the program of what jax lowered, and writes how long that took and the memory that it needs."""
   start = time.perf_counter()
   program = lowered.compile(compiler_options=options)
+  seconds, gb = time.perf_counter() - start, gigabytes(program)
+  run.write(what='compiled', program=name, seconds=round(seconds, 2), gb=round(gb, 3))
+  return program
+
+
+def gigabytes(program) -> float:
+  """Returns what a compiled program needs of its device, arguments and results included."""
   memory = program.memory_analysis()
   needed = memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes
-  gigabytes = (needed - memory.alias_size_in_bytes) / 1e9
-  run.write(what='compiled', program=name, seconds=round(time.perf_counter() - start, 2), gb=round(gigabytes, 3))
-  return program
+  return (needed - memory.alias_size_in_bytes) / 1e9
 
 
 def milliseconds(call: Callable[[], object], calls: int, rounds: int = 3) -> float:
@@ -173,7 +178,7 @@ def convolutions(run: Run, dtype: str) -> None:
 
 def _ways(c: int, f: int, kt: int) -> list[tuple[str, dict | None]]:
   """Returns the forms to time of a convolution, with options of the compiler; others are held against the first."""
-  names = ['today', 'taps'] if kt == 1 else ['today', 'stacked', 'dealt', 'two_frames', 'taps']
+  names = ['today', 'all_3d'] if kt == 1 else ['today', 'stacked', 'dealt', 'two_frames', 'taps']
   few = ['paired_columns', 'widened'] if min(c, f) <= 16 and kt > 1 else []
   return [('today', None), ('today NHWC', NHWC), *((name, None) for name in names[1:] + few)]
 
@@ -250,8 +255,11 @@ def first_state(model, optimizer, filters):
   return shapes.replace(params=params, opt_state=rest[0], step=rest[1], rng=jax.random.key(0))
 
 
-def prepared(program: Program, run: Run, shape: tuple[int, ...]):
-  """Returns what jax lowered of a program, and a function that makes the arguments of its first call."""
+def prepared(program: Program, run: Run, shape: tuple[int, ...], there=lambda x: x):
+  """Returns what jax lowered of a program, and a function that makes the arguments of its first call.
+
+  It is lowered for what `there` makes of an argument: its shape on a device that is not here.
+  """
   import jax
   import optax
 
@@ -269,9 +277,9 @@ def prepared(program: Program, run: Run, shape: tuple[int, ...]):
   with forms.computed_by(forms.FORMS[program.form], program.apart):
     if program.which == 'forward':
       args = {'params': state.params}, video
-      return jax.jit(model.apply).lower(*args), lambda: jax.device_put(args)
+      return jax.jit(model.apply).lower(*jax.tree.map(there, args)), lambda: jax.device_put(args)
     step = make_train_step(model, optimizer, loss, ema_decay=0.0, axis_name=None)
-    lowered = jax.jit(step, donate_argnums=0).lower(state, batch)
+    lowered = jax.jit(step, donate_argnums=0).lower(*jax.tree.map(there, (state, batch)))
   return lowered, lambda: (jax.device_put(state.replace(rng=jax.random.key(0))), batch)  # a key of its own: donated
 
 
@@ -405,7 +413,10 @@ def recurrence(run: Run) -> None:
 
 
 def pytorch(run: Run) -> None:
-  """PyTorch's step and forward pass, eager, bfloat16 by autocast, in the layout that was its best."""
+  """PyTorch's step and forward pass, eager, bfloat16 by autocast, in both memory layouts; nothing without it."""
+  if importlib.util.find_spec('torch') is None:
+    run.write(what='PyTorch is not installed here')
+    return
   import torch
 
   from benchmarks import torch_network
@@ -485,6 +496,7 @@ STAGES = [
   Stage('recurrence', recurrence, 60),
   _step('step, command buffers', 70, _TODAY, flags=_BUFFERS),
   _step('step, fused', 40, _FUSED),
+  _step('step, all 3-D', 70, {'form': 'all_3d'}),
   _step('step, planes without apart', 70, {'form': 'fewer'}),
   _step('step, two frames', 70, {'form': 'two_frames', 'apart': True}),
   _step('step, full size, little autotuning', 60, _TODAY, shape=_FULL, flags='--xla_gpu_autotune_level=1'),

@@ -5,11 +5,13 @@ whether it held, and what was seen; exits with 1 where something did not hold, a
 """
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -54,7 +56,7 @@ def get_config():
 _ONE_CELL = ('--config.grid.model.name=("ear3d",)', '--config.grid.loss.name=("dice_iou",)')
 # A warm-up is cut to the number of steps, and the cosine follows it: runs of other lengths would be other programs.
 _SAME_PROGRAM = ('--config.optimizer.schedule=constant', '--config.optimizer.warmup_steps=0')
-_LIMIT, _SEVERAL = 3, 50  # minutes that a job may take; steps between its checkpoints
+_LIMIT = 4  # minutes that a job may take
 # Many jobs of little work: what XLA compiled is shared, and compiled quickly.
 _ENVIRONMENT = {
   'JAX_PLATFORMS': 'cpu',
@@ -80,7 +82,7 @@ class Trials:
     """The paper's grid is complete after a node and the command were killed"""
     workdir, start = self._home / 'grid', self._grid('grid', {'steps': STEPS, 'eval': {'every': EVERY}}, minutes=60)
     command = start()
-    wait(lambda: self._began('n2'), 'a checkpoint on n2', _LONG)
+    wait(lambda: self._begun('n2'), 'a checkpoint on n2', _LONG)
     self._slurm.switch_off('n2')
     requeued = self._requeued('grid')
     assert requeued, 'no job was queued again'
@@ -97,34 +99,38 @@ class Trials:
 
   def over_its_limit(self) -> str:
     """A job over its time limit is queued again, goes on from its checkpoint, and is complete"""
-    # As many steps as fit into five thirds of the limit, by twenty seconds of the same work.
-    pace = self._train(self._home / 'pace', *_SAME_PROGRAM, '--config.steps=1000000', f'--config.eval.every={_SEVERAL}')
-    wait(lambda: saved_steps(self._home / 'pace/checkpoints'), 'a checkpoint', _LONG)
-    before = len(read_metrics(self._home / 'pace'))
-    time.sleep(20)
-    steps = 5 * _LIMIT * (len(read_metrics(self._home / 'pace')) - before)
-    pace.kill()
-    pace.communicate()
-    constant = {'schedule': 'constant', 'warmup_steps': 0}  # as _SAME_PROGRAM
-    changes = {'steps': steps, 'eval': {'every': _SEVERAL}, 'optimizer': constant}
+    changes = {'steps': 5 * STEPS, 'eval': {'every': 4 * EVERY}}
     start = self._grid('limit', changes, minutes=_LIMIT, more={'slurm_signal_delay_s': 20})
-    _finish(start(*_ONE_CELL))
+    command, held = start(*_ONE_CELL), {}
+
+    def both_ended() -> bool:
+      """Holds each run from its first checkpoint on until SLURM's signal: too slow, however fast the machine is."""
+      assert command.poll() is None, command.communicate()
+      for node in self._slurm.nodes:
+        if node not in held and (at_work := self._begun(node)):
+          (held[node],) = _processes(at_work[0])
+          held[node].suspend()
+      for process in held.values():
+        if _waits(process, signal.SIGUSR2):
+          process.resume()
+      return len(held) == len(self._slurm.nodes) and not any(process.is_running() for process in held.values())
+
+    wait(both_ended, 'the end of both runs', _LONG)
+    _finish(command)
     requeued = self._requeued('limit')
-    times = [int(job['Restarts']) for job in requeued]
-    assert requeued, 'no job was queued again'
-    self._check_undisturbed(_folder(requeued[0]))
-    return f'{len(times)} of two runs queued again, {times} times; same bits as undisturbed'
+    assert len(requeued) == 2, f'{len(requeued)} of two runs queued again'
+    for job in requeued:
+      self._check_undisturbed(_folder(job))
+    return f'both runs queued again, {[int(job["Restarts"]) for job in requeued]} times; same bits as undisturbed'
 
   def killed_job(self) -> str:
     """A job killed as one that is out of memory is named, and the same command completes the grid"""
     start = self._grid('memory', {'steps': STEPS, 'eval': {'every': EVERY}}, minutes=60)
     command = start(*_ONE_CELL)
-    wait(lambda: self._began('n2'), 'a checkpoint', _LONG)
-    (job,) = (job for job in self._slurm.jobs() if (job['JobState'], job['NodeList']) == ('RUNNING', 'n2'))
-    for process in psutil.process_iter(['cmdline']):
-      words = process.info['cmdline'] or ['']
-      if 'python' in words[0] and str(_folder(job) / 'log') in words:
-        process.kill()
+    wait(lambda: self._begun('n2'), 'a checkpoint', _LONG)
+    (job,) = self._begun('n2')
+    for process in _processes(job):
+      process.kill()
     stdout, stderr = command.communicate(timeout=_LONG)
     assert command.returncode == 1, stdout + stderr
     (sentence,) = [line for line in stderr.splitlines() if line.startswith('error: ')]
@@ -178,10 +184,11 @@ class Trials:
     again = (job for job in self._slurm.jobs() if job['Restarts'] != '0')
     return [job for job in again if _folder(job).is_relative_to(self._home / name)]
 
-  def _began(self, node: str) -> bool:
-    """Whether a job of a grid is at work on a node and has saved something."""
-    running = [_folder(job) for job in self._slurm.jobs() if (job['JobState'], job['NodeList']) == ('RUNNING', node)]
-    return any(saved_steps(folder / 'run/checkpoints') and not (folder / 'result.json').exists() for folder in running)
+  def _begun(self, node: str) -> list[dict[str, str]]:
+    """Returns the job of a grid that is at work on a node and has saved something."""
+    running = (job for job in self._slurm.jobs() if (job['JobState'], job['NodeList']) == ('RUNNING', node))
+    saved = (job for job in running if saved_steps(_folder(job) / 'run/checkpoints'))
+    return [job for job in saved if not (_folder(job) / 'result.json').exists()]
 
   def _check_undisturbed(self, folder: pathlib.Path) -> None:
     """Raises where a job that was queued again did not resume, or came to another end than one that nobody disturbs."""
@@ -231,6 +238,20 @@ class Trials:
 def _folder(job: dict[str, str]) -> pathlib.Path:
   """The folder of a grid's job, whose log is in `log/`."""
   return pathlib.Path(job['StdOut']).parent.parent
+
+
+def _processes(job: dict[str, str]) -> list[psutil.Process]:
+  """The process of a grid's job, whichever node it is on."""
+  found = ((process, process.info['cmdline'] or ['']) for process in psutil.process_iter(['cmdline']))
+  return [process for process, words in found if 'python' in words[0] and str(_folder(job) / 'log') in words]
+
+
+def _waits(process: psutil.Process, number: int) -> bool:
+  """Whether a signal waits for a process that stands still; not where it has ended."""
+  with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+    status = pathlib.Path(f'/proc/{process.pid}/status').read_text()
+    return any(int(mask, 16) >> (number - 1) & 1 for mask in re.findall(r'(?:SigPnd|ShdPnd):\s+(\w+)', status))
+  return False
 
 
 def _finish(process: subprocess.Popen) -> None:
