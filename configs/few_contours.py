@@ -17,6 +17,6 @@ def get_config():
   config.variants = (
     ('all frames', {}),
     *((f'{name} annotated', {'data': {'annotated_every': n}}) for n, name in few.items()),
-    *((f'{name} annotated, carried', {'data': {'annotated_every': n, 'carry': True}}) for n, name in few.items()),
+    *((f'carried from {name}', {'data': {'annotated_every': n, 'carry': True}}) for n, name in few.items()),
   )
   return config

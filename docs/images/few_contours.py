@@ -1,13 +1,12 @@
 """Draws `few_contours.png`, Dice by frame and by annotated frames a slice: `python docs/images/few_contours.py`.
 
-The numbers are those of `docs/results.md`: people of `phantom_mini` who were not trained on, 160 steps.
+The numbers are those of `docs/results.md`: six people of `phantom_mini` who were not trained on (fold 0), 160 steps.
 """
 
 import pathlib
 
 from matplotlib.figure import Figure
 
-# By frame, six people of fold 0.
 FRAMES = {
   'all annotated': [0.82, 0.82, 0.85, 0.87, 0.88, 0.87, 0.86, 0.85, 0.85, 0.84, 0.85, 0.85, 0.85, 0.84, 0.84, 0.82],
   'one, carried': [0.82, 0.81, 0.84, 0.85, 0.85, 0.84, 0.83, 0.83, 0.84, 0.82, 0.83, 0.84, 0.84, 0.84, 0.84, 0.82],

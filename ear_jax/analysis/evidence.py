@@ -37,7 +37,7 @@ def evidence(wall: Straightened, cine: Cine) -> dict[str, float]:
     velocity = wall.values[..., 1:] - wall.values[..., 1:].mean(0)  # without background phase
     found['velocity depth'] = together(by_sector(velocity, 1))
     found['motion'] = motion(wall, cine)
-    found['size'] = rivals(wall.rays, moving=True)
+    found['size'] = rivals(wall.rays)
   return found
 
 
@@ -51,7 +51,6 @@ def of_pictures(wall: Straightened) -> dict[str, float]:
     'blood': contrast(magnitude, _ENDO_SIDES),
     'outside': contrast(magnitude, _EPI_SIDES),
     'ring': sameness(mean),
-    'size': rivals(wall.rays, moving=False),
   }
 
 

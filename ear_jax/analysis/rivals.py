@@ -23,12 +23,10 @@ _LOOKS = {'even': -5.0, 'blood': 6.0, 'outside': 6.0, 'ring': 3.0, 'edge': 3.0, 
 _FAR = 2.0  # logits that a border costs which is e times as far off, or as near: most delineations are not absurd
 
 
-def rivals(rays: Rays, *, moving: bool) -> float:
+def rivals(rays: Rays) -> float:
   """Returns the Dice with the rings of all sizes, each counted by how likely it is the wall; 1: there is no rival.
 
-  Args:
-    rays: of all frames that are to be judged together.
-    moving: whether the channels after the magnitude are velocities over a cycle, and are asked too.
+  The rays are of a cycle, with velocities.
   """
   own = rays.endo.mean(0), rays.epi.mean(0)  # [S]
   factors = np.stack(np.meshgrid(_FACTORS, _FACTORS, indexing='ij'), -1).reshape(-1, 2)
@@ -38,7 +36,7 @@ def rivals(rays: Rays, *, moving: bool) -> float:
   can_be = (outer / inner > _RATIO[0]) & (outer / inner < _RATIO[1]) & (inner > _WITHIN[0]) & (outer < _WITHIN[1])
   can_be |= (factors == 1).all(1)
   endo, epi, factors = endo[can_be], epi[can_be], factors[can_be]
-  looks = _looks(rays, endo, epi, moving)
+  looks = _looks(rays, endo, epi)
   likely = sum(_LOOKS[name] * looks[name] for name in looks) - _FAR * (np.log(factors) ** 2).sum(1)
   weight = np.exp(likely - likely.max())
   return float((weight * _dice(inner[can_be], outer[can_be], own[0].mean(), own[1].mean())).sum() / weight.sum())
@@ -50,7 +48,7 @@ def _dice(inner: np.ndarray, outer: np.ndarray, own_inner: float, own_outer: flo
   return 2 * both / (outer**2 - inner**2 + own_outer**2 - own_inner**2)
 
 
-def _looks(rays: Rays, endo: np.ndarray, epi: np.ndarray, moving: bool) -> dict[str, np.ndarray]:
+def _looks(rays: Rays, endo: np.ndarray, epi: np.ndarray) -> dict[str, np.ndarray]:
   """How much each ring looks like a wall, `[N]` by name."""
   low, share = _places(endo, epi)
   bright = rays.values[..., MAGNITUDE].astype(np.float64)
@@ -65,14 +63,14 @@ def _looks(rays: Rays, endo: np.ndarray, epi: np.ndarray, moving: bool) -> dict[
   def step(inner: list[int], outer: list[int]) -> np.ndarray:
     return at[..., outer].mean(-1) - at[..., inner].mean(-1)
 
-  found = {
+  return {
     'even': at[..., _WALL].mean(-1).std(-1) / spread,
     'blood': contrast(*_ENDO_SIDES),
     'outside': contrast(*_EPI_SIDES),
     'ring': np.abs(step(*_ENDO_SIDES).mean(-1)) / np.sqrt((step(*_ENDO_SIDES) ** 2).mean(-1) + 1e-12),
     'edge': np.abs(step(*_EPI_SIDES)).mean(-1) / spread,
+    'together': _together(rays.values[..., 1:], low, share),
   }
-  return found | ({'together': _together(rays.values[..., 1:], low, share)} if moving else {})
 
 
 def _places(endo: np.ndarray, epi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

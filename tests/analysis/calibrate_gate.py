@@ -26,10 +26,11 @@ PEOPLE = (  # and the seed of their cohort
   (dataclasses.replace(study.VARIED, subjects=1, slices=(1,), frames=40), 103),
 )
 LESS_IS_BETTER = ('even', 'velocity depth')
-OF_A_FRAME = ('edges', 'even', 'blood', 'ring', 'size')
-# What lies outside a patient's wall varies more than what phantoms have there: without velocities it is left out.
+OF_A_FRAME = ('edges', 'even', 'blood', 'ring')
+# What lies outside a patient's wall varies more than what phantoms have there: without velocities neither `outside` nor
+# `size`, which asks for it too, is used.
 COLUMNS = {
-  'velocity': (*OF_A_FRAME, 'outside', 'steady', 'velocity depth', 'motion'),
+  'velocity': (*OF_A_FRAME, 'outside', 'size', 'steady', 'velocity depth', 'motion'),
   'magnitude': (*OF_A_FRAME, 'steady'),
   'frame': OF_A_FRAME,
 }
@@ -37,10 +38,7 @@ _PRIOR = 0.01  # pulls weights towards 0, where two say the same
 
 
 def rows() -> Iterator[dict]:
-  """Yields one row a delineation.
-
-  That is 'family', 'dice' `[F]`, evidence of the slice ('found', 'still' by its magnitude) and of its 'frames'.
-  """
+  """Yields one row a delineation: 'family', 'dice' `[F]`, 'found' evidence of the slice and 'frames' of its frames."""
   plans = [plan for size, seed in PEOPLE for plan in study.plan(size, seed)]
   with concurrent.futures.ProcessPoolExecutor() as pool:
     for found in pool.map(_of_slice, plans):
@@ -59,9 +57,7 @@ def measured(case) -> dict | None:
   wall = straighten(case.cine, case.contours)
   frames = [of_pictures(wall.frame(k)) for k in range(len(wall.values))]
   dice = case.dice[~case.contours.failed]
-  found = evidence(wall, case.cine)
-  still = found | of_pictures(wall)  # as without velocities
-  return {'family': case.family, 'dice': dice, 'found': found, 'still': still, 'frames': frames}
+  return {'family': case.family, 'dice': dice, 'found': evidence(wall, case.cine), 'frames': frames}
 
 
 def fit(found: list[dict], dice: np.ndarray, names: tuple[str, ...]) -> Scale:
@@ -80,12 +76,12 @@ def fit(found: list[dict], dice: np.ndarray, names: tuple[str, ...]) -> Scale:
   return Scale(start, 0.0, {n: Weighed(*map(float, w)) for n, *w in zip(names, worst, best, weights, strict=True)})
 
 
-def with_frames(scale: Scale, single: Scale, found: list[dict], which: str) -> Scale:
+def with_frames(scale: Scale, single: Scale, found: list[dict]) -> Scale:
   """Returns the column with the weight of a frame's own evidence, by least squares of the frames' Dice."""
   parts = []
   for row in found:
     own = np.array([logit(one, single) for one in row['frames']])
-    parts.append((np.full(len(own), logit(row[which], scale)), own - own.mean(), row['dice']))
+    parts.append((np.full(len(own), logit(row['found'], scale)), own - own.mean(), row['dice']))
   whole, own, dice = map(np.concatenate, zip(*parts, strict=True))
   weights = np.arange(0, 1.51, 0.05)
   best = min(weights, key=lambda weight: float(((share(whole + weight * own) - dice) ** 2).mean()))
@@ -99,11 +95,8 @@ def calibrated(found: list[dict]) -> dict[str, Scale]:
   found = [row for row in found if kind(row['found']) == 'velocity']  # but for those with few frames left
   slices = np.array([row['dice'].mean() for row in found])
   single = fit(frames, of_frame, COLUMNS['frame'])._replace(frame=1.0)
-  table = {}
-  for name, which in (('velocity', 'found'), ('magnitude', 'still')):
-    scale = fit([row[which] for row in found], slices, COLUMNS[name])
-    table[name] = with_frames(scale, single, found, which)
-  return table | {'frame': single}
+  table = {name: fit([row['found'] for row in found], slices, COLUMNS[name]) for name in ('velocity', 'magnitude')}
+  return {name: with_frames(scale, single, found) for name, scale in table.items()} | {'frame': single}
 
 
 def printed(table: dict[str, Scale]) -> str:
