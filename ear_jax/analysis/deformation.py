@@ -22,6 +22,7 @@ from ear_jax.analysis.periodic import closed_integral
 from ear_jax.analysis.strain import CIRCUMFERENTIAL, LONGITUDINAL, RADIAL, Strain, strains
 from ear_jax.analysis.velocity import known_mean
 
+_CONTRADICTS = 25.0  # %, mean change of the wall's volume above which the slices' distance is not believed
 _STEADIED = 0.5  # share of the volume's residual that is taken from the radial rate; chosen on people of phantom_mini
 
 
@@ -63,7 +64,7 @@ def deform(motions: Sequence[SliceMotion]) -> Deformation:
     depth,
     float(np.median(known)) if known else math.nan,
     np.full(len(motions), np.nan),
-    (f'no longitudinal strain, torsion or gradient from base to apex: {fault}',) if fault else (),
+    (_without(fault),) if fault else (),
   )
   return plain if fault else _with_longitudinal(plain)
 
@@ -97,6 +98,10 @@ def at_times(curves: np.ndarray, frames: int) -> np.ndarray:
   return curves[..., low] * (1 - share) + curves[..., (low + 1) % count] * share
 
 
+def _without(fault: str) -> str:
+  return f'no longitudinal strain, torsion or gradient from base to apex: {fault}'
+
+
 def _with_longitudinal(plain: Deformation) -> Deformation:
   """The stack with longitudinal strain in every slice, by parabolas through three neighbours where there are three."""
   count = len(plain.motions)
@@ -119,6 +124,11 @@ def _with_longitudinal(plain: Deformation) -> Deformation:
     if end >= 0:
       stretches = (1 + raw[end, RADIAL] / 100, 1 + raw[end, CIRCUMFERENTIAL] / 100, 1 + found[:, end, 0].mean() / 100)
       residual[k] = 100 * (math.prod(stretches) - 1)
+  change = float(known_mean(residual, 0))
+  if abs(change) > _CONTRADICTS:
+    apart = f'{abs(plain.depth[-1]) / (count - 1):.1f} mm apart by their files'
+    fault = f'the velocities do not fit slices that lie {apart}: the wall would change its volume by {change:+.0f} %'
+    return dataclasses.replace(plain, depth=np.full(count, np.nan), residual=residual, notes=(_without(fault),))
   done = dataclasses.replace(plain, motions=tuple(motions), residual=residual)
   return dataclasses.replace(done, notes=_planes(done))
 

@@ -102,6 +102,17 @@ def test_slices_that_are_no_stack(places, reason):
   assert np.isnan(found.depth).all()
 
 
+@pytest.mark.parametrize(('apart', 'believed'), [(20.0, True), (6.0, False)])
+def test_a_distance_that_the_velocities_contradict_is_not_believed(apart, believed):
+  """A wall that loses half of its volume: the distance in the files, or the scaling of the velocities, is wrong."""
+  places = [Place((0, 0, -apart * k), (1, 0, 0), (0, 1, 0)) for k in range(3)]
+  found = deform([dataclasses.replace(one, place=place) for one, place in zip(stack(), places, strict=True)])
+  longitudinal = found.motions[1].strain.strain['global'][0, :, 2]
+  assert np.isfinite(longitudinal).all() == believed
+  assert np.isfinite(found.depth).all() == believed
+  assert ('6.0 mm apart by their files' in found.notes[0]) == (not believed)
+
+
 def test_levels_are_the_slices_own_or_thirds():
   assert levels(stack()) == ('base', 'mid', 'apex')
   nameless = [dataclasses.replace(stack()[0], level='') for _ in range(5)]
