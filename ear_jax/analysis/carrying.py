@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ear_jax.analysis.contours import from_mask, to_mask
+from ear_jax.analysis.contours import MIN_WALL, from_mask, to_mask
 from ear_jax.analysis.drawn import on_rays
 from ear_jax.analysis.motion import POINTS, Contours, Settings
 from ear_jax.analysis.polar import ANGLES
@@ -34,7 +34,6 @@ from ear_jax.analysis.wall import wall_velocity
 from ear_jax.cine import Cine
 
 CARRIED = 'carried from drawn frames'
-_MIN_WALL = 0.5  # pixels between endocardium and epicardium
 _AWAY = 0.15  # of the wall's thickness next to its borders, where wraps are not looked for
 _FEW = 0.002  # of the wall's pixels: wraps that do not matter
 _UNWRAPPINGS = 3  # times that wraps are looked for in a wall that was carried without them
@@ -328,7 +327,7 @@ def _likelihood(square: np.ndarray, covariance: np.ndarray) -> float:
 
 def _result(cine: Cine, given: Contours, radius: np.ndarray, centre: np.ndarray, error: np.ndarray) -> Carried:
   """Given frames as they are, the others from radii `[T, 2, 360]` about a centre."""
-  radius[:, 1] = np.maximum(radius[:, 1], radius[:, 0] + _MIN_WALL)
+  radius[:, 1] = np.maximum(radius[:, 1], radius[:, 0] + MIN_WALL)
   count = max(given.endo.shape[1], POINTS)
   turn = np.arange(count) * (2 * np.pi / count)
   rays = np.stack([np.cos(turn), np.sin(turn)], -1)

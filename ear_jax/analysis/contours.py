@@ -18,8 +18,8 @@ MAX_JUMP = {'cavity': 0.25, 'heart': 0.12}  # of the area against the mean of bo
 INTERPOLATED = 'interpolated from neighbours'
 _BLUR = 0.7  # pixels; takes the stairs off a binary mask and moves a border of radius r by 0.25 / r pixels
 _MARGIN = 4
-_MIN_WALL = 0.5  # pixels between endocardium and epicardium
-_MOST_SHAVED = 0.25  # of the wall, from either side
+MIN_WALL = 0.5  # pixels between endocardium and epicardium
+MOST_SHAVED = 0.25  # of the wall, from either side
 
 
 def from_mask(mask: np.ndarray, *, smooth: float = 0.0) -> Contours:
@@ -120,7 +120,7 @@ def shave(contours: Contours, border: float, spacing: np.ndarray) -> Contours:
   """
   across = contours.epi - contours.endo
   thickness = np.hypot(*np.moveaxis(across * spacing, -1, 0))[..., None]
-  step = across * np.minimum(border / np.maximum(thickness, 1e-9), _MOST_SHAVED)
+  step = across * np.minimum(border / np.maximum(thickness, 1e-9), MOST_SHAVED)
   return dataclasses.replace(contours, endo=contours.endo + step, epi=contours.epi - step)
 
 
@@ -152,7 +152,7 @@ def _radii(rings: Sequence[Ring], soft: np.ndarray | None) -> tuple[np.ndarray, 
   blurred = (ndimage.gaussian_filter(picture, (0, _BLUR, _BLUR)) for picture in (inside, outside))
   endo, epi = (last_crossing(sample_rays(picture, centres, reach)) for picture in blurred)
   with np.errstate(invalid='ignore'):
-    epi = np.maximum(epi, endo + _MIN_WALL)
+    epi = np.maximum(epi, endo + MIN_WALL)
   return centres[:, None] + endo[..., None] * RAYS, centres[:, None] + epi[..., None] * RAYS
 
 

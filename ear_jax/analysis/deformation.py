@@ -35,7 +35,7 @@ class Deformation:
     levels: 'base', 'mid' or 'apex' of each.
     depth: `[S]` mm from the first slice towards the apex; NaN when unknown.
     end_systole: as a share of the cycle, the median of the slices'; NaN when unknown.
-    residual: `[S]` %, stretch by stretch by stretch less 1 at end systole: 0 for what keeps its volume; NaN unknown.
+    residual: `[S]` %, product of the three stretches minus 1 at end systole: 0 for what keeps its volume; NaN unknown.
     notes: what a reader must know.
   """
 

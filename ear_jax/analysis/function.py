@@ -136,7 +136,7 @@ def _rates(found: Deformation) -> Iterator[Row]:
 def turning(found: Deformation) -> pd.DataFrame:
   """Returns how the last slice turns against the first, one row a frame of the first.
 
-  Columns frame, twist_deg (last less first), torsion_deg_cm (per cm between them), torsion_deg (the circumferential-
+  Columns frame, twist_deg (last minus first), torsion_deg_cm (per cm between them), torsion_deg (the circumferential-
   longitudinal shear angle, twist times the sum of both mean radii over twice the distance: Russel et al., J Biomech
   2009;42:433; Young and Cowan, JCMR 2012;14:49), twist_error_deg. NaN where the distance is unknown or there is one.
   """
@@ -248,7 +248,7 @@ def _asynchrony(found: Deformation) -> Iterator[Row]:
     error = float(np.sqrt(np.mean(errors[:12] ** 2)))
     yield Row(f'SD of {component} time to peak', '12 segments', timing.spread(times[:12]), error, 'ms', why)
     septal, lateral = (times[np.array(of) - 1].mean() for of in (segments.SEPTAL, segments.LATERAL))
-    yield Row(f'{component} time to peak, lateral less septal', 'base', lateral - septal, error, 'ms', why)
+    yield Row(f'{component} time to peak, lateral minus septal', 'base', lateral - septal, error, 'ms', why)
     every = [at_times(one.curves['angular24'][..., COMPONENTS.index(component)], frames) for one in found.motions]
     curves = segments.gather(every, found.levels, first.settings.orientation)[:12]
     delays = np.array([timing.lag(curve, curves.mean(0)) for curve in curves]) * step

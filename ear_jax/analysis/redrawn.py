@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
+from ear_jax.analysis.contours import MOST_SHAVED
 from ear_jax.analysis.motion import GROUPS, SliceMotion
 from ear_jax.analysis.regions import lengths, screen_angle
 from ear_jax.analysis.wall import wall_velocity
@@ -17,7 +18,6 @@ from ear_jax.cine import Cine
 ANGLES = 72  # rays of a frame: three for each of the smallest sectors
 _LAYERS = GROUPS['layers']
 _STEP = 0.5  # pixels along a ray
-_MOST_SHAVED = 0.25  # of the wall, from either side, as in `contours.shave`
 
 
 class Rays(NamedTuple):
@@ -82,7 +82,7 @@ def redraw(
     bulk motion; `[D, F, A, 3]` their area, any unit.
   """
   thick = (epi - endo).astype(np.float32)
-  shaved = np.minimum(rim.astype(np.float32)[:, None, None], _MOST_SHAVED * thick)
+  shaved = np.minimum(rim.astype(np.float32)[:, None, None], MOST_SHAVED * thick)
   inner, outer = endo + shaved, epi - shaved
   borders = [np.clip(endo + thick * (k / _LAYERS), inner, outer) for k in range(_LAYERS + 1)]
   distance = np.stack(borders, -1).astype(np.float32)  # [D, F, A, 4]

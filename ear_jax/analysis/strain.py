@@ -32,7 +32,7 @@ class Strain:
 
   Attributes:
     strain: `[regions, T, 4]` %, engineering, since frame 0, kinds as in `KINDS`; shear is half the change of a right
-      angle. Longitudinal is NaN until the neighbours are known (`stack_strain`).
+      angle. Longitudinal is NaN until the neighbours are known (`deformation.deform`).
     strain_error: the same shape, standard error from the noise of the velocities.
     rate: `[regions, T, 4]` 1/s, without mean over the cycle.
     rate_error: the same shape.

@@ -75,7 +75,7 @@ class Volumes:
 
   @property
   def stroke_volume(self) -> float:
-    """End-diastolic less end-systolic volume, mL."""
+    """End-diastolic minus end-systolic volume, mL."""
     return self.edv - self.esv
 
   @property

@@ -35,7 +35,7 @@ def compare_curves(
   """Returns one line a level, component and point, and the test behind its p.
 
   Columns: 'level', 'component', 'point', 'cycle_percent'; 'mean_1', 'low_1', 'high_1' and the same of group 2, cm/s;
-  'difference' (second less first), 't', 'p' (adjusted in its family), 'claimed'.
+  'difference' (second minus first), 't', 'p' (adjusted in its family), 'claimed'.
 
   Args:
     curves: one line a person, without NaN, a column a (level, component, point).

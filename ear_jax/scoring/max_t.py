@@ -22,7 +22,7 @@ class MaxT(NamedTuple):
   """What the test found.
 
   Attributes:
-    t: `[K]` Welch's t, second less first group.
+    t: `[K]` Welch's t, second minus first group.
     p: `[K]`, adjusted for all K points.
     threshold: the |t| from which p is 0.05 or less; infinite where so few people allow none.
     permutations: how many labellings were looked at, the true one among them.
@@ -67,7 +67,7 @@ def max_t(values: np.ndarray, second: np.ndarray, *, permutations: int = 10_000,
 
 
 def welch_t(values: np.ndarray, second: np.ndarray) -> np.ndarray:
-  """Returns Welch's t `[B, K]` of `values` `[n, K]` for labels `[B, n]`, second less first; 0 where nothing varies."""
+  """Returns Welch's t `[B, K]` of `values` `[n, K]` for labels `[B, n]`, second minus first; 0 where nothing varies."""
   labels = second.astype(float)
   n2 = labels.sum(1, keepdims=True)
   n1 = labels.shape[1] - n2

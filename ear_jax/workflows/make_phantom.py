@@ -66,7 +66,10 @@ def make_phantom(
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f'.{output.name}.') as unfinished:
       folder = pathlib.Path(unfinished) / output.name
-      files = siemens_writer.write(made, folder, direction=direction, progress=lambda: progress.advance(writing))
+      gap = study.people(visits[0])[0].heart.length / (len(visits) - 1)
+      files = siemens_writer.write(
+        made, folder, direction=direction, gap=gap, progress=lambda: progress.advance(writing)
+      )
       if contours:
         files.append(_write_contours(folder / 'contours.nc', made, visits, files))
       folder.rename(output)  # whole or not at all: half a study would be refused later, with a fault for each file

@@ -114,7 +114,7 @@ def test_every_slice_has_its_files_and_the_study_one_name(results):
     assert len(list((results / 'seg' / name).glob('*.dcm'))) == 8
     assert (results / f'{name}_velocity.xlsx').exists()
   names = {'contours.csv', 'curves.csv', 'markers.csv', 'motion.csv', 'twist.csv'}
-  names |= {'strain.csv', 'segments.csv', 'function.csv', 'areas.csv', 'thickness.csv'}  # too far apart for volumes
+  names |= {'strain.csv', 'segments.csv', 'function.csv', 'areas.csv', 'thickness.csv'}  # too short a stack for volumes
   assert {'strain.png', 'bulls_eye.png'} <= {path.name for path in results.iterdir()}
   assert len(summary['segments']) == 17
   assert {path.name for path in results.glob('*.csv')} == names
