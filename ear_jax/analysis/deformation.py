@@ -37,6 +37,7 @@ class Deformation:
     end_systole: as a share of the cycle, the median of the slices'; NaN when unknown.
     residual: `[S]` %, product of the three stretches minus 1 at end systole: 0 for what keeps its volume; NaN unknown.
     notes: what a reader must know.
+    contradiction: of the slices' distance and the velocities, with both values; ''.
   """
 
   motions: tuple[SliceMotion, ...]
@@ -45,6 +46,7 @@ class Deformation:
   end_systole: float
   residual: np.ndarray
   notes: tuple[str, ...]
+  contradiction: str = ''
 
   def at_end_systole(self, k: int) -> int:
     """Returns the frame of slice k at end systole; -1 when unknown."""
@@ -128,7 +130,8 @@ def _with_longitudinal(plain: Deformation) -> Deformation:
   if abs(change) > _CONTRADICTS:
     apart = f'{abs(plain.depth[-1]) / (count - 1):.1f} mm apart by their files'
     fault = f'the velocities do not fit slices that lie {apart}: the wall would change its volume by {change:+.0f} %'
-    return dataclasses.replace(plain, depth=np.full(count, np.nan), residual=residual, notes=(_without(fault),))
+    unknown = np.full(count, np.nan)
+    return dataclasses.replace(plain, depth=unknown, residual=residual, notes=(_without(fault),), contradiction=fault)
   done = dataclasses.replace(plain, motions=tuple(motions), residual=residual)
   return dataclasses.replace(done, notes=_planes(done))
 

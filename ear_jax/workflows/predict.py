@@ -106,6 +106,8 @@ def predict(
   if withheld:
     stack = without_volumes(stack, 'the study failed its quality gate; --force gives them all the same')
   deformed = deform(motions) if moving and not withheld else None
+  if deformed and deformed.contradiction:
+    checks.append(Check('slice distance', '', 'warn', deformed.contradiction))
   told = deformation_files.tell(deformed) if deformed else None
   summary = _summary(name, slices, checks, networks, withheld) | {'volumes': volume_files.summary(stack)}
   summary |= {'deformation': told.rows, 'segments': told.segments, 'deformation_notes': told.notes} if told else {}

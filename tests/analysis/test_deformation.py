@@ -111,6 +111,7 @@ def test_a_distance_that_the_velocities_contradict_is_not_believed(apart, believ
   assert np.isfinite(longitudinal).all() == believed
   assert np.isfinite(found.depth).all() == believed
   assert ('6.0 mm apart by their files' in found.notes[0]) == (not believed)
+  assert bool(found.contradiction) != believed
 
 
 def test_levels_are_the_slices_own_or_thirds():
