@@ -75,6 +75,10 @@ def main() -> None:
 
 
 def _predict(given: SimpleNamespace) -> int:
+  if len(given.words) != 1 or given.output is None:
+    raise UserError('give one STUDY (a folder or a file) and --output (a folder for the results)')
+  if not given.checkpoint and not given.contours:
+    raise UserError('give --checkpoint (a network by name, run or file) or --contours (a StrainMap file)')
   logging.info('loading jax and what stands on it')
   from ear_jax.formats import references
   from ear_jax.formats.choices import Choices
@@ -83,10 +87,6 @@ def _predict(given: SimpleNamespace) -> int:
   from ear_jax.report.results import check_pseudonym
   from ear_jax.workflows.predict import predict
 
-  if len(given.words) != 1 or given.output is None:
-    raise UserError('give one STUDY (a folder or a file) and --output (a folder for the results)')
-  if not given.checkpoint and not given.contours:
-    raise UserError('give --checkpoint (a network by name, run or file) or --contours (a StrainMap file)')
   cli.request_cpu_devices(0, 0)
   if given.pseudonym is not None:
     check_pseudonym(given.pseudonym)  # before the work

@@ -1,6 +1,7 @@
 """Where the jobs of a grid are: a table that lives in the terminal, or a line for every change elsewhere."""
 
 import json
+import re
 import statistics
 from typing import Self
 
@@ -17,7 +18,8 @@ from ear_jax.training.log import read_metrics
 
 _STYLES = {WAITING: 'dim', RUNNING: 'cyan', ELSEWHERE: 'cyan', DONE: 'green', FAILED: 'bold red', BLOCKED: 'red'}
 
-_REMARK = 'For simplicity, JAX has removed'  # below an exception, and a line of dashes above it
+# The last line of a traceback. Others may stand below it: a remark of jax on frames left out, C++ that aborts.
+_RAISED = re.compile(r'[\w.]*(Error|Exception|Fault): ')
 
 
 class Status:
@@ -107,9 +109,9 @@ class Status:
 def complaint(queue: Queue, name: str) -> str:
   """Returns which job failed, why, and where its log is."""
   log = queue.log(name)
-  lines = [line.strip() for line in log.read_text(errors='replace').splitlines()] if log else []
-  lines = [line for line in lines if line.strip('-') and not line.startswith(_REMARK)]
-  reason = lines[-1].split('UserError: ')[-1] if lines else 'it said nothing'
+  lines = [line.strip() for line in log.read_text(errors='replace').splitlines() if line.strip()] if log else []
+  said = [line for line in lines if _RAISED.match(line)] or lines
+  reason = _RAISED.sub('', said[-1]) if said else 'it said nothing'
   return f'failed: {name}: {reason} (log: {log})'
 
 

@@ -16,15 +16,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-import ear_jax
-from ear_jax.report import tables
+from ear_jax.report import excel, tables
 from ear_jax.report.compared import Comparison
 from ear_jax.report.comparison_page import write_page
 from ear_jax.report.comparison_sections import level_name, peak_name, sections
-from ear_jax.report.workbook import no_formulas
 from ear_jax.scoring import cohort
 from ear_jax.system.csv_files import write_csv
-from ear_jax.system.files import replacing, write_text
+from ear_jax.system.files import write_text
 
 _FILES = ('groups_*.csv', 'groups_*.png', 'normal.csv', 'normal_*.png', 'visits.csv', 'visits.png', 'repeatability.csv')
 
@@ -37,10 +35,8 @@ def write_comparison(output: pathlib.Path, found: Comparison) -> dict:
     old.unlink()
   every = study_table(found)
   write_csv(output / 'studies.csv', every)
-  with replacing(output / 'studies.xlsx') as temporary, pd.ExcelWriter(temporary, engine='openpyxl') as book:
+  with excel.workbook(output / 'studies.xlsx') as book:
     every.to_excel(book, sheet_name='studies', index=False)
-    no_formulas(book.book)
-    book.book.properties.creator = f'ear_jax {ear_jax.__version__}'
   content = _content(found)
   shown = sections(output, found)
   write_page(output / 'comparison.html', found, every, shown, sentences(content), content['notes'])

@@ -8,11 +8,10 @@ import pathlib
 import numpy as np
 import pandas as pd
 
-import ear_jax
 from ear_jax.analysis.volumes import DENSITY, Volumes
+from ear_jax.report import excel
 from ear_jax.report.page_numbers import plain
 from ear_jax.system.csv_files import write_csv
-from ear_jax.system.files import replacing
 
 FILES = ('volumes.csv', 'areas.csv', 'thickness.csv')
 # Key of summary.json, what it is called, unit, decimals in print.
@@ -55,12 +54,11 @@ def write(folder: pathlib.Path, pseudonym: str, found: Volumes) -> list[pathlib.
     tables = {'volumes': found.to_frame()} | tables
   for name, table in tables.items():
     write_csv(folder / f'{name}.csv', table)
-  with replacing(book) as temporary, pd.ExcelWriter(temporary, engine='openpyxl') as writer:
+  with excel.workbook(book) as writer:
     for name, table in ({'summary': _summary_table(found)} | tables).items():
       table.round(3).to_excel(writer, sheet_name=name, index=False)
     for sheet in writer.book:
       _for_paper(sheet)
-    writer.book.properties.creator = f'ear_jax {ear_jax.__version__}'
   return [*(folder / f'{name}.csv' for name in tables), book]
 
 

@@ -17,7 +17,7 @@ import ear_jax
 from ear_jax.analysis import uncertainty
 from ear_jax.analysis.motion import COMPONENTS, GROUPS, INTERVALS, KINDS, SliceMotion, region_names
 from ear_jax.analysis.strain import readable
-from ear_jax.system.files import replacing
+from ear_jax.report import excel
 
 SHEETS = {'global': 'GLOBAL', 'angular6': 'ANGULAR_x6', 'angular24': 'ANGULAR_x24', 'layers': 'RADIAL_x3'}
 SHORT = {'circumferential': 'CIRC', 'radial': 'RAD', 'longitudinal': 'LONG'}  # in StrainMap's order
@@ -55,7 +55,7 @@ def write(
     rr_interval: ms, mean and deviation as StrainMap writes them, '900±20'; '' when the files do not say.
   """
   parameters = _parameters(motion, cine, pseudonym, offset, rr_interval)
-  with replacing(path) as temporary, pd.ExcelWriter(temporary, engine='openpyxl') as book:
+  with excel.workbook(path) as book:
     pd.Series(parameters).to_frame().to_excel(book, sheet_name='Parameters', header=False)
     row = len(parameters) + 3
     for group, sheet in SHEETS.items():
@@ -66,8 +66,6 @@ def write(
     interval_table(motion).to_excel(book, sheet_name='Intervals', index=False)
     strain_sheet(motion).to_excel(book, sheet_name='STRAIN')
     _notes(motion, rr_interval).to_excel(book, sheet_name='Notes', header=False)
-    no_formulas(book.book)
-    book.book.properties.creator = f'ear_jax {ear_jax.__version__}'
 
 
 def curve_table(motion: SliceMotion, group: str) -> pd.DataFrame:
@@ -116,14 +114,6 @@ def strain_sheet(motion: SliceMotion) -> pd.DataFrame:
   pairs = np.stack([readable(strain, error)[0], error[0]], -1)  # [T, 4, 2]
   columns = [f'{kind} {what}' for kind in KINDS for what in ('(%)', 'SE (%)')]
   return pd.DataFrame(pairs.reshape(len(pairs), -1), columns=columns).rename_axis(index='frame')
-
-
-def no_formulas(book) -> None:
-  """Makes texts of an openpyxl workbook that begin as formulas texts again."""
-  # A slice may be called what its file calls it; openpyxl takes text that begins with '=' for a formula, Excel runs it.
-  for cell in (cell for sheet in book for row in sheet.iter_rows() for cell in row):
-    if cell.data_type == 'f':
-      cell.data_type = 's'
 
 
 def _parameters(motion: SliceMotion, cine: str, pseudonym: str, offset: float, rr_interval: str) -> dict[str, object]:

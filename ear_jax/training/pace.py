@@ -14,6 +14,8 @@ from typing import Any, NamedTuple, Self
 
 import jax
 
+_PATIENCE = 10.0  # s, for a step that was under way when training ended
+
 
 class Step(NamedTuple):
   """A step that was dispatched.
@@ -44,11 +46,14 @@ class Pace:
 
   def __enter__(self) -> Self:
     # A daemon: a process that lost the others must be able to end while a step of theirs never does.
-    threading.Thread(target=_note_ends, args=(self._waited_for,), daemon=True).start()
+    self._thread = threading.Thread(target=_note_ends, args=(self._waited_for,), daemon=True)
+    self._thread.start()
     return self
 
   def __exit__(self, *_: object) -> None:
     self._waited_for.put(None)
+    # A process that ends while the thread waits inside jax is aborted by C++, after its last sentence.
+    self._thread.join(_PATIENCE)
 
   def restart(self) -> None:
     """Forgets what came before: what happens from now on belongs to the next step."""

@@ -23,9 +23,10 @@ def test_commands_can_be_imported_and_called_one_after_another(order):
   helped = {name: end['stdout'] for name, end in zip(names, ends[len(names) :], strict=True)}
   listed = {name: set(re.findall('^  (-.*?):', text, re.MULTILINE)) for name, text in helped.items()}
   assert listed['ear_jax.export'] == {'--checkpoint', '--output'}
-  own = {'--data', '--studies', '--data_dir', '--split', '--[no]allow_training_subjects'}
+  own = {'--data', '--studies', '--data_dir', '--split', '--[no]allow_training_subjects', '--[no]allow_changed_data'}
   assert listed['ear_jax.evaluate'] == {'--workdir', '--checkpoint', '--output'} | own
-  assert listed['ear_jax.train'] == {'--config', '--workdir', '--coordinator', '--num_processes', '--process_id'}
+  several = {'--coordinator', '--num_processes', '--process_id'}
+  assert listed['ear_jax.train'] == {'--config', '--workdir', '--[no]profile'} | several
   assert listed['ear_jax.ablation'] == {'--config', '--workdir', '--output'}
   assert "(default: '16,32,64,128')" in helped['ear_jax.benchmark']
 

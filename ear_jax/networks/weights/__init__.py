@@ -16,8 +16,12 @@ def names() -> list[str]:
 
 def names_for(channels: int) -> list[str]:
   """Returns the names of the shipped networks that take cines of this number of channels, sorted."""
-  about = {name: json.loads(zipfile.ZipFile(_FOLDER / f'{name}.zip').read('network.json')) for name in names()}
-  return [name for name, said in about.items() if said['config']['data']['channels'] <= channels]
+  return [name for name in names() if _config(name)['data']['channels'] <= channels]
+
+
+def _config(name: str) -> dict:
+  with zipfile.ZipFile(_FOLDER / f'{name}.zip') as archive:
+    return json.loads(archive.read('network.json'))['config']
 
 
 def locate(network: str) -> pathlib.Path:
