@@ -5,7 +5,7 @@ Longitudinal strain is the gradient of the descent d over the slices' places z, 
 the same velocities mean if the planes stay where they are.
 
 Radial strain rate is the noisiest: it is the slope across a thin wall. Muscle hardly changes its volume (by 2 to 4 %:
-Yin et al., Ann Biomed Eng 1996;24:82), so that D_rr + D_cc + D_zz is nearly 0; where all three are measured, half of
+Yin et al., Am J Physiol 1996;271:H1864), so that D_rr + D_cc + D_zz is nearly 0; where all three are measured, half of
 what is left of the sum is taken from D_rr. The sum before that is `Deformation.residual`, a check.
 """
 

@@ -136,9 +136,11 @@ def _rates(found: Deformation) -> Iterator[Row]:
 def turning(found: Deformation) -> pd.DataFrame:
   """Returns how the last slice turns against the first, one row a frame of the first.
 
-  Columns frame, twist_deg (last minus first), torsion_deg_cm (per cm between them), torsion_deg (the circumferential-
-  longitudinal shear angle, twist times the sum of both mean radii over twice the distance: Russel et al., J Biomech
-  2009;42:433; Young and Cowan, JCMR 2012;14:49), twist_error_deg. NaN where the distance is unknown or there is one.
+  Columns base and apex (the two slices), frame, normalised_cycle (from 0), twist_deg (last minus first) and its
+  standard error twist_error_deg, twist_rate_deg_s, torsion_deg_cm and torsion_rate_deg_s_cm (per cm between them),
+  torsion_deg (the circumferential-longitudinal shear angle, twist times the sum of both mean radii over twice the
+  distance: Young and Cowan, JCMR 2012;14:49). Signs are those of
+  `Settings.circumferential_sign`. Torsion is NaN where the distance is not known, all are where there is one slice.
   """
   first, last = found.motions[0], found.motions[-1]
   frames = len(first.mask)
@@ -147,15 +149,30 @@ def turning(found: Deformation) -> pd.DataFrame:
   error = np.hypot(at_times(last.strain.rotation_error, frames), first.strain.rotation_error)
   if len(found.motions) < 2:
     twist = np.full(frames, math.nan)
+  rate = _slope(twist, first.frame_interval)
   return pd.DataFrame(
     {
+      'base': _name(first),
+      'apex': _name(last),
       'frame': range(frames),
+      'normalised_cycle': np.arange(frames) / frames,
       'twist_deg': twist,
-      'torsion_deg_cm': twist * per_cm,
-      'torsion_deg': twist * shear,
       'twist_error_deg': error,
+      'twist_rate_deg_s': rate,
+      'torsion_deg_cm': twist * per_cm,
+      'torsion_rate_deg_s_cm': rate * per_cm,
+      'torsion_deg': twist * shear,
     }
   )
+
+
+def _slope(curve: np.ndarray, frame_interval: float) -> np.ndarray:
+  """The slope of a periodic curve `[T]`, per second, by its Fourier series."""
+  frames = len(curve)
+  spectrum = np.fft.rfft(curve) * 2j * np.pi * np.fft.rfftfreq(frames, frame_interval / 1000)
+  if frames % 2 == 0:
+    spectrum[-1] = 0
+  return np.fft.irfft(spectrum, frames)
 
 
 def _per_twist(found: Deformation) -> tuple[float, np.ndarray]:
@@ -179,12 +196,8 @@ def _turning(found: Deformation) -> Iterator[Row]:
   per_cm, shear = _per_twist(found)
   yield Row('torsion, per length', where, at['torsion_deg_cm'], at['twist_error_deg'] * per_cm, 'deg/cm', apart)
   yield Row('torsion, shear angle', where, at['torsion_deg'], at['twist_error_deg'] * shear[end], 'deg', apart)
-  curve = table['twist_deg'].to_numpy()
-  spectrum = np.fft.rfft(curve) * 2j * np.pi * np.fft.rfftfreq(frames, first.frame_interval / 1000)
-  if frames % 2 == 0:
-    spectrum[-1] = 0
-  rate = np.fft.irfft(spectrum, frames)
-  place, value = timing.peak(rate, end, end + _FILLING * frames, -1 if curve[end] > 0 else 1)
+  rate = table['twist_rate_deg_s'].to_numpy()
+  place, value = timing.peak(rate, end, end + _FILLING * frames, -1 if at['twist_deg'] > 0 else 1)
   yield Row('untwisting rate', where, value, math.nan, 'deg/s', why)
   yield Row('time of the untwisting rate', where, place * first.frame_interval, math.nan, 'ms', why)
 

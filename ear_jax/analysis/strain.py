@@ -3,7 +3,7 @@
 A region of the wall holds the same tissue in all frames: its borders are contours, and its sectors turn with it. The
 integral of its rate of deformation is then its natural strain, and e = exp(integral of D dt) - 1 its engineering
 strain since frame 0, length over length (Spencer, Continuum Mechanics, ch. 6; for velocities, Selskog et al., IEEE TMI
-2002;21:1136). The cycle closes, so that the mean of a rate, background phase, has no say.
+2002;21:1105). The cycle closes, so that the mean of a rate, background phase, has no say.
 """
 
 import dataclasses

@@ -75,7 +75,7 @@ def lag(curve: np.ndarray, reference: np.ndarray) -> float:
   """Returns by how many frames a periodic curve `[T]` comes after another: where their cross-correlation is largest.
 
   c(k) = sum over t of curve(t + k) reference(t), both without mean, around the cycle; from -T/2 to T/2. NaN when
-  either is unknown or does not move (Delgado-Montero et al., Heart Rhythm 2014;11:2167).
+  either is unknown or does not move (the cross-correlation delay, doi:10.1016/j.echo.2007.04.030).
   """
   a, b = bridge_gaps(curve), bridge_gaps(reference)
   a, b = a - a.mean(), b - b.mean()
@@ -99,8 +99,8 @@ def uniformity(curves: np.ndarray) -> float:
   """Returns CURE `S0 / (S0 + S1)` of curves `[regions, T]` of regions of equal angle round the wall.
 
   S0 is the power of the mean round the wall, S1 that of the first harmonic, both summed over the cycle: 1 where all
-  regions do the same, 0 where opposite walls do the opposite (Helm et al., Circulation 2005;111:2760; Leclercq et al.,
-  J Am Coll Cardiol 2005;46:2223). NaN where a region is unknown.
+  regions do the same, 0 where opposite walls do the opposite (Helm et al., Circulation 2005;111:2760; Budge et al.,
+  doi:10.1016/j.jcmg.2011.12.024). NaN where a region is unknown.
   """
   harmonics = np.fft.fft(curves, axis=0) / len(curves)
   zeroth = float((np.abs(harmonics[0]) ** 2).sum())

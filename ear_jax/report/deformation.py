@@ -12,14 +12,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ear_jax.analysis.deformation import Deformation
-from ear_jax.analysis.function import measures, segment_table
+from ear_jax.analysis.function import measures, segment_table, turning
 from ear_jax.analysis.motion import KINDS, SliceMotion, region_names
 from ear_jax.analysis.strain import LARGEST_RATE_ERROR, readable
 from ear_jax.report import bulls_eye, figures, strain_curves
 from ear_jax.report.page_numbers import plain
 from ear_jax.system.csv_files import write_csv
 
-FILES = ('strain.csv', 'segments.csv', 'function.csv', 'strain.png', 'bulls_eye.png')
+FILES = ('strain.csv', 'segments.csv', 'function.csv', 'twist.csv', 'strain.png', 'bulls_eye.png')
 
 
 class Told(NamedTuple):
@@ -62,6 +62,8 @@ def write(folder: pathlib.Path, pseudonym: str, found: Deformation | None) -> No
   segments = segment_table(found)
   write_csv(folder / 'segments.csv', segments)
   write_csv(folder / 'function.csv', measures(found))
+  if len(found.motions) > 1:
+    write_csv(folder / 'twist.csv', turning(found))
   figures.save(strain_curves.figure(found, title=pseudonym), folder / 'strain.png')
   figures.save(bulls_eye.figure(segments, title=pseudonym), folder / 'bulls_eye.png')
 

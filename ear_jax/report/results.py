@@ -3,7 +3,6 @@
     <slice>_mask.nii.gz        the wall, (column, row, 1, frame)
     <slice>_velocity.xlsx      curves and markers in StrainMap's layout
     contours.csv curves.csv markers.csv motion.csv     all slices, one line a value
-    twist.csv                  the apical against the basal slice, where the study has both
     <pseudonym>.nc             contours for StrainMap
     seg/<slice>/frame-000.dcm  DICOM segmentations, where the study came as DICOM
 
@@ -11,7 +10,6 @@
 """
 
 import dataclasses
-import math
 import pathlib
 import re
 from collections import Counter
@@ -22,7 +20,6 @@ import pandas as pd
 from absl import logging
 
 from ear_jax.analysis.motion import COMPONENTS, INTERVALS, SliceMotion
-from ear_jax.analysis.rotation import twist
 from ear_jax.formats import nifti, strainmap
 from ear_jax.formats.dicom import instances, seg
 from ear_jax.formats.opened import NAME
@@ -90,7 +87,7 @@ def write_results(
     )
   paths = []
   moving = slices if curves else ()
-  tables: dict[str, Iterable[pd.DataFrame]] = {'contours': map(contours_table, slices), 'twist': twist_table(moving)}
+  tables: dict[str, Iterable[pd.DataFrame]] = {'contours': map(contours_table, slices)}
   tables |= {'curves': map(curves_table, moving), 'markers': map(markers_table, moving)}
   for name, lazy in (tables | {'motion': map(motion_table, moving)}).items():
     path = folder / f'{name}.csv'
@@ -169,20 +166,6 @@ def motion_table(result: SliceResult) -> pd.DataFrame:
   }
   moved = {f'displacement_{name}_mm': motion.displacement[:, k] for k, name in enumerate(COMPONENTS)}
   return pd.DataFrame(columns | moved)
-
-
-def twist_table(results: Sequence[SliceResult]) -> list[pd.DataFrame]:
-  """Returns `twist` of the last apical against the first basal slice, with base, apex and frame in front.
-
-  Without a basal or an apical slice there is no table.
-  """
-  base = next((one for one in results if one.motion.level == 'base'), None)
-  apex = next((one for one in reversed(results) if one.motion.level == 'apex'), None)
-  if base is None or apex is None:
-    return []
-  found = twist(base.motion, apex.motion, abs(apex.source.position - base.source.position) or math.nan)
-  ids = pd.DataFrame({'base': base.slice_id, 'apex': apex.slice_id, 'frame': found.index})
-  return [ids.join(found)]
 
 
 def _write_slice(folder: pathlib.Path, result: SliceResult, pseudonym: str, index: int) -> list[pathlib.Path]:

@@ -13,6 +13,7 @@ from rich.console import Console
 
 import ear_jax
 from ear_jax.analysis import uncertainty
+from ear_jax.analysis.carrying import CARRIED
 from ear_jax.analysis.checks_of_study import Check, check_alike, check_study, worst
 from ear_jax.analysis.deformation import Deformation, deform
 from ear_jax.analysis.outline import withhold
@@ -108,6 +109,7 @@ def predict(
   deformed = deform(motions) if moving and not withheld else None
   if deformed and deformed.contradiction:
     checks.append(Check('slice distance', '', 'warn', deformed.contradiction))
+    stack = stack if stack.missing else without_volumes(stack, deformed.contradiction)
   told = deformation_files.tell(deformed) if deformed else None
   summary = _summary(name, slices, checks, networks, withheld) | {'volumes': volume_files.summary(stack)}
   summary |= {'deformation': told.rows, 'segments': told.segments, 'deformation_notes': told.notes} if told else {}
@@ -156,7 +158,7 @@ def _write(
     slices=[one.page for one in slices],
     checks=checks,
     settings=dataclasses.asdict(results[0].motion.settings),
-    versions=_versions(networks),
+    versions=_versions(networks, slices),
     withheld=not curves,
     volumes=stack,
     deformation=told,
@@ -193,10 +195,12 @@ def _summary(name, slices, checks: Sequence[Check], networks, withheld) -> dict:
     ],
     'checks': [dataclasses.asdict(check) for check in checks],
     'settings': dataclasses.asdict(slices[0].result.motion.settings),
-    'versions': _versions(networks),
+    'versions': _versions(networks, slices),
   }
 
 
-def _versions(networks: Sequence[Network]) -> dict[str, str]:
+def _versions(networks: Sequence[Network], slices: Sequence[Examined]) -> dict[str, str]:
   named = {f'network {i}': network.name for i, network in enumerate(networks, start=1)}
+  if any(CARRIED in one.result.motion.contours.flags for one in slices):
+    named['contours'] = 'drawn by a person in some frames, carried to the others'
   return {'ear_jax': ear_jax.__version__, 'jax': jax.__version__, **(named or {'contours': 'drawn by a person'})}

@@ -1,14 +1,13 @@
 """Integrals over the cycle, against closed forms and the phantom's own displacement."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 from known_motion import PLANS, exact
 
-from ear_jax.analysis.motion import Settings
+from ear_jax.analysis.deformation import deform
+from ear_jax.analysis.function import turning
 from ear_jax.analysis.periodic import bridge_gaps, integrate, undo_view_sharing
-from ear_jax.analysis.rotation import displacement, rotation_rate, twist
+from ear_jax.analysis.rotation import displacement, rotation_rate
 from ear_jax.analysis.slices import analyse
 from ear_jax.phantom import study
 
@@ -63,30 +62,19 @@ def test_rotation_rate_is_velocity_over_radius():
   np.testing.assert_allclose(rotation_rate(np.array([2.0, -1.0]), np.array([20.0, 25.0])), [1.0, -0.4])
 
 
-def test_twist_is_apex_against_base():
+def test_twist_is_that_of_the_phantom():
   slices = [analyse(c, t.mask, septum=t.septal_angle) for t, c in (exact(0), exact(2))]
-  found = twist(*slices, distance=50.0)
-  np.testing.assert_allclose(found['twist_deg'], slices[1].rotation - slices[0].rotation)
-  np.testing.assert_allclose(found['torsion_deg_cm'], found['twist_deg'] / 5)
-  np.testing.assert_allclose(
-    found['torsion_rate_deg_s_cm'], np.rad2deg(slices[1].rotation_rate - slices[0].rotation_rate) / 5
-  )
-  motions = [study.people(PLANS[k])[2].rotation.displacement(found['normalised_cycle'].to_numpy()) for k in (0, 2)]
-  expected = -np.rad2deg(motions[1] - motions[0])
+  found = turning(deform(slices))
+  motions = [study.people(PLANS[k])[2].rotation for k in (0, 2)]
+  time = found['normalised_cycle'].to_numpy()
+  expected = -np.rad2deg(motions[1].displacement(time) - motions[0].displacement(time))
   assert 5 < np.abs(expected).max() < 25
   assert np.abs(found['twist_deg'] - expected).max() < 0.1 * np.abs(expected).max()
-  assert twist(*slices)[['torsion_deg_cm', 'torsion_rate_deg_s_cm']].isna().all(axis=None)
-
-
-def test_twist_of_slices_with_different_frames_is_compared_at_the_same_part_of_the_cycle():
-  truth, cine = exact(0)
-  base, apex = analyse(cine, truth.mask, septum=0.0), analyse(exact(2)[1], exact(2)[0].mask, septum=0.0)
-  half = dataclasses.replace(base, rotation=base.rotation[::2], rotation_rate=base.rotation_rate[::2])
-  np.testing.assert_allclose(*(twist(one, apex)['twist_deg'][::2] for one in (half, base)), atol=1e-9)
-  with pytest.raises(ValueError, match='opposite directions'):
-    twist(dataclasses.replace(base, settings=Settings(circumferential_sign=-1)), apex)
-  with pytest.raises(ValueError, match='0 mm apart'):
-    twist(base, apex, distance=0)
+  turned = integrate(found['twist_rate_deg_s'].to_numpy(), slices[0].frame_interval)
+  np.testing.assert_allclose(turned, found['twist_deg'] - found['twist_deg'][0], atol=0.5)
+  assert (
+    found[['torsion_deg_cm', 'torsion_rate_deg_s_cm', 'torsion_deg']].isna().all(axis=None)
+  )  # no place, no distance
 
 
 def test_view_sharing_is_undone_exactly():

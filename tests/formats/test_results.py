@@ -92,7 +92,7 @@ def every_byte(path):
 def test_all_files_of_the_study_are_there_and_no_other(folder, paths):
   names = {str(path.relative_to(folder)) for path in paths}
   segs = {f'seg/sax1/frame-{t:03d}.dcm' for t in range(4)} | {f'seg/sax2/frame-{t:03d}.dcm' for t in (0, 1, 3)}
-  tables = {f'{name}.csv' for name in ('contours', 'curves', 'markers', 'motion', 'twist')}
+  tables = {f'{name}.csv' for name in ('contours', 'curves', 'markers', 'motion')}
   of_slices = {f'sax{k}_{kind}' for k in (1, 2, 3) for kind in ('mask.nii.gz', 'velocity.xlsx')}
   assert names == segs | tables | of_slices | {'anon-01.nc'}
   assert {str(path.relative_to(folder)) for path in folder.rglob('*') if path.is_file()} == names
