@@ -103,6 +103,14 @@ class Network:
     """What reports call it."""
     return f'{self.config.model.name}, step {self.step}, configuration {self.manifest["config_hash"]}'
 
+  @property
+  def trained_on(self) -> str:
+    """The data sets that it learnt from, and whether these were phantoms alone."""
+    data = self.config.data
+    sets = [name for name in (data.name, *data.get('also', '').split(',')) if name]
+    alone = ' (phantoms alone: it knows no patient)' if all('phantom' in name for name in sets) else ''
+    return f'{" and ".join(sets)}{alone}'
+
   def picture(self) -> Picture:
     """Returns what pictures it was trained on; raises UserError when its run is too old to say."""
     said = self.manifest.get('training_picture')
