@@ -70,6 +70,26 @@ def anchors(text: str) -> set[str]:
   return {re.sub(r'[-\s]+', '-', re.sub(r'[^\w\s-]', '', head).strip().lower()) for head in heads}
 
 
+def test_the_first_screen_says_what_it_is_for_for_whom_it_is_not_and_where_it_runs():
+  """Cases N1 and N3: in the words that people search, before any command, and README is short."""
+  readme = (ROOT / 'README.md').read_text()
+  first = readme[: readme.index('\n    ')]
+  for word in (
+    'phase contrast',
+    'tissue phase',
+    'myocardial velocity',
+    'cines',
+    'For research only',
+    'Not yet for you',
+    'annotated studies',
+  ):
+    assert word in ' '.join(first.split()), word
+  for word in ('Linux', 'Windows', 'macOS', 'Python 3.11', 'GB'):
+    assert word in first, word
+  assert len(first.splitlines()) <= 25
+  assert len(readme.splitlines()) <= 120
+
+
 @pytest.mark.parametrize('page', PAGES, ids=named)
 def test_links_and_anchors_lead_somewhere(page):
   lost = []

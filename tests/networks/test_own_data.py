@@ -1,4 +1,4 @@
-"""README's block for own data works for five people as it is written, and what does not fit is refused at once."""
+"""README's block for own data works for five people as it is; what does not fit is refused at once; case N10."""
 
 import logging
 import pathlib
