@@ -143,6 +143,14 @@ def test_the_flags_and_fields_of_every_command_exist():
   assert seen > 100
 
 
+def test_every_flag_of_predict_is_explained():
+  """Case N7: a flag that no page names is found by nobody."""
+  made = re.findall(r"DEFINE_\w+\(\s*'(\w+)'", (ROOT / 'ear_jax/predict.py').read_text())
+  assert len(made) > 15
+  page = (ROOT / 'docs/predict.md').read_text()
+  assert [flag for flag in made if f'--{flag}' not in page] == []
+
+
 def test_make_targets_and_data_sets_exist():
   targets = set(re.findall(r'^([\w-]+):', (ROOT / 'Makefile').read_text(), re.MULTILINE))
   for page in PAGES:
