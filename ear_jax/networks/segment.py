@@ -81,7 +81,7 @@ class Network:
     config: of its run; of an exported network without the places of files.
     step: training steps that it has had.
     manifest: of its run (`training.manifest`); of an exported network what was kept of it.
-    split: the subjects of its run; None for an exported network, which names nobody.
+    split: the subjects of its run; None for an exported network, which states no subjects.
     variables: parameters and statistics as the modules of `build_model` name them; of several, the first one's.
     predict: `predict(cines, tta=None)` yields (cine, probability `[T, H, W]`) for cines like those of training, whose
       heart is in the middle; see `inference.make_predictor`.

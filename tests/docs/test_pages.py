@@ -12,7 +12,7 @@ PAGES = sorted(
   [ROOT / name for name in ('README.md', 'CONTRIBUTING.md', 'SECURITY.md')]
   + [*(ROOT / 'docs').glob('*.md'), *(ROOT / 'data_builders').glob('*/README.md')]
 )
-CODE = re.compile(r'```.*?\n.*?```|(?:(?<=\n\n)|(?<=^))(?:    .*\n|\n(?=    ))+|`[^`\n]+`', re.DOTALL)
+CODE = re.compile(r'```[\s\S]*?\n```|(?<=\n\n)(?:    .*\n|\n(?=    ))+|`[^`]+`')
 LINK = re.compile(r'!?\[[^\]]*\]\(([^)\s]+)\)')
 COMMAND = re.compile(r'python -m ear_jax\.([a-z]\w*)( [^`\n]*)?')
 # Written beside this page, by whoever builds the editor.
