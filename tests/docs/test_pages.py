@@ -3,9 +3,14 @@
 import pathlib
 import re
 
+import jax
 import pytest
 
+import ear_jax
 from ear_jax.config.fields import FIELDS
+from ear_jax.devices.placement import Placement
+from ear_jax.networks.fine_tuning import network_to_start_from
+from ear_jax.training.program import make_program
 
 ROOT = pathlib.Path(__file__).parents[2]
 PAGES = sorted(
@@ -25,10 +30,7 @@ BLOCKS = {
   ('docs/analysis.md', 0): HERE,
   ('docs/api.md', 0): 'tests/runs/test_api_examples.py',
   ('docs/export.md', 0): 'tests/runs/test_export.py',
-  (
-    'docs/own_network.md',
-    0,
-  ): 'not run: it trains; `ear_jax.train` has its own example in tests/runs/test_api_examples.py',
+  ('docs/own_network.md', 0): HERE,  # but for the training itself
   ('docs/own_network.md', 1): 'tests/runs/test_other_network.py',
   ('docs/own_network.md', 2): HERE,
   ('docs/phantom.md', 0): HERE,
@@ -184,9 +186,12 @@ def test_every_block_and_every_command_of_readme_is_run_or_says_why_not():
     assert by == HERE or by.startswith('not run: ') or (ROOT / by).exists(), by
 
 
-@pytest.mark.parametrize('place', [key for key, by in BLOCKS.items() if by == HERE], ids=lambda key: key[0])
-def test_the_block_runs(place):
+@pytest.mark.parametrize(
+  'place', [key for key, by in BLOCKS.items() if by == HERE], ids=lambda key: f'{key[0]}-{key[1]}'
+)
+def test_the_block_runs(place, monkeypatch):
   said = {}
+  monkeypatch.setattr(ear_jax, 'train', lambda config, workdir: (config, workdir))
   exec(blocks()[place], said)
   if place[0] == 'docs/analysis.md':
     assert said['motion'].curves['angular6'].shape == (6, 16, 3)
@@ -194,5 +199,8 @@ def test_the_block_runs(place):
   elif place[0] == 'docs/phantom.md':
     assert said['cine'].video.shape == said['exact'].video.shape == (16, 96, 96, 4)
     assert said['truth'].mask.any()
+  elif place[1] == 0:
+    program = make_program(said['state'], Placement(jax.local_devices()[:1]))
+    assert network_to_start_from(said['state'], program.shapes).config.model.name == 'ear3d'
   else:  # by hand: I = 2, P = 4, Y = 3, f = 1: 1 - 3 / (2 + 0.6 + 0.7 + 1)
     assert said['tversky'](2.0, 4.0, 3.0, 1.0) == pytest.approx(1 - 3 / 4.3)
