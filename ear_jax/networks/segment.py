@@ -2,7 +2,7 @@
 
 A network knows pictures of one pixel spacing, one extent and one number of frames a cycle. Here a cine of any matrix,
 spacing and frame count is brought to them and the answer brought back: the heart is found first, a window about it is
-resampled, and the frames are dealt into interleaved cycles of the network's length, so that no frame is interpolated.
+resampled, and the frames are divided into interleaved cycles of the network's length, so that no frame is interpolated.
 Several networks (the folds of a cross-validation) are averaged. Pure of files and flags.
 """
 
