@@ -8,7 +8,7 @@ OTHER = .venv-$(notdir $(PYTHON))
 FAST := tests/test_*.py tests/ablations tests/analysis tests/data tests/devices tests/formats tests/models tests/networks \
   tests/phantom tests/scoring tests/system $(wildcard tests/training/test_losses.py tests/training/test_optim.py)
 
-.PHONY: quickstart test test-fast test-oldest lint benchmark benchmark-gpu torture slurm lock audit clean
+.PHONY: quickstart test test-fast test-oldest lint docs benchmark benchmark-gpu torture slurm lock audit clean
 
 quickstart: .venv/product
 	ls data/mvm_cmr/phantom_mini/*/dataset_info.json >/dev/null 2>&1 || \
@@ -36,6 +36,10 @@ lint: .venv/development
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/mypy
+
+# The pages of docs/ as a site in site/, an environment of its own beside it; a link that leads nowhere ends it.
+docs: .venv-docs/complete
+	.venv-docs/bin/mkdocs build
 
 # Hours; `--only=WORDS` tries some of it. The table is in docs/reliability.md.
 torture: .venv/development
@@ -86,6 +90,11 @@ audit: .venv-supply/complete
 	.venv-supply/bin/pip install --quiet --disable-pip-version-check -r .ci/requirements.txt
 	touch $@
 
+.venv-docs/complete: .ci/requirements-docs.txt
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/pip install --quiet --disable-pip-version-check -r .ci/requirements-docs.txt
+	touch $@
+
 .venv-benchmark/complete: requirements.lock benchmarks/requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv-benchmark
 	.venv-benchmark/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
@@ -104,4 +113,4 @@ $(OTHER)/complete: requirements-dev.lock pyproject.toml
 	touch $@
 
 clean:
-	rm -rf .venv .venv-* data runs
+	rm -rf .venv .venv-* data runs site

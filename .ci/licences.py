@@ -11,8 +11,8 @@ Written by `make lock` from the metadata of the installed packages; nothing of t
 packages that only tests need are not listed. A dash: not installed on the machine that wrote this, since only other
 systems need it.
 
-| package | version | licence |
-|---|---|---|
+| licence | packages |
+|---|---|
 """
 
 
@@ -31,9 +31,12 @@ def licence(name: str) -> str:
 
 
 def main() -> None:
-  """Writes the table."""
+  """Writes the table: a row a licence, which is what somebody who must approve the software looks through."""
   lines = re.findall(r'^([A-Za-z0-9_.-]+)==([^\s;]+)', (ROOT / 'requirements.lock').read_text(), re.MULTILINE)
-  rows = [f'| {name} | {version} | {licence(name)} |\n' for name, version in lines]
+  by_licence: dict[str, list[str]] = {}
+  for name, version in lines:
+    by_licence.setdefault(licence(name), []).append(f'{name} {version}')
+  rows = [f'| {stated} | {", ".join(packages)} |\n' for stated, packages in sorted(by_licence.items())]
   (ROOT / 'docs/licences.md').write_text(_HEAD + ''.join(rows), encoding='utf-8')
 
 

@@ -28,7 +28,7 @@ import importlib
 import sys
 import types
 
-__version__ = '0.1.0'
+__version__ = '0.2.0'
 _WHERE = {  # module and name there
   'Carried': ('ear_jax.analysis.carrying', 'Carried'),
   'Cine': ('ear_jax.cine', 'Cine'),

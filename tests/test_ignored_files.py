@@ -1,4 +1,4 @@
-"""Whoever works in a clone as README and docs tell has nothing of a patient in `git add .`."""
+"""Whoever works in a clone as README and docs tell has nothing of a patient in `git add .`; case N11."""
 
 import pathlib
 import re

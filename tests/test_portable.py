@@ -37,7 +37,7 @@ print(len(names), 'imported')
 """
 
 
-def test_every_module_is_imported_without_unix_and_without_what_builds_data():
+def test_every_module_is_imported_without_unix_and_without_what_builds_data():  # case N1
   done = subprocess.run([sys.executable, '-c', WITHOUT], cwd=ROOT, capture_output=True, text=True)
   assert done.returncode == 0, done.stderr[-2000:]
   assert int(done.stdout.split()[0]) > 150

@@ -64,12 +64,12 @@ def over_the_cycle(
   """
   endo, epi, said = endo.copy(), epi.copy(), [list(n) for n in notes]
   before, after = np.roll(np.arange(len(endo)), 1), np.roll(np.arange(len(endo)), -1)
-  lonely = failed & ~failed[before] & ~failed[after] & (len(failed) > 4)
-  for t in np.flatnonzero(lonely):
+  single = failed & ~failed[before] & ~failed[after] & (len(failed) > 4)
+  for t in np.flatnonzero(single):
     for line in (endo, epi):
       line[t] = (line[before[t]] + line[after[t]]) / 2
     said[t].append(INTERPOLATED)
-  failed = failed & ~lonely
+  failed = failed & ~single
   if len(failed) > 7:  # with fewer frames the heart itself jumps
     for name, line in (('cavity', endo), ('heart', epi)):
       area = polygon_area(line)

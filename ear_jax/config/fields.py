@@ -73,7 +73,7 @@ FIELDS = {
   'augment.scale': _number(0.0, 'zoom by a factor in 1 +- this', below=1),
   'augment.elastic': _number(0.0, 'standard deviation of a smooth random deformation', 'pixels', below=1000),
   'augment.intensity': _number(0.0, 'random contrast, brightness, noise of the magnitude; 0: off, 1: full', below=1000),
-  'split.seed': _number(0, 'of the order in which subjects are dealt', below=2**31),
+  'split.seed': _number(0, 'of the order in which subjects are divided', below=2**31),
   'split.test_fraction': _number(0.2, 'of the subjects, held out for the test (paper)', below=1),
   'split.folds': _count(5, 'of the other subjects (paper)'),
   'split.fold': Field(0, 'validation fold; -1: train on all of them and keep the last checkpoint'),

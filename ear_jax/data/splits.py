@@ -69,7 +69,7 @@ def make_split(subjects: Iterable[str], config: ConfigDict) -> Split:
     count = f'{len(rest)} subject{"s" * (len(rest) != 1)}'
     fewer = f'set --config.split.folds={len(rest)}{" or fewer" * (len(rest) > 2)}, or ' if len(rest) > 1 else 'set '
     raise UserError(
-      f'{count} outside the test set cannot be dealt into {config.folds} folds, one of which validates while '
+      f'{count} outside the test set cannot be divided into {config.folds} folds, one of which validates while '
       f'others train: {fewer}--config.split.fold=-1 to train without validation'
     )
   validation = rest[config.fold :: config.folds] if config.fold >= 0 else rest[:0]

@@ -4,7 +4,7 @@
     001/001_SA_CINE.nii.gz                              2021: (column, row, slice, frame)
     001/001_SA_ED.nii.gz, 001_SA_ED_gt.nii.gz (and ES)  a frame of it, found by its pixels, and its labels
 
-Labels are 1 cavity, 2 myocardium, 3 right ventricle: not in the order of ACDC. Long axes (`_LA_`) are passed over.
+Labels are 1 cavity, 2 myocardium, 3 right ventricle: not in the order of ACDC. Long axes (`_LA_`) are skipped.
 """
 
 import pathlib

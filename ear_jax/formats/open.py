@@ -98,9 +98,7 @@ def open_studies(path: str | pathlib.Path, choices: Choices = REFUSE) -> list[Op
 def _unnamed(left: Sequence[pathlib.Path]) -> list[str]:
   count = sum(ends(file, *nifti.ENDINGS) for file in left)
   files = 'file' if count == 1 else 'files'
-  rule = (
-    f'{count} NIfTI {files} passed over: a video is called <dataset>_<slice>_video, its mask <dataset>_<slice>_mask'
-  )
+  rule = f'{count} NIfTI {files} skipped: a video is called <dataset>_<slice>_video, its mask <dataset>_<slice>_mask'
   return [rule] * bool(count)
 
 

@@ -28,7 +28,7 @@ class Opened:
   Attributes:
     dataset: pseudonym of the visit.
     slices: ids of the slices, from base to apex where the format tells.
-    notes: what the reader had to decide or passed over, in words without identifiers.
+    notes: what the reader had to decide or skipped, in words without identifiers.
     faults: broken rules; a study with any cannot be read.
     root: the folder that faults name files relative to.
     cines: reads the slices of a range one after another; `read` checks the faults before.

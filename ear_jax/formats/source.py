@@ -22,7 +22,7 @@ class Source:
     position: mm along the slice normal; NaN when unknown.
     orientation: ImageOrientationPatient, six direction cosines; None when unknown.
     septum: `[T, 2]` (row, column) in pixels of the mid-septal point, where a file states one.
-    notes: what the reader had to decide or passed over, in words without identifiers.
+    notes: what the reader had to decide or skipped, in words without identifiers.
     cavities: endocardium `[N, 2]` (row, column) of frames in which a person drew it alone; no part of `drawn`.
     drawn: the contours by a person that the mask of the cine was made from, points as they were drawn; None without.
     signs: +1 or -1 for the velocity along column, along row, through the plane, where the file of the contours says

@@ -4,7 +4,7 @@
     1234567/sa_ED.nii.gz, label_sa_ED.nii.gz (and ES)   a frame of it, found by its pixels, and its labels
     1234567/label_sa.nii.gz                          or labels of all frames
 
-Labels are 1 cavity, 2 myocardium, 3 right ventricle. `seg_sa*` are a network's and no reference: they are passed over,
+Labels are 1 cavity, 2 myocardium, 3 right ventricle. `seg_sa*` are a network's and no reference: they are skipped,
 and so are long axes. The folder, `1234567` or `1234567_2_0`, is the visit; its first seven digits are the subject.
 """
 

@@ -110,4 +110,4 @@ def _kind(file: pathlib.Path) -> tuple[str, str] | None:
 
 def _counted(count: int, what: str, advice: str) -> str:
   several = what.replace(' of ', 's of ', 1) if ' of ' in what else f'{what}s'
-  return f'{count} {what if count == 1 else several} passed over' + (f': {advice}' if advice else '')
+  return f'{count} {what if count == 1 else several} skipped' + (f': {advice}' if advice else '')

@@ -60,7 +60,9 @@ def _understood(path: pathlib.Path) -> Iterator[None]:
     raise
   except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as fault:
     what = f'{type(fault).__name__}: {" ".join(str(fault).split())[:200]}'
-    raise UserError(f'{path}: its settings cannot be understood ({what}): bring back what was written') from fault
+    raise UserError(
+      f'{path}: its settings cannot be understood ({what}): restore the file as it was written, or train again'
+    ) from fault
 
 
 def _trained(path, source, checkpoint, placement):

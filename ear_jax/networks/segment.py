@@ -2,7 +2,7 @@
 
 A network knows pictures of one pixel spacing, one extent and one number of frames a cycle. Here a cine of any matrix,
 spacing and frame count is brought to them and the answer brought back: the heart is found first, a window about it is
-resampled, and the frames are dealt into interleaved cycles of the network's length, so that no frame is interpolated.
+resampled, and the frames are divided into interleaved cycles of the network's length, so that no frame is interpolated.
 Several networks (the folds of a cross-validation) are averaged. Pure of files and flags.
 """
 
@@ -81,7 +81,7 @@ class Network:
     config: of its run; of an exported network without the places of files.
     step: training steps that it has had.
     manifest: of its run (`training.manifest`); of an exported network what was kept of it.
-    split: the subjects of its run; None for an exported network, which names nobody.
+    split: the subjects of its run; None for an exported network, which states no subjects.
     variables: parameters and statistics as the modules of `build_model` name them; of several, the first one's.
     predict: `predict(cines, tta=None)` yields (cine, probability `[T, H, W]`) for cines like those of training, whose
       heart is in the middle; see `inference.make_predictor`.
@@ -102,6 +102,14 @@ class Network:
   def name(self) -> str:
     """What reports call it."""
     return f'{self.config.model.name}, step {self.step}, configuration {self.manifest["config_hash"]}'
+
+  @property
+  def trained_on(self) -> str:
+    """The data sets that it learnt from, and whether these were phantoms alone."""
+    data = self.config.data
+    sets = [name for name in (data.name, *data.get('also', '').split(',')) if name]
+    alone = ' (phantoms alone: it knows no patient)' if all('phantom' in name for name in sets) else ''
+    return f'{" and ".join(sets)}{alone}'
 
   def picture(self) -> Picture:
     """Returns what pictures it was trained on; raises UserError when its run is too old to say."""

@@ -5,6 +5,7 @@ const KEYS = {
   ArrowLeft: (state) => state.go(state.frame - 1),
   ArrowRight: (state) => state.go(state.frame + 1),
   Home: (state) => state.go(0),
+  End: (state) => state.go(state.data.frames - 1),
   c: (state) => state.data.prediction && state.set({ prediction: !state.prediction }),
   r: (state) => state.data.reference && state.set({ reference: !state.reference }),
   s: (state) => state.set({ smooth: !state.smooth }),

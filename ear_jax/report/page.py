@@ -7,11 +7,13 @@ content security policy lets the browser run only the script written here and fe
 
 import base64
 import dataclasses
+import datetime
 import decimal
 import hashlib
 import math
 import os
 import pathlib
+import re
 from collections.abc import Mapping, Sequence
 
 import jinja2
@@ -113,6 +115,7 @@ def write_page(
   withheld: bool,
   volumes: Volumes | None = None,
   deformation: Told | None = None,
+  date: datetime.date | None = None,
 ) -> None:
   """Writes the page of a study, whole or not at all.
 
@@ -127,6 +130,7 @@ def write_page(
       nothing overrode it, or (when it did not fail) the study holds magnitude only.
     volumes: of the same slices; None: nothing is said of them.
     deformation: of the same slices; None: nothing is said of it.
+    date: of the analysis; None: it is not said.
   """
   analysed = [] if withheld else [m for s in slices for m in (s.motion, s.reference) if m is not None]
   study = {
@@ -138,7 +142,7 @@ def write_page(
     'colours': _colour_table(),
     'wall': {'centre': sprites.CENTRE, 'steps': sprites.STEPS},
   }
-  script, style = '\n'.join(map(read, _SCRIPTS)), read('page.css')
+  script, style = '\n'.join(map(read, _SCRIPTS)), read('page.css') + _each_sheet(pseudonym)
   text = (
     environment()
     .get_template('page.html.jinja')
@@ -158,12 +162,33 @@ def write_page(
       settings=settings,
       versions=versions,
       statement=STATEMENT,
+      about=_about(slices, versions, date),
       script=script,
       style=style,
       policy=f"default-src 'none'; img-src data:; script-src {digest(script)}; style-src {digest(style)}",
     )
   )
   write_text(path, text)
+
+
+def _about(slices: Sequence[PageSlice], versions: Mapping[str, object], date: datetime.date | None):
+  """Yields what a reader must know before a number: name and value."""
+  for name, value in versions.items():
+    if name.startswith('network') or name == 'contours':
+      yield name.capitalize(), value
+  vencs = {one.sheets.venc for one in slices if one.sheets.venc is not None}
+  if vencs:
+    yield 'Venc', '; '.join(', '.join(_number(v, 0) for v in venc) for venc in sorted(vencs)) + ' cm/s'
+  if date is not None:
+    yield 'Analysed', date.isoformat()
+
+
+def _each_sheet(pseudonym: str) -> str:
+  """Returns the rule that prints statement, study and number on each sheet; a name there cannot end its string."""
+  name = re.sub(r'[^\w .-]', '', pseudonym)
+  left = f'@bottom-left {{ content: "{name}  {STATEMENT}"; font: 600 9px sans-serif; }}'
+  right = '@bottom-right { content: "page " counter(page) " of " counter(pages); font: 9px sans-serif; }'
+  return f'@page {{ {left} {right} }}\n'
 
 
 def environment() -> jinja2.Environment:

@@ -228,6 +228,8 @@ function createPlayer(section, state, study) {
   state.on((changes) => {
     if (changes.playing) runClock(state);
     draw();
+    // For a screen reader, to which canvas and clock say nothing: what a key or a button did, not each frame of a film.
+    if ('playing' in changes) find('.said').textContent = state.playing ? 'playing' : `${timeOf(state.data, state.frame)} ${flagOf(state.data, state.frame)}`;
   });
   new ResizeObserver(draw).observe(find('.stage'));
   return loadSheets(state.data.views).then((loaded) => { sheets = loaded; draw(); });

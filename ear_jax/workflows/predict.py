@@ -1,6 +1,7 @@
 """Analyses one study: its slices one after another, and the folder of results that it leaves."""
 
 import dataclasses
+import datetime
 import json
 import math
 import os
@@ -22,6 +23,7 @@ from ear_jax.analysis.volumes import Volumes, volumes
 from ear_jax.analysis.volumes import withheld as without_volumes
 from ear_jax.cine import Study
 from ear_jax.formats.opened import Opened, of_study
+from ear_jax.networks import weights
 from ear_jax.networks.recognise import recognise
 from ear_jax.networks.segment import Network
 from ear_jax.report import curves as curves_figure
@@ -162,6 +164,7 @@ def _write(
     withheld=not curves,
     volumes=stack,
     deformation=told,
+    date=datetime.date.today(),
   )
 
 
@@ -200,7 +203,10 @@ def _summary(name, slices, checks: Sequence[Check], networks, withheld) -> dict:
 
 
 def _versions(networks: Sequence[Network], slices: Sequence[Examined]) -> dict[str, str]:
-  named = {f'network {i}': network.name for i, network in enumerate(networks, start=1)}
+  # A path may hold a name; that of a shipped network does not.
+  called = [f'{one.source}: {one.name}' if one.source in weights.names() else one.name for one in networks]
+  told = [f'{name}, trained on {one.trained_on}' for name, one in zip(called, networks, strict=True)]
+  named = {f'network {i}': text for i, text in enumerate(told, start=1)}
   if any(CARRIED in one.result.motion.contours.flags for one in slices):
     named['contours'] = 'drawn by a person in some frames, carried to the others'
   return {'ear_jax': ear_jax.__version__, 'jax': jax.__version__, **(named or {'contours': 'drawn by a person'})}

@@ -54,7 +54,7 @@ def test_a_larger_axial_stack_is_not_the_short_axis(stack):
   opened, slices = read(stack.folder)
   assert values(slices) == WHOLE
   assert opened.notes[0] == (
-    'series 10 passed over: another orientation (cosine to the long axis of the heart 0.56, of the stack 1.00)'
+    'series 10 skipped: another orientation (cosine to the long axis of the heart 0.56, of the stack 1.00)'
   )
   assert len(opened.notes) == 4
 
@@ -68,8 +68,8 @@ def test_views_of_several_orientations_in_one_series_are_parted(stack):
   opened, slices = read(stack.folder)
   assert values(slices) == WHOLE
   assert [note.partition(':')[0] for note in opened.notes] == [
-    'series 9, 8 pictures passed over',
-    'series 9, 4 pictures passed over',
+    'series 9, 8 pictures skipped',
+    'series 9, 4 pictures skipped',
   ]
 
 
@@ -144,7 +144,7 @@ def test_a_series_of_magnitudes_and_phases_is_parted(stack, tags):
   opened, slices = read(stack.folder)
   assert values(slices) == WHOLE
   assert opened.notes == tuple(
-    f'series {s}, 4 pictures passed over: phase pictures without the header of velocity mapping' for s in (1, 2, 3)
+    f'series {s}, 4 pictures skipped: phase pictures without the header of velocity mapping' for s in (1, 2, 3)
   )
 
 
@@ -157,11 +157,11 @@ def test_of_flow_series_the_magnitude_is_the_cine(stack):
   opened, slices = read(stack.folder)
   assert values(slices) == WHOLE
   assert opened.notes == (
-    'series 7 passed over: MAG pictures, made of several magnitudes',
-    'series 8 passed over: phase pictures without the header of velocity mapping',
-    'series 9 passed over: real parts of the signal',
-    'series 10 passed over: MSUM pictures, made of several magnitudes',
-    'series 11 passed over: M_PCA pictures, made of several magnitudes',
+    'series 7 skipped: MAG pictures, made of several magnitudes',
+    'series 8 skipped: phase pictures without the header of velocity mapping',
+    'series 9 skipped: real parts of the signal',
+    'series 10 skipped: MSUM pictures, made of several magnitudes',
+    'series 11 skipped: M_PCA pictures, made of several magnitudes',
   )
 
 
@@ -210,7 +210,7 @@ def test_an_object_without_a_picture_is_passed_over(stack):
   edit(stack.folder / 's0/empty', **{tag: None for tag in lost if tag in image})
   opened, slices = read(stack.folder)
   assert values(slices) == WHOLE
-  assert opened.notes == ('1 file passed over: DICOM, but an MR object without a picture',)
+  assert opened.notes == ('1 file skipped: DICOM, but an MR object without a picture',)
 
 
 def test_without_trigger_times_the_rr_interval_tells_the_time(cine):
@@ -272,7 +272,7 @@ def test_pictures_of_another_kind_are_named(stack):
   """Case B22."""
   stack.edit(SOPClassUID='1.2.840.10008.5.1.4.1.1.7')
   found = instances.find((p for s in range(3) for p in stack.files(s)), stack.folder)
-  assert found.notes == ('12 files passed over: DICOM, but no MR picture (Secondary Capture Image Storage)',)
+  assert found.notes == ('12 files skipped: DICOM, but no MR picture (Secondary Capture Image Storage)',)
 
 
 def test_inverted_pictures_are_refused_by_that_reason_alone(stack):
@@ -440,7 +440,7 @@ def test_colour_pictures_are_passed_over(stack):
   stack.again(1, SeriesInstanceUID='7', SeriesNumber=7, SamplesPerPixel=3, PhotometricInterpretation='RGB')
   opened, slices = read(stack.folder)
   assert values(slices) == WHOLE
-  assert opened.notes == ('series 7 passed over: colour pictures',)
+  assert opened.notes == ('series 7 skipped: colour pictures',)
 
 
 def test_a_perfusion_scan_of_fewer_slices_is_not_the_cine(stack):
@@ -450,7 +450,7 @@ def test_a_perfusion_scan_of_fewer_slices_is_not_the_cine(stack):
     stack.add(f'perfusion{t}', 1, t, pixels=np.ones((3, 4)), **small)
   opened, slices = read(stack.folder)
   assert values(slices) == WHOLE
-  assert opened.notes == ('series 7 passed over: another size (3 x 4), at a place of the stack (6 x 8)',)
+  assert opened.notes == ('series 7 skipped: another size (3 x 4), at a place of the stack (6 x 8)',)
 
 
 def test_every_picture_with_a_series_uid_of_its_own(stack):

@@ -64,12 +64,12 @@ def test_other_series_are_passed_over(stack):
   opened, slices = read(stack.folder)
   assert values(slices) == WHOLE
   assert opened.notes == (
-    'series 7 passed over: another orientation (cosine to the long axis of the heart 0.56, of the stack 1.00)',
-    'series 9 passed over: one picture a slice, no cine',
-    'series 8 passed over: another size (3 x 16), at a place of the stack (6 x 8)',
-    'series 11 passed over: phase pictures without the header of velocity mapping',
-    '1 file passed over: DICOM, but no MR picture (Basic Text SR Storage)',
-    '1 file passed over: not DICOM',
+    'series 7 skipped: another orientation (cosine to the long axis of the heart 0.56, of the stack 1.00)',
+    'series 9 skipped: one picture a slice, no cine',
+    'series 8 skipped: another size (3 x 16), at a place of the stack (6 x 8)',
+    'series 11 skipped: phase pictures without the header of velocity mapping',
+    '1 file skipped: DICOM, but no MR picture (Basic Text SR Storage)',
+    '1 file skipped: not DICOM',
   )
 
 
@@ -179,7 +179,7 @@ DAMAGES = {
   'two patients': (lambda k: edit(k.file(0, 1), PatientName='Other'), '2 different patients in one study'),
   'not MR at all': (
     lambda k: k.edit(Modality='CT'),
-    '12 files passed over: DICOM, but no MR',
+    '12 files skipped: DICOM, but no MR',
   ),
   'phase pictures': (
     lambda k: k.edit(ImageType=['ORIGINAL', 'PRIMARY', 'P']),

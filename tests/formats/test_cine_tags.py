@@ -125,7 +125,7 @@ def test_a_component_that_two_tags_contradict_is_not_taken(stack, image_type, st
   for path in stack.folder.rglob('again*'):
     edit(path, ComplexImageComponent=standard)
   assert sound(stack) == (
-    'series 7 passed over: pictures that ImageType and ComplexImageComponent call by different names',
+    'series 7 skipped: pictures that ImageType and ComplexImageComponent call by different names',
   )
 
 

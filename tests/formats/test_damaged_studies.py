@@ -157,7 +157,7 @@ DAMAGES = {
   'no pixels': (lambda s: edit(s.file(), PixelData=None), 'series 11 (MagAvg), frame 0: pixels are not readable'),
   'broken compressed stream': (lambda s: broken_stream(s.file()), 'series 11 (MagAvg), frame 0: pixels are not read'),
   'empty folder': (lambda s: remove(s.files()), 'nothing to read; expected DICOM files'),
-  'no DICOM at all': (only_text, 'nothing to read (1 file passed over: not DICOM; the first is '),
+  'no DICOM at all': (only_text, 'nothing to read (1 file skipped: not DICOM; the first is '),
   'no such folder': (lambda s: shutil.rmtree(s.folder), 'there is no such file or folder'),
   # Series and frames.
   'missing PhaseX': (lambda s: remove(s.files(1, 'PhaseX')), 'series 16: 2 consecutive series at one slice location'),

@@ -70,7 +70,7 @@ def test_phases_in_the_same_file_are_passed_over(tmp_path):
   enhanced_file.write(tmp_path / 'flow.dcm', pictures)
   (opened,) = open_studies(tmp_path)
   assert values(opened.read()) == [[0, 1, 2], [10, 11, 12], [20, 21, 22]]
-  assert opened.notes == ('series 1, 9 pictures passed over: phase pictures without the header of velocity mapping',)
+  assert opened.notes == ('series 1, 9 pictures skipped: phase pictures without the header of velocity mapping',)
 
 
 def test_one_file_a_time_without_trigger_times(tmp_path):
@@ -150,7 +150,7 @@ def test_real_headers():
 def test_real_files_are_read_as_what_they_are():
   root = pathlib.Path(os.environ['HEADERS_DIR'])
   (philips,), (siemens,) = (open_studies(root / vendor) for vendor in ('Philips', 'Siemens_XA10'))
-  assert philips.notes == ('one picture a slice: this is no cine', 'series 801, 32 pictures passed over: field maps')
+  assert philips.notes == ('one picture a slice: this is no cine', 'series 801, 32 pictures skipped: field maps')
   assert len(philips) == 32
   assert siemens.notes == (
     'without trigger times: frames are in the order of temporal positions, the frame interval is unknown (6 times)',

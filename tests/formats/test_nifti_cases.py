@@ -117,7 +117,7 @@ def test_a_mask_under_another_name_is_said_to_be_passed_over_and_is_no_cine(fold
   (study,) = open_studies(folder)
   assert not study[0].annotated.any()
   (note,) = [note for note in study.notes if 'NIfTI' in note]
-  assert note.startswith('1 NIfTI file passed over: a video is called <dataset>_<slice>_video')
+  assert note.startswith('1 NIfTI file skipped: a video is called <dataset>_<slice>_video')
 
 
 @pytest.mark.parametrize('names', [('run-1_sax', 'run-2_sax'), ('part-mag_sax', 'part-phase_sax')])

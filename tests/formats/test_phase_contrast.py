@@ -555,7 +555,7 @@ def test_pictures_elsewhere_are_passed_over(export):
     edit(other, SeriesNumber=1, SOPInstanceUID=f'1.2.{number}', ImageOrientationPatient=[1, 0, 0, 0, 1, 0])
   opened, cines = read(folder)
   assert len(cines) == 3
-  assert 'series 1 passed over: another place, size or orientation than the velocities' in opened.notes
+  assert 'series 1 skipped: another place, size or orientation than the velocities' in opened.notes
 
 
 @pytest.mark.skipif(not HEADERS, reason='needs real headers of enhanced MR')
@@ -720,7 +720,7 @@ def test_4d_flow_beside_slices_is_not_chosen_for_them(export):
     edit(path, ImageOrientationPatient=[1, 0, 0, 0, 1, 0])
   opened, cines = read(folder)
   assert [cine.spacing for cine in cines] == [(2.4, 2.4)] * 3
-  assert any(note.startswith('series 221, 222, 223') and 'passed over' in note for note in opened.notes)
+  assert any(note.startswith('series 221, 222, 223') and 'skipped' in note for note in opened.notes)
 
 
 def test_the_end_of_the_range_that_is_not_stated_does_not_cost_the_direction(export):

@@ -97,7 +97,7 @@ def test_names_folders_and_order_of_files_do_not_matter(scan, phantom_study):
   (scan.folder / 'readme.txt').write_text('not a picture')
   opened, cines = read(scan.folder)
   assert_same(cines, phantom_study)
-  assert '1 file passed over: not DICOM' in opened.notes
+  assert '1 file skipped: not DICOM' in opened.notes
 
 
 def test_series_that_do_not_belong_are_passed_over(scan, phantom_study):
@@ -118,9 +118,9 @@ def test_series_that_do_not_belong_are_passed_over(scan, phantom_study):
   opened, cines = read(scan.folder)
   assert_same(cines, phantom_study)
   assert opened.notes[:3] == (
-    'series 1 passed over: another size or orientation',
-    'series 2 passed over: another size or orientation',
-    'series 7 passed over: not part of a group of five',
+    'series 1 skipped: another size or orientation',
+    'series 2 skipped: another size or orientation',
+    'series 7 skipped: not part of a group of five',
   )
 
 
@@ -272,7 +272,7 @@ def test_nothing_of_the_patient_comes_out(scan, damaged):
   else:
     (opened,) = open_studies(scan.folder)
     assert re.fullmatch('study-[0-9a-f]{8}', opened.dataset)
-    assert 'series 7 passed over: not part of a group of five' in opened.notes
+    assert 'series 7 skipped: not part of a group of five' in opened.notes
     said = [opened.dataset, opened.slices, opened.notes]
     for cine, source in opened.read():
       said += [getattr(cine, f.name) for f in dataclasses.fields(cine) if f.name not in ('video', 'mask')]

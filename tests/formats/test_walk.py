@@ -36,7 +36,7 @@ def test_series_folders_that_are_links(scan):  # case A7
   (elsewhere / '1/again').symlink_to(elsewhere / '0')
   (study,) = open_studies(scan.folder)
   assert study.slices == ('slice-00', 'slice-01', 'slice-02')
-  assert not [note for note in study.notes if 'passed over' in note]
+  assert not [note for note in study.notes if 'skipped' in note]
 
 
 def test_the_directory_of_a_cd(scan):  # case B1
@@ -69,7 +69,7 @@ def test_own_results_are_passed_over(tmp_path, make_cine, summary):  # case B6
   if summary == OURS:
     (study,) = open_studies(tmp_path)
     assert (study.dataset, study.faults) == ('anna-1', ())
-    assert 'nothing to read (1 folder of results of ear_jax passed over)' in sentence(tmp_path / 'results')
+    assert 'nothing to read (1 folder of results of ear_jax skipped)' in sentence(tmp_path / 'results')
   else:
     assert [study.dataset for study in open_studies(tmp_path) if not study.faults] == ['anna-1']
     assert 'mask without video' in str([study.faults for study in open_studies(tmp_path)])
@@ -96,12 +96,12 @@ def test_what_is_no_study_is_named_for_what_it_is(tmp_path, make_cine):  # cases
     (tmp_path / name).write_bytes(b'x')
   found = sentence(tmp_path)
   for words in (
-    '4 archives passed over: unpack it and give the folder',
-    '1 file of MATLAB passed over: save its arrays as HDF5 or NIfTI',
-    '1 file of NumPy passed over',
-    '1 workspace of cvi42 passed over: export its contours',
-    '2 PAR/REC files of Philips passed over: export the study as DICOM',
-    '1 file of raw data passed over: reconstruct pictures from it first',
+    '4 archives skipped: unpack it and give the folder',
+    '1 file of MATLAB skipped: save its arrays as HDF5 or NIfTI',
+    '1 file of NumPy skipped',
+    '1 workspace of cvi42 skipped: export its contours',
+    '2 PAR/REC files of Philips skipped: export the study as DICOM',
+    '1 file of raw data skipped: reconstruct pictures from it first',
   ):
     assert words in found
   nifti.write(make_cine(), tmp_path)
@@ -113,8 +113,8 @@ def test_what_is_no_study_is_named_for_what_it_is(tmp_path, make_cine):  # cases
 def test_nothing_to_read_says_what_lies_there(tmp_path):
   for name in ('letter.txt', 'picture.png'):
     (tmp_path / name).write_bytes(b'x')
-  assert 'nothing to read (2 files passed over: not DICOM; the first is letter.txt)' in sentence(tmp_path)
-  assert '1 file passed over: not DICOM; the first is picture.png' in sentence(tmp_path / 'picture.png')
+  assert 'nothing to read (2 files skipped: not DICOM; the first is letter.txt)' in sentence(tmp_path)
+  assert '1 file skipped: not DICOM; the first is picture.png' in sentence(tmp_path / 'picture.png')
 
 
 @pytest.mark.parametrize('name', ['patient 001', 'M\u00fcller J\u00f6rg', '=cmd', 'x' * 65])
@@ -150,7 +150,7 @@ def test_a_nifti_file_that_other_formats_left_is_no_cine(tmp_path, make_cine):
   nifti.write(make_cine(channels=1), tmp_path).rename(tmp_path / 'seg.nii.gz')
   (tmp_path / 'anna-1_MID_mask.nii.gz').unlink()
   (study,) = open_studies(tmp_path)
-  assert any(note.startswith('1 NIfTI file passed over') for note in study.notes)
+  assert any(note.startswith('1 NIfTI file skipped') for note in study.notes)
 
 
 @pytest.mark.parametrize('people', ['ADA', 'ADA BEN CLEO'])

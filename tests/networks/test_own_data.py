@@ -1,4 +1,4 @@
-"""README's block for own data works for five people as it is written, and what does not fit is refused at once."""
+"""README's block for own data works for five people as it is; what does not fit is refused at once; case N10."""
 
 import logging
 import pathlib
@@ -42,7 +42,7 @@ def test_the_block_for_own_data_takes_five_people_and_the_weights_that_it_names(
   split = make_split([f'person-{i}' for i in range(5)], config.split)
   assert [len(part) for part in (split.train, split.validation, split.test)] == [3, 1, 1]
   assert started_from(config, caplog).config.model.name == 'ear3d'
-  with pytest.raises(UserError, match='cannot be dealt into 5 folds'):  # what it avoids
+  with pytest.raises(UserError, match='cannot be divided into 5 folds'):  # what it avoids
     make_split([f'person-{i}' for i in range(5)], ear3d.get_config().split)
 
 

@@ -143,7 +143,7 @@ def test_a_delineation_stands_for_its_probability():
   np.testing.assert_array_equal(np.asarray(found), found.probability)
 
 
-def test_a_cine_without_velocities_is_answered_with_the_network_that_fits():
+def test_a_cine_without_velocities_is_answered_with_the_network_that_fits():  # case N15
   words = r's/1 has a magnitude alone, and the network mine needs velocities too: .* such as '
   words += 'ear3d-magnitude or ear3d-sunnybrook, which'
   with pytest.raises(UserError, match=words):

@@ -1,6 +1,7 @@
 """Networks that ship with the package: found by name, small, described by a card, and able to predict."""
 
 import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -35,6 +36,13 @@ def test_each_is_small_and_has_a_card_that_says_what_it_is(name):
   for heading in ('Data', 'Licence', 'Training', 'Scores', 'Use', 'Limits'):
     assert f'## {heading}' in card
   assert 'not a medical device' in card.lower()
+  head, _, text = card.removeprefix('---\n').partition('\n---\n\n')  # as hubs of models read it
+  assert card.startswith('---\n')
+  assert text.startswith(f'# {name}\n')
+  assert {'license: apache-2.0', 'library_name: ear_jax', f'  - name: {name}'} <= set(head.splitlines())
+  scores = re.findall(r'type: dice, value: ([\d.]+)', head)
+  assert scores
+  assert [score for score in scores if score not in text] == []
   network = load_network(name)
   for fact in (
     network.config.data.name,

@@ -14,6 +14,7 @@ from selenium import webdriver
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 
+LAPTOP = {'width': 1366, 'height': 768, 'deviceScaleFactor': 1, 'mobile': False}
 CHROMIUM, DRIVER = shutil.which('chromium'), shutil.which('chromedriver')
 needed = pytest.mark.skipif(
   not (CHROMIUM and DRIVER), reason='no chromium with chromedriver is installed: the page is not opened in a browser'
@@ -28,8 +29,7 @@ def start():
     options.add_argument(argument)
   options.set_capability('goog:loggingPrefs', {'browser': 'ALL', 'performance': 'ALL'})
   opened = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-  screen = {'width': 1366, 'height': 768, 'deviceScaleFactor': 1, 'mobile': False}
-  opened.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', screen)
+  opened.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', LAPTOP)
   return opened
 
 

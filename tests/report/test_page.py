@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import datetime
 import gc
 import hashlib
 import html.parser
@@ -276,10 +277,29 @@ def contrast(a, b):
 
 def test_text_contrasts_with_what_lies_behind_it(report):
   style = parse(report).of('style')[0]
-  colours = dict(re.findall(r'--(\w+): (#[0-9a-f]{6})', style))
+  light, _, dark = style.partition('(prefers-color-scheme: dark)')
+  colours = dict(re.findall(r'--(\w+): (#[0-9a-f]{6})', light))
   for name in ('ink', 'soft', 'accent', 'reference', 'pass', 'warn', 'fail'):
     assert contrast(colours[name], '#ffffff') >= 4.5, name
-  badges = re.findall(r'\.badge\.(\w+) \{ color: var\(--(\w+)\); background: (#[0-9a-f]{6})', style)
+  badges = re.findall(r'\.badge\.(\w+) \{ color: var\(--(\w+)\); background: (#[0-9a-f]{6})', light)
   assert {b[0] for b in badges} == {'pass', 'warn'}  # the third is white on red, the same contrast as above
   assert all(contrast(colours[ink], behind) >= 4.5 for _, ink, behind in badges)
   assert contrast(colours['soft'], colours['panel']) >= 4.5
+  night = dict(re.findall(r'--(\w+): (#[0-9a-f]{6})', dark.partition('}')[0]))  # case N12
+  for behind in ('paper', 'panel', 'hover', 'alarm', 'caution'):
+    for name in ('ink', 'soft') if behind != 'hover' else ('accent',):
+      assert contrast(night[name], night[behind]) >= 4.5, (name, behind)
+  assert min(contrast(night[name], night['paper']) for name in ('accent', 'reference')) >= 4.5
+
+
+def test_network_training_data_venc_date_and_research_only_come_before_any_number(write):
+  """Case N8: on the screen at the top, on paper on each sheet."""
+  versions = {'ear_jax': '1.2.3', 'network 1': 'ear3d, trained on mvm_cmr/phantom_many (phantoms alone)'}
+  path = write(versions=versions, date=datetime.date(2026, 11, 28), pseudonym='anna"; } body { display: none')
+  text = parse(path).words()
+  top = text[: text.index('Peak velocities')]
+  for part in ('Not a medical device', versions['network 1'], 'Venc: 20, 20, 30 cm/s', 'Analysed: 2026-11-28'):
+    assert part in top
+  sheet = parse(path).of('style')[0].splitlines()[-1]
+  assert sheet.startswith('@page { @bottom-left { content: "anna  body  display none  Research software. Not a medical')
+  assert sheet.count('"') == 6  # the name cannot end its string

@@ -64,6 +64,36 @@ def test_keys_scrub_round_the_cycle_and_go_to_the_slice_in_use(opened):
   assert (opened.frame(0), opened.frame(1)) == (11, 1)
 
 
+def test_home_and_end_move_the_cine_and_a_screen_reader_is_told(opened):
+  """Case N12."""
+  status = opened.find('.said')
+  assert (status.get_attribute('role'), status.get_attribute('textContent')) == ('status', '')
+  opened.js('document.querySelector(".stage").focus()')
+  opened.press(Keys.END)
+  assert opened.frame() == 11
+  assert status.get_attribute('textContent').startswith('frame 11 · ')
+  opened.press(Keys.HOME, ' ')
+  assert status.get_attribute('textContent') == 'playing'
+  opened.press(' ')
+  assert status.get_attribute('textContent').startswith('frame ')
+
+
+@pytest.mark.parametrize(('width', 'mobile'), [(390, True), (3840, False)])
+def test_a_phone_does_not_scroll_sideways_and_a_large_screen_is_used(opened, driver, width, mobile):
+  """Case N12."""
+  screen = {'width': width, 'height': 900, 'deviceScaleFactor': 1, 'mobile': mobile}
+  driver.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', screen)
+  try:
+    wide, seen, main = opened.js(
+      'const d = document.documentElement; const m = document.querySelector("main").getBoundingClientRect();'
+      'return [d.scrollWidth, d.clientWidth, m.width]'
+    )
+    assert wide <= seen
+    assert main >= 0.55 * width
+  finally:
+    driver.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', browser.LAPTOP)
+
+
 def test_after_a_click_with_the_mouse_space_plays(opened):
   ActionChains(opened.driver).move_to_element(opened.find('[data-view=radial]')).click().perform()
   opened.press(' ')

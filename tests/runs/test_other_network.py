@@ -1,4 +1,4 @@
-"""A second network by one line of the registry and a section of its own goes everywhere that the paper's goes."""
+"""A second network by one line and a section of its own goes everywhere that the paper's goes; case N9."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A clone that has the name of the package, with its environment inside, is like any other."""
+"""A clone that has the name of the package, with its environment inside, is like any other; case N4."""
 
 import pathlib
 import shutil

@@ -55,16 +55,14 @@ def terminal(rows: Sequence[dict]) -> Table:
 
 
 def markdown(rows: Sequence[dict]) -> str:
-  """Returns the table for the documentation, with a heading a group."""
-  parts = []
+  """Returns the table for the documentation, group by group."""
+  lines = ['| part | fault | tried | survived | lost |', '|---|---|---|---|---|']
   for group in dict.fromkeys(row['group'] for row in rows):
-    lines = [f'### {group.capitalize()}', '', '| fault | tried | survived | lost |', '|---|---|---|---|']
     for row in rows:
       if row['group'] == group:
         share = f'{row["survived"]:,} (100 %)' if row['survived'] == row['tried'] else f'**{row["survived"]:,}**'
-        lines.append(f'| {row["name"]} | {row["tried"]:,} | {share} | {row["lost"]} |')
-    parts.append('\n'.join(lines))
-  return '\n\n'.join(parts)
+        lines.append(f'| {group} | {row["name"]} | {row["tried"]:,} | {share} | {row["lost"]} |')
+  return '\n'.join(lines)
 
 
 def into_docs(path: pathlib.Path, rows: Sequence[dict]) -> None:

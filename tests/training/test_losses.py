@@ -56,7 +56,7 @@ def compiled(**options):
 
 
 def test_every_loss_has_a_value_by_hand():
-  """A new loss is refused until it has its row above, with and without smoothing."""
+  """Case N9: a new loss is refused until it has its row above, with and without smoothing."""
   assert set(BY_HAND) == {(name, smooth) for name in REGION_LOSSES for smooth in (0, 1)}
   assert set(LOSSES) == {'cross_entropy', *REGION_LOSSES}
 

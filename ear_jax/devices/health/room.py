@@ -1,4 +1,4 @@
-"""Room and leave to write: memory, disk, the folder of a run, and the caches of libraries."""
+"""Is there room, and may a run write: memory, disk, the folder of a run, and the caches of libraries."""
 
 import os
 import pathlib

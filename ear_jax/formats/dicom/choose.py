@@ -36,9 +36,9 @@ class Part:
     return f'series {"without number" if number is None else number}'
 
   def passed(self, why: str) -> str:
-    """Returns the note that the part is passed over."""
+    """Returns the note that the part is skipped."""
     count = '' if self.whole else f', {len(self.pictures)} pictures'
-    return f'{self.name}{count} passed over: {why}'
+    return f'{self.name}{count} skipped: {why}'
 
   def places(self) -> Counter:
     """Returns how many pictures lie at each place."""

@@ -58,14 +58,12 @@ def find(paths: Iterable[pathlib.Path], root: pathlib.Path) -> Found:
       passed[why] += 1
     else:
       studies.setdefault(pictures[0].study, []).extend(pictures)
-  notes = tuple(
-    f'{count} {"file" if count == 1 else "files"} passed over: {why}' for why, count in sorted(passed.items())
-  )
+  notes = tuple(f'{count} {"file" if count == 1 else "files"} skipped: {why}' for why, count in sorted(passed.items()))
   return Found({uid: tuple(v) for uid, v in studies.items()}, notes, tuple(once(found)))
 
 
 def _unusable(picture: Instance) -> tuple[str, str]:
-  """Returns the fault of a file whose first picture is none of a study, and why it is passed over; '' for neither."""
+  """Returns the fault of a file whose first picture is none of a study, and why it is skipped; '' for neither."""
   if picture.kind not in _PICTURES:
     known = UID(picture.kind).name
     return '', f'DICOM, but no MR picture ({known if known != picture.kind else "of a SOP class that is not standard"})'

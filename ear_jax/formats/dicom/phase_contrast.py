@@ -150,7 +150,7 @@ def _notes(slices: Sequence[Measured], outside: Sequence[Instance], towards: int
   if slices and not towards:
     found.append('which end of the stack is the base is not known: velocity through the plane is along the normal')
   if outside:
-    found.append(f'{series_of(outside)} passed over: another place, size or orientation than the velocities')
+    found.append(f'{series_of(outside)} skipped: another place, size or orientation than the velocities')
   found += differing('size of pictures', {_size(one.slice.magnitude[0]) for one in slices})
   found += magnitude.contradictions([one.slice.magnitude[0] for one in slices])
   return found + differing('phase encoding direction', {one.slice.direction for one in slices})

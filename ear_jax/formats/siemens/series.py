@@ -1,6 +1,6 @@
 """Which series of a study are the five of a slice: by slice location and consecutive series number.
 
-What is not part of such a five is passed over with a note if nothing marks it as velocity mapping, and is a fault if
+What is not part of such a five is skipped with a note if nothing marks it as velocity mapping, and is a fault if
 something does: a slice that lost a series must not vanish.
 """
 
@@ -35,7 +35,7 @@ def position(file: Instance) -> float:
 
 
 def group(files: Sequence[Instance], root: pathlib.Path) -> tuple[list[list[Series]], list[str], list[Fault]]:
-  """Returns the groups of the study in the order of series number, notes on what was passed over, and faults.
+  """Returns the groups of the study in the order of series number, notes on what was skipped, and faults.
 
   A group is five series, or four where RefMag is missing.
   """
@@ -45,18 +45,18 @@ def group(files: Sequence[Instance], root: pathlib.Path) -> tuple[list[list[Seri
   for one in series:
     marked = any(map(evident, one))
     if not marked and not _like(one[0], model):
-      notes.append(f'series {one[0].series_number} passed over: another size or orientation')
+      notes.append(f'series {one[0].series_number} skipped: another size or orientation')
     elif rule := _place_rule(one):
       if marked:
         found.append(fault(one, root, rule))
       else:
-        notes.append(f'series {one[0].series_number} passed over: no single slice')
+        notes.append(f'series {one[0].series_number} skipped: no single slice')
     else:
       kept.append(one)
   groups = []
   for run in _runs(kept):
     if not any(evident(file) for one in run for file in one):
-      notes.append(f'{_named(run)} passed over: not part of a group of five')
+      notes.append(f'{_named(run)} skipped: not part of a group of five')
       continue
     run = _trimmed(run)
     if _USED <= len(run) <= _FIVE:
