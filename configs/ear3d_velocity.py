@@ -1,4 +1,4 @@
-"""The network that ships as `ear3d-velocity`: magnitude and velocities of a frame, learnt from phantom people of every look.
+"""The network that ships as `ear3d-velocity`: a frame with its velocities, learnt from phantom people of every look.
 
     tfds build data_builders/mvm_cmr --config=phantom_crowd --data_dir=data
     python -m ear_jax.train --config configs/ear3d_velocity.py --workdir runs/velocity
