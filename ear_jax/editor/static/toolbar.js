@@ -1,0 +1,53 @@
+// Buttons and switches: what they show is the model's, what they do is in `actions`.
+
+export function createToolbar(model, actions, studies) {
+  const find = (selector) => document.querySelector(selector);
+  const all = (selector) => [...document.querySelectorAll(selector)];
+
+  all('[data-act]').forEach((button) => button.addEventListener('click', () => {
+    if (model.slice || ['help', 'list'].includes(button.dataset.act)) actions[button.dataset.act]();
+  }));
+  all('[data-view]').forEach((button) => button.addEventListener('click', () => studies.look(button.dataset.view)));
+  all('[data-number]').forEach((field) => field.addEventListener('input', () => model.set({ [field.dataset.number]: Number(field.value) })));
+  all('dialog .close').forEach((button) => button.addEventListener('click', () => button.closest('dialog').close()));
+  find('#ask').addEventListener('change', (event) => model.set({ ask: event.target.checked }));
+
+  function asked() {
+    const place = find('#asked');
+    place.hidden = !model.asked;
+    if (!model.asked) return;
+    const { item, state } = model.asked;
+    const now = model.slices[item.index].state.frames;
+    const follow = state.frames.filter((frame, k) => !(item.frames && item.frames[k]) && JSON.stringify(frame.endo) !== JSON.stringify(now[k].endo));
+    place.querySelector('span').textContent = follow.length === 1 ? 'One other frame would follow (dashed).' : `${follow.length} other frames would follow (dashed).`;
+  }
+
+  function show(changed) {
+    all('[data-tool]').forEach((button) => button.setAttribute('aria-pressed', button.dataset.tool === model.tool));
+    all('[data-number]').forEach((field) => { field.value = model[field.dataset.number]; });
+    find('#size').hidden = !['pull', 'push'].includes(model.tool);
+    const field = find('#size input');
+    [field.dataset.number, field.min, field.max, field.step] = model.tool === 'push' ? ['disc', 1.5, 40, 0.5] : ['reach', 6, 80, 1];
+    field.value = model[field.dataset.number];
+    find('#size span').textContent = model.tool === 'push' ? 'Disc' : 'Reach';
+    const play = find('[data-act=play]');
+    play.textContent = model.playing ? '❚❚' : '▶';
+    play.setAttribute('aria-label', model.playing ? 'Pause' : 'Play');
+    find('[data-act=contours]').setAttribute('aria-pressed', model.contours);
+    find('#ask').checked = model.ask;
+    document.body.dataset.busy = model.busy;
+    if (!model.slice) return;
+    const { state, views } = model.slice;
+    all('[data-view]').forEach((button) => {
+      button.hidden = !views[button.dataset.view] || Object.keys(views).length < 2;
+      button.setAttribute('aria-pressed', button.dataset.view === model.view);
+    });
+    find('[data-act=undo]').disabled = !state.undo;
+    find('[data-act=redo]').disabled = !state.redo;
+    const frame = state.frames[model.frame];
+    find('[data-act=pin]').setAttribute('aria-pressed', frame.state === 'pinned');
+    find('[data-act=free]').disabled = frame.state === 'free';
+    if (changed.has('asked')) asked();
+  }
+  model.on(show);
+}
