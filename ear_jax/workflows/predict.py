@@ -5,7 +5,7 @@ import json
 import math
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import jax
 from absl import logging
@@ -45,6 +45,7 @@ def predict(
   pseudonym: str | None = None,
   force: bool = False,
   console: Console | None = None,
+  made_by: Mapping[str, str] | None = None,
 ) -> dict:
   """Analyses one study, writes its files into `output` and returns what `summary.json` holds.
 
@@ -57,6 +58,7 @@ def predict(
     pseudonym: name of the study in all outputs; None: the study's own.
     force: give curves even where the quality gate fails the study.
     console: where progress is shown; None: on stderr.
+    made_by: what the results say of the origin of contours that came with the cines; None: a person drew them.
 
   Raises: MalformedStudy when it cannot be read; UserError when it cannot be delineated, or `output` cannot be written.
 
@@ -69,6 +71,7 @@ def predict(
   networks = [networks] if isinstance(networks, Network) else networks
   output, options = pathlib.Path(output), options or Options()
   clock, slices, notes, stated, undrawn = Clock(), [], list(opened.notes), [], []
+  versions = _versions(networks, made_by)
   name = pseudonym or opened.dataset
   cines = opened.read()
   require_writable(output, f'{name}: results')  # before the work
@@ -109,12 +112,12 @@ def predict(
   if deformed and deformed.contradiction:
     checks.append(Check('slice distance', '', 'warn', deformed.contradiction))
   told = deformation_files.tell(deformed) if deformed else None
-  summary = _summary(name, slices, checks, networks, withheld) | {'volumes': volume_files.summary(stack)}
+  summary = _summary(name, slices, checks, versions, withheld) | {'volumes': volume_files.summary(stack)}
   summary |= {'deformation': told.rows, 'segments': told.segments, 'deformation_notes': told.notes} if told else {}
   try:
     (output / 'summary.json').unlink(missing_ok=True)  # what is half written has none
     with clock.measure('write'):
-      _write(output, name, slices, checks, networks, stack, deformed, told)
+      _write(output, name, slices, checks, versions, stack, deformed, told)
     summary['cost'] = clock.table()
     write_text(output / 'summary.json', json.dumps(summary, indent=2))
   except Exception as fault:  # the libraries that write name a full disk in ways of their own
@@ -134,7 +137,7 @@ def _volumes(name: str, slices: Sequence[Examined], options: Options) -> Volumes
 
 
 def _write(
-  output, name, slices: Sequence[Examined], checks, networks, stack: Volumes, deformed: Deformation | None, told
+  output, name, slices: Sequence[Examined], checks, versions, stack: Volumes, deformed: Deformation | None, told
 ):
   curves = deformed is not None
   together = {one.name: one for one in deformed.motions} if deformed else {}
@@ -156,14 +159,14 @@ def _write(
     slices=[one.page for one in slices],
     checks=checks,
     settings=dataclasses.asdict(results[0].motion.settings),
-    versions=_versions(networks),
+    versions=versions,
     withheld=not curves,
     volumes=stack,
     deformation=told,
   )
 
 
-def _summary(name, slices, checks: Sequence[Check], networks, withheld) -> dict:
+def _summary(name, slices, checks: Sequence[Check], versions, withheld) -> dict:
   def given(one: Examined) -> bool:
     return one.page.sheets.venc is not None and not withheld
 
@@ -193,10 +196,14 @@ def _summary(name, slices, checks: Sequence[Check], networks, withheld) -> dict:
     ],
     'checks': [dataclasses.asdict(check) for check in checks],
     'settings': dataclasses.asdict(slices[0].result.motion.settings),
-    'versions': _versions(networks),
+    'versions': versions,
   }
 
 
-def _versions(networks: Sequence[Network]) -> dict[str, str]:
+def _versions(networks: Sequence[Network], made_by: Mapping[str, str] | None) -> dict[str, str]:
   named = {f'network {i}': network.name for i, network in enumerate(networks, start=1)}
-  return {'ear_jax': ear_jax.__version__, 'jax': jax.__version__, **(named or {'contours': 'drawn by a person'})}
+  return {
+    'ear_jax': ear_jax.__version__,
+    'jax': jax.__version__,
+    **(named or made_by or {'contours': 'drawn by a person'}),
+  }

@@ -1,0 +1,74 @@
+"""Corrects contours in a local page: `python -m ear_jax.edit STUDY --checkpoint NETWORK --output FOLDER`.
+
+STUDY is what `predict` reads; several studies in one folder become a list. The server answers on this machine alone, at
+the address that it prints. Every gesture is on the disk when the page shows it; saved results are those of `predict`
+(`docs/edit.md`).
+"""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+from types import SimpleNamespace
+
+from absl import flags, logging
+
+from ear_jax.system import cli
+from ear_jax.system.errors import UserError, printable
+from ear_jax.system.files import require_writable
+
+
+def main() -> None:
+  """Reads the command line and serves the page until Ctrl-C."""
+  cli.run(
+    _edit,
+    *cli.shared('checkpoint', 'output'),
+    flags.DEFINE_string('results', None, 'Folder of results of predict or edit to begin with, in place of a network.'),
+    flags.DEFINE_multi_string('contours', None, 'StrainMap file (.nc), or a folder with contours, to begin with.'),
+    flags.DEFINE_string('person', 'reader', 'Pseudonym of who edits; it is written into the results.'),
+    flags.DEFINE_bool('blind', False, 'Show no contours that a person made: for a second reader.'),
+    flags.DEFINE_integer('port', 0, 'Port of the page on this machine; 0: any.', lower_bound=0, upper_bound=65535),
+    flags.DEFINE_bool('browser', True, 'Open the page in the browser.'),
+    words=1,  # STUDY
+  )
+
+
+def _edit(given: SimpleNamespace) -> None:
+  if len(given.words) != 1 or given.output is None:
+    raise UserError('give one STUDY (a folder or a file) and --output (a folder for edits and results)')
+  if given.blind and (given.results or given.contours):
+    raise UserError('--blind shows no contours of others: leave --results and --contours out')
+  if given.results and given.checkpoint:
+    raise UserError('give --checkpoint or --results to begin with, not both')
+  try:
+    import starlette  # noqa: F401
+    import uvicorn  # noqa: F401
+  except ImportError as fault:
+    raise UserError('the page needs starlette and uvicorn: pip install "ear_jax[edit]"') from fault
+  logging.info('loading jax and what stands on it')
+  from ear_jax.editor.begin import begin
+  from ear_jax.editor.serve import serve
+  from ear_jax.report.results import check_pseudonym
+
+  check_pseudonym(given.person)
+  cli.request_cpu_devices(0, 0)
+  study, output = (pathlib.Path(p).expanduser() for p in (given.words[0], given.output))
+  studies, faults = begin(
+    study,
+    output,
+    checkpoints=given.checkpoint.split(',') if given.checkpoint else [],
+    results=given.results and pathlib.Path(given.results).expanduser(),
+    contours=[pathlib.Path(path).expanduser() for path in given.contours or []],
+    blind=given.blind,
+  )
+  for unused in faults:
+    print(f'error: {unused}', file=sys.stderr)
+  require_writable(output, 'edits and results')
+  for one in studies:
+    if one.opened.origin != '.':  # said here and in no file: names of files may be a patient's
+      print(printable(f'{one.name} is the study in {one.opened.origin}'))
+  serve(studies, given.person, port=given.port, browser=given.browser)
+
+
+if __name__ == '__main__':
+  main()
