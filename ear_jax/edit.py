@@ -7,6 +7,7 @@ the address that it prints. Every gesture is on the disk when the page shows it;
 
 from __future__ import annotations
 
+import os
 import pathlib
 import sys
 from types import SimpleNamespace
@@ -20,6 +21,9 @@ from ear_jax.system.files import require_writable
 
 def main() -> None:
   """Reads the command line and serves the page until Ctrl-C."""
+  # Read when numpy is imported. A gesture is answered by thousands of small products: threads that wait for each other
+  # made them a hundred times slower on a busy machine.
+  os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
   cli.run(
     _edit,
     *cli.shared('checkpoint', 'output'),

@@ -11,7 +11,10 @@ A frame whose contour a person made or agreed to is a key frame; the others foll
 """
 
 import dataclasses
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,30 +22,6 @@ from ear_jax.analysis.drawn import Pair
 
 DRAWING = ('handle', 'push', 'arc', 'm-mode', 'draw')  # gestures that bring contours
 STATES = ('free', 'key', 'pinned')
-
-
-@dataclasses.dataclass(frozen=True)
-class History:
-  """Gestures that hold, and those that were undone, the last one last."""
-
-  done: tuple[dict, ...] = ()
-  undone: tuple[dict, ...] = ()
-
-  def after(self, gesture: dict) -> 'History':
-    """Returns the history after a gesture; undo and redo without anything to take back or do again change nothing."""
-    if gesture['what'] == 'undo':
-      return History(self.done[:-1], (*self.undone, *self.done[-1:]))
-    if gesture['what'] == 'redo':
-      return History((*self.done, *self.undone[-1:]), self.undone[:-1])
-    return History((*self.done, gesture))
-
-
-def replayed(gestures: Iterable[dict]) -> History:
-  """Returns the history that a log of gestures leaves."""
-  history = History()
-  for gesture in gestures:
-    history = history.after(gesture)
-  return history
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,12 +45,47 @@ class Marks:
   insertion: tuple[tuple[float, float], tuple[float, float]] | None = None
 
 
-def marks_of(gestures: Iterable[dict]) -> Marks:
-  """Returns what gestures that hold have settled."""
-  marks = Marks()
+class Step(NamedTuple):
+  """A gesture, what is settled after it, and a name of all that was done so far."""
+
+  gesture: dict
+  marks: Marks
+  name: str
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class History:
+  """Steps that hold, and those that were undone, the last one last."""
+
+  done: tuple[Step, ...] = ()
+  undone: tuple[Step, ...] = ()
+
+  @property
+  def marks(self) -> Marks:
+    """What a person has settled."""
+    return self.done[-1].marks if self.done else Marks()
+
+  @property
+  def name(self) -> str:
+    """The same for the same gestures in the same order, and for no others."""
+    return self.done[-1].name if self.done else ''
+
+  def after(self, gesture: dict) -> 'History':
+    """Returns the history after a gesture; undo and redo without anything to take back or do again change nothing."""
+    if gesture['what'] == 'undo':
+      return History(self.done[:-1], (*self.undone, *self.done[-1:]))
+    if gesture['what'] == 'redo':
+      return History((*self.done, *self.undone[-1:]), self.undone[:-1])
+    name = hashlib.sha256(f'{self.name} {json.dumps(gesture, sort_keys=True)}'.encode()).hexdigest()
+    return History((*self.done, Step(gesture, _with(self.marks, gesture), name)))
+
+
+def replayed(gestures: Iterable[dict]) -> History:
+  """Returns the history that a log of gestures leaves."""
+  history = History()
   for gesture in gestures:
-    marks = _with(marks, gesture)
-  return marks
+    history = history.after(gesture)
+  return history
 
 
 def _with(marks: Marks, gesture: dict) -> Marks:

@@ -4,7 +4,8 @@ Pure. Everything is done in a window about the heart; contours come and go in pi
 """
 
 import dataclasses
-from typing import NamedTuple
+from collections.abc import MutableMapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -82,7 +83,14 @@ def key_frames(base: Base, marks: Marks) -> list[int]:
   return sorted({*marks.keys, *(drawn - marks.freed - marks.cleared)})
 
 
-def follow(cine: Cine, base: Base, marks: Marks, settings: Settings, corner: tuple[int, int] = (0, 0)) -> Followed:
+def follow(
+  cine: Cine,
+  base: Base,
+  marks: Marks,
+  settings: Settings,
+  corner: tuple[int, int] = (0, 0),
+  kept: MutableMapping[Any, Any] | None = None,
+) -> Followed:
   """Returns the contours of all frames.
 
   Args:
@@ -91,6 +99,7 @@ def follow(cine: Cine, base: Base, marks: Marks, settings: Settings, corner: tup
     marks: what a person has settled.
     settings: of the analysis.
     corner: (row, column) at which the window begins.
+    kept: of `carrying.carry`.
   """
   frames, keys = len(cine.video), key_frames(base, marks)
   given, network = _given(base, marks, frames), base.network
@@ -99,7 +108,7 @@ def follow(cine: Cine, base: Base, marks: Marks, settings: Settings, corner: tup
   if keys and free:
     back = (-corner[0], -corner[1])
     heard = None if network is None or network.failed.all() else moved(network, back)
-    carried = carry(_carrying(cine), moved(given, back), keys, network=heard, settings=settings)
+    carried = carry(_carrying(cine), moved(given, back), keys, network=heard, settings=settings, kept=kept)
     found = moved(carried.contours, corner)
   endo, epi = (_points(side) for side in (found.endo, found.epi))
   flags, failed = list(found.flags), found.failed.copy()

@@ -16,7 +16,6 @@ import ear_jax
 from ear_jax.analysis.contours import to_mask
 from ear_jax.analysis.motion import Contours
 from ear_jax.cine import Cine
-from ear_jax.editor import edits
 from ear_jax.editor.edits import Marks
 from ear_jax.editor.follow import Followed
 from ear_jax.editor.slice import Slice
@@ -56,7 +55,7 @@ def save(study: Study, person: str) -> dict[str, Any]:
 
 def _saved(study: Study, person: str) -> dict[str, Any]:
   histories = [one.history for one in study.slices]
-  marks = [edits.marks_of(history.done) for history in histories]
+  marks = [history.marks for history in histories]
   followed = [one.view(history).followed for one, history in zip(study.slices, histories, strict=True)]
   contours = [one.contours for one in followed]
   if study.done:  # a person has agreed to what was left as it was
@@ -93,7 +92,7 @@ def _cines(
 
 
 def _told(study: Study, person: str) -> dict[str, Any]:
-  gestures = [gesture for one in study.slices for gesture in one.history.done]
+  gestures = [step.gesture for one in study.slices for step in one.history.done]
   began = sorted({one.base.made or 'nothing' for one in study.slices})
   return {
     'study': study.name,

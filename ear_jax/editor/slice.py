@@ -5,6 +5,7 @@ import math
 import pathlib
 import threading
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,7 +26,7 @@ from ear_jax.report import page_numbers
 from ear_jax.system.errors import UserError
 
 SET_HERE = 'set by the reader in the editor'
-_KEPT = 8  # states that undo and redo find again
+_KEPT, _KEPT_WAYS = 8, 32  # states that undo and redo find again; contours carried round the cycle
 
 
 class Stale(UserError):
@@ -62,11 +63,12 @@ class Slice:
     self.box: Box = box_of(base, self.marks, self.shape)
     self.cine = window(cine, self.box)
     self._lock, self._seen = threading.RLock(), OrderedDict[str, View]()
+    self._ways: dict[Box, dict] = {}
 
   @property
   def marks(self) -> Marks:
     """What a person has settled so far."""
-    return edits.marks_of(self.history.done)
+    return self.history.marks
 
   @property
   def touched(self) -> bool:
@@ -76,24 +78,26 @@ class Slice:
   def view(self, history: History | None = None) -> View:
     """Returns contours and analysis with a history, the present one when None."""
     history = history or self.history
-    key = repr(history.done)
     with self._lock:
-      if key not in self._seen:
-        self._seen[key] = self._computed(edits.marks_of(history.done))
-      self._seen.move_to_end(key)
-      oldest = next((k for k in self._seen if k != '()'), key)
-      if len(self._seen) > _KEPT and oldest != key:
-        del self._seen[oldest]
-      return self._seen[key]
+      if history.name not in self._seen:
+        self._seen[history.name] = self._computed(history.marks)
+      self._seen.move_to_end(history.name)
+      _shorten(self._seen, _KEPT, '')
+      return self._seen[history.name]
 
   def _computed(self, marks: Marks) -> View:
     box = _common(self.box, box_of(self.base, marks, self.shape, NEEDED))
     cine = window(self.cine, box._replace(top=box.top - self.box.top, left=box.left - self.box.left))
     corner = box.top, box.left
-    followed = follow(cine, self.base, marks, self._settings, corner)
+    kept = self._ways.setdefault(box, {})
+    followed = follow(cine, self.base, marks, self._settings, corner, kept)
+    _shorten(kept, _KEPT_WAYS)
+    _shorten(self._ways, 1)
     contours = moved(followed.contours, (-corner[0], -corner[1]))
-    motion = analyse_with_contours(cine, contours, septum=self.septum(marks, corner), settings=self._settings)
-    expected = expected_dice(cine, contours)
+    with ThreadPoolExecutor(1) as beside:
+      judging = beside.submit(expected_dice, cine, contours)
+      motion = analyse_with_contours(cine, contours, septum=self.septum(marks, corner), settings=self._settings)
+      expected = judging.result()
     checks = tuple(check_slice(cine, motion, expected))
     return View(followed, dataclasses.replace(motion, septum=motion.septum + corner), expected, checks)
 
@@ -121,7 +125,7 @@ class Slice:
       view = self.view(history)
       if preview:
         return self.state(history, view) | {'proposed': True}
-      if history != self.history:  # there may be nothing to undo
+      if history.name != self.history.name:  # there may be nothing to undo
         journal.append(self.log, gesture)
         self.history, self.version = history, self.version + 1
       return self.state()
@@ -131,7 +135,7 @@ class Slice:
     with self._lock:
       history = history or self.history
       view, before = view or self.view(history), self.view(History())
-      marks, size = edits.marks_of(history.done), lengths(self.cine.spacing)
+      marks, size = history.marks, lengths(self.cine.spacing)
       motion = view.motion
       return {
         'version': self.version,
@@ -187,6 +191,12 @@ class Slice:
     top, left, height, width = self.box
     if (points < (top, left)).any() or (points > (top + height - 1, left + width - 1)).any():
       raise UserError(f'{where}: the contour leaves the window about the heart that is shown')
+
+
+def _shorten(kept: dict, most: int, *always: str) -> None:
+  """Forgets what was put there first."""
+  for name in [name for name in kept if name not in always][: max(0, len(kept) - most)]:
+    del kept[name]
 
 
 def _common(one: Box, other: Box) -> Box:
