@@ -22,7 +22,9 @@ function panels(state) {
     found.push(['areas', 'cm²', [['endo', cm2(areas.endo)], ['epi', cm2(areas.epi)]], []]);
   }
   if (curves && curves.strain) {
-    Object.entries(curves.strain.now).forEach(([name, line]) => found.push([`${name} strain`, '%', [['now', line]], [curves.strain.before[name]]]));
+    ['radial', 'circumferential'].forEach((name) => {
+      found.push([`${name} strain`, '%', [['now', curves.strain.now[name]]], [curves.strain.before[name]]]);
+    });
   }
   return found;
 }
@@ -57,7 +59,7 @@ function panel([title, unit, now, before], frames) {
   root.append(heading, cursor, value);
   return [root, (frame) => {
     [['x1', x(frame)], ['x2', x(frame)]].forEach(([key, at]) => cursor.setAttribute(key, at));
-    value.textContent = now.map(([, line]) => (line && line[frame] !== null ? line[frame].toFixed(1) : '–')).join(' / ');
+    value.textContent = now.map(([, line]) => (line && line[frame] !== null ? line[frame].toFixed(1).replace(/^-0\.0$/, '0.0') : '–')).join(' / ');
   }];
 }
 

@@ -14,7 +14,7 @@ export function createPointer(model, sender) {
   const stage = document.getElementById('stage');
   let gesture = null;
 
-  const view = () => viewOf(model, stage.clientWidth, stage.clientHeight);
+  const view = () => viewOf(model.slice, stage.clientWidth, stage.clientHeight, model.zoom, model.middle || undefined);
   function at(event) {
     const box = stage.getBoundingClientRect();
     const { x, y, sx, sy } = view();

@@ -5,16 +5,16 @@ import { contoursOf, describe } from './model.js';
 import { tile } from './sheets.js';
 
 const MARGIN = 8;
+const SHOWN = 3.2; // lengths of the M-mode's line, which goes a third beyond the outer border
 
-// Returns how pixels of the picture lie on the stage: x = x + column * sx, y = y + row * sy.
-export function viewOf(model, width, height) {
-  const { slice } = model;
-  const [top, left, high, wide] = slice.box;
+// Returns how pixels of the picture lie on a canvas: x = view.x + column * view.sx, y = view.y + row * view.sy. Unless
+// something else is asked for, the heart fills the canvas.
+export function viewOf(slice, width, height, zoom = 1, middle = slice.axis) {
   const [mmRow, mmColumn] = slice.spacing_mm;
-  const fit = Math.min((width - MARGIN) / (wide * mmColumn), (height - MARGIN) / (high * mmRow));
-  const [sx, sy] = [fit * mmColumn * model.zoom, fit * mmRow * model.zoom];
-  const [row, column] = model.middle || [top + high / 2 - 0.5, left + wide / 2 - 0.5];
-  return { x: width / 2 - column * sx, y: height / 2 - row * sy, sx, sy };
+  const across = Math.min(SHOWN * slice.depth, ...slice.box.slice(2)) * Math.max(mmRow, mmColumn);
+  const fit = ((Math.min(width, height) - MARGIN) / across) * zoom;
+  const [sx, sy] = [fit * mmColumn, fit * mmRow];
+  return { x: width / 2 - middle[1] * sx, y: height / 2 - middle[0] * sy, sx, sy };
 }
 
 // Returns the point of the M-mode's line, in pixels, `length` pixels from its centre.
@@ -143,13 +143,13 @@ export function createStage(model) {
   const [picture, layer] = stage.querySelectorAll('canvas');
   function draw(changed) {
     if (!model.slice) return;
-    const view = viewOf(model, stage.clientWidth, stage.clientHeight);
+    const view = viewOf(model.slice, stage.clientWidth, stage.clientHeight, model.zoom, model.middle || undefined);
     drawPicture(picture, model, view);
     drawLayer(layer, model, view);
     if (!changed || changed.has('brightness') || changed.has('contrast')) {
       picture.style.filter = `brightness(${model.brightness}) contrast(${model.contrast})`;
     }
-    stage.dataset.view = [view.x, view.y, view.sx, view.sy].map((v) => v.toFixed(3)).join(' ');
+    stage.dataset.map = [view.x, view.y, view.sx, view.sy].map((v) => v.toFixed(3)).join(' ');
     [stage.dataset.frame, stage.dataset.slice] = [model.frame, model.chosen];
     stage.dataset.tool = model.tool;
   }

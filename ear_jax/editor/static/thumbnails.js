@@ -3,6 +3,9 @@
 import { drawContours, prepare } from './lines.js';
 import { contoursOf, sameTime } from './model.js';
 import { tile } from './sheets.js';
+import { viewOf } from './stage.js';
+
+const SMALL = 1.3; // zoom
 
 export function createThumbnails(model, choose) {
   const place = document.getElementById('slices');
@@ -36,10 +39,7 @@ export function createThumbnails(model, choose) {
     const { context, width, height } = prepare(canvas);
     const frame = sameTime(model, slice);
     const [top, left, high, wide] = slice.box;
-    const [mmRow, mmColumn] = slice.spacing_mm;
-    const fit = Math.min(width / (wide * mmColumn), height / (high * mmRow));
-    const view = { sx: fit * mmColumn, sy: fit * mmRow };
-    Object.assign(view, { x: width / 2 - (left + wide / 2 - 0.5) * view.sx, y: height / 2 - (top + high / 2 - 0.5) * view.sy });
+    const view = viewOf(slice, width, height, SMALL);
     context.imageSmoothingEnabled = true;
     context.drawImage(slice.sheets[model.view] || slice.sheets.magnitude, ...tile(slice, frame),
       view.x + (left - 0.5) * view.sx, view.y + (top - 0.5) * view.sy, wide * view.sx, high * view.sy);

@@ -7,7 +7,7 @@ export function createToolbar(model, actions, studies) {
   all('[data-act]').forEach((button) => button.addEventListener('click', () => {
     if (model.slice || ['help', 'list'].includes(button.dataset.act)) actions[button.dataset.act]();
   }));
-  all('[data-view]').forEach((button) => button.addEventListener('click', () => studies.look(button.dataset.view)));
+  all('.views button').forEach((button) => button.addEventListener('click', () => studies.look(button.dataset.view)));
   all('[data-number]').forEach((field) => field.addEventListener('input', () => model.set({ [field.dataset.number]: Number(field.value) })));
   all('dialog .close').forEach((button) => button.addEventListener('click', () => button.closest('dialog').close()));
   find('#ask').addEventListener('change', (event) => model.set({ ask: event.target.checked }));
@@ -23,7 +23,7 @@ export function createToolbar(model, actions, studies) {
   }
 
   function show(changed) {
-    all('[data-tool]').forEach((button) => button.setAttribute('aria-pressed', button.dataset.tool === model.tool));
+    all('[data-act][data-tool]').forEach((button) => button.setAttribute('aria-pressed', button.dataset.tool === model.tool));
     all('[data-number]').forEach((field) => { field.value = model[field.dataset.number]; });
     find('#size').hidden = !['pull', 'push'].includes(model.tool);
     const field = find('#size input');
@@ -38,7 +38,7 @@ export function createToolbar(model, actions, studies) {
     document.body.dataset.busy = model.busy;
     if (!model.slice) return;
     const { state, views } = model.slice;
-    all('[data-view]').forEach((button) => {
+    all('.views button').forEach((button) => {
       button.hidden = !views[button.dataset.view] || Object.keys(views).length < 2;
       button.setAttribute('aria-pressed', button.dataset.view === model.view);
     });
