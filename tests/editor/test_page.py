@@ -203,6 +203,15 @@ def test_a_wrong_contour_is_dragged_right_and_keys_take_it_back(editor):
   assert editor.dice(0, frame) < 0.9
 
 
+def test_a_run_of_frames_is_moved_in_one_gesture(editor):
+  editor.go(0, OFF[0])
+  editor.chord(Keys.SHIFT, Keys.ARROW_RIGHT)
+  centre = editor.contours(0).endo[OFF[1]].mean(0)
+  editor.drag(editor.on_stage([centre, centre - SHIFT]), held=Keys.SHIFT)
+  assert min(editor.dice(0, frame) for frame in OFF) >= 0.95
+  assert editor.study.slices[0].state()['undo'] == 1
+
+
 def test_pull_push_and_redraw_change_one_border_where_the_pointer_was(editor):
   editor.go(1, 2)
   before = editor.contours(1)

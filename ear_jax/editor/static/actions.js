@@ -1,10 +1,10 @@
 // What buttons and keys do, once for both.
 
-import { contoursOf } from './model.js';
+import { SUSPICIOUS, contoursOf, editedFrames } from './model.js';
 import { polar } from './ring.js';
 import { say } from './say.js';
 
-const SUSPICIOUS = 0.2;
+const plain = ({ endo, epi }) => ({ endo, epi });
 
 export function createActions(model, sender, studies, pointer, mmode) {
   const seen = new Map(); // slice and frame -> version at which the person was sent there
@@ -13,13 +13,27 @@ export function createActions(model, sender, studies, pointer, mmode) {
     if (!model.slices[index] || index === model.chosen) return;
     const frame = Math.floor((model.frame * model.slices[index].frames) / model.frames);
     cancel();
-    model.set({ chosen: index, frame, middle: null, zoom: 1 });
+    model.set({ chosen: index, frame, run: null, middle: null, zoom: 1 });
   }
 
   function cancel() {
     pointer.cancel();
     mmode.cancel();
     if (model.asked) sender.answer(false);
+  }
+
+  function drop() {
+    if (!model.asked && !model.working && !model.strokes) model.set({ run: null });
+    cancel();
+  }
+
+  // The run grows or shrinks at the frame that is seen.
+  function extend(step) {
+    const [from, to] = model.run && model.run.includes(model.frame) ? model.run : [model.frame, model.frame];
+    const other = model.frame === from ? to : from;
+    const frame = Math.min(Math.max(model.frame + step, 0), model.frames - 1);
+    model.go(frame);
+    model.set({ run: [Math.min(other, frame), Math.max(other, frame)] });
   }
 
   // The most suspicious frame of all slices that is no key frame and was not visited since its slice was edited.
@@ -38,8 +52,21 @@ export function createActions(model, sender, studies, pointer, mmode) {
     model.go(next.frame);
   }
 
-  const state = (wanted) => () => sender.act('pin', { frame: model.frame, state: wanted });
-  const frameState = () => model.slice.state.frames[model.frame].state;
+  const stateOf = (frame) => model.slice.state.frames[frame].state;
+
+  // A frame is pinned, or is a key frame only; the frames of a run become key frames as they are, in one gesture.
+  function pin() {
+    const frames = editedFrames(model).filter((frame) => contoursOf(model, model.chosen, frame));
+    if (!frames.length) say(model, 'There is no contour here to pin.');
+    else if (frames.length > 1) sender.edit('handle', Object.fromEntries(frames.map((frame) => [frame, plain(contoursOf(model, model.chosen, frame))])));
+    else sender.act('pin', { frame: model.frame, state: stateOf(model.frame) === 'pinned' ? 'key' : 'pinned' });
+  }
+
+  function free() {
+    const frames = editedFrames(model).filter((frame) => stateOf(frame) !== 'free');
+    if (!frames.length) say(model, 'This frame is free already.');
+    frames.forEach((frame) => sender.act('pin', { frame, state: 'free' }));
+  }
 
   return {
     play: () => model.set({ playing: !model.playing }),
@@ -52,12 +79,12 @@ export function createActions(model, sender, studies, pointer, mmode) {
     suspicious,
     undo: () => (model.slice.state.undo ? sender.act('undo') : say(model, 'Nothing to undo in this slice.')),
     redo: () => (model.slice.state.redo ? sender.act('redo') : say(model, 'Nothing to do again in this slice.')),
-    pin: () => {
-      if (!contoursOf(model, model.chosen, model.frame)) say(model, 'There is no contour here to pin.');
-      else state(frameState() === 'pinned' ? 'key' : 'pinned')();
-    },
-    free: () => (frameState() === 'free' ? say(model, 'This frame is free already.') : state('free')()),
-    clear: () => sender.act('clear', { frame: model.frame }),
+    pin,
+    free,
+    clear: () => editedFrames(model).forEach((frame) => sender.act('clear', { frame })),
+    'extend-before': () => extend(-1),
+    'extend-after': () => extend(1),
+    'extend-all': () => model.set({ run: [0, model.frames - 1] }),
     pull: () => model.set({ tool: 'pull' }),
     push: () => model.set({ tool: 'push' }),
     arc: () => model.set({ tool: 'arc' }),
@@ -77,7 +104,7 @@ export function createActions(model, sender, studies, pointer, mmode) {
     },
     ask: () => model.set({ ask: !model.ask }),
     take: () => model.asked && sender.answer(true),
-    drop: cancel,
+    drop,
     save: studies.save,
     done: studies.done,
     list: studies.list,

@@ -6,14 +6,15 @@ const PLAIN = {
   1: 'pull', 2: 'push', 3: 'arc', 4: 'move', '[': 'narrower', ']': 'wider', ',': 'turn-left', '.': 'turn-right', c: 'contours',
   v: 'view', 0: 'fit', '+': 'zoom-in', '=': 'zoom-in', '-': 'zoom-out', a: 'ask', i: 'insertion', Enter: 'take', Escape: 'drop', '?': 'help', l: 'list',
 };
-const CONTROL = { z: 'undo', y: 'redo', s: 'save' };
+const CONTROL = { z: 'undo', y: 'redo', s: 'save', a: 'extend-all' };
+const SHIFT = { ArrowLeft: 'extend-before', ArrowRight: 'extend-after' };
 const ALWAYS = ['help', 'list', 'save', 'done'];
 
 export function createKeys(model, actions) {
   function meant(event) {
     if (event.ctrlKey || event.metaKey) return event.shiftKey && event.key.toLowerCase() === 'z' ? 'redo' : CONTROL[event.key.toLowerCase()];
     if (event.altKey) return undefined;
-    return PLAIN[event.key] || PLAIN[event.key.toLowerCase()];
+    return (event.shiftKey && SHIFT[event.key]) || PLAIN[event.key] || PLAIN[event.key.toLowerCase()];
   }
   document.addEventListener('keydown', (event) => {
     const name = meant(event);

@@ -10,7 +10,8 @@ export function createModel() {
   }
   return {
     person: '', studies: [], study: null, slices: [], chosen: 0,
-    frame: 0, playing: false, speed: 1, view: 'magnitude', brightness: 1, contrast: 1, contours: true,
+    frame: 0, run: null, // [first, last] of the frames that a gesture changes together
+    playing: false, speed: 1, view: 'magnitude', brightness: 1, contrast: 1, contours: true,
     zoom: 1, middle: null, // middle of the stage, [row, column]
     tool: 'pull', reach: 20, disc: 6, // degrees; pixels
     angle: -90, span: 0, // of the M-mode: degrees clockwise from the right; part of the cycle that follows, 0 all
@@ -39,11 +40,19 @@ export function contoursOf(model, index, frame) {
   return found.endo && found.epi ? found : null;
 }
 
+// Returns the frames that are edited now: those of the run if the one that is seen is among them.
+export function editedFrames(model) {
+  const { run, frame } = model;
+  if (!run || frame < run[0] || frame > run[1]) return [frame];
+  return [...Array(run[1] - run[0] + 1).keys()].map((k) => run[0] + k);
+}
+
 // Returns the frame of another slice at the same part of the cycle.
 export function sameTime(model, slice) {
   return Math.floor((model.frame * slice.frames) / model.frames) % slice.frames;
 }
 
+export const SUSPICIOUS = 0.2; // of 1: less than 0.8 of Dice are expected
 const WORDS = { key: 'key frame', pinned: 'pinned', free: '' };
 const ORIGINS = { network: 'by the network', drawn: 'by hand', carried: 'carried', none: 'no contour' };
 
@@ -52,7 +61,9 @@ export function describe(model, frame = model.frame) {
   const { slice } = model;
   const found = slice.state.frames[frame];
   const time = slice.frame_interval_ms ? `${(frame * slice.frame_interval_ms).toFixed(0)} ms` : '';
-  const doubt = found.suspicion >= 0.3 ? `suspicious ${Math.round(100 * found.suspicion)} %` : '';
+  const doubt = found.suspicion >= SUSPICIOUS ? `suspicious ${Math.round(100 * found.suspicion)} %` : '';
   const origin = contoursOf(model, model.chosen, frame) ? ORIGINS[found.origin] || found.origin : ORIGINS.none;
-  return [`frame ${frame}`, time, origin, WORDS[found.state], doubt].filter(Boolean).join(' · ');
+  const run = editedFrames(model);
+  const together = run.length > 1 && run.includes(frame) ? `a gesture changes frames ${run[0]} to ${run.at(-1)}` : '';
+  return [`frame ${frame}`, time, origin, WORDS[found.state], doubt, together].filter(Boolean).join(' · ');
 }

@@ -1,7 +1,7 @@
 // The pointer on the stage: which gesture a press begins, and what a gesture in progress shows.
 
 import { place } from './lines.js';
-import { contoursOf } from './model.js';
+import { contoursOf, editedFrames } from './model.js';
 import * as ring from './ring.js';
 import { say } from './say.js';
 import { onLine, pointsOf, viewOf } from './stage.js';
@@ -32,17 +32,24 @@ export function createPointer(model, sender) {
     return gaps[0][0] <= gaps[1][0] ? gaps[0] : gaps[1];
   }
 
-  function show(found) {
-    model.set({ working: { index: model.chosen, frames: { [model.frame]: ring.handlesOf(found) } } });
+  // Returns a function that gives the frames of a gesture which made another ring of `start`; a run changes together.
+  function together(start) {
+    const { state } = model.slice;
+    const others = editedFrames(model).filter((frame) => frame !== model.frame && state.frames[frame].state !== 'pinned')
+      .map((frame) => [frame, contoursOf(model, model.chosen, frame)]).filter(([, contours]) => contours)
+      .map(([frame, contours]) => [frame, ring.ringOf(contours)]).filter(([, found]) => found);
+    return (end) => Object.fromEntries([[model.frame, end], ...others.map(([frame, other]) => [frame, ring.repeated(other, start, end)])]
+      .map(([frame, found]) => [frame, ring.handlesOf(found)]));
   }
 
   // A gesture that turns the ring at the press into another one: `change(point)` at every move.
-  function shaping(what, change) {
+  function shaping(what, start, change) {
     let last = null;
+    const frames = together(start);
     return {
       move(point) {
         last = change(point) || last;
-        if (last) show(last);
+        if (last) model.set({ working: { index: model.chosen, frames: frames(last) } });
       },
       end() {
         const { working } = model;
@@ -53,7 +60,7 @@ export function createPointer(model, sender) {
   }
 
   function pulling(start, side) {
-    return shaping('handle', (point) => ring.pulled(start, side, point, degrees(model.reach)));
+    return shaping('handle', start, (point) => ring.pulled(start, side, point, degrees(model.reach)));
   }
 
   function pushing(start, point) {
@@ -61,7 +68,7 @@ export function createPointer(model, sender) {
     const [angle, r] = ring.polar(point, start.centre);
     const outward = r < ring.radiusAt(start[side], angle);
     let now = start;
-    return shaping('push', (next) => {
+    return shaping('push', start, (next) => {
       const before = now;
       now = ring.pushed(now, side, outward, next, model.disc);
       return now === before ? null : now;
@@ -83,18 +90,18 @@ export function createPointer(model, sender) {
           return total + Math.abs(ring.radiusAt(start[side], angle) - r);
         }, 0);
         const found = ring.redrawn(start, sum('endo') < sum('epi') ? 'endo' : 'epi', stroke, degrees(8));
-        sender.edit('arc', { [model.frame]: ring.handlesOf(found) });
+        sender.edit('arc', together(start)(found));
       },
     };
   }
 
   function moving(start, from) {
-    return shaping('handle', (point) => ring.moved(start, point[0] - from[0], point[1] - from[1]));
+    return shaping('handle', start, (point) => ring.moved(start, point[0] - from[0], point[1] - from[1]));
   }
 
   function scaling(start, from, sides) {
     const first = Math.max(ring.polar(from, start.centre)[1], 1);
-    return shaping('handle', (point) => ring.scaled(start, sides, ring.polar(point, start.centre)[1] / first));
+    return shaping('handle', start, (point) => ring.scaled(start, sides, ring.polar(point, start.centre)[1] / first));
   }
 
   function movingOrScaling(start, point) {

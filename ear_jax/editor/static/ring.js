@@ -154,6 +154,15 @@ export function redrawn(ring, side, stroke, reach) {
   return ordered({ ...ring, [side]: smooth(distances, 2) }, side);
 }
 
+// What made `end` of `start`, done to another ring.
+export function repeated(ring, start, end) {
+  const found = { centre: ring.centre.map((place, k) => place + end.centre[k] - start.centre[k]) };
+  ['endo', 'epi'].forEach((side) => {
+    found[side] = ring[side].map((r, k) => Math.max(r + end[side][k] - start[side][k], THINNEST));
+  });
+  return ordered(found, 'epi');
+}
+
 export function moved(ring, rows, columns) {
   return { ...ring, centre: [ring.centre[0] + rows, ring.centre[1] + columns] };
 }

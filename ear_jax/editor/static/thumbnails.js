@@ -1,7 +1,7 @@
 // All slices as small cines that play together; a press chooses the one that is edited.
 
 import { drawContours, prepare } from './lines.js';
-import { contoursOf, sameTime } from './model.js';
+import { SUSPICIOUS, contoursOf, sameTime } from './model.js';
 import { tile } from './sheets.js';
 import { viewOf } from './stage.js';
 
@@ -25,7 +25,7 @@ export function createThumbnails(model, choose) {
 
   function label(slice, index) {
     const keys = slice.state.frames.filter((f) => f.state !== 'free').length;
-    const doubts = slice.state.frames.filter((f) => f.suspicion >= 0.3).length;
+    const doubts = slice.state.frames.filter((f) => f.suspicion >= SUSPICIOUS).length;
     const name = slice.level ? `${slice.level} · ${slice.slice}` : String(slice.slice);
     const facts = [keys && `${keys} key`, doubts && `${doubts} suspicious`].filter(Boolean).join(', ');
     buttons[index].querySelector('.name').replaceChildren(name, ...(facts ? [Object.assign(document.createElement('small'), { textContent: facts })] : []));

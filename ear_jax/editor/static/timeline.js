@@ -1,7 +1,7 @@
 // The frames of the chosen slice as a slider: how suspicious each is, which are key frames, pinned, or without contour.
 
 import { colours, prepare } from './lines.js';
-import { contoursOf, describe } from './model.js';
+import { SUSPICIOUS, contoursOf, describe } from './model.js';
 
 const [SIDE, FOOT] = [6, 20];
 
@@ -20,7 +20,7 @@ export function createTimeline(model) {
       context.fillRect(x + 0.5, top, wide - 1, bottom - top);
     }
     const high = Math.max(found.suspicion || 0, 0.02) * (bottom - top);
-    context.fillStyle = colour(found.suspicion >= 0.3 ? 'doubt' : 'calm');
+    context.fillStyle = colour(found.suspicion >= SUSPICIOUS ? 'doubt' : 'calm');
     context.fillRect(x + 0.5, bottom - high, wide - 1, high);
     if (found.state === 'free') return;
     const [middle, y, r] = [x + wide / 2, bottom + 9, Math.min(5, wide / 2 + 1)];
@@ -37,6 +37,10 @@ export function createTimeline(model) {
     const { context, height } = prepare(canvas);
     const [bottom, wide] = [height - FOOT, width()];
     for (let frame = 0; frame < model.frames; frame += 1) drawFrame(context, colour, frame, [SIDE + frame * wide, wide], bottom);
+    if (model.run) {
+      context.fillStyle = colour('accent');
+      context.fillRect(SIDE + model.run[0] * wide, 0, (model.run[1] - model.run[0] + 1) * wide, 4);
+    }
     context.strokeStyle = colour('ink');
     context.lineWidth = 2;
     context.strokeRect(SIDE + model.frame * wide, 1.5, wide, bottom);
@@ -45,15 +49,23 @@ export function createTimeline(model) {
     slider.setAttribute('aria-valuetext', describe(model));
   }
 
-  const go = (event) => {
+  let first = null; // of a run that is being chosen
+  const at = (event) => {
     const x = event.clientX - slider.getBoundingClientRect().left - SIDE;
-    model.go(Math.min(Math.max(Math.floor(x / width()), 0), model.frames - 1));
+    return Math.min(Math.max(Math.floor(x / width()), 0), model.frames - 1);
   };
+  function go(event) {
+    const frame = at(event);
+    model.go(frame);
+    if (first !== null) model.set({ run: [Math.min(first, frame), Math.max(first, frame)] });
+  }
   slider.addEventListener('pointerdown', (event) => {
+    if (!model.slice) return;
     slider.setPointerCapture(event.pointerId);
+    first = event.shiftKey ? at(event) : null;
     go(event);
   });
   slider.addEventListener('pointermove', (event) => { if (event.buttons & 1) go(event); });
-  model.on((changed) => { if (['frame', 'slices', 'chosen', 'scheme'].some((key) => changed.has(key))) draw(); });
+  model.on((changed) => { if (['frame', 'slices', 'chosen', 'run', 'scheme'].some((key) => changed.has(key))) draw(); });
   new ResizeObserver(draw).observe(slider);
 }
