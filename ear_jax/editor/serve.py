@@ -7,6 +7,7 @@ import webbrowser
 from collections.abc import Sequence
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from ear_jax.editor.app import make_app
 from ear_jax.editor.studies import Study
@@ -38,19 +39,23 @@ def serve(studies: Sequence[Study], person: str, *, port: int = 0, browser: bool
     print(f'open {address}', flush=True)
     if browser:
       threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-    # No access log: the first address holds the token.
-    config = uvicorn.Config(
-      make_app(studies, person, token),
-      access_log=False,
-      log_level='warning',
-      server_header=False,
-      lifespan='off',
-      ws='none',
-      http='h11',
-      timeout_graceful_shutdown=2,
-    )
     try:
-      uvicorn.Server(config).run(sockets=[listening])
+      server_of(make_app(studies, person, token)).run(sockets=[listening])
     finally:
       for study in studies:
         study.close()
+
+
+def server_of(app: ASGIApp) -> uvicorn.Server:
+  """Returns the server of an application; it says nothing of requests, since the first address holds the token."""
+  config = uvicorn.Config(
+    app,
+    access_log=False,
+    log_level='warning',
+    server_header=False,
+    lifespan='off',
+    ws='none',
+    http='h11',
+    timeout_graceful_shutdown=2,
+  )
+  return uvicorn.Server(config)
