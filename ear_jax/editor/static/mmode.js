@@ -15,7 +15,7 @@ const LEAST = 0.1; // pixels: a frame that moves by less is left alone
 
 export function createMMode(model, sender) {
   const strip = document.getElementById('mmode');
-  const canvas = strip.querySelector('canvas');
+  const [canvas, cursor] = [strip.querySelector('canvas'), strip.querySelector('.cursor')];
   let [drag, known] = [null, {}];
 
   // Returns the strip as a picture, one column a frame.
@@ -84,10 +84,10 @@ export function createMMode(model, sender) {
     if (model.contours) ['endo', 'epi'].forEach((side) => drawLine(context, line(side), side, wide, scale));
     context.fillStyle = colours()('accent');
     slice.state.frames.forEach((frame, k) => { if (frame.state !== 'free') context.fillRect((k + 0.5) * wide - 2, height - 4, 4, 4); });
-    context.fillStyle = 'rgba(255, 255, 255, 0.7)';
-    context.fillRect((model.frame + 0.5) * wide - 0.5, 0, 1, height);
     strip.dataset.scale = [wide, scale].map((v) => v.toFixed(4)).join(' ');
   }
+
+  const drawCursor = () => { cursor.style.left = `${(100 * (model.frame + 0.5)) / model.frames}%`; };
 
   function at(event) {
     const box = canvas.getBoundingClientRect();
@@ -169,8 +169,9 @@ export function createMMode(model, sender) {
     model.set({ working: null });
   }
   model.on((changed) => {
-    const keys = ['frame', 'slices', 'chosen', 'angle', 'working', 'brightness', 'contrast', 'contours', 'scheme'];
+    const keys = ['slices', 'chosen', 'angle', 'working', 'brightness', 'contrast', 'contours', 'scheme'];
     if (model.slice && keys.some((key) => changed.has(key))) draw();
+    if (model.slice) drawCursor();
     if (changed.has('angle')) document.getElementById('angle').textContent = `${((model.angle % 360) + 360) % 360}°`;
   });
   new ResizeObserver(() => model.slice && draw()).observe(strip);

@@ -211,7 +211,7 @@ export function createPointer(model, sender) {
   }
 
   stage.addEventListener('pointerdown', (event) => {
-    if (!model.slice || gesture) return;
+    if (!model.slice || gesture || event.target.closest('button, p')) return;
     stage.focus();
     stage.setPointerCapture(event.pointerId);
     if (model.playing) model.set({ playing: false });

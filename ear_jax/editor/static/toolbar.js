@@ -23,9 +23,10 @@ export function createToolbar(model, actions, studies) {
   }
 
   function show(changed) {
+    if (model.playing && changed.size === 1 && changed.has('frame')) return;
     all('[data-act][data-tool]').forEach((button) => button.setAttribute('aria-pressed', button.dataset.tool === model.tool));
     all('[data-number]').forEach((field) => { field.value = model[field.dataset.number]; });
-    find('#size').hidden = !['pull', 'push'].includes(model.tool);
+    find('#size').classList.toggle('unused', !['pull', 'push'].includes(model.tool)); // keeps its place: nothing moves
     const field = find('#size input');
     [field.dataset.number, field.min, field.max, field.step] = model.tool === 'push' ? ['disc', 1.5, 40, 0.5] : ['reach', 6, 80, 1];
     field.value = model[field.dataset.number];
