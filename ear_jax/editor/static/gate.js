@@ -7,25 +7,30 @@ export function badge(place, verdict) {
   place.textContent = `${SIGNS[verdict] || '–'} ${verdict || 'not begun'}`;
 }
 
-// The worst of the slices' verdicts.
-export function worst(slices) {
-  return ['fail', 'warn', 'pass'].find((verdict) => slices.some((slice) => slice.state.verdict === verdict));
+const ofStudy = (model) => model.study.checks.filter((check) => !check.slice);
+
+// The worst of the slices' verdicts, and of the checks of the study as a whole.
+function worst(model) {
+  const found = [...model.slices.map((slice) => slice.state.verdict), ...ofStudy(model).map((check) => check.status)];
+  return ['fail', 'warn', 'pass'].find((verdict) => found.includes(verdict));
 }
 
 export function createGate(model) {
-  const [verdict, why, expected] = ['#gate .badge', '#why', '#expected'].map((s) => document.querySelector(s));
+  const [verdict, why, expected, study] = ['#gate .badge', '#why', '#expected', '#why-study'].map((s) => document.querySelector(s));
   const whole = document.querySelector('header .badge');
   let said = '';
   model.on((changed) => {
     if (!model.slice || !['slices', 'chosen', 'asked'].some((key) => changed.has(key))) return;
     const asked = model.asked && model.asked.item.index === model.chosen;
     const state = asked ? model.asked.state : model.slice.state;
-    const text = [state.verdict, state.why, state.dice_expected].join();
-    badge(whole, worst(model.slices));
+    const text = [model.study.index, model.chosen, state.verdict, state.why, state.dice_expected].join();
+    badge(whole, worst(model));
     if (text === said) return; // it is read aloud
     said = text;
     badge(verdict, state.verdict);
-    why.textContent = state.why || '';
+    const empty = state.frames.every((frame) => !frame.endo);
+    why.textContent = empty ? 'No contours yet: draw them in one frame, the others follow.' : state.why;
+    study.textContent = ofStudy(model).filter((check) => check.status !== 'pass').map((check) => `The study, ${check.check}: ${check.detail}`).join('; ');
     const dice = state.dice_expected;
     expected.textContent = Number.isFinite(dice) && dice !== null ? `expected Dice ${dice.toFixed(2)}` : '';
   });

@@ -61,7 +61,7 @@ export function describe(model, frame = model.frame) {
   const { slice } = model;
   const found = slice.state.frames[frame];
   const time = slice.frame_interval_ms ? `${(frame * slice.frame_interval_ms).toFixed(0)} ms` : '';
-  const doubt = found.suspicion >= SUSPICIOUS ? `suspicious ${Math.round(100 * found.suspicion)} %` : '';
+  const doubt = found.endo && found.suspicion >= SUSPICIOUS ? `suspicious ${Math.round(100 * found.suspicion)} %` : '';
   const origin = contoursOf(model, model.chosen, frame) ? ORIGINS[found.origin] || found.origin : ORIGINS.none;
   const run = editedFrames(model);
   const together = run.length > 1 && run.includes(frame) ? `a gesture changes frames ${run[0]} to ${run.at(-1)}` : '';

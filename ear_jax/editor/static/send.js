@@ -53,12 +53,14 @@ export function createSender(model) {
   }
 
   async function reload(index) {
+    model.set({ busy: true, asked: null });
     try {
       model.slices[index].state = await get(base(index));
-      model.set({ slices: model.slices, asked: null });
+      model.set({ slices: model.slices });
     } catch (error) {
       say(model, error.message, 'error');
     }
+    model.set({ busy: false });
   }
 
   function add(item) {

@@ -146,7 +146,8 @@ export function createStudies(model) {
     const { index } = model.study;
     try {
       const saved = await watched(index, post(`/api/study/${index}/save`, {}));
-      say(model, `Saved ${saved.files.length} files in ${saved.folder}; the gate says ${saved.verdict}.`, 'saved');
+      const held = saved.curves_withheld ? ' Curves are withheld until it passes: its reasons are in report.html.' : '';
+      say(model, `Saved ${saved.files.length} files in ${saved.folder}; the gate says ${saved.verdict}.${held}`, 'saved');
     } catch (error) {
       say(model, error.message, 'error');
     } finally {

@@ -25,9 +25,10 @@ export function createThumbnails(model, choose) {
 
   function label(slice, index) {
     const keys = slice.state.frames.filter((f) => f.state !== 'free').length;
-    const doubts = slice.state.frames.filter((f) => f.suspicion >= SUSPICIOUS).length;
+    const doubts = slice.state.frames.filter((f) => f.endo && f.suspicion >= SUSPICIOUS).length;
+    const empty = slice.state.frames.filter((f) => !f.endo).length;
     const name = slice.level ? `${slice.level} · ${slice.slice}` : String(slice.slice);
-    const facts = [keys && `${keys} key`, doubts && `${doubts} suspicious`].filter(Boolean).join(', ');
+    const facts = [keys && `${keys} key`, doubts && `${doubts} suspicious`, empty && `${empty} empty`].filter(Boolean).join(', ');
     buttons[index].querySelector('.name').replaceChildren(name, ...(facts ? [Object.assign(document.createElement('small'), { textContent: facts })] : []));
     buttons[index].setAttribute('aria-label', `Slice ${name}${facts ? `: ${facts} frames` : ''}`);
     buttons[index].setAttribute('aria-pressed', index === model.chosen);
