@@ -63,7 +63,8 @@ export function createStudies(model) {
 
   async function open(index) {
     dialog.close();
-    model.set({ playing: false, asked: null, strokes: null, banner: null });
+    model.set({ playing: false, asked: null, strokes: null, banner: null, run: null });
+    showProgress({ doing: 'Opening' });
     try {
       await load(index);
     } catch (error) {
