@@ -7,6 +7,7 @@ the address that it prints. Every gesture is on the disk when the page shows it;
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import pathlib
 import sys
@@ -44,11 +45,8 @@ def _edit(given: SimpleNamespace) -> None:
     raise UserError('--blind shows no contours of others: leave --results and --contours out')
   if given.results and given.checkpoint:
     raise UserError('give --checkpoint or --results to begin with, not both')
-  try:
-    import starlette  # noqa: F401
-    import uvicorn  # noqa: F401
-  except ImportError as fault:
-    raise UserError('the page needs starlette and uvicorn: pip install "ear_jax[edit]"') from fault
+  if not all(importlib.util.find_spec(name) for name in ('starlette', 'uvicorn')):
+    raise UserError('the page needs starlette and uvicorn: pip install "ear_jax[edit]"')
   logging.info('loading jax and what stands on it')
   from ear_jax.editor.begin import begin
   from ear_jax.editor.serve import serve
@@ -63,10 +61,13 @@ def _edit(given: SimpleNamespace) -> None:
     checkpoints=given.checkpoint.split(',') if given.checkpoint else [],
     results=given.results and pathlib.Path(given.results).expanduser(),
     contours=[pathlib.Path(path).expanduser() for path in given.contours or []],
-    blind=given.blind,
+    blind=given.person if given.blind else '',
   )
   for unused in faults:
     print(f'error: {unused}', file=sys.stderr)
+  for one in studies:
+    for fault in one.opened.faults:
+      print(f'error: {fault}', file=sys.stderr)
   require_writable(output, 'edits and results')
   for one in studies:
     if one.opened.origin != '.':  # said here and in no file: names of files may be a patient's

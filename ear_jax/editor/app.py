@@ -24,6 +24,7 @@ from ear_jax.formats.faults import MalformedStudy
 from ear_jax.system.errors import UserError
 
 _STATIC = pathlib.Path(__file__).parent / 'static'
+_OPEN = 3  # studies in memory
 _TYPES = {
   '.html': 'text/html',
   '.css': 'text/css',
@@ -38,7 +39,8 @@ class _Server:
 
   def __init__(self, studies: Sequence[Study], person: str):
     self._studies, self._person = studies, person
-    self.worker = ThreadPoolExecutor(1, 'delineate')
+    self._worker = ThreadPoolExecutor(1, 'delineate')
+    self._recent: list[Study] = []
 
   def _study(self, request: Request) -> Study:
     index = request.path_params['study']
@@ -51,9 +53,17 @@ class _Server:
     study = self._study(request)
     if study.opened.faults:
       raise Refused(422, f'{study.name} cannot be read: {study.opened.faults[0].rule}')
-    if not study.ready(self.worker):
+    self._remember(study)
+    if not study.ready(self._worker):
       raise _NotYet(study)
     return study
+
+  def _remember(self, study: Study) -> None:
+    """Closes the study that nobody has asked for the longest, so that a list of any length takes no more memory."""
+    self._recent = [study, *(one for one in self._recent if one is not study)]
+    for one in self._recent[_OPEN:]:
+      one.close()
+    self._recent = self._recent[:_OPEN]
 
   def _slice(self, request: Request) -> Slice:
     slices = self._opened(request).slices
@@ -105,6 +115,13 @@ class _Server:
     version = requests.whole(given, 'version')
     return self._slice(request).edit(version, gesture | {'person': self._person}, preview=preview)
 
+  def whole(self, request: Request, given: dict) -> Any:
+    requests.only(given)
+    study = self._opened(request)
+    self._slice(request)
+    study.widen(request.path_params['slice'])
+    return study.described(request.path_params['study'])
+
   def save(self, request: Request, given: dict) -> Any:
     requests.only(given)
     return save(self._opened(request), self._person)
@@ -140,16 +157,17 @@ def make_app(studies: Sequence[Study], person: str, token: str) -> Guard:
     one: server.slice,
     one + '/view/{view}.png': server.view,
   }
-  posted = {f'{one}/{name}': getattr(server, name) for name in ('edit', 'undo', 'redo', 'pin', 'clear')}
+  posted = {f'{one}/{name}': getattr(server, name) for name in ('edit', 'undo', 'redo', 'pin', 'clear', 'whole')}
   posted |= {f'{study}/{name}': getattr(server, name) for name in ('save', 'done')}
-  routes = [Route(path, _answering(handler), methods=['GET']) for path, handler in got.items()]
-  routes += [Route(path, _answering(handler), methods=['POST']) for path, handler in posted.items()]
+  hidden = sorted({str(one.folder.parent) for one in studies})  # who chose it may have named it after a patient
+  routes = [Route(path, _answering(handler, hidden), methods=['GET']) for path, handler in got.items()]
+  routes += [Route(path, _answering(handler, hidden), methods=['POST']) for path, handler in posted.items()]
   routes += [Route('/', _file), Route('/{name}', _file), Route('/static/{name}', _file)]
   app = Starlette(routes=routes, exception_handlers={HTTPException: _unknown, 500: _broken})
   return Guard(app, token)
 
 
-def _answering(handler: Callable[[Request, dict], Any]) -> Callable:
+def _answering(handler: Callable[[Request, dict], Any], hidden: Sequence[str]) -> Callable:
   async def answer(request: Request) -> Response:
     try:
       given = await requests.body(request) if request.method == 'POST' else {}
@@ -163,7 +181,10 @@ def _answering(handler: Callable[[Request, dict], Any]) -> Callable:
     except MalformedStudy as fault:
       return refused(422, str(fault.faults[0].rule) if fault.faults else 'the study cannot be read')
     except UserError as fault:
-      return refused(422, str(fault))
+      sentence = str(fault)
+      for folder in hidden:
+        sentence = sentence.replace(folder, 'the output folder')
+      return refused(422, sentence)
     except OSError as fault:
       return refused(507, f'it cannot be written ({fault.strerror}): make room on the disk; nothing of it was taken')
     if isinstance(found, Response):

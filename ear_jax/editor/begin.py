@@ -26,7 +26,7 @@ def begin(
   checkpoints: Sequence[str] = (),
   results: pathlib.Path | None = None,
   contours: Sequence[pathlib.Path] = (),
-  blind: bool = False,
+  blind: str = '',
 ) -> tuple[list[Study], list[Fault]]:
   """Returns the studies at a path, and the faults of contours that are not used.
 
@@ -36,7 +36,7 @@ def begin(
     checkpoints: names, runs or files of networks.
     results: folder that `predict` or the editor wrote.
     contours: files or folders with contours by persons.
-    blind: leave out what persons drew.
+    blind: pseudonym of a reader who shall not see what others drew; '' for one who may.
 
   Raises: UserError when there is nothing to edit, or a network or contours cannot be read.
   """

@@ -110,6 +110,11 @@ class Slice:
       return Septum(np.asarray(where) - corner, self._septum.origin, self._septum.certain)
     return self._septum
 
+  def widen(self, cine: Cine) -> None:
+    """Shows the whole picture from now on."""
+    with self._lock:
+      self.cine, self.box = cine, Box(0, 0, *self.shape)
+
   def edit(self, version: int, gesture: dict, *, preview: bool = False) -> dict[str, Any]:
     """Takes a gesture and returns the state after it; `preview`: what the state would be.
 

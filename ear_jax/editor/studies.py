@@ -55,7 +55,7 @@ class Study:
     folder: of its results; edits are in `edits` within.
     networks: none, one, or several to be averaged.
     begun: contours of each slice by its id that results held already; empty without.
-    blind: contours by persons are not shown.
+    blind: pseudonym of a reader who shall not see what others drew; '' for one who may.
   """
 
   def __init__(
@@ -65,7 +65,7 @@ class Study:
     networks: Sequence[Network],
     options: Options,
     begun: Callable[[Cine, Source], Base | None] | None = None,
-    blind: bool = False,
+    blind: str = '',
   ):
     self.opened, self.folder, self.options = opened, folder, options
     self.slices: list[Slice] = []
@@ -135,7 +135,15 @@ class Study:
       septum = septum_lib.find(None, None if self._blind else source.septum, source.orientation)
       one = Slice(cine, self._base(number, cine, source), septum, settled, self.edits / f'slice-{number:02d}.jsonl')
       one.view()
+      if self._blind:
+        self._require_own(one)
       yield one
+
+  def _require_own(self, one: Slice) -> None:
+    """Raises UserError where a slice was begun with contours by a person, or edited by another."""
+    persons = {step.gesture.get('person') for step in one.history.done} - {self._blind}
+    if persons or one.base.drawn is not None:
+      raise UserError(f'{self.name}: its edits were begun by another reader, or with contours: give another --output')
 
   def _base(self, number: int, cine: Cine, source: Source) -> Base:
     """The contours that a slice begins with: those of its first time, else of results, a person or a network."""
@@ -203,24 +211,46 @@ class Study:
     }
 
   def listed(self, index: int) -> dict[str, Any]:
-    """Returns its line in the list of studies; nothing is read for it but the logs' names."""
-    open_now = bool(self.slices)
-    logs = sorted(self.edits.glob('slice-*.jsonl')) if self.edits.is_dir() else []
-    state = 'done' if self.done else 'begun' if logs or open_now else 'not begun'
+    """Returns its line in the list of studies: of one that is not open what its saved results say."""
+    slices, told, summary = self.slices, self._written('edits.json'), self._written('summary.json')
+    begun = bool(slices) or (self.edits.is_dir() and any(self.edits.glob('slice-*.jsonl')))
+    if slices:
+      verdict = worst(check for one in slices for check in one.view().checks)
+      corrected = sum(len(one.marks.keys) + len(one.marks.cleared) for one in slices)
+    else:
+      verdict = str(summary.get('verdict', 'not begun'))
+      corrected = sum(len(one['by_hand']) + len(one['cleared']) for one in told.get('slices', ()))
     entry = {
       'index': index,
       'name': self.name,
-      'verdict': worst(c for one in self.slices for c in one.view().checks) if open_now else 'not begun',
-      'state': state,
+      'verdict': verdict,
+      'state': 'done' if self.done else 'begun' if begun else 'not begun',
       'slices': len(self.opened),
-      'corrected_frames': sum(len(one.marks.keys) + len(one.marks.cleared) for one in self.slices),
+      'corrected_frames': corrected,
     }
-    faults = [str(fault) for fault in self.opened.faults]
-    return entry | ({'error': f'cannot be read: {len(faults)} faults; predict lists them'} if faults else {})
+    faults = len(self.opened.faults)
+    return entry | ({'error': f'cannot be read ({faults} faults): the terminal names them'} if faults else {})
+
+  def _written(self, name: str) -> dict[str, Any]:
+    """Returns what a file of its results says; nothing where there is none."""
+    try:
+      return json.loads((self.folder / name).read_text(encoding='utf-8'))
+    except (OSError, ValueError):
+      return {}
+
+  def widen(self, number: int) -> None:
+    """Has a slice show the whole picture: what it began with may be another organ."""
+    ((cine, _),) = self.opened.read(slice(number, number + 1))
+    self.slices[number].widen(cine)
+    self._sheets = {key: data for key, data in self._sheets.items() if key[0] != number}
 
   def close(self) -> None:
-    """Lets go of the lock."""
-    self._held.close()
+    """Forgets the pictures and lets go of the lock; when it is asked for again it is read again."""
+    with self._lock:
+      if self._loading is None or not self._loading.done():
+        return
+      self._loading, self.slices, self._sheets = None, [], {}
+      self._held.close()
 
 
 def _described(one: Slice, index: int, number: int) -> dict[str, Any]:

@@ -5,13 +5,15 @@ import threading
 
 import numpy as np
 import pytest
-from conftest import TOKEN, Browser, by_place, dice, gesture, serving, some_slices
+from editing import TOKEN, Browser, by_place, dice, gesture, serving, some_slices
 
 from ear_jax.editor.begin import begin
+from ear_jax.editor.follow import Box
 from ear_jax.editor.studies import Study
 from ear_jax.formats import folder, references
 from ear_jax.formats.choices import Choices
 from ear_jax.formats.open import open_studies
+from ear_jax.system.errors import UserError
 from ear_jax.workflows.examine import Options
 from ear_jax.workflows.make_phantom import make_phantom
 
@@ -22,11 +24,11 @@ SLICE = '/api/study/0/slice/0'  # mid; the other one, the apex, stays as it was
 def study(phantom, tmp_path_factory):
   """`make(output=None)`: the phantom's study with planted faults, to be edited."""
 
-  def make(output=None):
+  def make(output=None, blind=''):
     (opened,) = open_studies(phantom.folder)
     opened = some_slices(opened, slice(1, 3))
     output = output or tmp_path_factory.mktemp('output')
-    return Study(opened, output / opened.dataset, [], Options(), by_place(phantom.bases[1:]))
+    return Study(opened, output / opened.dataset, [], Options(), by_place(phantom.bases[1:]), blind)
 
   return make
 
@@ -122,15 +124,25 @@ def test_saved_results_are_read_back_by_predict_and_by_the_data_set(edited, phan
   assert np.flatnonzero(cine.annotated).tolist() == [3]
 
 
-def test_an_editor_goes_on_where_another_ended(edited, study):
+def test_a_slice_shows_the_whole_picture_when_it_is_asked(edited):
+  browser, one, _ = edited
+  before = browser.get(SLICE)[1]
+  one.slices[0].box, whole = Box(10, 10, 70, 70), (0, 0, 96, 96)  # as of a larger picture
+  assert browser.post(f'{SLICE}/whole', {})[1]['slices'][0]['box'] == list(whole)
+  assert browser.get(SLICE)[1] == before
+
+
+def test_an_editor_begins_with_results(edited, phantom, tmp_path):
   _, one, _ = edited
-  state, version = one.slices[0].state(), one.slices[0].version
-  one.close()
-  again = study(one.folder.parent)
-  with serving([again]) as browser:
-    assert browser.get('/api/study/0')[0] == 200
-    assert browser.get(SLICE)[1] == json.loads(json.dumps(state))
-  assert again.slices[0].version == version > 0
+  (begun,), faults = begin(phantom.folder, tmp_path, results=one.folder)
+  assert not faults
+  begun.opened = some_slices(begun.opened, slice(1, 2))
+  with serving([begun]) as browser:
+    found = browser.get('/api/study/0')[1]
+    assert found['slices'][0]['made'] == 'results'
+    assert {frame['origin'] for frame in browser.get(SLICE)[1]['frames']} == {'network'}
+  with pytest.raises(UserError, match='no contours that ear_jax wrote'):
+    begin(phantom.folder, tmp_path, results=tmp_path)
 
 
 EDIT = {'version': 0, 'what': 'handle'}
@@ -223,10 +235,26 @@ def test_a_second_reader_does_not_see_what_the_first_drew(tmp_path):
   make_phantom(scan, size='mini', contours=True)
   seen = {}
   for blind in (False, True):
-    (one,), faults = begin(scan, tmp_path / f'out-{blind}', blind=blind)
+    (one,), faults = begin(scan, tmp_path / f'out-{blind}', blind='berta' * blind)
     one.opened = some_slices(one.opened, slice(1, 2))
     assert not faults
     with serving([one]) as browser:
       browser.get('/api/study/0')
       seen[blind] = {frame['origin'] for frame in browser.get(SLICE)[1]['frames']}
   assert seen == {False: {'drawn'}, True: {'none'}}
+
+
+def test_an_editor_goes_on_where_another_ended_but_no_blind_reader(edited, study):
+  _, one, _ = edited
+  state, version = one.slices[0].state(), one.slices[0].version
+  one.close()
+  with serving([study(one.folder.parent, blind='berta')]) as browser:
+    assert 'begun by another reader' in browser.get('/api/study/0')[1]['error']
+  again = study(one.folder.parent)
+  with serving([again]) as browser:
+    (listed,) = browser.get('/api/list')[1]['studies']
+    assert listed['state'] == 'begun'
+    assert browser.get('/api/study/0')[0] == 200
+    assert browser.get(SLICE)[1] == json.loads(json.dumps(state))
+  assert again.slices == []
+  assert version > 0
