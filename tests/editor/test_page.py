@@ -181,7 +181,7 @@ def served(tmp_path_factory):
 def editor(driver, served):
   driver.get_log('browser')
   yield Editor(driver, *served)
-  assert [entry for entry in driver.get_log('browser') if '409' not in entry['message']] == []
+  assert [entry for entry in driver.get_log('browser') if not re.search('409|422', entry['message'])] == []
   driver.get('about:blank')
   for one in served[1].slices:
     one.history = History()
@@ -256,6 +256,15 @@ def planted_ring(editor, index, frame):
   return from_mask(editor.truth[index][frame : frame + 1])
 
 
+def near_septum(editor, index, frame):
+  """The two handles of the outer border that lie nearest to 60 degrees before and after mid septum."""
+  handles = np.array(editor.study.slices[index].state()['frames'][frame]['epi'])
+  centre = editor.study.slices[index].view().followed.contours.endo.mean((0, 1))
+  septum = np.array(editor.study.slices[index].state()['septum']['point'])
+  angles = np.arctan2(*(handles - centre).T) - np.arctan2(*(septum - centre))
+  return [handles[np.cos(angles - side * np.pi / 3).argmax()] for side in (-1, 1)]
+
+
 def test_what_would_follow_is_asked_before_it_is_taken(editor):
   editor.press('a')
   editor.go(0, OFF[0])
@@ -296,6 +305,26 @@ def _radius(curve, centre, angle):
   found = np.arctan2(away[:, 0], away[:, 1])
   order = np.argsort(found)
   return np.interp((angle + np.pi) % (2 * np.pi) - np.pi, found[order], np.hypot(*away[order].T), period=2 * np.pi)
+
+
+def test_points_are_dragged_and_what_is_refused_is_a_sentence(editor):
+  editor.go(1, 0)
+  one = editor.study.slices[1]
+  point = np.array(one.state()['septum']['point'])
+  aim = point + np.array([2, 3])
+  editor.drag(editor.on_stage([point, point + 1, aim]))
+  assert one.state()['septum'] == {'point': pytest.approx(aim, abs=0.3), 'certain': True}
+  editor.press('i')
+  first, second = near_septum(editor, 1, 0)
+  editor.drag(editor.on_stage([first, first + 1]))
+  np.testing.assert_allclose(one.state()['insertion'], [first + 1, second], atol=0.4)
+  done = one.state()['undo']
+  editor.press('-', '-', '-', '-')  # smaller, so that the pointer leaves the window about the heart
+  centre = editor.contours(1).endo[0].mean(0)
+  far = np.array([0, 45])
+  editor.drag(editor.on_stage([centre, centre + far / 2, centre + far]), held=Keys.SHIFT)
+  assert 'leaves the' in editor.find('#message').text
+  assert one.state()['undo'] == done
 
 
 def test_it_plays_without_asking_the_server_and_n_goes_to_the_wrong_frame(editor):

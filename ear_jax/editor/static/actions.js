@@ -39,7 +39,7 @@ export function createActions(model, sender, studies, pointer, mmode) {
   // The most suspicious frame of all slices that is no key frame and was not visited since its slice was edited.
   function suspicious() {
     const found = model.slices.flatMap((slice, index) => slice.state.frames.map((one, frame) => ({
-      index, frame, doubt: one.state === 'free' ? one.suspicion || 0 : 0, name: `${slice.slice} ${frame}`, version: slice.state.version,
+      index, frame, doubt: one.state === 'free' ? one.suspicion || 0 : 0, name: `${model.study.index} ${index} ${frame}`, version: slice.state.version,
     }))).filter((one) => one.doubt >= SUSPICIOUS && seen.get(one.name) !== one.version).sort((a, b) => b.doubt - a.doubt);
     if (!found.length) {
       say(model, seen.size ? 'No other frame is suspicious. N begins again.' : 'No frame is suspicious.');

@@ -128,6 +128,7 @@ export function createPointer(model, sender) {
           return;
         }
         slice.state.insertion = (slice.state.insertion || slice.placed).map((p, k) => (name === `insertion ${k}` ? found.point : p));
+        slice.placed = null;
         sender.edit('insertion', {}, { insertion: slice.state.insertion });
       },
       cancel() { slice.moving = null; },

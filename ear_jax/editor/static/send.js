@@ -49,7 +49,10 @@ export function createSender(model) {
     waiting.splice(0).forEach(drop); // later ones were made on what was refused
     model.set({ slices: model.slices });
     if (error.status === 409) model.set({ banner: { text: error.message, button: 'Load the new state', action: () => reload(item.index) } });
-    else say(model, error.message, 'error');
+    else {
+      say(model, error.message, 'error');
+      if (!item.frames || !Object.keys(item.frames).length) reload(item.index); // a point was shown where it may not be
+    }
   }
 
   async function reload(index) {

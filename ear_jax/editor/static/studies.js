@@ -83,6 +83,7 @@ export function createStudies(model) {
       const spacing_mm = slice.spacing_mm.map((mm) => mm || 1); // unknown: square pixels
       return { ...slice, spacing_mm, state, sent: [], sheets: { magnitude } };
     }));
+    model.slices.forEach((slice) => Object.values(slice.sheets).forEach((sheet) => sheet.close()));
     model.set({ study, slices, chosen: Math.min(Math.floor(slices.length / 2), slices.length - 1), frame: 0, zoom: 1, middle: null, view: 'magnitude' });
     slices.forEach((_, k) => placeAxis(model, k));
     document.getElementById('study-name').textContent = study.name;
@@ -146,6 +147,7 @@ export function createStudies(model) {
     if (!model.study) return;
     const { index } = model.study;
     try {
+      while (model.busy) await wait(50); // the last gestures are to be in it
       const saved = await watched(index, post(`/api/study/${index}/save`, {}));
       const held = saved.curves_withheld ? ' Curves are withheld until it passes: its reasons are in report.html.' : '';
       say(model, `Saved ${saved.files.length} files in ${saved.folder}; the gate says ${saved.verdict}.${held}`, 'saved');

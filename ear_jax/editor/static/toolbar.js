@@ -1,5 +1,7 @@
 // Buttons and switches: what they show is the model's, what they do is in `actions`.
 
+import { editedFrames } from './model.js';
+
 export function createToolbar(model, actions, studies) {
   const find = (selector) => document.querySelector(selector);
   const all = (selector) => [...document.querySelectorAll(selector)];
@@ -45,9 +47,9 @@ export function createToolbar(model, actions, studies) {
     });
     find('[data-act=undo]').disabled = !state.undo;
     find('[data-act=redo]').disabled = !state.redo;
-    const frame = state.frames[model.frame];
-    find('[data-act=pin]').setAttribute('aria-pressed', frame.state === 'pinned');
-    find('[data-act=free]').disabled = frame.state === 'free';
+    const edited = editedFrames(model).map((k) => state.frames[k].state);
+    find('[data-act=pin]').setAttribute('aria-pressed', edited.every((one) => one === 'pinned'));
+    find('[data-act=free]').disabled = edited.every((one) => one === 'free');
     if (changed.has('asked')) asked();
   }
   model.on(show);
