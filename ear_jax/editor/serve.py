@@ -39,8 +39,10 @@ def serve(studies: Sequence[Study], person: str, *, port: int = 0, browser: bool
     print(f'open {address}', flush=True)
     if browser:
       threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-    try:
+    try:  # Ctrl-C is how it ends: uvicorn closes what is open, and then raises
       server_of(make_app(studies, person, token)).run(sockets=[listening])
+    except KeyboardInterrupt:
+      print('closed; every gesture is on the disk')
     finally:
       for study in studies:
         study.close()

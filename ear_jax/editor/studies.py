@@ -73,6 +73,7 @@ class Study:
     self.checks: list[Check] = [Check('reading', '', 'warn', note) for note in opened.notes]
     self._networks, self._begun, self._blind = networks, begun, blind
     self._loading: Future | None = None
+    self._looked = False
     self._lock, self._held = threading.Lock(), contextlib.ExitStack()
     self.writing = threading.Lock()
     self._sheets: dict[tuple[int, str], bytes] = {}
@@ -122,11 +123,6 @@ class Study:
 
   def _read(self):
     count = len(self.opened)
-    if self._networks and self.options.axes is None:
-      self.progress = Progress(f'{self.name}: finding out which way up its pictures are')
-      axes, said = recognise(self.opened.__getitem__, count, self._networks[0])
-      self.options = dataclasses.replace(self.options, axes=axes)
-      self.checks += [Check('reading', '', 'warn', said)] * bool(said)
     settled = None
     for number, (cine, source) in enumerate(self.opened.read()):
       self.progress = Progress(f'{self.name}: slice {number + 1} of {count}', number / count)
@@ -159,6 +155,7 @@ class Study:
   def _first(self, cine: Cine, source: Source) -> Base:
     drawn, network, made = None, None, ''
     if self._networks:
+      self._look_which_way_up()
       network = from_mask(segment(cine, self._networks, axes=self.options.axes).probability)
       made = ', '.join(one.name for one in self._networks)
     if source.drawn is not None and not self._blind:
@@ -168,6 +165,12 @@ class Study:
     if drawn is not None:
       made = ', '.join(filter(None, ['contours by a person', made]))
     return Base(network, drawn, made)
+
+  def _look_which_way_up(self) -> None:
+    if self.options.axes is None and not self._looked:
+      axes, said = recognise(self.opened.__getitem__, len(self.opened), self._networks[0])
+      self.options, self._looked = dataclasses.replace(self.options, axes=axes), True
+      self.checks += [Check('reading', '', 'warn', said)] * bool(said)
 
   def sheet(self, number: int, view: str) -> bytes:
     """Returns a view of a slice as PNG."""
