@@ -36,11 +36,11 @@ export function createActions(model, sender, studies, pointer, mmode) {
     model.set({ run: [Math.min(other, frame), Math.max(other, frame)] });
   }
 
-  // The most suspicious frame of all slices that is no key frame and was not visited since its slice was edited.
+  // The most suspicious frame, of this slice before others, that is no key frame and was not visited since its slice was edited.
   function suspicious() {
     const found = model.slices.flatMap((slice, index) => slice.state.frames.map((one, frame) => ({
       index, frame, doubt: one.state === 'free' ? one.suspicion || 0 : 0, name: `${model.study.index} ${index} ${frame}`, version: slice.state.version,
-    }))).filter((one) => one.doubt >= SUSPICIOUS && seen.get(one.name) !== one.version).sort((a, b) => b.doubt - a.doubt);
+    }))).filter((one) => one.doubt >= SUSPICIOUS && seen.get(one.name) !== one.version).sort((a, b) => (a.index !== model.chosen) - (b.index !== model.chosen) || b.doubt - a.doubt);
     if (!found.length) {
       say(model, seen.size ? 'No other frame is suspicious. N begins again.' : 'No frame is suspicious.');
       seen.clear();

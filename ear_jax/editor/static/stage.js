@@ -36,11 +36,11 @@ function drawPicture(canvas, model, view) {
   return [context, width, height];
 }
 
-function drawHandles(context, contours, view) {
+function drawHandles(context, contours, view, bold) {
   ['endo', 'epi'].forEach((side) => contours[side].forEach((handle) => {
     const [x, y] = place(view, handle);
     context.beginPath();
-    context.arc(x, y, 2.6, 0, 7);
+    context.arc(x, y, 2.6 * bold, 0, 7);
     context.fillStyle = INK[side];
     context.fill();
     [context.lineWidth, context.strokeStyle] = [1, INK.halo];
@@ -119,16 +119,17 @@ function drawDisc(context, model, view) {
 function drawLayer(canvas, model, view) {
   const { context, height } = prepare(canvas);
   const contours = contoursOf(model, model.chosen, model.frame);
-  if (model.contours && contours) drawContours(context, contours, view);
+  const bold = Math.max(1, height / 700); // on a large monitor
+  if (model.contours && contours) drawContours(context, contours, view, { width: 1.8 * bold });
   if (model.contours && model.asked && model.asked.item.index === model.chosen) {
     const would = model.asked.state.frames[model.frame];
-    if (would.endo && would.epi) drawContours(context, would, view, { dash: [6, 4], width: 2.2 });
+    if (would.endo && would.epi) drawContours(context, would, view, { dash: [6, 4], width: 2.2 * bold });
   }
   drawScale(context, model, view, height);
   if (!model.playing) {
     if (model.contours) {
       drawAxis(context, model, view);
-      if (contours && model.tool === 'pull') drawHandles(context, contours, view);
+      if (contours && model.tool === 'pull') drawHandles(context, contours, view, bold);
       pointsOf(model).forEach(([, point, colour, letter]) => drawPoint(context, place(view, point), colour, letter));
     }
     drawStrokes(context, model, view);
