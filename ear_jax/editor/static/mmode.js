@@ -50,16 +50,18 @@ export function createMMode(model, sender) {
     return made;
   }
 
-  // Returns `[T]` radii of a border on the line, null where there is none.
-  function line(side) {
+  const shown = (frame) => contoursOf(model, model.chosen, frame);
+
+  // Returns `[T]` radii of a border on the line, null where there is none; of the contours that are shown, or of others.
+  function line(side, contoursAt = shown) {
     return [...Array(model.frames).keys()].map((frame) => {
-      const contours = contoursOf(model, model.chosen, frame);
-      const found = contours && ringAt(contours);
+      const contours = contoursAt(frame);
+      const found = contours && contours.endo && ringAt(contours);
       return found ? ring.radiusAt(found[side], angle()) : null;
     });
   }
 
-  function drawLine(context, radii, side, wide, scale) {
+  function drawLine(context, radii, side, wide, scale, dash = []) {
     context.beginPath();
     radii.forEach((r, frame) => {
       const [x, y] = [(frame + 0.5) * wide, r * scale];
@@ -68,9 +70,11 @@ export function createMMode(model, sender) {
       else context.moveTo(x, y);
     });
     [context.lineJoin, context.lineWidth, context.strokeStyle] = ['round', 4, INK.halo];
-    context.stroke();
+    if (!dash.length) context.stroke();
+    context.setLineDash(dash);
     [context.lineWidth, context.strokeStyle] = [2, INK[side]];
     context.stroke();
+    context.setLineDash([]);
   }
 
   function draw() {
@@ -81,7 +85,13 @@ export function createMMode(model, sender) {
     context.filter = `brightness(${model.brightness}) contrast(${model.contrast})`;
     context.drawImage(resampled(), 0, 0, width, height);
     context.filter = 'none';
-    if (model.contours) ['endo', 'epi'].forEach((side) => drawLine(context, line(side), side, wide, scale));
+    const would = model.asked && model.asked.item.index === model.chosen && model.asked.state.frames;
+    if (model.contours) {
+      ['endo', 'epi'].forEach((side) => {
+        drawLine(context, line(side), side, wide, scale);
+        if (would) drawLine(context, line(side, (frame) => would[frame]), side, wide, scale, [5, 4]);
+      });
+    }
     context.fillStyle = colours()('accent');
     slice.state.frames.forEach((frame, k) => { if (frame.state !== 'free') context.fillRect((k + 0.5) * wide - 2, height - 4, 4, 4); });
     strip.dataset.scale = [wide, scale].map((v) => v.toFixed(4)).join(' ');
@@ -132,7 +142,7 @@ export function createMMode(model, sender) {
     const [gap, side] = gaps[0][0] <= gaps[1][0] ? gaps[0] : gaps[1];
     model.go(frame);
     if (gap > NEAR) return;
-    const found = [...Array(model.frames).keys()].map((f) => contoursOf(model, model.chosen, f));
+    const found = [...Array(model.frames).keys()].map(shown);
     const bad = found.some((contours) => contours && !ringAt(contours));
     if (bad) say(model, 'Frames whose contours do not go round the centre of the line stay as they are.');
     drag = { side, offset: r - borders[side][frame], border: borders[side], passed: new Map(), rings: found.map((c) => c && ringAt(c)) };
@@ -169,7 +179,7 @@ export function createMMode(model, sender) {
     model.set({ working: null });
   }
   model.on((changed) => {
-    const keys = ['slices', 'chosen', 'angle', 'working', 'brightness', 'contrast', 'contours', 'scheme'];
+    const keys = ['slices', 'chosen', 'asked', 'angle', 'working', 'brightness', 'contrast', 'contours', 'scheme'];
     if (model.slice && keys.some((key) => changed.has(key))) draw();
     if (model.slice) drawCursor();
     if (changed.has('angle')) document.getElementById('angle').textContent = `${((model.angle % 360) + 360) % 360}°`;
