@@ -27,6 +27,7 @@ def begin(
   results: pathlib.Path | None = None,
   contours: Sequence[pathlib.Path] = (),
   blind: str = '',
+  strainmap_names: bool = False,
 ) -> tuple[list[Study], list[Fault]]:
   """Returns the studies at a path, and the faults of contours that are not used.
 
@@ -37,6 +38,7 @@ def begin(
     results: folder that `predict` or the editor wrote.
     contours: files or folders with contours by persons.
     blind: pseudonym of a reader who shall not see what others drew; '' for one who may.
+    strainmap_names: results call slices as StrainMap does.
 
   Raises: UserError when there is nothing to edit, or a network or contours cannot be read.
   """
@@ -57,7 +59,8 @@ def begin(
   for network in networks:
     network.picture()  # one that is too old to say is refused before the work
   first = _of_results(results) if results else None
-  studies = [Study(one, output / one.dataset, networks, Options(), first, blind) for one in opened]
+  options = Options(strainmap_names=strainmap_names)
+  studies = [Study(one, output / one.dataset, networks, options, first, blind) for one in opened]
   return studies, [*faults, *unused]
 
 

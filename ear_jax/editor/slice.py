@@ -59,11 +59,21 @@ class Slice:
     self.slice_id, self.level, self.shape, self.frames = cine.slice_id, cine.level, cine.mask.shape[1:], len(cine.video)
     self.base, self.log, self._septum, self._settings = base, log, septum, settings
     gestures = journal.read(log)
-    self.version, self.history = len(gestures), edits.replayed(gestures)
+    self.version, self.history = len(gestures), self._replayed(gestures)
     self.box: Box = box_of(base, self.marks, self.shape)
     self.cine = window(cine, self.box)
     self._lock, self._seen = threading.RLock(), OrderedDict[str, View]()
     self._ways: dict[Box, dict] = {}
+
+  def _replayed(self, gestures: list[dict]) -> History:
+    try:
+      history = edits.replayed(gestures)
+      for step in (*history.done, *history.undone):
+        self._check(step.gesture, anew=False)
+      return history
+    except (KeyError, TypeError, ValueError) as fault:
+      said = fault if isinstance(fault, UserError) else 'it is not as this version writes it'
+      raise UserError(f'{self.log.name} of the edits cannot be replayed ({said}): restore it from a copy') from fault
 
   @property
   def marks(self) -> Marks:
@@ -180,13 +190,15 @@ class Slice:
       raise UserError(f'there is no frame {frame}: slice {self.slice_id} has {self.frames}, from 0')
     return frame
 
-  def _check(self, gesture: dict) -> None:
+  def _check(self, gesture: dict, *, anew: bool = True) -> None:
+    """Raises UserError for what cannot be; rings were looked at when they came in `anew`."""
     if 'frame' in gesture:
       self._inside(gesture['frame'])
     for t, pair in gesture.get('frames', {}).items():
       frame, drawn = self._inside(int(t)), edits.pair_of(pair)
-      require_ring(drawn, self.shape, f'frame {frame}')
-      self._require_window(drawn[1], f'frame {frame}')
+      if anew:
+        require_ring(drawn, self.shape, f'frame {frame}')
+        self._require_window(drawn[1], f'frame {frame}')
     points = [gesture['septum']] if gesture['what'] == 'septum' else gesture.get('insertion', [])
     for point in points:
       if not all(-0.5 <= value <= size - 0.5 for value, size in zip(point, self.shape, strict=True)):

@@ -73,7 +73,7 @@ class Study:
     self.checks: list[Check] = [Check('reading', '', 'warn', note) for note in opened.notes]
     self._networks, self._begun, self._blind = networks, begun, blind
     self._loading: Future | None = None
-    self._looked = False
+    self._looked = self._unwanted = False
     self._lock, self._held = threading.Lock(), contextlib.ExitStack()
     self.writing = threading.Lock()
     self._sheets: dict[tuple[int, str], bytes] = {}
@@ -94,6 +94,7 @@ class Study:
     Raises: UserError when that failed; the next call tries again.
     """
     with self._lock:
+      self._unwanted = False
       if self._loading is None:
         self.progress = Progress(f'{self.name}: waiting for its turn')
         self._loading = worker.submit(self._load)
@@ -125,6 +126,8 @@ class Study:
     count = len(self.opened)
     settled = None
     for number, (cine, source) in enumerate(self.opened.read()):
+      if self._unwanted:
+        raise UserError(f'{self.name} was closed while it was read')
       self.progress = Progress(f'{self.name}: slice {number + 1} of {count}', number / count)
       source = source.at(cine.place)
       settled = settled or by_file(self.options, source)  # the first slice settles the conventions for all
@@ -250,6 +253,7 @@ class Study:
   def close(self) -> None:
     """Forgets the pictures and lets go of the lock; when it is asked for again it is read again."""
     with self._lock:
+      self._unwanted = True
       if self._loading is None or not self._loading.done():
         return
       self._loading, self.slices, self._sheets = None, [], {}

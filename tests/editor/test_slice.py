@@ -142,3 +142,18 @@ def test_what_cannot_be_is_refused_and_leaves_no_trace(opened, made, said):
     one.edit(0, made)
   assert not one.log.exists()
   assert one.version == 0
+
+
+@pytest.mark.parametrize(
+  ('line', 'said'),
+  [
+    ({'what': 'clear', 'frame': 16}, 'there is no frame 16'),
+    ({'what': 'handle', 'frames': {'0': {'endo': []}}}, 'not as this version'),
+    ({'what': 'septum'}, 'not as this version'),
+  ],
+)
+def test_a_log_of_another_study_is_refused(phantom, opened, tmp_path, line, said):
+  log = tmp_path / 'slice-01.jsonl'
+  log.write_text(json.dumps(line) + '\n')
+  with pytest.raises(UserError, match=said):
+    opened(log=log)
