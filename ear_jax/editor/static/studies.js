@@ -81,7 +81,7 @@ export function createStudies(model) {
     const slices = await Promise.all(study.slices.map(async (slice, number) => {
       const [state, magnitude] = await Promise.all([get(`/api/study/${index}/slice/${number}`), picture(slice.views.magnitude)]);
       const spacing_mm = slice.spacing_mm.map((mm) => mm || 1); // unknown: square pixels
-      return { ...slice, spacing_mm, state, sent: [], sheets: { magnitude } };
+      return { ...slice, spacing_mm, state, saved: state.version, sent: [], sheets: { magnitude } };
     }));
     model.slices.forEach((slice) => Object.values(slice.sheets).forEach((sheet) => sheet.close()));
     model.set({ study, slices, chosen: Math.min(Math.floor(slices.length / 2), slices.length - 1), frame: 0, zoom: 1, middle: null, view: 'magnitude' });
@@ -148,7 +148,10 @@ export function createStudies(model) {
     const { index } = model.study;
     try {
       while (model.busy) await wait(50); // the last gestures are to be in it
+      const [slices, versions] = [model.slices, model.slices.map((slice) => slice.state.version)];
       const saved = await watched(index, post(`/api/study/${index}/save`, {}));
+      slices.forEach((slice, k) => { slice.saved = versions[k]; });
+      model.set({ slices: model.slices });
       const held = saved.curves_withheld ? ' Curves are withheld until it passes: its reasons are in report.html.' : '';
       say(model, `Saved ${saved.files.length} files in ${saved.folder}; the gate says ${saved.verdict}.${held}`, 'saved');
     } catch (error) {

@@ -45,6 +45,9 @@ export function createToolbar(model, actions, studies) {
       button.hidden = !views[button.dataset.view] || Object.keys(views).length < 2;
       button.setAttribute('aria-pressed', button.dataset.view === model.view);
     });
+    const behind = model.slices.some((slice) => slice.state.version !== slice.saved);
+    find('[data-act=save] span').textContent = behind ? 'Save •' : 'Save';
+    find('[data-act=save]').title = behind ? 'Edits are on the disk; the results do not hold the last ones yet' : 'Write the results';
     find('[data-act=undo]').disabled = !state.undo;
     find('[data-act=redo]').disabled = !state.redo;
     const edited = editedFrames(model).map((k) => state.frames[k].state);
