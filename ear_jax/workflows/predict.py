@@ -115,8 +115,8 @@ def predict(
   summary = _summary(name, slices, checks, versions, withheld) | {'volumes': volume_files.summary(stack)}
   summary |= {'deformation': told.rows, 'segments': told.segments, 'deformation_notes': told.notes} if told else {}
   try:
-    for name in ('summary.json', 'edits.json'):  # what is half written has none; edits were of the contours before
-      (output / name).unlink(missing_ok=True)
+    for stale in ('summary.json', 'edits.json'):  # what is half written has none; edits were of the contours before
+      (output / stale).unlink(missing_ok=True)
     with clock.measure('write'):
       _write(output, name, slices, checks, versions, stack, deformed, told)
     summary['cost'] = clock.table()
