@@ -3,7 +3,8 @@
 Restores a checkpoint, segments every cine of the split and writes numbers, tables and pictures into
 `<workdir>/evaluation_<split>` (or `--output`). Subjects that the network was trained on are refused. An exported
 network or one that ships with the package takes the place of a run: `--checkpoint ear3d-phantom --output FOLDER`.
-`--studies FOLDER` scores studies as `predict` takes them, against the contours beside them.
+`--studies FOLDER` scores studies as `predict` takes them, against the contours beside them; with `--reader RESULTS` not
+a network's contours are, but those of a second reader.
 """
 
 import pathlib
@@ -23,6 +24,7 @@ def main() -> None:
     *cli.shared('workdir', 'checkpoint', 'output'),
     flags.DEFINE_string('data', None, 'Another data set, name/config: all of its subjects are scored.'),
     flags.DEFINE_string('studies', None, 'A folder of studies with contours, in place of a data set.'),
+    flags.DEFINE_string('reader', None, "A second reader's results, compared with the contours of --studies."),
     flags.DEFINE_string('split', 'test', "Subjects to score: 'test', 'validation', 'train' or 'all'."),
     flags.DEFINE_string('data_dir', None, 'Where the data set is, if it has moved since training.'),
     flags.DEFINE_bool('allow_training_subjects', False, 'Score subjects that were trained on.'),
@@ -38,7 +40,7 @@ def _evaluate(given: SimpleNamespace) -> None:
   from ear_jax.report import agreement_tables, tables, volume_agreement
   from ear_jax.system import table
   from ear_jax.workflows.evaluate import evaluate
-  from ear_jax.workflows.evaluate_studies import evaluate_studies
+  from ear_jax.workflows.evaluate_studies import evaluate_reader, evaluate_studies
 
   part = given.data.replace('/', '_') if given.data else 'studies' if given.studies else given.split
   network, checkpoint, output = given.checkpoint, 'best', given.output
@@ -52,14 +54,18 @@ def _evaluate(given: SimpleNamespace) -> None:
         'a step; without --workdir give the network, and --output, a folder'
       )
     network, output = str(workdir.absolute()), given.output or workdir / f'evaluation_{part}'
-  elif not network or not output:
+  elif given.reader and not (given.studies and output):
+    raise UserError('--reader goes with --studies, whose contours are of the first reader, and --output, a folder')
+  elif not given.reader and (not network or not output):
     raise UserError(
       'give --workdir, the folder of a training run, or --checkpoint, an exported network or the name of one that '
       f'ships with the package ({", ".join(names())}), with --output, a folder'
     )
   output = pathlib.Path(output).expanduser()
   cli.request_cpu_devices(0, 0)
-  if given.studies:
+  if given.reader:
+    summary = evaluate_reader(given.reader, output, pathlib.Path(given.studies).expanduser())
+  elif given.studies:
     summary = evaluate_studies(network, output, pathlib.Path(given.studies).expanduser(), checkpoint=checkpoint)
   else:
     summary = evaluate(

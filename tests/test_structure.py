@@ -18,6 +18,7 @@ COMMANDS = {
   'train': 'the training of a network',
   'evaluate': 'a network and a part of a data set to numbers, tables, pictures',
   'predict': 'studies to contours, curves, files and a page',
+  'edit': 'a local page where a person corrects contours (`edit.md`)',
   'compare': 'studies side by side: groups, a normal group, visits of a person (`compare.md`)',
   'audit': 'references that look wrong, by networks that have not seen them (`audit.md`)',
   'export': 'a run to one file that runs without our code (`export.md`)',
@@ -31,12 +32,16 @@ COMMANDS = {
 ROOMS = {
   'commands': (
     'flags and sentences: each `python -m ear_jax.X` makes its flags in `main` and calls one function of a room',
-    'ablations workflows benchmarking networks report devices training analysis formats config system',
+    'ablations editor workflows benchmarking networks report devices training analysis formats config system',
   ),
   '__init__': ('what `import ear_jax` hands out, loaded when first used', ''),
   'ablations': (
     'grids of experiments: their jobs, running them, tables and figures',
     'workflows benchmarking networks report scoring training models devices data analysis cine config system',
+  ),
+  'editor': (
+    'the local page where contours are corrected: server, log of gestures, frames that follow; `static/` the page',
+    'workflows networks report formats analysis cine system',
   ),
   'workflows': (
     'whole pieces of work with plain arguments: train, evaluate, audit, predict, compare, make a phantom, measure the '

@@ -18,7 +18,13 @@ PROJECT = PYPROJECT['project']
 LOCKED = re.compile(r'^([A-Za-z0-9_.-]+==[^\\\n]+)', re.MULTILINE)
 PYTHONS = '3.11', '3.12', '3.13'
 # Imported where the extra of that name is needed, and only there.
-OF_AN_EXTRA = {'submitit': 'ear_jax/ablations/*', 'apache_beam': 'data_builders/*', 'tensorflow': 'data_builders/*'}
+OF_AN_EXTRA = {
+  'submitit': 'ear_jax/ablations/*',
+  'apache_beam': 'data_builders/*',
+  'tensorflow': 'data_builders/*',
+  'starlette': 'ear_jax/editor/*',
+  'uvicorn': 'ear_jax/editor/*',
+}
 
 
 def plain(name):
@@ -119,7 +125,8 @@ def test_a_wheel_takes_every_file_of_the_package():
   data = [path.relative_to(ROOT) for path in files if path.suffix != '.py']
   assert len(data) >= 10
   for path in data:
-    assert any(fnmatch.fnmatch(path.name, glob) for glob in taken.get('.'.join(path.parts[:-1]), [])), path
+    globs_of = {str(pathlib.Path(*package.split('.'), glob)) for package, globs in taken.items() for glob in globs}
+    assert any(path.parent == pathlib.Path(glob).parent and path.match(glob) for glob in globs_of), path
 
 
 def test_an_image_holds_what_it_copies_and_no_data():

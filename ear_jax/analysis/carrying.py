@@ -17,8 +17,8 @@ that descend by a slice's thickness change the ring that is seen, and no velocit
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import MutableMapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -75,6 +75,7 @@ def carry(
   *,
   network: Contours | npt.ArrayLike | None = None,
   settings: Settings | None = None,
+  kept: MutableMapping[Any, Any] | None = None,
 ) -> Carried:
   """Returns contours of all frames of a slice from those of some.
 
@@ -84,6 +85,8 @@ def carry(
     frames: those whose contours are right; None: all that have any.
     network: contours, mask or probability of all frames by a network, to be mixed in; None: without.
     settings: signs of the velocities, and whether wraps are undone; the default ones when None.
+    kept: what single frames' contours became round the cycle, taken from here where it is, and put here: for whom
+      carries again and again, a frame changed each time. Of one cine with one settings.
 
   Raises:
     ValueError: no frame has contours, or one of `frames` has none, or contours are of another number of frames.
@@ -104,7 +107,7 @@ def carry(
   keys = np.flatnonzero(~rays.failed)
   if not keys.size:
     raise ValueError(f'{cine.name}: no frame has contours that can be carried: rings about their centres')
-  ways = _followed(cine, rays, keys, settings)
+  ways = _followed(cine, rays, keys, settings, {} if kept is None else kept)
   centre = _mixed(np.stack([way.curves[:, 1].mean(1) for way in ways]), keys)
   radius = _mixed(np.stack([radii(way.curves, centre) for way in ways]), keys)
   prior = [_prior(radius[:, side], ways, keys, cine) for side in range(2)]
@@ -123,13 +126,13 @@ class _Way(NamedTuple):
 
   Attributes:
     curves: `[T, 2, P, 2]` (row, column), of the endo- and the epicardium.
-    step: mm a frame, standard error of the radius.
+    step: mm a frame, standard error of the radius; None: nothing is carried from this frame.
     gain: error of the way gone, relative.
     seen: the same curves by the pictures, where `curves` are by velocity; else None.
   """
 
   curves: np.ndarray
-  step: float
+  step: float | None
   gain: float
   seen: np.ndarray | None = None
 
@@ -151,22 +154,38 @@ def _contours(cine: Cine, given: Contours | npt.ArrayLike, frames: Sequence[int]
   return dataclasses.replace(given, failed=given.failed | ~np.isin(np.arange(len(given.failed)), frames))
 
 
-def _followed(cine: Cine, given: Contours, keys: np.ndarray, settings: Settings) -> list[_Way]:
-  """Every given frame's contours, carried round the cycle."""
+def _followed(
+  cine: Cine, given: Contours, keys: np.ndarray, settings: Settings, kept: MutableMapping[Any, Any]
+) -> list[_Way]:
+  """Every given frame's contours, carried round the cycle; those between two given frames say nothing of others."""
+  frames, ways = len(cine.video), []
+  for t in keys:
+    if len(keys) > 1 and np.isin([(t - 1) % frames, (t + 1) % frames], keys).all():
+      own = np.broadcast_to(np.stack([given.endo[t], given.epi[t]]), (frames, 2, *given.endo[t].shape))
+      ways.append(_Way(own, None, 0.0, None if cine.venc is None else own))
+      continue
+    name = int(t), given.endo[t].tobytes(), given.epi[t].tobytes()
+    if name not in kept:
+      kept[name] = _way(cine, given, t, settings)
+    ways.append(kept[name])
+  return ways
+
+
+def _way(cine: Cine, given: Contours, frame: int, settings: Settings) -> _Way:
+  """A given frame's contours, carried round the cycle."""
+  wall = _wall(given, frame)
   if cine.venc is None:
-    return [_by_pictures(cine, *_wall(given, t), t) for t in keys]
+    return _by_pictures(cine, *wall, frame)
   velocity = cine.video[..., 1:] * np.asarray(settings.signs, cine.video.dtype)
-  ways = [_by_velocity(velocity, cine, *_wall(given, t), t) for t in keys]
+  way = _by_velocity(velocity, cine, *wall, frame)
   for _ in range(_UNWRAPPINGS if settings.unwrap else 0):
-    inside = np.zeros(cine.mask.shape, bool)
-    for way in ways:
-      inside |= _between(way.curves, cine.mask.shape[1:])
+    inside = _between(way.curves, cine.mask.shape[1:])
     mended, box, wraps = wall_velocity(cine, inside, settings)
     if wraps <= _FEW * inside.sum():
       break
     velocity[box] = mended
-    ways = [_by_velocity(velocity, cine, *_wall(given, t), t) for t in keys]
-  return ways
+    way = _by_velocity(velocity, cine, *wall, frame)
+  return way
 
 
 def _wall(given: Contours, frame: int) -> tuple[np.ndarray, np.ndarray, Ring]:
@@ -244,9 +263,9 @@ def _prior(radius: np.ndarray, ways: Sequence[_Way], keys: np.ndarray, cine: Cin
   """`[T, T]` mm^2, covariance of the error of carried radii `[T, 360]` px, 0 in the given frames."""
   frames = len(radius)
   near = _shares(keys, frames)
-  step = float(np.mean([way.step for way in ways]))
+  step = float(np.mean([way.step for way in ways if way.step is not None] or [0.0]))
   gone = (radius.mean(1) - near.T @ radius[keys].mean(1)) * lengths(cine.spacing).mean()
-  return bridge(keys, frames) * step**2 + np.outer(gone, gone) * ways[0].gain ** 2
+  return bridge(keys, frames) * step**2 + np.outer(gone, gone) * max(way.gain for way in ways) ** 2
 
 
 def bridge(keys: np.ndarray, frames: int) -> np.ndarray:

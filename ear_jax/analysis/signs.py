@@ -61,7 +61,9 @@ def _narrowing(motion: SliceMotion) -> np.ndarray | None:
 def _inward(cine: Cine, motion: SliceMotion) -> np.ndarray:
   """Returns `[T, 3]` cm/s: what each in-plane channel adds to the inward velocity, and the velocity to the apex."""
   inside = motion.mask.astype(bool)
-  velocity, box, _ = wall_velocity(cine, inside, motion.settings)
+  # Where the analysis undid no wrap there is none to be looked for.
+  settings = motion.settings if motion.wraps else dataclasses.replace(motion.settings, unwrap=False)
+  velocity, box, _ = wall_velocity(cine, inside, settings)
   frame, row, column = np.nonzero(inside[box])
   place = np.stack([row + box[1].start, column + box[2].start], -1)
   offset = (place - motion.centre[frame]) * lengths(cine.spacing)

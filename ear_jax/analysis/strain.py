@@ -82,7 +82,8 @@ def measure(wall: Wall, to_septum: np.ndarray, frame_interval: float, settings: 
   whole = closed_integral(frames, frame_interval)
   found = fit(wall, frames, sign)
   everywhere = np.zeros_like(wall.frame)
-  turning, turning_error = (part[0, :, 4] for part in _means(found, everywhere, wall.frame, 1, settings))
+  of_all = _means(found, everywhere, wall.frame, 1, settings)
+  turning, turning_error = (part[0, :, 4] for part in of_all)
   rotation, rotation_error = integral(whole, turning, turning_error)
   # Tissue turns through sectors that do not: a sector of the tissue begins where the septum was and has turned since.
   septum = (screen_angle(to_septum) + sign * rotation)[wall.frame]
@@ -91,7 +92,7 @@ def measure(wall: Wall, to_septum: np.ndarray, frame_interval: float, settings: 
   numbers = {'global': everywhere, **sectors, 'layers': wall.layer}
   strain, strain_error, rate, rate_error = {}, {}, {}, {}
   for group, number in numbers.items():
-    mean, error = _means(found, number, wall.frame, GROUPS[group], settings)
+    mean, error = of_all if group == 'global' else _means(found, number, wall.frame, GROUPS[group], settings)
     mean, _ = remove_cycle_mean(mean)
     rate[group], rate_error[group] = _four(mean), _four(error)
     strain[group], strain_error[group] = strains(whole, rate[group], rate_error[group])

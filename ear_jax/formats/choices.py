@@ -17,6 +17,8 @@ class Choices:
     gaps: a slice that is missing in the stack, or a frame in the cycle: 'refuse', or 'accept' what is there.
     label: value of the myocardium in masks of several values, where their layout does not say it; None refuses them.
     trusted: take contours beside a study even where they do not seem to lie on a wall.
+    followed: contours that were carried from a person's to other frames: 'take' them as references like the person's,
+      or 'leave' them, so that training carries them anew (`data.carry`).
     venc: cm/s along column, along row and through the plane, where a phase contrast study does not state it or
       contradicts itself.
 
@@ -28,9 +30,10 @@ class Choices:
   label: int | None = None
   trusted: bool = False
   venc: tuple[float, float, float] | None = None
+  followed: Literal['take', 'leave'] = 'take'
 
   def __post_init__(self):
-    for name in ('repeated', 'gaps'):
+    for name in ('repeated', 'gaps', 'followed'):
       known, given = typing.get_args(type(self).__annotations__[name]), getattr(self, name)
       if given not in known:
         raise UserError(f'{name} is {given!r}, expected one of {", ".join(known)}')
@@ -69,5 +72,6 @@ _FLAGS = {
   'repeated': 'no place holds several series, beats or copies to choose from',
   'gaps': 'no slice or frame is missing',
   'label': 'no mask lies beside these studies',
+  'followed': 'no contours beside these studies were carried',
   'venc': 'it is for velocities in DICOM; HDF5 and NIfTI state their own',
 }

@@ -13,7 +13,7 @@ import pathlib
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -57,6 +57,10 @@ class Drawn:
   sectors: str = ''
   mark: Mark = UNMARKED
   cavities: Mapping[int, np.ndarray] = dataclasses.field(default_factory=dict)
+
+  def by_hand(self) -> Self:
+    """Returns the contours without those that were carried from others."""
+    return dataclasses.replace(self, frames={t: pair for t, pair in self.frames.items() if t not in self.mark.followed})
 
 
 class Found(NamedTuple):

@@ -86,7 +86,10 @@ def open_studies(path: str | pathlib.Path, choices: Choices = REFUSE) -> list[Op
   passed = (*there.others, *_unnamed(left))
   opened = [dataclasses.replace(study, notes=(*study.notes, *passed)) for study in _unique(opened)]
   found = contour_files.among(contours, there.root)
-  opened, unused = references.attach(opened, found.drawn, trusted=choices.trusted)
+  drawn = found.drawn
+  if any(one.mark.followed for one in drawn) and asked.settle('followed') == 'leave':
+    drawn = tuple(one.by_hand() for one in drawn)
+  opened, unused = references.attach(opened, drawn, trusted=choices.trusted)
   opened, lost = mask_files.attach(opened, masks, there.root, asked.settle('label') if masks else None)
   if faults := (*there.faults, *found.faults, *unused, *lost):  # of no study, and they must not go unsaid
     opened.append(_unreadable('unused-files', faults, there.root))

@@ -1,10 +1,10 @@
 """What our own StrainMap files hold beside StrainMap's arrays: by which pictures, and by whom, the contours were made.
 
 One attribute of the root, `ear_jax: cines`, JSON: for each cine a fingerprint of its pictures, its position along the
-normal in mm, and whether a person drew the contours; and a digest of all contours. StrainMap keeps attributes whose
-names are identifiers and passes over others. It saves into the file that it opened, where the attribute stays: another
-digest then says that a person has been at work. There is no identifier of a person in it: a fingerprint is made of
-pixels alone, so it outlives new identifiers.
+normal in mm, whether a person drew the contours, and in which frames they were carried from those; and a digest of all
+contours. StrainMap keeps attributes whose names are identifiers and passes over others. It saves into the file that it
+opened, where the attribute stays: another digest then says that a person has been at work. There is no identifier of a
+person in it: a fingerprint is made of pixels alone, so it outlives new identifiers.
 """
 
 import dataclasses
@@ -31,12 +31,14 @@ class Mark:
     position: mm along the slice normal; NaN when unknown.
     drawn: by a person, as far as is known.
     corrected: by a person who began with those of a network.
+    followed: frames whose contours were carried from those that a person drew (`analysis.carrying`).
   """
 
   fingerprint: str = ''
   position: float = math.nan
   drawn: bool = True
   corrected: bool = False
+  followed: tuple[int, ...] = ()
 
 
 UNMARKED = Mark()
@@ -73,7 +75,8 @@ def read(h5: h5py.File) -> dict[str, Mark]:
 def _mark(stated: dict, touched: bool) -> Mark:
   position = math.nan if stated['position'] is None else float(stated['position'])
   drawn, corrected = bool(stated['drawn']), bool(stated.get('corrected'))
-  return Mark(str(stated['fingerprint']), position, touched or drawn, corrected or (touched and not drawn))
+  followed = () if touched else tuple(map(int, stated.get('followed', ())))  # which of them were touched nobody knows
+  return Mark(str(stated['fingerprint']), position, touched or drawn, corrected or (touched and not drawn), followed)
 
 
 def _digest(h5: h5py.File) -> str:

@@ -1,8 +1,9 @@
 """The files at a path, walked once for all formats.
 
 Left out are names that begin with a dot (macOS puts a `._x` beside every `x`) and folders of our own results, known by
-their `summary.json`. Links to folders are followed, each folder once, so that a circle ends. What is known to be no
-study is sorted out by the ending of its name, to be named for what it is.
+their `summary.json`, but for the contours in those that a person corrected. Links to folders are followed, each folder
+once, so that a circle ends. What is known to be no study is sorted out by the ending of its name, to be named for what
+it is.
 """
 
 import dataclasses
@@ -15,6 +16,7 @@ from collections import Counter
 from ear_jax.formats.faults import Fault
 
 _OURS = {'study', 'verdict', 'checks', 'versions'}  # keys of the summary.json of our results
+_EDITED = 'edits.json'  # in results whose contours a person corrected: they are references
 _ARCHIVE = '.zip .tar .tgz .gz .bz2 .xz .7z .rar'
 _NO_STUDIES = {  # by the endings of their names: what they are, and what to do
   _ARCHIVE: ('archive', 'unpack it and give the folder'),
@@ -61,6 +63,7 @@ def walk(path: pathlib.Path) -> Walk:
     for folder, folders, names in os.walk(path, followlinks=True, onerror=refused):
       if 'summary.json' in names and _is_ours(pathlib.Path(folder, 'summary.json')):
         own, folders[:] = own + 1, []
+        found += [pathlib.Path(folder, name) for name in names if _EDITED in names and name.endswith('.nc')]
         continue
       folders[:] = sorted(name for name in folders if not name.startswith('.') and _is_new(folder, name, seen))
       found += [pathlib.Path(folder, name) for name in names if not name.startswith('.')]

@@ -19,7 +19,8 @@ import numpy as np
 import pandas as pd
 from absl import logging
 
-from ear_jax.analysis.motion import COMPONENTS, INTERVALS, SliceMotion
+from ear_jax.analysis.carrying import CARRIED
+from ear_jax.analysis.motion import COMPONENTS, INTERVALS, Contours, SliceMotion
 from ear_jax.formats import nifti, strainmap
 from ear_jax.formats.dicom import instances, seg
 from ear_jax.formats.opened import NAME
@@ -110,10 +111,15 @@ def write_results(
   names = [one.cine_name for one in slices]
   made = [one.motion.contours for one in slices]
   marks = [
-    Mark(one.fingerprint, one.source.position, by.drawn, by.corrected) for one, by in zip(slices, made, strict=True)
+    Mark(one.fingerprint, one.source.position, by.drawn, by.corrected, _followed(by))
+    for one, by in zip(slices, made, strict=True)
   ]
   strainmap.write(paths[-1], [one.motion for one in slices], names, pseudonym=pseudonym, marks=marks)
   return paths
+
+
+def _followed(contours: Contours) -> tuple[int, ...]:
+  return tuple(t for t, flag in enumerate(contours.flags) if flag == CARRIED)
 
 
 def check_pseudonym(pseudonym: str) -> None:

@@ -11,6 +11,7 @@ COMMANDS = {
   'train': 'Trains a network.',
   'evaluate': 'Scores a trained network.',
   'predict': 'Delineates and analyses studies.',
+  'edit': 'Corrects contours in a local page.',
   'compare': 'Compares analysed studies.',
   'audit': 'Ranks references that look wrong.',
   'export': 'Writes a trained network as one file.',

@@ -1,4 +1,4 @@
-"""Scores a trained network on studies as a scanner or a person leaves them, against the contours that lie beside them.
+"""Scores a network, or a second reader, on studies as a scanner leaves them, against the contours that lie beside them.
 
 Unlike a data set's, their cines are of any size, spacing and place: each is delineated as `predict` does it.
 """
@@ -7,16 +7,23 @@ import contextlib
 import dataclasses
 import os
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from absl import logging
 
+from ear_jax.analysis.contours import to_mask
 from ear_jax.analysis.motion import Settings
-from ear_jax.formats import folder
+from ear_jax.cine import Cine
+from ear_jax.formats import folder, references
 from ear_jax.formats.choices import REFUSE, Choices
 from ear_jax.formats.faults import MalformedStudy
+from ear_jax.formats.matching import contours_of
 from ear_jax.formats.opened import Opened
+from ear_jax.formats.source import Source
+from ear_jax.formats.strainmap_marks import fingerprint
+from ear_jax.networks.inference import to_mask as to_binary
 from ear_jax.networks.load import load_network
 from ear_jax.networks.segment import segment
 from ear_jax.report.evaluation import extremes, write_report
@@ -50,24 +57,75 @@ def evaluate_studies(
 
   Raises: UserError when a study or the network cannot be read, or nothing carries a reference.
   """
-  trained, studies = load_network(network, checkpoint), pathlib.Path(studies)
+  trained = load_network(network, checkpoint)
+  manifest = described(trained) | {'step': trained.step, 'trained_on': 'unknown'}
+  return _scored(lambda cine, source: segment(cine, [trained]).probability, output, studies, choices, manifest)
+
+
+def evaluate_reader(
+  contours: str | os.PathLike, output: str | os.PathLike, studies: str | os.PathLike, *, choices: Choices = REFUSE
+) -> dict:
+  """Compares a second reader's contours with those that lie beside a folder of studies; as `evaluate_studies`.
+
+  Args:
+    contours: a file or folder that `predict` or the editor wrote for the second reader. They are found by the
+      fingerprint of the pictures; slices that only one reader has are left out, and so are frames.
+    output, studies, choices: as there.
+
+  Raises: UserError when nothing of both can be compared.
+  """
+  found = references.find(pathlib.Path(contours)).drawn
+  second = {one.mark.fingerprint: one for one in found if one.mark.fingerprint}
+  if not second:
+    raise UserError(f'{contours}: no contours by a person lie there that say which pictures they are of')
+
+  def delineate(cine: Cine, source: Source) -> np.ndarray | None:
+    drawn = second.get(fingerprint(cine))
+    if drawn is None or drawn.count != len(cine.video):
+      return None
+    return to_mask(contours_of(drawn, source, len(cine.video)), cine.mask.shape[1:])
+
+  return _scored(delineate, output, studies, choices, {'compared': 'two readers: the first is the reference'})
+
+
+def _scored(
+  delineate: Callable[[Cine, Source], np.ndarray | None],
+  output: str | os.PathLike,
+  studies: str | os.PathLike,
+  choices: Choices,
+  manifest: Mapping,
+) -> dict:
+  studies = pathlib.Path(studies)
   scores, curves, areas, places, masks, settings = [], [], [], {}, {}, Settings()
   with _faults_in_words():
     opened = folder.open_folder(studies, choices=choices)
     every = (pair for study in opened for pair in study.read())
     shown = tracked(every, 'scoring', sum(map(len, opened)))
     for cine, source in folder.with_reference(studies, shown):
-      found = segment(cine, [trained])
-      masks[cine.name] = found.mask
-      areas.append(frame_areas(cine, found.probability, source.drawn, source.cavities))
+      found = delineate(cine, source)
+      if found is not None and found.dtype == np.uint8:  # by a person: frames that were not drawn are no errors
+        cine = _both(cine, found)
+      if found is None or not cine.annotated.any():
+        logging.warning('%s: left out, the second reader has no contours of it', cine.name)
+        continue
+      masks[cine.name] = to_binary(found)
+      areas.append(frame_areas(cine, found, source.drawn, source.cavities))
       places[cine.dataset, cine.slice_id] = cine.place
       scores.append(score(cine, masks[cine.name], surface=True))
       curves.append(compare_masks(cine, masks[cine.name], settings=settings))
+  if not scores:
+    raise UserError(f'{studies}: no slice has contours of both')
   rows = pd.concat(scores, ignore_index=True)
-  manifest = described(trained) | {'split': 'studies', 'step': trained.step, 'trained_on': 'unknown'}
-  manifest |= {'subjects': sorted(set(rows['subject'])), 'velocity_settings': dataclasses.asdict(settings)}
+  manifest = {**manifest, 'split': 'studies', 'subjects': sorted(set(rows['subject']))}
+  manifest |= {'velocity_settings': dataclasses.asdict(settings)}
   cases, stacks = _cases(opened, masks, rows), agree(pd.concat(areas, ignore_index=True), places)
   return write_report(output, rows, cases, manifest, curves=concatenate(curves), stacks=stacks)
+
+
+def _both(cine: Cine, mask: np.ndarray) -> Cine:
+  """Returns the cine with the reference in frames alone that have a mask of either."""
+  annotated = cine.annotated & mask.any((1, 2))
+  return cine.replace(mask=np.where(annotated[:, None, None], cine.mask, 0).astype(np.uint8), annotated=annotated)
 
 
 @contextlib.contextmanager

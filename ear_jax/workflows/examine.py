@@ -96,7 +96,7 @@ def examine(
   clock, drawn = clock or Clock(), source.drawn
   name = instances.series_name(source.instances[0]) if source.instances and options.strainmap_names else ''
   septum = septum_lib.find(options.septum_angle, source.septum, source.orientation)
-  settings = _by_file(options, source)
+  settings = by_file(options, source)
   if not networks and not cine.annotated.any():
     raise UserError(f'slice {cine.slice_id}: there are no contours for it, and no --checkpoint is given')
   if not networks and drawn is not None and settings.smooth_contours:
@@ -114,9 +114,9 @@ def examine(
     else:
       motion = _of_reference(cine, source, septum, settings)
     expected = expected_dice(cine, motion.contours)
-    by_person = not networks and carried is None
+    by_person = not networks and carried is None and (drawn is None or drawn.drawn)
     motion = with_intervals(cine, motion, READER if by_person else of_network(expected.dice, motion))
-    beside = not by_person and cine.annotated.any()
+    beside = bool(networks or carried) and cine.annotated.any()
     other = _of_reference(cine, source, septum, settings) if beside else None
     checks = check_slice(cine, motion, None if by_person else expected)
   if motion.contours.drawn or (carried is not None and drawn is not None):
@@ -180,8 +180,8 @@ def _on_wall(cine: Cine, contours: Contours) -> Check:
   return Check('contours on a wall', cine.slice_id, 'fail' if rule else 'pass', rule or f'{said} (1 is best)')
 
 
-def _by_file(options: Options, source: Source) -> Settings:
-  """Returns the conventions, with signs and sectors as the file of the contours states, where it states them."""
+def by_file(options: Options, source: Source) -> Settings:
+  """Returns the conventions of a slice: signs and sectors as the file of its contours states, where it states them."""
   settings = _named_by_place(options, source)
   if options.auto_orientation and source.sectors:
     settings = dataclasses.replace(settings, orientation=source.sectors)

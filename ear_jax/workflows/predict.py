@@ -6,7 +6,7 @@ import json
 import math
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import jax
 from absl import logging
@@ -48,6 +48,7 @@ def predict(
   pseudonym: str | None = None,
   force: bool = False,
   console: Console | None = None,
+  made_by: Mapping[str, str] | None = None,
 ) -> dict:
   """Analyses one study, writes its files into `output` and returns what `summary.json` holds.
 
@@ -60,6 +61,7 @@ def predict(
     pseudonym: name of the study in all outputs; None: the study's own.
     force: give curves even where the quality gate fails the study.
     console: where progress is shown; None: on stderr.
+    made_by: what the results say of the origin of contours that came with the cines; None: a person drew them.
 
   Raises: MalformedStudy when it cannot be read; UserError when it cannot be delineated, or `output` cannot be written.
 
@@ -113,12 +115,14 @@ def predict(
     checks.append(Check('slice distance', '', 'warn', deformed.contradiction))
     stack = stack if stack.missing else without_volumes(stack, deformed.contradiction)
   told = deformation_files.tell(deformed) if deformed else None
-  summary = _summary(name, slices, checks, networks, withheld) | {'volumes': volume_files.summary(stack)}
+  versions = _versions(networks, slices, made_by)
+  summary = _summary(name, slices, checks, versions, withheld) | {'volumes': volume_files.summary(stack)}
   summary |= {'deformation': told.rows, 'segments': told.segments, 'deformation_notes': told.notes} if told else {}
   try:
-    (output / 'summary.json').unlink(missing_ok=True)  # what is half written has none
+    for stale in ('summary.json', 'edits.json'):  # what is half written has none; edits were of the contours before
+      (output / stale).unlink(missing_ok=True)
     with clock.measure('write'):
-      _write(output, name, slices, checks, networks, stack, deformed, told)
+      _write(output, name, slices, checks, versions, stack, deformed, told)
     summary['cost'] = clock.table()
     write_text(output / 'summary.json', json.dumps(summary, indent=2))
   except Exception as fault:  # the libraries that write name a full disk in ways of their own
@@ -138,7 +142,7 @@ def _volumes(name: str, slices: Sequence[Examined], options: Options) -> Volumes
 
 
 def _write(
-  output, name, slices: Sequence[Examined], checks, networks, stack: Volumes, deformed: Deformation | None, told
+  output, name, slices: Sequence[Examined], checks, versions, stack: Volumes, deformed: Deformation | None, told
 ):
   curves = deformed is not None
   together = {one.name: one for one in deformed.motions} if deformed else {}
@@ -160,7 +164,7 @@ def _write(
     slices=[one.page for one in slices],
     checks=checks,
     settings=dataclasses.asdict(results[0].motion.settings),
-    versions=_versions(networks, slices),
+    versions=versions,
     withheld=not curves,
     volumes=stack,
     deformation=told,
@@ -168,7 +172,7 @@ def _write(
   )
 
 
-def _summary(name, slices, checks: Sequence[Check], networks, withheld) -> dict:
+def _summary(name, slices, checks: Sequence[Check], versions, withheld) -> dict:
   def given(one: Examined) -> bool:
     return one.page.sheets.venc is not None and not withheld
 
@@ -198,15 +202,19 @@ def _summary(name, slices, checks: Sequence[Check], networks, withheld) -> dict:
     ],
     'checks': [dataclasses.asdict(check) for check in checks],
     'settings': dataclasses.asdict(slices[0].result.motion.settings),
-    'versions': _versions(networks, slices),
+    'versions': versions,
   }
 
 
-def _versions(networks: Sequence[Network], slices: Sequence[Examined]) -> dict[str, str]:
+def _versions(
+  networks: Sequence[Network], slices: Sequence[Examined], made_by: Mapping[str, str] | None
+) -> dict[str, str]:
   # A path may hold a name; that of a shipped network does not.
   called = [f'{one.source}: {one.name}' if one.source in weights.names() else one.name for one in networks]
   told = [f'{name}, trained on {one.trained_on}' for name, one in zip(called, networks, strict=True)]
   named = {f'network {i}': text for i, text in enumerate(told, start=1)}
-  if any(CARRIED in one.result.motion.contours.flags for one in slices):
+  if made_by:
+    named |= made_by
+  elif any(CARRIED in one.result.motion.contours.flags for one in slices):
     named['contours'] = 'drawn by a person in some frames, carried to the others'
   return {'ear_jax': ear_jax.__version__, 'jax': jax.__version__, **(named or {'contours': 'drawn by a person'})}

@@ -20,8 +20,6 @@ PAGES = sorted(
 CODE = re.compile(r'```[\s\S]*?\n```|(?<=\n\n)(?:    .*\n|\n(?=    ))+|`[^`]+`')
 LINK = re.compile(r'!?\[[^\]]*\]\(([^)\s]+)\)')
 COMMAND = re.compile(r'python -m ear_jax\.([a-z]\w*)( [^`\n]*)?')
-# Written beside this page, by whoever builds the editor.
-ELSEWHERE = {'docs/edit.md'}
 
 # What runs each block of Python: a test that reads the page or does the same, this file, or why nothing does.
 HERE = 'here'
@@ -107,14 +105,14 @@ def test_links_and_anchors_lead_somewhere(page):
 
 def test_every_page_of_docs_is_found_from_the_first_and_named_pages_exist():
   first = (ROOT / 'docs/index.md').read_text()
-  pages = {path.name for path in (ROOT / 'docs').glob('*.md')} - {'index.md', 'edit.md'}
+  pages = {path.name for path in (ROOT / 'docs').glob('*.md')} - {'index.md'}
   assert pages - set(LINK.findall(first)) == set()
   site = (ROOT / 'mkdocs.yml').read_text()
   assert pages - set(re.findall(r'(\w+\.md)', site)) == set()
   sources = [*(ROOT / 'ear_jax').rglob('*.py'), *(ROOT / 'configs').glob('*.py'), *PAGES, ROOT / 'CHANGELOG.md']
   sources += (ROOT / 'ear_jax/networks/weights').glob('*.md')
   words = {word for path in sources for word in re.findall(r'\bdocs/\w+\.md', path.read_text())}
-  assert {word for word in words if not (ROOT / word).exists()} - ELSEWHERE == set()
+  assert {word for word in words if not (ROOT / word).exists()} == set()
 
 
 def commands():

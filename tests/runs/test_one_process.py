@@ -23,7 +23,8 @@ def test_commands_can_be_imported_and_called_one_after_another(order):
   helped = {name: end['stdout'] for name, end in zip(names, ends[len(names) :], strict=True)}
   listed = {name: set(re.findall('^  (-.*?):', text, re.MULTILINE)) for name, text in helped.items()}
   assert listed['ear_jax.export'] == {'--checkpoint', '--output'}
-  own = {'--data', '--studies', '--data_dir', '--split', '--[no]allow_training_subjects', '--[no]allow_changed_data'}
+  own = {'--data', '--studies', '--reader', '--data_dir', '--split'}
+  own |= {'--[no]allow_training_subjects', '--[no]allow_changed_data'}
   assert listed['ear_jax.evaluate'] == {'--workdir', '--checkpoint', '--output'} | own
   several = {'--coordinator', '--num_processes', '--process_id'}
   assert listed['ear_jax.train'] == {'--config', '--workdir', '--[no]profile'} | several

@@ -10,7 +10,7 @@ import traceback
 from absl import flags
 from registry import Fault, Outcome
 
-MODULES = ('training_faults', 'input_faults', 'proofs', 'load_faults')  # each has FAULTS
+MODULES = ('training_faults', 'input_faults', 'proofs', 'load_faults', 'editor_faults')  # each has FAULTS
 
 
 @functools.cache

@@ -1,0 +1,84 @@
+"""The studies of a command line, ready to be served: read as `predict` reads them, with what they begin with."""
+
+import pathlib
+from collections.abc import Callable, Sequence
+
+from ear_jax.cine import Cine
+from ear_jax.editor.base import on_360
+from ear_jax.editor.follow import Base
+from ear_jax.editor.studies import Study
+from ear_jax.formats import references
+from ear_jax.formats.contour_files import Drawn
+from ear_jax.formats.faults import Fault, MalformedStudy
+from ear_jax.formats.matching import contours_of
+from ear_jax.formats.open import open_studies
+from ear_jax.formats.source import Source
+from ear_jax.formats.strainmap_marks import fingerprint
+from ear_jax.networks.load import load_network
+from ear_jax.system.errors import UserError
+from ear_jax.workflows.examine import Options
+
+
+def begin(
+  study: pathlib.Path,
+  output: pathlib.Path,
+  *,
+  checkpoints: Sequence[str] = (),
+  results: pathlib.Path | None = None,
+  contours: Sequence[pathlib.Path] = (),
+  blind: str = '',
+  strainmap_names: bool = False,
+) -> tuple[list[Study], list[Fault]]:
+  """Returns the studies at a path, and the faults of contours that are not used.
+
+  Args:
+    study: folder or file.
+    output: folder that holds a folder a study.
+    checkpoints: names, runs or files of networks.
+    results: folder that `predict` or the editor wrote.
+    contours: files or folders with contours by persons.
+    blind: pseudonym of a reader who shall not see what others drew; '' for one who may.
+    strainmap_names: results call slices as StrainMap does.
+
+  Raises: UserError when there is nothing to edit, or a network or contours cannot be read.
+  """
+  try:
+    opened = open_studies(study)
+  except MalformedStudy as fault:
+    raise UserError(str(fault)) from fault
+  drawn: list[Drawn] = []
+  faults: list[Fault] = []
+  for path in contours:
+    found = references.find(path)
+    if not found.drawn:
+      raise UserError(f'--contours={path}: ' + '; '.join(map(str, found.faults or ['no contours lie there'])))
+    drawn += found.drawn
+    faults += found.faults
+  opened, unused = references.attach(opened, drawn)
+  networks = [load_network(name) for name in checkpoints]
+  for network in networks:
+    network.picture()  # one that is too old to say is refused before the work
+  first = _of_results(results) if results else None
+  options = Options(strainmap_names=strainmap_names)
+  studies = [Study(one, output / one.dataset, networks, options, first, blind) for one in opened]
+  return studies, [*faults, *unused]
+
+
+def _of_results(folder: pathlib.Path) -> Callable[[Cine, Source], Base | None]:
+  """Returns what finds the contours of a slice among results, by the fingerprint of its pictures."""
+  found: dict[str, Drawn] = {}
+  for file in sorted(folder.rglob('*.nc')):
+    found |= {one.mark.fingerprint: one for one in references.find(file).drawn if one.mark.fingerprint}
+  if not found:
+    raise UserError(f'--results={folder}: no contours that ear_jax wrote lie there')
+
+  def base(cine: Cine, source: Source) -> Base | None:
+    drawn = found.get(fingerprint(cine))
+    if drawn is None or drawn.count != len(cine.video):
+      return None
+    contours = on_360(contours_of(drawn, source, len(cine.video)))
+    if drawn.mark.drawn and not drawn.mark.corrected:
+      return Base(drawn=contours, made='contours of results')
+    return Base(network=contours, made='results')
+
+  return base
