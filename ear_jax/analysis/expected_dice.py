@@ -80,6 +80,7 @@ SAID = {  # what it means that an evidence is poor
   'outside': 'its outer border parts no two brightnesses',
   'ring': 'the cavity is brighter than the wall here and darker there',
   'size': 'a ring of another size about the same centre fits better',
+  'place': 'rings of another place or size look more like a wall',
   'steady': 'its brightness changes over the cycle',
   'velocity depth': 'what lies between the contours does not move as one',
   'motion': 'the contours do not move as the velocities say',
@@ -133,8 +134,8 @@ def kind(found: dict[str, float]) -> str:
 
 
 def logit(found: dict[str, float], scale: Scale) -> float:
-  """Returns the logit of the Dice that some evidence speaks for."""
-  return scale.start + sum(one.weight * counts(found[name], one) for name, one in scale.weights.items())
+  """Returns the logit of the Dice that some evidence speaks for; what was not asked counts nothing."""
+  return scale.start + sum(one.weight * counts(found[name], one) for name, one in scale.weights.items() if name in found)
 
 
 def counts(value: float, one: Weighed) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 from corrupted import for_calibration
 from scipy.optimize import least_squares
 
-from ear_jax.analysis.evidence import evidence, of_pictures
+from ear_jax.analysis.evidence import evidence, of_pictures, places
 from ear_jax.analysis.expected_dice import SAID, Scale, Weighed, kind, logit, share
 from ear_jax.analysis.straightened import straighten
 from ear_jax.phantom import study
@@ -28,12 +28,13 @@ PEOPLE = (  # and the seed of their cohort
 LESS_IS_BETTER = ('even', 'velocity depth')
 OF_A_FRAME = ('edges', 'even', 'blood', 'ring')
 # What lies outside a patient's wall varies more than what phantoms have there: without velocities neither `outside` nor
-# `size`, which asks for it too, is used.
+# `size`, which asks for it too, is used; `place` looks for rings elsewhere instead.
 COLUMNS = {
   'velocity': (*OF_A_FRAME, 'outside', 'size', 'steady', 'velocity depth', 'motion'),
-  'magnitude': (*OF_A_FRAME, 'steady'),
-  'frame': OF_A_FRAME,
+  'magnitude': (*OF_A_FRAME, 'place', 'steady'),
+  'frame': (*OF_A_FRAME, 'place'),
 }
+_SAMPLED = 3  # frames of a delineation that stand for single ones
 _PRIOR = 0.01  # pulls weights towards 0, where two say the same
 
 
@@ -56,8 +57,11 @@ def measured(case) -> dict | None:
     return None
   wall = straighten(case.cine, case.contours)
   frames = [of_pictures(wall.frame(k)) for k in range(len(wall.values))]
+  for k in range(0, len(frames), max(1, len(frames) // _SAMPLED)):
+    frames[k]['place'] = places(wall.frame(k), case.cine)
   dice = case.dice[~case.contours.failed]
-  return {'family': case.family, 'dice': dice, 'found': evidence(wall, case.cine), 'frames': frames}
+  found = {'place': places(wall, case.cine), **evidence(wall, case.cine)}
+  return {'family': case.family, 'dice': dice, 'found': found, 'frames': frames}
 
 
 def fit(found: list[dict], dice: np.ndarray, names: tuple[str, ...]) -> Scale:
@@ -80,7 +84,7 @@ def with_frames(scale: Scale, single: Scale, found: list[dict]) -> Scale:
   """Returns the column with the weight of a frame's own evidence, by least squares of the frames' Dice."""
   parts = []
   for row in found:
-    own = np.array([logit(one, single) for one in row['frames']])
+    own = np.array([logit({name: one[name] for name in OF_A_FRAME}, single) for one in row['frames']])
     parts.append((np.full(len(own), logit(row['found'], scale)), own - own.mean(), row['dice']))
   whole, own, dice = map(np.concatenate, zip(*parts, strict=True))
   weights = np.arange(0, 1.51, 0.05)
@@ -90,8 +94,8 @@ def with_frames(scale: Scale, single: Scale, found: list[dict]) -> Scale:
 
 def calibrated(found: list[dict]) -> dict[str, Scale]:
   """Returns the table."""
-  frames = [one for row in found for one in row['frames'][:: max(1, len(row['frames']) // 3)]]
-  of_frame = np.concatenate([row['dice'][:: max(1, len(row['frames']) // 3)] for row in found])
+  sampled = [(one, dice) for row in found for one, dice in zip(row['frames'], row['dice'], strict=True) if 'place' in one]
+  frames, of_frame = [one for one, _ in sampled], np.array([dice for _, dice in sampled])
   found = [row for row in found if kind(row['found']) == 'velocity']  # but for those with few frames left
   slices = np.array([row['dice'].mean() for row in found])
   single = fit(frames, of_frame, COLUMNS['frame'])._replace(frame=1.0)
@@ -112,5 +116,5 @@ def printed(table: dict[str, Scale]) -> str:
 
 
 if __name__ == '__main__':
-  assert set(SAID) == set(COLUMNS['velocity'])
+  assert set(SAID) == {name for names in COLUMNS.values() for name in names}
   sys.stdout.write(printed(calibrated(list(rows()))) + '\n')

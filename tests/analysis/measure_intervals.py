@@ -117,7 +117,7 @@ def truth(exact: Cine) -> pd.DataFrame:
 def held(known: Known, contours: Contours, by_network: bool) -> pd.DataFrame:
   """Returns whether the intervals of each marker hold the truth: columns `velocity` and `time`, NaN where none."""
   motion = analyse_with_contours(known.scan, contours, septum=0.0)
-  uncertain = of_network(expected_dice(known.scan, contours).dice, motion) if by_network else READER
+  uncertain = of_network(expected_dice(known.scan, contours).dice) if by_network else READER
   motion = with_intervals(known.scan, motion, uncertain)
   both = motion.markers.merge(truth(known.exact), on=KEYS, suffixes=('', '_true'))
   table = both[KEYS].copy()
