@@ -135,7 +135,9 @@ def kind(found: dict[str, float]) -> str:
 
 def logit(found: dict[str, float], scale: Scale) -> float:
   """Returns the logit of the Dice that some evidence speaks for; what was not asked counts nothing."""
-  return scale.start + sum(one.weight * counts(found[name], one) for name, one in scale.weights.items() if name in found)
+  return scale.start + sum(
+    one.weight * counts(found[name], one) for name, one in scale.weights.items() if name in found
+  )
 
 
 def counts(value: float, one: Weighed) -> float:

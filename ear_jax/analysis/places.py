@@ -10,7 +10,8 @@ Averages over discs and rings of all places are products of Fourier transforms, 
 
 import functools
 import math
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import fft, ndimage
@@ -26,9 +27,9 @@ _RATIO = (1.2, 1.4, 1.65, 2.0)  # epicardial over endocardial radius
 _WITHIN = (3.0, 22.0)  # that a circle's borders lie between
 _MARGIN = 0.15  # of cavity and wall, next to the endocardium, that is not averaged
 _BESIDE = 0.6  # of the wall's thickness outside of it, that is
-# Logits: `blood` and `outside`, the shares of the variance on both sides of a border, and of the wall's against all that
-# lies outside of it, which are not within the sides; `same`, how alike the endocardial edge is all the way round; `thick`,
-# of the log of the ratio; and what a ring costs that is e times as large, or a radius away.
+# Logits: `blood` and `outside`, shares of the variance on both sides of a border that lie neither in the cavity nor in
+# the wall; `same`, how alike the endocardial edge is all the way round; `thick`, of the log of the ratio; and what a ring
+# costs that is e times as large, or a radius away.
 _LOOKS = {'blood': 7.0, 'same': 9.0, 'outside': 18.0, 'thick': 5.0}
 _FAR = {'size': -11.5, 'place': -1.7}
 _OWN = 6.3  # the delineation itself, one ring against thousands
@@ -44,7 +45,7 @@ class _Ring(NamedTuple):
 
 
 def place(picture: np.ndarray, endo: np.ndarray, epi: np.ndarray) -> float:
-  """Returns the Dice of a delineation with rings of all places and sizes, each counted by how likely it is; 1: no rival.
+  """Returns the Dice with rings of all places and sizes, each counted by how likely it is the wall; 1: no rival.
 
   Args:
     picture: `[H, W]` magnitude.
@@ -65,7 +66,7 @@ def place(picture: np.ndarray, endo: np.ndarray, epi: np.ndarray) -> float:
   away = (_PLACES[:, None] ** 2 + _PLACES**2) / _RADIUS**2
   for inner, ratio in _circles():
     ring, wall, area = _kernel(inner, ratio)
-    looks = _looks(lambda k, weight: _everywhere(transforms[k] * weight), ring, math.log(ratio))  # noqa: B023
+    looks = _looks(lambda k, weight: _everywhere(transforms[k] * weight), ring, math.log(ratio))
     size = math.log(inner * math.sqrt(ratio) / _RADIUS) ** 2
     likely.append((looks + _FAR['size'] * size + _FAR['place'] * away).ravel())
     dice.append((2 * _everywhere(mask * wall) / (area + own.sum())).ravel())
@@ -74,7 +75,7 @@ def place(picture: np.ndarray, endo: np.ndarray, epi: np.ndarray) -> float:
   return float(np.clip((weight * np.concatenate(dice)).sum() / weight.sum(), 0, 1))
 
 
-def _looks(mean, ring: _Ring, thick: float):
+def _looks(mean: Callable[[int, np.ndarray], Any], ring: _Ring, thick: float) -> Any:
   """How much rings look like a wall; `mean` gives averages of the k-th picture with some weights."""
   cavity, wall, outside = (mean(0, weight) for weight in (ring.core, ring.wall, ring.outside))
   of_cavity, of_wall, of_outside = (
@@ -132,8 +133,8 @@ def _kernel(inner: float, ratio: float) -> tuple[_Ring, np.ndarray, float]:
 
   wall = _step(radius - inner * ratio) - _step(radius - inner)
   edge = tuple(transform(weight) for weight in ring.edge)
-  parts = (transform(weight) for weight in (ring.core, ring.wall, ring.outside))
-  return _Ring(*parts, edge), transform(wall), float(wall.sum())
+  core, middle, outside = (transform(weight) for weight in (ring.core, ring.wall, ring.outside))
+  return _Ring(core, middle, outside, edge), transform(wall), float(wall.sum())
 
 
 def _everywhere(product: np.ndarray) -> np.ndarray:

@@ -70,9 +70,9 @@ _SPREAD, _ROUGHER = 0.4, 1.4  # of a network: see `of_network`
 def of_network(dice: float) -> Uncertainty:
   """Returns how uncertain a network's contours are: the more, the less Dice is expected of them.
 
-  In mm, whatever the thickness of the wall: where walls are thin networks are as far off, and the expected Dice does not
-  fall as the true one does. It is itself uncertain, so that some contours are further off than most (`spread`). Noise is
-  larger than sectors show, by what was missing in 24 sectors of phantoms that a network delineated.
+  In mm, whatever the thickness of the wall: in thin walls networks are as far off, and expected Dice does not fall as
+  the true one does. It is itself uncertain, so some contours are further off than most (`spread`). Noise is larger than
+  sectors show, by what was missing in 24 sectors of phantoms that a network delineated.
 
   Args:
     dice: expected of the slice (`analysis.expected_dice`).

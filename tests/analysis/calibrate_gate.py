@@ -94,7 +94,9 @@ def with_frames(scale: Scale, single: Scale, found: list[dict]) -> Scale:
 
 def calibrated(found: list[dict]) -> dict[str, Scale]:
   """Returns the table."""
-  sampled = [(one, dice) for row in found for one, dice in zip(row['frames'], row['dice'], strict=True) if 'place' in one]
+  sampled = [
+    (one, dice) for row in found for one, dice in zip(row['frames'], row['dice'], strict=True) if 'place' in one
+  ]
   frames, of_frame = [one for one, _ in sampled], np.array([dice for _, dice in sampled])
   found = [row for row in found if kind(row['found']) == 'velocity']  # but for those with few frames left
   slices = np.array([row['dice'].mean() for row in found])

@@ -7,8 +7,8 @@ import pytest
 
 from ear_jax.analysis import evidence
 from ear_jax.analysis.motion import Contours
-from ear_jax.analysis.polar import RAYS
 from ear_jax.analysis.places import place
+from ear_jax.analysis.polar import RAYS
 from ear_jax.analysis.rivals import rivals
 from ear_jax.analysis.straightened import DEPTHS, REACH, SECTORS, between, by_sector, straighten
 from ear_jax.cine import Cine
@@ -162,7 +162,7 @@ def test_a_ring_of_another_place_is_told_and_by_how_much(by, levels):
   right = rings([INNER], [OUTER], centre=(60.0, 66.0))
   rows, columns = np.indices(shown.shape) - np.array([60.0, 66.0])[:, None, None]
   radius = [np.hypot(rows - a, columns - b) for a, b in ((0, 0), by)]
-  one, other = ((INNER < r) & (r < OUTER) for r in radius)
+  one, other = ((r > INNER) & (r < OUTER) for r in radius)
   found = place(shown, right.endo[0] + by, right.epi[0] + by)
   assert found == pytest.approx(2 * (one & other).sum() / (one.sum() + other.sum()), abs=0.1)
 

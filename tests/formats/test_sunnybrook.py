@@ -184,6 +184,8 @@ def test_real_cines():
   assert [cine.video.shape for cine in cines] == [(20, 256, 256, 1)] * 28
   assert {cine.subject for cine in cines} == {'SC-HF-I-01', 'SC-HF-I-02', 'SC-HF-I-04'}
   assert all(cine.annotated.sum() == 1 for cine in cines)
-  frames = [(cine.video[t, ..., 0], cine.mask[t].astype(bool)) for cine in cines for t in np.flatnonzero(cine.annotated)]
+  frames = [
+    (cine.video[t, ..., 0], cine.mask[t].astype(bool)) for cine in cines for t in np.flatnonzero(cine.annotated)
+  ]
   shifts = np.array([contrast_shift(*frame) for frame in frames])
   assert (abs(np.nanmedian(shifts, 0)) < 0.5).all()  # counted from 0, contours lie a pixel down and right of the wall
