@@ -25,22 +25,22 @@ _FAR = 0.25  # share of an edge's strength that a thickness of distance costs: o
 _ENDO_SIDES = (between(-0.45, -0.12), between(0.12, 0.45))
 _EPI_SIDES = (between(0.55, 0.88), between(1.12, 1.45))
 _BLUR = (0.25, 0.5, 0.25)  # over neighbouring sectors
-_SEARCHED = 4  # frames of a cycle that other rings are looked for in
+_SEARCHED = 4  # frames at most that other rings are looked for in
 
 
 def evidence(wall: Straightened, cine: Cine) -> dict[str, float]:
   """Returns the evidence of a straightened wall by name; without velocities, or of few frames, what there is of it."""
   magnitude = wall.values[..., MAGNITUDE]
-  found, cycle = of_pictures(wall), len(magnitude) >= max(_CYCLE, _MOST * len(cine.video))
-  if cycle:
-    found['steady'] = steadiness(magnitude)
-  if cycle and cine.venc is not None:
+  found = of_pictures(wall)
+  if len(magnitude) < max(_CYCLE, _MOST * len(cine.video)):
+    found['place'] = places(wall, cine)
+    return found
+  found['steady'] = steadiness(magnitude)
+  if cine.venc is not None:
     velocity = wall.values[..., 1:] - wall.values[..., 1:].mean(0)  # without background phase
     found['velocity depth'] = together(by_sector(velocity, 1))
     found['motion'] = motion(wall, cine)
     found['size'] = rivals(wall.rays)
-  else:
-    found['place'] = places(wall, cine)
   return found
 
 

@@ -1,9 +1,9 @@
 """How good is a delineation? Its expected Dice, by evidence that needs no reference and no network.
 
-The evidence (`analysis.evidence`) is weighed by a table of three columns: velocity mapping, a magnitude cine, a single
-frame. `tests/analysis/calibrate_gate.py` printed it: weights were fitted to delineations of phantoms that were
-corrupted on purpose, of known Dice. Each weight has the sign that its meaning asks for, so that better evidence never
-lowers the number.
+The evidence (`analysis.evidence`) is weighed by a table of four columns: velocity mapping, a magnitude cine, a single
+frame, and a frame within its slice. `tests/analysis/calibrate_gate.py` printed it: weights were fitted to delineations
+of phantoms that were corrupted on purpose, of known Dice. Each weight has the sign that its meaning asks for, so that
+better evidence never lowers the number. (The column of single frames: to one frame of each delineation.)
 """
 
 import dataclasses
@@ -26,7 +26,10 @@ class Weighed(NamedTuple):
 
 
 class Scale(NamedTuple):
-  """A column of the table: the logit without any good evidence, and the evidence; `frame` weighs a frame's own."""
+  """A column of the table: the logit without any good evidence, and the evidence; `frame` weighs a frame's own.
+
+  The frame's own is by the column `within`, what tells a frame from the others of its slice.
+  """
 
   start: float
   frame: float
@@ -63,6 +66,16 @@ SCALES: dict[str, Scale] = {
     },
   ),
   'frame': Scale(
+    -2.32,
+    1.0,
+    {
+      'edges': Weighed(0.496, 0.919, 1.02),
+      'even': Weighed(1.071, 0.122, 0.47),
+      'blood': Weighed(0.249, 0.959, 0.39),
+      'place': Weighed(0.056, 1.0, 2.77),
+    },
+  ),
+  'within': Scale(
     -2.66,
     1.0,
     {
@@ -121,7 +134,7 @@ def expected_dice(cine: Cine, contours: Contours) -> Expected:
   found = evidence(wall, cine)
   column = kind(found)
   scale = SCALES[column]
-  own = np.array([logit(of_pictures(wall.frame(k)), SCALES['frame']) for k in range(len(wall.values))])
+  own = np.array([logit(of_pictures(wall.frame(k)), SCALES['within']) for k in range(len(wall.values))])
   by_frame[good] = share(logit(found, scale) + scale.frame * (own - own.mean()))
   lost = {name: (1 - counts(found[name], one)) * one.weight for name, one in scale.weights.items()}
   against = sorted((name for name in lost if lost[name] > _SPEAKS), key=lost.__getitem__, reverse=True)

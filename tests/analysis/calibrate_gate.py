@@ -28,11 +28,12 @@ PEOPLE = (  # and the seed of their cohort
 LESS_IS_BETTER = ('even', 'velocity depth')
 OF_A_FRAME = ('edges', 'even', 'blood', 'ring')
 # What lies outside a patient's wall varies more than what phantoms have there: without velocities neither `outside` nor
-# `size`, which asks for it too, is used; `place` looks for rings elsewhere instead.
+# `size`, which asks for it too, is used; in a single frame `place` looks for rings elsewhere instead.
 COLUMNS = {
   'velocity': (*OF_A_FRAME, 'outside', 'size', 'steady', 'velocity depth', 'motion'),
-  'magnitude': (*OF_A_FRAME, 'place', 'steady'),
-  'frame': (*OF_A_FRAME, 'place'),
+  'magnitude': (*OF_A_FRAME, 'steady'),
+  'frame': ('edges', 'even', 'blood', 'place'),  # `ring` counted nothing beside it
+  'within': OF_A_FRAME,
 }
 _SAMPLED = 3  # frames of a delineation that stand for single ones
 _PRIOR = 0.01  # pulls weights towards 0, where two say the same
@@ -60,8 +61,7 @@ def measured(case) -> dict | None:
   for k in range(0, len(frames), max(1, len(frames) // _SAMPLED)):
     frames[k]['place'] = places(wall.frame(k), case.cine)
   dice = case.dice[~case.contours.failed]
-  found = {'place': places(wall, case.cine), **evidence(wall, case.cine)}
-  return {'family': case.family, 'dice': dice, 'found': found, 'frames': frames}
+  return {'family': case.family, 'dice': dice, 'found': evidence(wall, case.cine), 'frames': frames}
 
 
 def fit(found: list[dict], dice: np.ndarray, names: tuple[str, ...]) -> Scale:
@@ -84,7 +84,7 @@ def with_frames(scale: Scale, single: Scale, found: list[dict]) -> Scale:
   """Returns the column with the weight of a frame's own evidence, by least squares of the frames' Dice."""
   parts = []
   for row in found:
-    own = np.array([logit({name: one[name] for name in OF_A_FRAME}, single) for one in row['frames']])
+    own = np.array([logit(one, single) for one in row['frames']])
     parts.append((np.full(len(own), logit(row['found'], scale)), own - own.mean(), row['dice']))
   whole, own, dice = map(np.concatenate, zip(*parts, strict=True))
   weights = np.arange(0, 1.51, 0.05)
@@ -100,9 +100,9 @@ def calibrated(found: list[dict]) -> dict[str, Scale]:
   frames, of_frame = [one for one, _ in sampled], np.array([dice for _, dice in sampled])
   found = [row for row in found if kind(row['found']) == 'velocity']  # but for those with few frames left
   slices = np.array([row['dice'].mean() for row in found])
-  single = fit(frames, of_frame, COLUMNS['frame'])._replace(frame=1.0)
+  alone = {name: fit(frames, of_frame, COLUMNS[name])._replace(frame=1.0) for name in ('frame', 'within')}
   table = {name: fit([row['found'] for row in found], slices, COLUMNS[name]) for name in ('velocity', 'magnitude')}
-  return {name: with_frames(scale, single, found) for name, scale in table.items()} | {'frame': single}
+  return {name: with_frames(scale, alone['within'], found) for name, scale in table.items()} | alone
 
 
 def printed(table: dict[str, Scale]) -> str:
