@@ -31,16 +31,16 @@ _SEARCHED = 4  # frames at most that other rings are looked for in
 def evidence(wall: Straightened, cine: Cine) -> dict[str, float]:
   """Returns the evidence of a straightened wall by name; without velocities, or of few frames, what there is of it."""
   magnitude = wall.values[..., MAGNITUDE]
-  found = of_pictures(wall)
-  if len(magnitude) < max(_CYCLE, _MOST * len(cine.video)):
+  found, cycle = of_pictures(wall), len(magnitude) >= max(_CYCLE, _MOST * len(cine.video))
+  if cycle:
+    found['steady'] = steadiness(magnitude)
+  if not cycle or cine.venc is None:
     found['place'] = places(wall, cine)
     return found
-  found['steady'] = steadiness(magnitude)
-  if cine.venc is not None:
-    velocity = wall.values[..., 1:] - wall.values[..., 1:].mean(0)  # without background phase
-    found['velocity depth'] = together(by_sector(velocity, 1))
-    found['motion'] = motion(wall, cine)
-    found['size'] = rivals(wall.rays)
+  velocity = wall.values[..., 1:] - wall.values[..., 1:].mean(0)  # without background phase
+  found['velocity depth'] = together(by_sector(velocity, 1))
+  found['motion'] = motion(wall, cine)
+  found['size'] = rivals(wall.rays)
   return found
 
 

@@ -3,7 +3,7 @@
 The evidence (`analysis.evidence`) is weighed by a table of four columns: velocity mapping, a magnitude cine, a single
 frame, and a frame within its slice. `tests/analysis/calibrate_gate.py` printed it: weights were fitted to delineations
 of phantoms that were corrupted on purpose, of known Dice. Each weight has the sign that its meaning asks for, so that
-better evidence never lowers the number. (The column of single frames: to one frame of each delineation.)
+better evidence never lowers the number. (Those of magnitudes and frames: to a part of them.)
 """
 
 import dataclasses
@@ -55,14 +55,13 @@ SCALES: dict[str, Scale] = {
     },
   ),
   'magnitude': Scale(
-    -3.24,
+    -2.48,
     0.55,
     {
-      'edges': Weighed(0.481, 0.941, 1.81),
-      'even': Weighed(1.075, 0.109, 2.16),
-      'blood': Weighed(0.275, 0.952, 0.98),
-      'ring': Weighed(0.047, 0.995, 0.33),
-      'steady': Weighed(0.148, 0.982, 0.92),
+      'edges': Weighed(0.492, 0.943, 1.35),
+      'even': Weighed(1.048, 0.137, 0.86),
+      'place': Weighed(0.083, 1.0, 2.3),
+      'steady': Weighed(0.211, 0.984, 0.49),
     },
   ),
   'frame': Scale(

@@ -28,11 +28,12 @@ PEOPLE = (  # and the seed of their cohort
 LESS_IS_BETTER = ('even', 'velocity depth')
 OF_A_FRAME = ('edges', 'even', 'blood', 'ring')
 # What lies outside a patient's wall varies more than what phantoms have there: without velocities neither `outside` nor
-# `size`, which asks for it too, is used; in a single frame `place` looks for rings elsewhere instead.
+# `size`, which asks for it too, is used; `place` looks for rings elsewhere instead. Beside it `ring` is worth nothing,
+# and `blood` hardly anything in a cycle.
 COLUMNS = {
   'velocity': (*OF_A_FRAME, 'outside', 'size', 'steady', 'velocity depth', 'motion'),
-  'magnitude': (*OF_A_FRAME, 'steady'),
-  'frame': ('edges', 'even', 'blood', 'place'),  # `ring` counted nothing beside it
+  'magnitude': ('edges', 'even', 'place', 'steady'),
+  'frame': ('edges', 'even', 'blood', 'place'),
   'within': OF_A_FRAME,
 }
 _SAMPLED = 3  # frames of a delineation that stand for single ones
@@ -61,7 +62,8 @@ def measured(case) -> dict | None:
   for k in range(0, len(frames), max(1, len(frames) // _SAMPLED)):
     frames[k]['place'] = places(wall.frame(k), case.cine)
   dice = case.dice[~case.contours.failed]
-  return {'family': case.family, 'dice': dice, 'found': evidence(wall, case.cine), 'frames': frames}
+  found = {'place': places(wall, case.cine), **evidence(wall, case.cine)}
+  return {'family': case.family, 'dice': dice, 'found': found, 'frames': frames}
 
 
 def fit(found: list[dict], dice: np.ndarray, names: tuple[str, ...]) -> Scale:
