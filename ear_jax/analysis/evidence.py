@@ -9,6 +9,7 @@ import math
 import numpy as np
 from scipy import ndimage
 
+from ear_jax.analysis.places import place
 from ear_jax.analysis.regions import lengths
 from ear_jax.analysis.rivals import rivals
 from ear_jax.analysis.straightened import DEPTHS, SECTORS, Straightened, between, by_sector
@@ -24,21 +25,30 @@ _FAR = 0.25  # share of an edge's strength that a thickness of distance costs: o
 _ENDO_SIDES = (between(-0.45, -0.12), between(0.12, 0.45))
 _EPI_SIDES = (between(0.55, 0.88), between(1.12, 1.45))
 _BLUR = (0.25, 0.5, 0.25)  # over neighbouring sectors
+_SEARCHED = 4  # frames at most that other rings are looked for in
 
 
 def evidence(wall: Straightened, cine: Cine) -> dict[str, float]:
   """Returns the evidence of a straightened wall by name; without velocities, or of few frames, what there is of it."""
   magnitude = wall.values[..., MAGNITUDE]
-  found = of_pictures(wall)
-  if len(magnitude) < max(_CYCLE, _MOST * len(cine.video)):
+  found, cycle = of_pictures(wall), len(magnitude) >= max(_CYCLE, _MOST * len(cine.video))
+  if cycle:
+    found['steady'] = steadiness(magnitude)
+  if not cycle or cine.venc is None:
+    found['place'] = places(wall, cine)
     return found
-  found['steady'] = steadiness(magnitude)
-  if cine.venc is not None:
-    velocity = wall.values[..., 1:] - wall.values[..., 1:].mean(0)  # without background phase
-    found['velocity depth'] = together(by_sector(velocity, 1))
-    found['motion'] = motion(wall, cine)
-    found['size'] = rivals(wall.rays)
+  velocity = wall.values[..., 1:] - wall.values[..., 1:].mean(0)  # without background phase
+  found['velocity depth'] = together(by_sector(velocity, 1))
+  found['motion'] = motion(wall, cine)
+  found['size'] = rivals(wall.rays)
   return found
+
+
+def places(wall: Straightened, cine: Cine) -> float:
+  """Returns the Dice with rings of all places and sizes (`analysis.places`), the mean of four frames at most."""
+  frames = np.unique(np.linspace(0, len(wall.frames), _SEARCHED, endpoint=False).astype(int))
+  pictures = cine.video[wall.frames, ..., MAGNITUDE]
+  return float(np.mean([place(pictures[k], wall.endo[k], wall.epi[k]) for k in frames]))
 
 
 def of_pictures(wall: Straightened) -> dict[str, float]:

@@ -42,17 +42,20 @@ class Straightened(NamedTuple):
     values: `[F, A, U, C]` float, the channels of the cine at F frames with contours, 72 angles and 37 depths.
     endo, epi: `[F, A, 2]` (row, column), the contours at these angles.
     rays: what lies along them from the centre outward.
+    frames: `[F]` int, which of the cine's.
   """
 
   values: np.ndarray
   endo: np.ndarray
   epi: np.ndarray
   rays: Rays
+  frames: np.ndarray
 
   def frame(self, k: int) -> 'Straightened':
     """Returns the k-th of its frames alone."""
     one = slice(k, k + 1)
-    return Straightened(self.values[one], self.endo[one], self.epi[one], Rays(*(part[one] for part in self.rays)))
+    rays = Rays(*(part[one] for part in self.rays))
+    return Straightened(self.values[one], self.endo[one], self.epi[one], rays, self.frames[one])
 
 
 def straighten(cine: Cine, contours: Contours) -> Straightened:
@@ -71,7 +74,7 @@ def straighten(cine: Cine, contours: Contours) -> Straightened:
   whole = centre[:, :, None] + ((endo + epi) / 2 - centre)[:, :, None] * REACH[:, None]
   values = _sampled(cine.video[good], np.concatenate([near, whole], 2), _SMOOTH * mean)
   rays = Rays(by_sector(values[:, :, len(DEPTHS) :], 1), *(by_sector((r / radius)[..., 0], 1) for r in (inner, outer)))
-  return Straightened(values[:, :, : len(DEPTHS)], endo, epi, rays)
+  return Straightened(values[:, :, : len(DEPTHS)], endo, epi, rays, good)
 
 
 def _length(vectors: np.ndarray) -> np.ndarray:

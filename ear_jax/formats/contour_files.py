@@ -3,7 +3,11 @@
 StrainMap's files hold several cines; its training exports are studies of their own and are not read here. The text
 files of the Sunnybrook challenge, `IM-0001-<nnnn>-{i,o}contour-<by>.txt`, hold one side of one picture each, i for the
 endocardium, o for the epicardium: a closed polygon, one `x y` pair a line (column, row; whole numbers are pixel
-centres, from 0). `references` says which contours belong to which slice.
+centres). `references` says which contours belong to which slice.
+
+These files count pixels from 1, as MATLAB does: the challenge's own evaluation (Radau et al., `compare_contours.m`,
+2009) gives their numbers to `poly2mask` as they are and takes no contour that reaches below 1. The pictures agree:
+counted from 0, walls and contours are one pixel apart, down and right, in patients on their back and on their side.
 
 Names that a scanner or StrainMap gave may hold a patient's: sentences name files, and cines by their number.
 """
@@ -26,6 +30,7 @@ from ear_jax.system.errors import UserError
 
 _TEXT = re.compile(r'IM-\d{4}-(?P<number>\d{4,6})-(?P<side>[io])contour-[\w-]+\.txt')
 
+_FIRST = 1  # number of the first row and column in text files
 _RESULTS = 'summary.json'  # lies in each folder of ours
 
 
@@ -95,7 +100,7 @@ def among(files: Sequence[pathlib.Path], root: pathlib.Path) -> Found:
 
 
 def read_contour(path: pathlib.Path) -> np.ndarray:
-  """Returns the points `[N, 2]` of a contour's text file as (column, row) in pixels.
+  """Returns the points `[N, 2]` of a contour's text file as (column, row) in pixels, counted from 0.
 
   Raises: ValueError when a line is not two numbers, or when there are fewer than three points.
   """
@@ -103,7 +108,7 @@ def read_contour(path: pathlib.Path) -> np.ndarray:
   bad = [number for number, words in enumerate(lines, start=1) if len(words) != 2]
   if bad:
     raise ValueError(f'line {bad[0]} is not one `x y` pair')
-  points = np.array(lines, dtype=float).reshape(-1, 2)
+  points = np.array(lines, dtype=float).reshape(-1, 2) - _FIRST
   if len(points) < 3 or not np.isfinite(points).all():
     raise ValueError('expected at least three points, all of them finite')
   return points

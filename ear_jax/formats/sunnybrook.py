@@ -4,7 +4,8 @@
     <root>/endo/<same name>, <root>/epi/<same name>   0 or 255: inside the endocardium, inside the epicardium
 
 The epicardium was drawn at end diastole alone, so only there is the myocardium (epi minus endo) known; frames without
-an epi mask are end systole, and are left out: a single frame without a reference teaches nothing.
+an epi mask are end systole, and are left out: a single frame without a reference teaches nothing. Masks are taken as
+given, though whoever filled them counted pixels of the texts from 0: `sunnybrook_cine` says by how much they are off.
 
 Source: Radau et al., "Evaluation framework for algorithms segmenting short axis cardiac MRI", The MIDAS Journal, 2009,
 hdl:10380/3070. Licence of the data: CC0 1.0. The DICOM layout is in `sunnybrook_cine`.

@@ -8,8 +8,9 @@ and the last number of a name is that of the picture: the pictures as they are d
 than their contours, `IM-0024-0079.dcm` and `IM-0001-0079-icontour-manual.txt`. The studies come through the door like
 any other; here they get the patients' names. A frame is annotated where both contours exist: at end diastole.
 
-The polygon is filled by the rule "centre inside". The PNG masks of the layout `frames` were drawn otherwise, from
-vertices rounded down and with the pixels of the boundary: that moves them by a quarter of a pixel towards the origin.
+The polygon is filled by the rule "centre inside", its pixels counted from 1 (`contour_files`). The PNG masks of the
+layout `frames` were drawn otherwise, from vertices rounded down, counted from 0, and with the pixels of the boundary:
+they lie three quarters of a pixel down and right of these.
 """
 
 import pathlib

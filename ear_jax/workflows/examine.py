@@ -115,7 +115,7 @@ def examine(
       motion = _of_reference(cine, source, septum, settings)
     expected = expected_dice(cine, motion.contours)
     by_person = not networks and carried is None and (drawn is None or drawn.drawn)
-    motion = with_intervals(cine, motion, READER if by_person else of_network(expected.dice, motion))
+    motion = with_intervals(cine, motion, READER if by_person else of_network(expected.dice))
     beside = bool(networks or carried) and cine.annotated.any()
     other = _of_reference(cine, source, septum, settings) if beside else None
     checks = check_slice(cine, motion, None if by_person else expected)

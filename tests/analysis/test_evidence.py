@@ -7,6 +7,7 @@ import pytest
 
 from ear_jax.analysis import evidence
 from ear_jax.analysis.motion import Contours
+from ear_jax.analysis.places import place
 from ear_jax.analysis.polar import RAYS
 from ear_jax.analysis.rivals import rivals
 from ear_jax.analysis.straightened import DEPTHS, REACH, SECTORS, between, by_sector, straighten
@@ -116,7 +117,11 @@ def test_what_there_is_of_evidence_depends_on_the_cine():
   of_all = evidence.evidence(straighten(one, contours), one)
   of_grey = evidence.evidence(straighten(grey, contours), grey)
   assert set(of_all) - set(of_grey) == {'motion', 'velocity depth', 'size'}
-  assert set(of_grey) - set(evidence.of_pictures(straighten(grey, contours))) == {'steady'}
+  assert set(of_grey) - set(of_all) == {'place'}  # `size` asks it of velocities
+  assert set(of_grey) - set(evidence.of_pictures(straighten(grey, contours))) == {'steady', 'place'}
+  first = Contours(contours.endo[:1], contours.epi[:1], contours.flags[:1], contours.failed[:1])
+  alone = grey.replace(video=grey.video[:1], mask=grey.mask[:1], annotated=grey.annotated[:1])
+  assert set(of_grey) ^ set(evidence.evidence(straighten(alone, first), alone)) == {'steady'}
 
 
 def test_rays_cross_the_ring_where_its_borders_are_in_units_of_the_middle_of_the_wall():
@@ -150,3 +155,29 @@ def test_a_ring_of_another_size_is_told_and_by_how_much(factor):
   )
   wall = straighten(one.replace(video=video), scaled)
   assert rivals(wall.rays) == pytest.approx(of_two(1 / factor), abs=0.15)
+
+
+@pytest.mark.parametrize('by', [(0, 0), (4, -3), (-7, 7), (0, 14), (16, 12)])
+@pytest.mark.parametrize('levels', [(3.0, 1.0, 2.0), (0.5, 2.0, 1.2)], ids=['bright blood', 'dark blood'])
+def test_a_ring_of_another_place_is_told_and_by_how_much(by, levels):
+  (shown,) = picture([INNER], [OUTER], levels, size=128, centre=(60.0, 66.0))
+  shown = shown + np.random.default_rng(1).normal(0, 0.15, shown.shape)
+  right = rings([INNER], [OUTER], centre=(60.0, 66.0))
+  rows, columns = np.indices(shown.shape) - np.array([60.0, 66.0])[:, None, None]
+  radius = [np.hypot(rows - a, columns - b) for a, b in ((0, 0), by)]
+  one, other = ((r > INNER) & (r < OUTER) for r in radius)
+  found = place(shown, right.endo[0] + by, right.epi[0] + by)
+  assert found == pytest.approx(2 * (one & other).sum() / (one.sum() + other.sum()), abs=0.1)
+
+
+def test_another_size_is_told_in_one_picture_and_an_oval_is_no_other_ring():
+  shown = picture([INNER], [OUTER], size=128, centre=(60.0, 66.0))[0]
+  for factor in (0.6, 1.5):
+    larger = rings([factor * INNER], [factor * OUTER], centre=(60.0, 66.0))
+    assert place(shown, larger.endo[0], larger.epi[0]) == pytest.approx(of_two(1 / factor), abs=0.15)
+  oval = np.array([1.0, 1.3])
+  right = rings([INNER], [OUTER], centre=(0, 0))
+  rows, columns = np.indices(shown.shape) - np.array([60.0, 66.0])[:, None, None]
+  radius = np.hypot(rows, columns / 1.3)
+  drawn = np.select([radius < INNER, radius < OUTER], [3.0, 1.0], 2.0)
+  assert place(drawn, *(side[0] * oval + (60.0, 66.0) for side in (right.endo, right.epi))) > 0.9

@@ -32,8 +32,8 @@ def _write_dicom(path, pixels, *, position=0.0, trigger=None, instance=1, **tags
 
 
 def _square(low, high):
-  """Returns the text of a square contour through the pixel edges low - 0.5 and high - 0.5, so it fills low..high-1."""
-  a, b = low - 0.5, high - 0.5
+  """Returns the text of a square contour round the pixels low..high-1, in numbers that count the first pixel as 1."""
+  a, b = low + 0.5, high + 0.5
   return '\n'.join(f'{x:.2f} {y:.2f}' for x, y in ((a, a), (b, a), (b, b), (a, b), (a, a))) + '\n'
 
 

