@@ -15,48 +15,15 @@ import jax
 import jax.numpy as jnp
 
 from ear_jax.models import conv
+from ear_jax.models.planes import below, dealt, plane, shifted, stacked, with_neighbours
 from ear_jax.models.video import pad_time, pending
 
 Form = Callable[[jax.Array, jax.Array, str], jax.Array]
 
 
-def plane(x: jax.Array, kernel: jax.Array) -> jax.Array:
-  """Returns the 2-D convolution of each frame with `[kh, kw, C, F]`, frames being part of the batch."""
-  b, t, h, w, c = x.shape
-  kh, kw = kernel.shape[:2]
-  padding, names = ((kh // 2,) * 2, (kw // 2,) * 2), ('NHWC', 'HWIO', 'NHWC')
-  y = jax.lax.conv_general_dilated(x.reshape(b * t, h, w, c), kernel, (1, 1), padding, dimension_numbers=names)
-  return y.reshape(b, t, h, w, -1)
-
-
-def _shifted(x: jax.Array, kt: int, time_padding: str) -> list[jax.Array]:
-  """Returns kt videos, the k-th of which has frame t + k - kt // 2 in the place of frame t."""
-  padded = pad_time(x, kt // 2, kt // 2, time_padding)
-  return [padded[:, k : k + x.shape[1]] for k in range(kt)]
-
-
 def taps(x: jax.Array, kernel: jax.Array, time_padding: str) -> jax.Array:
   """The sum of one 2-D convolution for each frame that the kernel sees."""
-  return sum(plane(frames, k) for frames, k in zip(_shifted(x, len(kernel), time_padding), kernel, strict=True))
-
-
-def stacked(x: jax.Array, kernel: jax.Array, time_padding: str) -> jax.Array:
-  """One 2-D convolution of the kt frames stacked as kt C channels."""
-  kt, kh, kw, c, f = kernel.shape
-  frames = jnp.concatenate(_shifted(x, kt, time_padding), axis=-1)
-  return plane(frames, kernel.transpose(1, 2, 0, 3, 4).reshape(kh, kw, kt * c, f))
-
-
-def dealt(x: jax.Array, kernel: jax.Array, time_padding: str) -> jax.Array:
-  """One 2-D convolution to kt F channels, what each frame gives to its neighbours, which are then added up."""
-  kt, kh, kw, c, f = kernel.shape
-  given = plane(x, kernel.transpose(1, 2, 3, 0, 4).reshape(kh, kw, c, kt * f))
-  return sum(y[..., k * f : (k + 1) * f] for k, y in enumerate(_shifted(given, kt, time_padding)))
-
-
-def fewer(x: jax.Array, kernel: jax.Array, time_padding: str) -> jax.Array:
-  """`dealt` where the kernel has at most as many channels out as in, `stacked` otherwise: fewer numbers are copied."""
-  return (dealt if kernel.shape[-1] <= kernel.shape[-2] else stacked)(x, kernel, time_padding)
+  return sum(plane(frames, k) for frames, k in zip(shifted(x, len(kernel), time_padding), kernel, strict=True))
 
 
 def two_frames(x: jax.Array, kernel: jax.Array, time_padding: str) -> jax.Array:
@@ -108,49 +75,16 @@ def paired_columns(x: jax.Array, kernel: jax.Array, time_padding: str) -> jax.Ar
 
 
 FORMS: dict[str, Form] = {
-  'today': conv.native_conv3d,
+  'planes': with_neighbours,
+  '3d': conv.native_conv3d,
   'all_3d': all_3d,
   'stacked': stacked,
   'dealt': dealt,
-  'fewer': fewer,
   'taps': taps,
   'two_frames': two_frames,
   'paired_columns': paired_columns,
   'widened': widened,
 }
-
-
-def below(low: jax.Array, kernel: jax.Array, time_padding: str) -> jax.Array:
-  """The convolution of a video up-sampled 2 x 2, computed at its own resolution as four kernels of 2 x 2.
-
-  Args:
-    low: `[B, T, H / 2, W / 2, C]`.
-    kernel: `[kt, 3, 3, C, F]`.
-
-  Returns: `[B, T, H, W, F]`.
-  """
-  b, t, h, w, c = low.shape
-  kt, f = kernel.shape[0], kernel.shape[-1]
-  # Row 2 i of the output sees rows i - 1 and i of `low`, row 2 i + 1 sees i and i + 1: the taps that fall on each.
-  onto = jnp.asarray([[[1, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]], kernel.dtype)
-  small = jnp.einsum('apr,bqs,trscf->pqctabf', onto, onto, kernel).reshape(2, 2, c, kt * 4 * f)
-  # Padded apart, behind a barrier: with padding in the convolution its result is larger than its input, and XLA then
-  # swaps the two in the gradient by the kernel, which no kernel of cuDNN's is made for.
-  padded = jnp.pad(low.reshape(b * t, h, w, c), ((0, 0), (1, 1), (1, 1), (0, 0)))
-  padded = jax.lax.optimization_barrier(padded)
-  names = ('NHWC', 'HWIO', 'NHWC')
-  y = jax.lax.conv_general_dilated(padded, small, (1, 1), 'VALID', dimension_numbers=names)
-  y = y.reshape(b, t, h + 1, w + 1, kt, 2, 2, f)
-  quarters = [[_summed(y[:, :, i : i + h, j : j + w, :, i, j], time_padding) for j in range(2)] for i in range(2)]
-  rows = jnp.stack([jnp.stack(pair, axis=4) for pair in quarters], axis=3)  # [B, T, h, 2, w, 2, F]
-  return rows.reshape(b, t, 2 * h, 2 * w, f)
-
-
-def _summed(y: jax.Array, time_padding: str) -> jax.Array:
-  """Returns `[B, T, h, w, F]` from what each frame gives to its kt neighbours, `[B, T, h, w, kt, F]`."""
-  kt = y.shape[-2]
-  padded = [pad_time(y[..., k, :], kt // 2, kt // 2, time_padding) for k in range(kt)]
-  return sum(part[:, k : k + y.shape[1]] for k, part in enumerate(padded))
 
 
 @contextlib.contextmanager
@@ -162,7 +96,7 @@ def computed_by(convolve: Form, apart: bool = False) -> Iterator[None]:
     apart: a skip and the level below are convolved each for itself, the latter at its own resolution.
   """
 
-  def conv3d(x, kernel, time_padding='zero', bias=None, low=None):
+  def conv3d(x, kernel, time_padding='zero', bias=None, low=None, gpu=''):
     def form(inputs, kernel, bias):
       skip, *rest = map(jnp.asarray, inputs)
       if not apart or not rest:

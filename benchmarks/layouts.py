@@ -1,8 +1,8 @@
 """How a GPU that is not here would lay out each form of the convolutions: `python -m benchmarks.layouts [--gpu=h100]`.
 
-A training step is compiled for the GPU by jax's CUDA plugin (`pip install ".[cuda12]"`), neither run nor autotuned. In
-what the compiler made of it are counted the convolutions that cuDNN is handed channels-first, which it converts on
-the way in and out for its tensor cores, and the activations that XLA itself brings into another layout.
+A training step, or a forward pass, is compiled for the GPU by jax's CUDA plugin (`pip install ".[cuda12]"`), neither
+run nor autotuned. In what the compiler made of it are counted the convolutions that cuDNN is handed channels-first,
+which it converts on the way in and out for its tensor cores, and the activations that XLA itself turns.
 """
 
 from __future__ import annotations
@@ -17,18 +17,20 @@ from collections.abc import Iterator
 import jax
 from jax.sharding import SingleDeviceSharding
 
-from benchmarks.gpu import NHWC, Program, Run, gigabytes, prepared
+from benchmarks.gpu_networks import Program, prepared
+from benchmarks.gpu_run import Run
+from benchmarks.gpu_timing import NHWC, gigabytes
 from ear_jax.benchmarking.gpus import GPUS, compile_only
 
 _QUICKLY = (('xla_gpu_autotune_level', 0),)
 # Forms of `benchmarks.forms`, whether skip and level below are apart, and further options of the compiler.
 WAYS = {
-  'today': ('today', False, ()),
-  'today, NHWC by flag': ('today', False, tuple(NHWC.items())),
+  'planes': ('planes', True, ()),
+  '3-D': ('3d', False, ()),
+  '3-D, NHWC by flag': ('3d', False, tuple(NHWC.items())),
   'all 3-D': ('all_3d', False, ()),
   'all 3-D, NHWC by flag': ('all_3d', False, tuple(NHWC.items())),
   'stacked': ('stacked', False, ()),
-  'planes': ('fewer', True, ()),
   'planes with two_frames': ('two_frames', True, ()),
 }
 
@@ -93,6 +95,7 @@ def main() -> None:
   parser.add_argument('--network', default='ear3d', choices=('ear3d', 'unet3d'))
   parser.add_argument('--dtype', default='bfloat16', choices=('bfloat16', 'float32'))
   parser.add_argument('--size', default='2x50x128x128', help='cines, frames, rows, columns')
+  parser.add_argument('--which', default='step', choices=('step', 'forward'))
   parser.add_argument('--only', default='', help='names of ways, with semicolons between them')
   parser.add_argument('--toy', action='store_true', help='few filters')
   parser.add_argument('--keep', help='a folder for what the compiler made, as text')
@@ -103,12 +106,12 @@ def main() -> None:
   frames = shape[0] * shape[1]
   # The smallest activation inside the network is that of the lowest level.
   smallest = math.prod(shape) // 4 ** len(run.filters) * 2 * run.filters[-1]
-  print(f'jax {jax.__version__}, {chosen.gpu}, {chosen.network} {chosen.dtype}, {chosen.size}\n')
+  print(f'jax {jax.__version__}, {chosen.gpu}, {chosen.network} {chosen.dtype}, {chosen.which}, {chosen.size}\n')
   print('| form | channels-first calls of cuDNN | activations turned by XLA | both move, GB | GB |')
   print('|---|---|---|---|---|', flush=True)
   for name in chosen.only.split(';') if chosen.only else WAYS:
     form, apart, options = WAYS[name]
-    program = Program(chosen.network, chosen.dtype, form, apart, options=_QUICKLY + options)
+    program = Program(chosen.network, chosen.dtype, form, apart, chosen.which, _QUICKLY + options)
     lowered, _ = prepared(program, run, shape, lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=there))
     made = lowered.compile(compiler_options=dict(program.options))
     layouts = Layouts(made.as_text())

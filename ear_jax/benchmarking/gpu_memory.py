@@ -15,7 +15,8 @@ SWITCHES: dict[str, dict] = {
   'as configured': {},
   'model.dtype=bfloat16': {'model.dtype': 'bfloat16'},
   'model.remat=True': {'model.remat': True},
-  'both': {'model.dtype': 'bfloat16', 'model.remat': True},
+  'model.gpu_convolution=3d': {'model.gpu_convolution': '3d'},
+  'bfloat16 and remat': {'model.dtype': 'bfloat16', 'model.remat': True},
 }
 
 

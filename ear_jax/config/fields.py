@@ -93,6 +93,9 @@ FIELDS = {
   'model.time_padding': Field('zero', "'cyclic': the cardiac cycle closes on itself", choices=('zero', 'cyclic')),
   'model.deep_supervision': Field(0, 'decoder levels below the top that learn the mask too, weighted 1/2, 1/4, ...'),
   'model.remat': Field(False, 'recompute activations: less memory, more time', decides='result'),
+  'model.gpu_convolution': Field(
+    'planes', "2-D ones over all frames; '3d': cuDNN's 3-D", choices=('planes', '3d'), decides='result'
+  ),
   'model.dtype': Field('float32', 'of the computation', choices=('float32', 'bfloat16')),
   'loss.name': Field('dice_iou', "Eq. 5; 'cross_entropy', 'dice', 'dice_iou_product', or a sum with '+'"),
   'loss.smooth': _number(1.0, 'Laplace smoothing f', 'pixels'),

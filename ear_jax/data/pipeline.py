@@ -23,6 +23,7 @@ from ml_collections import ConfigDict
 
 from ear_jax.cine import Cine
 from ear_jax.data.augment import augment
+from ear_jax.data.examples import Examples
 from ear_jax.data.normalise import check_channels, network_input
 from ear_jax.data.records import IDS, decode_cine, decode_text
 from ear_jax.data.upright import Axes, as_axes, portrait
@@ -139,9 +140,8 @@ def open_data_set(
     )
   with _damage_in_words(versions[-1]):
     builder = tfds.builder_from_directory(versions[-1])
-    names = dict.fromkeys(('video', 'mask'), tfds.decode.SkipDecoding())  # pixels are most of the work
-    index = [_entry(example) for example in builder.as_data_source(split='train', decoders=names)]
-    source = builder.as_data_source(split='train')
+    source = Examples(builder)
+    index = [_entry(source.stored(record)) for record in range(len(source))]
     axes = (builder.info.metadata or {}).get('axes')
   ids, annotated, spacing, contents = zip(*index, strict=True)
   named, stored = sorted(ids), sorted(zip(ids, contents, strict=True))

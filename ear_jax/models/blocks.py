@@ -93,6 +93,7 @@ class ConvBlock(nn.Module):
     features: channels after the first and after the second convolution.
     activate: 'both' activates after each convolution, 'last' once a block, as the released code does.
     time_kernel: frames that a convolution sees; rows and columns are 3.
+    gpu_convolution: see `conv.conv3d`.
     between: optional module applied after the first convolution and norm (the released decoder's recurrence).
   """
 
@@ -105,6 +106,7 @@ class ConvBlock(nn.Module):
   dtype: Any
   axis_name: str | None
   train: bool
+  gpu_convolution: str = 'planes'
   between: nn.Module | None = None
 
   @nn.compact
@@ -113,7 +115,9 @@ class ConvBlock(nn.Module):
       raise ValueError(f'activate {self.activate!r} is not one of {ACTIVATES}')
     for i, features in enumerate(self.features):
       extents = (self.time_kernel, 3, 3)
-      conv = Conv3D(features, extents, self.time_padding, dtype=self.dtype, name=f'conv{i + 1}')
+      conv = Conv3D(
+        features, extents, self.time_padding, dtype=self.dtype, gpu=self.gpu_convolution, name=f'conv{i + 1}'
+      )
       y = conv(x, low if i == 0 else None)
       x = Norm(self.norm, self.axis_name, self.train, name=f'norm{i + 1}')(y)
       if i == 1 or self.activate == 'both':

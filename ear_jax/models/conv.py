@@ -1,8 +1,8 @@
 """3-D convolution over (time, row, column) with a path per platform.
 
-On GPU cuDNN does the 3-D operation and its gradients; on CPU, where XLA's own is slow, `taps` does. Parameters and
-values are the same. Time is padded with zeros, or cyclically: a cine is one heartbeat, whose last frame precedes its
-first.
+On GPU `planes` does it with 2-D convolutions, or cuDNN with its 3-D one; on CPU, where XLA's own is slow, `taps` does.
+Parameters and values are the same. Time is padded with zeros, or cyclically: a cine is one heartbeat, whose last frame
+precedes its first.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from ear_jax.models.cpu.taps import taps_conv3d
+from ear_jax.models.planes import plane, planes_conv3d
 from ear_jax.models.video import Pending, Video, pad_time, pending
 
 Form = Callable[..., jax.Array]  # one of several ways to compute the same
@@ -24,18 +25,15 @@ def native_conv3d(x: jax.Array, kernel: jax.Array, time_padding: str) -> jax.Arr
   A kernel that sees one frame is 2-D over frames, and a product over pixels where it sees one pixel. XLA would take the
   3-D gradient of such a kernel for a convolution with a kernel as large as the picture: cuDNN has nothing fast for it.
   """
-  kt, kh, kw, c_in, c_out = kernel.shape
-  if (kt, kh, kw) == (1, 1, 1):
-    return x @ kernel.reshape(c_in, c_out)
+  kt, kh, kw = kernel.shape[:3]
   if kt == 1:
-    frames = native_conv2d(x.reshape(-1, *x.shape[2:]), kernel[0])
-    return frames.reshape(*x.shape[:-1], c_out)
+    return plane(x, kernel[0])
   x = pad_time(x, kt // 2, kt // 2, time_padding)
   return jax.lax.conv_general_dilated(
     x,
     kernel,
     window_strides=(1, 1, 1),
-    padding=((0, 0), (kernel.shape[1] // 2,) * 2, (kernel.shape[2] // 2,) * 2),
+    padding=((0, 0), (kh // 2,) * 2, (kw // 2,) * 2),
     dimension_numbers=('NDHWC', 'DHWIO', 'NDHWC'),
   )
 
@@ -65,7 +63,12 @@ def conv2d_in_scan(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 
 def conv3d(
-  x: Video, kernel: jax.Array, time_padding: str = 'zero', bias: jax.Array | None = None, low: Video | None = None
+  x: Video,
+  kernel: jax.Array,
+  time_padding: str = 'zero',
+  bias: jax.Array | None = None,
+  low: Video | None = None,
+  gpu: str = 'planes',
 ) -> jax.Array:
   """Returns the same-size, stride-1 convolution of a video, or of a skip joined with the level below, up-sampled.
 
@@ -75,6 +78,7 @@ def conv3d(
     time_padding: 'zero' or 'cyclic'; rows and columns are padded with zeros.
     bias: `[F]`, or None.
     low: `[B, T, H / 2, W / 2, C2]`, or None; kh and kw are 3 then.
+    gpu: how it is done where there is no CPU, one of `GPU_FORMS`.
 
   Returns: `[B, T, H, W, F]`. For the gradient only the arguments are kept.
   """
@@ -82,14 +86,12 @@ def conv3d(
   def taps(inputs: tuple[Pending, ...], kernel: jax.Array, bias: jax.Array) -> jax.Array:
     return taps_conv3d(inputs, kernel, bias, time_padding)
 
-  def native(inputs: tuple[Pending, ...], kernel: jax.Array, bias: jax.Array) -> jax.Array:
-    skip, *below = map(jnp.asarray, inputs)
-    y = native_conv3d(jnp.concatenate([skip, *map(upsample, below)], axis=-1), kernel, time_padding)
-    return y + bias.reshape(1, 1, 1, 1, -1)
+  def elsewhere(inputs: tuple[Pending, ...], kernel: jax.Array, bias: jax.Array) -> jax.Array:
+    return GPU_FORMS[gpu](tuple(map(jnp.asarray, inputs)), kernel, time_padding) + bias.reshape(1, 1, 1, 1, -1)
 
   inputs = tuple(pending(part) for part in (x, low) if part is not None)
   bias = jnp.zeros(kernel.shape[-1:], kernel.dtype) if bias is None else bias
-  return _per_platform(taps, native)(inputs, kernel, bias)
+  return _per_platform(taps, elsewhere)(inputs, kernel, bias)
 
 
 def upsample(x: jax.Array) -> jax.Array:
@@ -97,6 +99,15 @@ def upsample(x: jax.Array) -> jax.Array:
   b, t, h, w, c = x.shape
   x = jnp.broadcast_to(x[:, :, :, None, :, None], (b, t, h, 2, w, 2, c))
   return x.reshape(b, t, 2 * h, 2 * w, c)
+
+
+def _joined(inputs: tuple[jax.Array, ...], kernel: jax.Array, time_padding: str) -> jax.Array:
+  skip, *below = inputs
+  return native_conv3d(jnp.concatenate([skip, *map(upsample, below)], axis=-1), kernel, time_padding)
+
+
+# By `config.model.gpu_convolution`.
+GPU_FORMS: dict[str, Form] = {'planes': planes_conv3d, '3d': _joined}
 
 
 def _per_platform(cpu: Form, default: Form) -> Form:
@@ -131,6 +142,7 @@ class Conv3D(nn.Module):
     time_padding: 'zero' or 'cyclic'.
     use_bias: adds a bias per channel.
     dtype: computation dtype; parameters stay float32.
+    gpu: see `conv3d`.
   """
 
   features: int
@@ -138,6 +150,7 @@ class Conv3D(nn.Module):
   time_padding: str = 'zero'
   use_bias: bool = True
   dtype: Any = jnp.float32
+  gpu: str = 'planes'
 
   @nn.compact
   def __call__(self, x: Video, low: Video | None = None) -> jax.Array:
@@ -147,4 +160,4 @@ class Conv3D(nn.Module):
     bias = self.param('bias', nn.initializers.zeros, (self.features,)) if self.use_bias else None
     low = low if low is None else low.astype(self.dtype)
     bias = bias if bias is None else bias.astype(self.dtype)
-    return conv3d(x.astype(self.dtype), kernel.astype(self.dtype), self.time_padding, bias, low)
+    return conv3d(x.astype(self.dtype), kernel.astype(self.dtype), self.time_padding, bias, low, self.gpu)

@@ -17,7 +17,16 @@ from ear_jax.models.conv import Conv3D
 from ear_jax.models.recurrence import DenseLSTM, TemporalBlock
 from ear_jax.models.video import Video
 
-_WORDS = ('attention', 'temporal', 'temporal_sites', 'norm', 'activation', 'activate', 'time_padding')
+_WORDS = (
+  'attention',
+  'temporal',
+  'temporal_sites',
+  'norm',
+  'activation',
+  'activate',
+  'time_padding',
+  'gpu_convolution',
+)
 
 
 class UNet3D(nn.Module):
@@ -38,6 +47,7 @@ class UNet3D(nn.Module):
     deep_supervision: decoder levels below the top with a head of their own, for training alone: their logits,
       `[B, T, H / 2, W / 2, classes]` and so on, are sown into the collection 'supervision' as 'level2' and so on.
     remat: recomputes each level in the backward pass instead of keeping its activations.
+    gpu_convolution: 'planes' or '3d', the same numbers on a GPU in other operations; see `conv.conv3d`.
     dtype: computation dtype, float32 or bfloat16.   axis_name: device axis of batch statistics.
   """
 
@@ -56,6 +66,7 @@ class UNet3D(nn.Module):
   time_padding: str = 'zero'
   deep_supervision: int = 0
   remat: bool = False
+  gpu_convolution: str = 'planes'
   dtype: Any = jnp.float32
   axis_name: str | None = None
 
@@ -102,6 +113,7 @@ class UNet3D(nn.Module):
       dtype=self.dtype,
       axis_name=self.axis_name,
       train=train,
+      gpu_convolution=self.gpu_convolution,
       between=between,
       name=name,
     )

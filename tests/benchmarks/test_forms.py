@@ -1,13 +1,19 @@
 """Forms of the convolution that `benchmarks.gpu` times: all the same numbers, by values and by gradients."""
 
+import pkgutil
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks import forms, gpu
+from benchmarks import forms
+from benchmarks.gpu import STAGES
+from benchmarks.gpu_networks import Program
+from benchmarks.gpu_run import Run
+from benchmarks.gpu_table import table
 from benchmarks.recurrences import one_kernel_gradient
-from ear_jax.models import conv
+from ear_jax.models import conv, planes
 from ear_jax.models.recurrence import ConvLSTM
 from ear_jax.models.unet3d import UNet3D
 
@@ -31,7 +37,7 @@ def _assert_close(found, expected):
 
 
 @pytest.mark.parametrize(('c', 'f', 'kt', 'time_padding'), [(3, 4, 3, 'cyclic'), (4, 3, 3, 'zero'), (3, 3, 1, 'zero')])
-@pytest.mark.parametrize('name', [name for name in forms.FORMS if name != 'today'])
+@pytest.mark.parametrize('name', [name for name in forms.FORMS if name != '3d'])
 def test_every_form_gives_the_same(name, c, f, kt, time_padding):
   x, kernel = _normal(0, 2, 4, 6, 8, c), _normal(1, kt, 3, 3, c, f)
   found = _with_gradients(lambda x, k: forms.FORMS[name](x, k, time_padding), x, kernel)
@@ -41,7 +47,7 @@ def test_every_form_gives_the_same(name, c, f, kt, time_padding):
 @pytest.mark.parametrize('time_padding', ['zero', 'cyclic'])
 def test_the_level_below_is_convolved_at_its_own_resolution(time_padding):
   low, kernel = _normal(0, 2, 3, 4, 6, 3), _normal(1, 3, 3, 3, 3, 2)
-  found = _with_gradients(lambda x, k: forms.below(x, k, time_padding), low, kernel)
+  found = _with_gradients(lambda x, k: planes.below(x, k, time_padding), low, kernel)
   up = lambda x, k: conv.native_conv3d(conv.upsample(x), k, time_padding)  # noqa: E731
   _assert_close(found, _with_gradients(up, low, kernel))
 
@@ -54,7 +60,7 @@ def test_a_network_computed_by_another_form_gives_the_same():
 
   def form(*args):
     asked.append(args[1].shape)
-    return forms.fewer(*args)
+    return forms.FORMS['planes'](*args)
 
   with forms.computed_by(form, apart=True):
     _assert_close(model.apply(params, x), ours)
@@ -68,12 +74,21 @@ def test_the_recurrence_with_one_kernel_gradient_gives_the_same():
   _assert_close(found, _with_gradients(model.apply, params, x))
 
 
+def test_every_stage_names_what_there_is():
+  for stage in STAGES:
+    assert callable(pkgutil.resolve_name(f'benchmarks.{stage.module}:measure'))
+    for fields in stage.options.get('programs', ()):
+      program = Program(**fields)
+      assert program.form in forms.FORMS
+      assert program.apart is (program.form != '3d') or 'joined' in program.title
+
+
 def test_results_become_a_table(tmp_path):
-  run = gpu.Run('step', str(tmp_path / 'found.jsonl'), toy=True)
+  run = Run('step', str(tmp_path / 'found.jsonl'), toy=True)
   run.write(what='compiled', program='ear3d', seconds=20.5, gb=2.5)
   run.write(what='network', program='ear3d', ms=30.06)
   run.write(what='ended', cut_off=False, code=0, seconds=40.0, said='')
-  *_, row = gpu.table(run.output).splitlines()
+  *_, row = table(run.output).splitlines()
   assert [cell.strip() for cell in row.split('|')[1:-1]] == [
     'step',
     'ear3d',

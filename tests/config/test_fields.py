@@ -93,7 +93,7 @@ def test_the_choices_are_those_that_the_code_knows():
 
 def test_what_a_step_learns_may_not_change_and_a_grid_tells_runs_apart_by_more():
   """`docs/reliability.md` promises these, and jobs of a grid are named by the rest: a change renames them all."""
-  course = {'steps', 'eval.every', 'eval.patience', 'eval.batch_size', 'model.remat'}
+  course = {'steps', 'eval.every', 'eval.patience', 'eval.batch_size', 'model.remat', 'model.gpu_convolution'}
   where = {'num_devices', 'parallel', 'cpu_devices', 'check_memory', 'log_every', 'save_every'}
   where |= {'data.dir', 'data.cache_gb', 'data.threads', 'data.prefetch'}
   assert set(CIRCUMSTANCES) == where

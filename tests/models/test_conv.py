@@ -57,6 +57,10 @@ def taps_form(x, kernel, time_padding):
   return taps.taps_conv3d((pending(x),), kernel, jnp.zeros(kernel.shape[-1:], x.dtype), time_padding)
 
 
+def planes_form(x, kernel, time_padding):
+  return conv.GPU_FORMS['planes']((x,), kernel, time_padding)
+
+
 def value_and_gradients(function, x, kernel, cotangent):
   """The output, and the gradients by x and kernel of its product with a random cotangent."""
 
@@ -79,7 +83,7 @@ def assert_same(found, expected):
 def test_all_forms_equal_the_padded_convolution(shapes, time_padding, monkeypatch):
   x, kernel, cotangent = draw(*shapes, (*shapes[0][:-1], shapes[1][-1]))
   expected = value_and_gradients(lambda x, k: reference(x, k, time_padding), x, kernel, cotangent)
-  for form in (taps_form, conv.native_conv3d, conv.conv3d):
+  for form in (taps_form, planes_form, conv.native_conv3d, conv.conv3d):
     assert_same(value_and_gradients(lambda x, k, f=form: f(x, k, time_padding), x, kernel, cotangent), expected)
   set_group_bytes(monkeypatch, 1)  # the smallest groups of frames that there can be
   assert_same(value_and_gradients(lambda x, k: taps_form(x, k, time_padding), x, kernel, cotangent), expected)
@@ -161,7 +165,26 @@ def test_convolution_of_a_skip_equals_that_of_the_joined_and_repeated_pictures(
     return y, *pull(cotangent)
 
   split = lambda skip, low, kernel: conv.conv3d(skip, kernel, time_padding, low=low)  # noqa: E731
-  assert_same(run(split, cotangent, *inputs), run(joined, cotangent, *inputs))
+  expected = run(joined, cotangent, *inputs)
+  assert_same(run(split, cotangent, *inputs), expected)
+  if group_bytes > 1:  # nothing of a GPU's forms goes by groups
+    for form in conv.GPU_FORMS.values():
+      on_gpu = lambda skip, low, kernel, form=form: form((skip, low), kernel, time_padding)  # noqa: E731
+      assert_same(run(on_gpu, cotangent, *inputs), expected)
+
+
+@pytest.mark.parametrize('time_padding', ['zero', 'cyclic'])
+def test_planes_are_the_3d_convolution_to_the_last_digits_of_float64(time_padding):
+  with jax.enable_x64():
+    inputs = [
+      jnp.asarray(x, jnp.float64) for x in draw((1, 3, 4, 6, 3), (1, 3, 2, 3, 5), (3, 3, 3, 8, 4), (1, 3, 4, 6, 4))
+    ]
+    found, expected = (
+      jax.vjp(lambda skip, low, kernel, form=form: form((skip, low), kernel, time_padding), *inputs[:3])
+      for form in (conv.GPU_FORMS['planes'], conv.GPU_FORMS['3d'])
+    )
+    for a, b in zip((found[0], *found[1](inputs[3])), (expected[0], *expected[1](inputs[3])), strict=True):
+      np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-13 * float(jnp.abs(b).max()))
 
 
 @pytest.mark.parametrize('group_bytes', [1, 2**30], ids=['frame-by-frame', 'whole-video'])
@@ -238,15 +261,18 @@ def convolutions(function, platform, *args):
   return {len(found.group(1).split(',')) - 2 for found in inputs}
 
 
-@pytest.mark.parametrize(('platform', 'value', 'gradients'), [('cpu', {2}, {2}), ('cuda', {3}, {3})])
-def test_the_form_follows_the_platform(platform, value, gradients):
+@pytest.mark.parametrize(
+  ('platform', 'gpu', 'axes'), [('cpu', '3d', {2}), ('cuda', 'planes', {2}), ('cuda', '3d', {3})]
+)
+def test_the_form_follows_the_platform_and_on_a_gpu_the_choice(platform, gpu, axes):
   x, kernel, cotangent = draw(*SHAPES['3x3x3'], (2, 4, 5, 7, 3))
-  assert convolutions(conv.conv3d, platform, x, kernel) == value
+  chosen = functools.partial(conv.conv3d, gpu=gpu)
+  assert convolutions(chosen, platform, x, kernel) == axes
 
   def pull(x, kernel, cotangent):
-    return jax.vjp(conv.conv3d, x, kernel)[1](cotangent)
+    return jax.vjp(chosen, x, kernel)[1](cotangent)
 
-  assert convolutions(pull, platform, x, kernel, cotangent) == gradients
+  assert convolutions(pull, platform, x, kernel, cotangent) == axes
 
 
 @pytest.mark.parametrize('time_padding', ['zero', 'cyclic'])

@@ -26,6 +26,7 @@ from ear_jax.models.cpu.frames import (
 )
 from ear_jax.models.cpu.taps_gradient import kernel_gradient, kernel_products, products_shape
 from ear_jax.models.cpu.two_frames import convolve_window, copied_channels
+from ear_jax.models.phases import deal, gather, phase_kernels
 from ear_jax.models.video import TIME_PADDINGS, Arrays, Pending
 
 Inputs = tuple[Pending, ...]
@@ -37,10 +38,6 @@ BELOW = (False, True)  # whether an input is the level below, of half as many ro
 
 def taps_conv3d(inputs: Inputs, kernel: jax.Array, bias: jax.Array, time_padding: str) -> jax.Array:
   """Returns the convolution of a video, or of a skip and the level below without joining or up-sampling them.
-
-  A 3 x 3 window over pixels that were each repeated 2 x 2 times sees only 2 x 2 different ones, which ones depends on
-  whether its centre is an even or an odd row and column: four kernels of 2 x 2, sums of the kernel's own weights, do
-  4 / 9 of the work.
 
   Args:
     inputs: `[B, T, H, W, C1]` and perhaps `[B, T, H / 2, W / 2, C2]`.
@@ -64,14 +61,7 @@ def _kernels(inputs: Inputs, kernel: jax.Array) -> Arrays:
   if len(inputs) == 1:
     return (kernel,)
   own, below = jnp.split(kernel, (inputs[0].shape[-1],), axis=-2)
-  phases = [part for rows in _halve(below, 1) for part in _halve(rows, 2)]
-  return own, jnp.concatenate(phases, axis=-1)
-
-
-def _halve(kernel: jax.Array, axis: int) -> Arrays:
-  """The kernels of extent 2 that a kernel of extent 3 is at even and at odd positions of repeated pixels."""
-  before, centre, after = jnp.split(kernel, 3, axis)
-  return jnp.concatenate([before, centre + after], axis), jnp.concatenate([before + centre, after], axis)
+  return own, phase_kernels(below)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
@@ -88,7 +78,7 @@ def _convolve(inputs: Inputs, kernel: jax.Array, bias: jax.Array, time_padding: 
     for window, kernel, below in zip(windows, kernels, BELOW, strict=False):
       padding = tuple(k // 2 for k in kernel.shape[1:3])
       y = convolve_window(window, kernel, padding)
-      y = _deal(y) if below else y
+      y = deal(y) if below else y
       out = add_frames(out, y, group * y.shape[1])
     return out
 
@@ -116,7 +106,7 @@ def _backward(time_padding: str, kept: Kept, dy: jax.Array) -> tuple[Inputs, jax
     found = []
     each = zip(inputs, kernels, dinputs, products, windows[0], strict=True)
     for (x, kernel, dinput, total, value), below in zip(each, BELOW, strict=False):
-      window = _gather(windows[1]) if below else windows[1]
+      window = gather(windows[1]) if below else windows[1]
       turned = kernel[::-1, ::-1, ::-1].swapaxes(3, 4)
       padding = tuple(k - 1 - k // 2 for k in kernel.shape[1:3])
       dinput = add_gradient(x, dinput, convolve_window(window, turned, padding), group, groups)
@@ -147,20 +137,3 @@ def _groups(inputs: Inputs, kernels: Arrays, group_bytes: int) -> int:
   b, t, h, w, _ = inputs[0].shape
   kt, _, _, c, f = kernels[0].shape
   return count_groups(t, 4 * b * h * w * copied_channels(kt, c, f), kt // 2, group_bytes)
-
-
-def _deal(y: jax.Array) -> jax.Array:
-  """`[B, T, H + 1, W + 1, 4 F]`, the four phases of rows and columns, to `[B, T, 2 H, 2 W, F]`."""
-  b, t, h, w, f = y.shape
-  h, w, f = h - 1, w - 1, f // 4
-  parts = [y[:, :, i : i + h, j : j + w, (2 * i + j) * f : (2 * i + j + 1) * f] for i in (0, 1) for j in (0, 1)]
-  rows = [jnp.stack(parts[:2], axis=4), jnp.stack(parts[2:], axis=4)]
-  return jnp.stack(rows, axis=3).reshape(b, t, 2 * h, 2 * w, f)
-
-
-def _gather(dy: jax.Array) -> jax.Array:
-  """The transpose of `_deal`."""
-  b, t, h, w, f = dy.shape
-  dy = dy.reshape(b, t, h // 2, 2, w // 2, 2, f)
-  pads = {(i, j): ((0, 0), (0, 0), (i, 1 - i), (j, 1 - j), (0, 0)) for i in (0, 1) for j in (0, 1)}
-  return jnp.concatenate([jnp.pad(dy[:, :, :, i, :, j], pad) for (i, j), pad in pads.items()], axis=-1)
