@@ -6,17 +6,13 @@ given frames what comes from either side is mixed by the distance in time, which
 equal steps of error; the given frames themselves stay as they are.
 
 What is left is an error of the radius that is 0 in the given frames: steps of noise, and a share of the way that the
-wall has gone. A network's contours, where there are any, have errors of their own: some that last through the cycle,
-some of single frames. Both are Gaussian processes round the cycle, so what the two sources together say of the radius
-in every frame, and how sure it is, is one linear equation: where a network differs from a given frame, that much of its
-difference is taken off in the other frames too.
+wall has gone. A network's contours, where there are any, are weighed against that (`sources`).
 
 Tissue that comes through the plane is not followed, and where a pixel holds wall and blood the motion is of both: bases
 that descend by a slice's thickness change the ring that is seen, and no velocity in the plane says so.
 """
 
 import dataclasses
-import itertools
 from collections.abc import MutableMapping, Sequence
 from typing import Any, NamedTuple
 
@@ -29,6 +25,7 @@ from ear_jax.analysis.motion import POINTS, Contours, Settings
 from ear_jax.analysis.polar import ANGLES
 from ear_jax.analysis.regions import lengths
 from ear_jax.analysis.registration import follow
+from ear_jax.analysis.sources import bridge, with_network, with_pictures
 from ear_jax.analysis.tracking import Ring, along, fit_matrix, ring, ring_basis, track
 from ear_jax.analysis.wall import wall_velocity
 from ear_jax.cine import Cine
@@ -41,13 +38,6 @@ _UNWRAPPINGS = 3  # times that wraps are looked for in a wall that was carried w
 _STEP, _GAIN = 1.0, 0.1
 _LEAST = 0.02  # mm a frame
 _REGISTERED_STEP, _REGISTERED_GAIN = 0.25, 0.2  # mm a frame; of the way gone
-# Errors of a network's radius, mm: through the whole cycle, over a part of it, of a frame.
-_LASTING, _PASSING, _FRAME = 0.45, (0.6, 0.35), 0.25
-_PART = 0.1  # of the cycle
-_SCALES = (1.0, 2.0, 4.0, 8.0, 16.0, 64.0)  # of variances that may be larger than expected
-# Errors of what pictures carry, mm: over a part of the cycle, of a frame, and a mm a frame of the wall's speed.
-_SEEN, _SEEN_FRAME, _LAG = 0.2, 0.3, 2.0
-_GIVEN = 0.05  # mm, of a given frame; keeps equations from being singular
 
 
 class Carried(NamedTuple):
@@ -114,9 +104,12 @@ def carry(
   size = float(lengths(cine.spacing).mean())
   if cine.venc is not None:
     seen = _mixed(np.stack([radii(way.seen, centre) for way in ways if way.seen is not None]), keys)
-    radius, prior = _with_pictures(radius, prior, seen, size)
+    radius, prior = with_pictures(radius, prior, seen, size)
   if network is not None:
-    radius, prior = _with_network(radius, prior, _contours(cine, network, None), centre, size)
+    other = _contours(cine, network, None)
+    known = np.flatnonzero(~other.failed)
+    curves = np.stack([other.endo[known], other.epi[known]], 1)
+    radius, prior = with_network(radius, prior, radii(curves, centre[known]), known, size)
   error = np.sqrt(np.mean([np.diag(p) for p in prior], 0))
   return _result(cine, given, radius, centre, error)
 
@@ -266,82 +259,6 @@ def _prior(radius: np.ndarray, ways: Sequence[_Way], keys: np.ndarray, cine: Cin
   step = float(np.mean([way.step for way in ways if way.step is not None] or [0.0]))
   gone = (radius.mean(1) - near.T @ radius[keys].mean(1)) * lengths(cine.spacing).mean()
   return bridge(keys, frames) * step**2 + np.outer(gone, gone) * max(way.gain for way in ways) ** 2
-
-
-def bridge(keys: np.ndarray, frames: int) -> np.ndarray:
-  """Returns `[T, T]`, the covariance of a walk of unit steps round a cycle that is 0 at the frames `keys`, sorted."""
-  t = np.arange(frames)
-  part = np.searchsorted(keys, t, 'right') % len(keys)  # number of the given frame after
-  length = (keys - np.roll(keys, 1)) % frames
-  length = np.where(length == 0, frames, length)[part]
-  since = (t - keys[part - 1]) % frames
-  walk = np.minimum.outer(since, since) - np.outer(since, since) / length
-  return np.where(part[:, None] == part, walk, 0.0)
-
-
-def _heard(
-  radius: np.ndarray,
-  prior: Sequence[np.ndarray],
-  other: np.ndarray,
-  known: np.ndarray,
-  own: Sequence[np.ndarray],
-  size: float,
-  scales: Sequence[float] = (1.0,),
-) -> tuple[np.ndarray, list[np.ndarray]]:
-  """Radii and covariances of their errors when another source has been heard.
-
-  Args:
-    radius, prior: `[T, 2, 360]` px, and for each side `[T, T]` mm^2.
-    other: `[F, 2, 360]` px of the frames `known`.
-    own: for each side `[F, F]` mm^2, covariance of the source's errors; it may be too small by a factor, which is taken
-      as the differences make it likely.
-    size: mm a pixel.
-    scales: factors by which `prior` may be too small, likewise.
-  """
-  apart, radius, after = (other - radius[known]) * size, radius.copy(), []
-  for side, before in enumerate(prior):
-    mine, theirs, given = before[np.ix_(known, known)], own[side], _GIVEN**2 * np.eye(len(known))
-    square = apart[:, side] @ apart[:, side].T / POINTS
-    a, b = max(
-      itertools.product(scales, _SCALES), key=lambda ab: _likelihood(square, ab[0] * mine + ab[1] * theirs + given)
-    )
-    gain = a * before[:, known] @ np.linalg.inv(a * mine + b * theirs + given)
-    radius[:, side] += gain @ apart[:, side] / size
-    after.append(a * (before - gain @ before[known]))
-  return radius, after
-
-
-def _near(known: np.ndarray, frames: int) -> np.ndarray:
-  """`[F, F]`, correlation of what lasts for a part of the cycle."""
-  gap = np.abs(known[:, None] - known)
-  return np.exp(-0.5 * (np.minimum(gap, frames - gap) / frames / _PART) ** 2)
-
-
-def _with_pictures(
-  radius: np.ndarray, prior: Sequence[np.ndarray], seen: np.ndarray, size: float
-) -> tuple[np.ndarray, list[np.ndarray]]:
-  """As `_heard`, of contours that pictures carried: they are wrong where the wall moves fast."""
-  known, own = np.arange(len(radius)), []
-  for side in range(2):
-    speed = (np.roll(radius[:, side], -1, 0) - np.roll(radius[:, side], 1, 0)).mean(1) * size / 2
-    wrong = np.hypot(_SEEN, _LAG * speed)
-    own.append(np.outer(wrong, wrong) * _near(known, len(radius)) + _SEEN_FRAME**2 * np.eye(len(known)))
-  return _heard(radius, prior, seen, known, own, size, _SCALES)
-
-
-def _with_network(
-  radius: np.ndarray, prior: Sequence[np.ndarray], other: Contours, centre: np.ndarray, size: float
-) -> tuple[np.ndarray, list[np.ndarray]]:
-  """As `_heard`, of the contours of a network."""
-  known = np.flatnonzero(~other.failed)
-  curves = np.stack([other.endo[known], other.epi[known]], 1)
-  own = [_LASTING**2 + passing**2 * _near(known, len(radius)) + _FRAME**2 * np.eye(len(known)) for passing in _PASSING]
-  return _heard(radius, prior, radii(curves, centre[known]), known, own, size)
-
-
-def _likelihood(square: np.ndarray, covariance: np.ndarray) -> float:
-  """Log likelihood of a draw of a Gaussian whose mean product is `square` `[F, F]`, but for a constant."""
-  return -0.5 * float((np.linalg.inv(covariance) * square).sum() + np.linalg.slogdet(covariance)[1])
 
 
 def _result(cine: Cine, given: Contours, radius: np.ndarray, centre: np.ndarray, error: np.ndarray) -> Carried:

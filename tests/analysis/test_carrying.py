@@ -8,10 +8,11 @@ import pytest
 from known_motion import make
 
 import ear_jax
-from ear_jax.analysis.carrying import CARRIED, bridge, carry, radii
+from ear_jax.analysis.carrying import CARRIED, carry, radii
 from ear_jax.analysis.contours import from_mask
 from ear_jax.analysis.motion import Contours
 from ear_jax.analysis.polar import RAYS
+from ear_jax.analysis.sources import bridge
 from ear_jax.phantom import study
 
 SIZE = dataclasses.replace(study.MINI, name='carried', subjects=1, slices=(1,), frames=24, matrix=72, spacing=1.5)
