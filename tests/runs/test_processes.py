@@ -130,7 +130,7 @@ def test_flags_that_do_not_go_together_are_answered_with_a_sentence(forks, confi
   assert [word for word in words if word not in sentence] == [], sentence
 
 
-def test_a_port_in_use_is_answered_with_a_sentence(forks, config_file, tmp_path):
+def test_a_port_in_use_is_answered_with_a_sentence(forks, config_file, tmp_path):  # case T12
   with socket.create_server(('127.0.0.1', 0)) as other:
     coordinator = f'127.0.0.1:{other.getsockname()[1]}'
     args = (f'--coordinator={coordinator}', '--num_processes=2', '--process_id=0')
