@@ -22,8 +22,11 @@ def go_on_in_child(aborted: str) -> None:
   """
   sys.stdout.flush()  # or both would write what is in the buffer
   reading, writing = os.pipe()
+  # Held back until the parent can pass them on: the child may be told before the parent has run another line.
+  before = signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)
   child = os.fork()
   if not child:
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     os.close(writing)
     os.setpgid(0, 0)  # a terminal tells its whole group of Ctrl-C: the child would hear of it twice, which interrupts
     signal.signal(signal.SIGABRT, signal.SIG_DFL)  # absl's would print where each thread stands, around jax's reason
@@ -32,6 +35,7 @@ def go_on_in_child(aborted: str) -> None:
   os.close(reading)
   for number in _PASSED_ON:
     signal.signal(number, lambda number, _: _pass_on(child, number))
+  signal.pthread_sigmask(signal.SIG_SETMASK, before)
   status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
   if status == -signal.SIGABRT:
     raise UserError(aborted)

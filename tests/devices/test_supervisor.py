@@ -39,7 +39,11 @@ def _start(code):
 def _end(process):
   """What a process comes to; its output ends when it and its child are gone."""
   with process:
-    stdout, stderr = process.communicate(timeout=60)
+    try:
+      stdout, stderr = process.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+      process.kill()
+      raise
   return process.returncode, stdout, stderr
 
 
@@ -66,6 +70,26 @@ def test_the_child_is_told_once(number, tell):
   assert process.stdout.readline() == 'ready\n'
   tell(process.pid, number)
   assert _end(process) == (7, f'{number.name}\n', '')
+
+
+def test_a_signal_that_comes_before_the_parent_can_pass_it_on_is_not_lost():
+  """The child may have said that it is ready before the parent has run another line; a shell may ignore Ctrl-C."""
+  slow = """
+import os, signal, time
+fork = os.fork
+def held_back():
+  child = fork()
+  if child:
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.2)
+  return child
+os.fork = held_back
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+"""
+  process = subprocess.Popen(
+    [sys.executable, '-c', slow + _CODE + _COUNTS], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+  )
+  assert _end(process) == (7, 'ready\nSIGINT\n', '')
 
 
 def test_a_parent_that_is_killed_leaves_no_child_behind():

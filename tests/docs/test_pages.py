@@ -43,7 +43,7 @@ BLOCKS = {
 README = {
   'pip install .': 'tests/test_release.py',
   'predict STUDY': 'tests/runs/test_predict.py',
-  'edit STUDY': 'tests/editor/test_page.py',
+  'edit STUDY': 'tests/editor/test_editing.py',
   'make quickstart': 'not run: ten minutes; its four commands run small in tests/runs/test_whole_run.py',
   'train --config configs/quickstart.py': 'tests/runs/test_whole_run.py',
   'evaluate --workdir runs/quickstart': 'tests/runs/test_whole_run.py',
