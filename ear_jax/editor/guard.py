@@ -43,7 +43,7 @@ class Guard:
 
   async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
     if scope['type'] != 'http':
-      return  # neither web sockets nor a life before the first request
+      return  # there are no web sockets here, and nothing to do at start and end (`lifespan`)
 
     async def with_headers(message: Message) -> None:
       if message['type'] == 'http.response.start':

@@ -85,7 +85,8 @@ def evaluate_reader(
       return None
     return to_mask(contours_of(drawn, source, len(cine.video)), cine.mask.shape[1:])
 
-  return _scored(delineate, output, studies, choices, {'compared': 'two readers: the first is the reference'})
+  manifest = {'compared': 'two readers: the first is the reference'}
+  return _scored(delineate, output, studies, choices, manifest, by_person=True)
 
 
 def _scored(
@@ -94,6 +95,8 @@ def _scored(
   studies: str | os.PathLike,
   choices: Choices,
   manifest: Mapping,
+  *,
+  by_person: bool = False,
 ) -> dict:
   studies = pathlib.Path(studies)
   scores, curves, areas, places, masks, settings = [], [], [], {}, {}, Settings()
@@ -103,7 +106,7 @@ def _scored(
     shown = tracked(every, 'scoring', sum(map(len, opened)))
     for cine, source in folder.with_reference(studies, shown):
       found = delineate(cine, source)
-      if found is not None and found.dtype == np.uint8:  # by a person: frames that were not drawn are no errors
+      if found is not None and by_person:  # frames that were not drawn are no errors
         cine = _both(cine, found)
       if found is None or not cine.annotated.any():
         logging.warning('%s: left out, the second reader has no contours of it', cine.name)
