@@ -56,10 +56,7 @@ class Editor:
     return self.driver.find_element(By.CSS_SELECTOR, selector)
 
   def wait(self, condition, seconds=20):
-    end = time.monotonic() + seconds
-    while not condition():
-      assert time.monotonic() < end, 'the page did not get there'
-      time.sleep(0.02)
+    browser.wait(condition, seconds)
 
   def settle(self):
     """Waits until the server has answered and the answer is drawn."""

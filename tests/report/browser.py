@@ -33,6 +33,14 @@ def start():
   return opened
 
 
+def wait(condition, seconds):
+  """Returns when the condition holds."""
+  end = time.monotonic() + seconds
+  while not condition():
+    assert time.monotonic() < end, 'the page did not get there'
+    time.sleep(0.02)
+
+
 class Page:
   """A page that is open in the browser."""
 
@@ -67,10 +75,7 @@ class Page:
     self.js(code, self.find('.scrub', index), frame)
 
   def wait(self, condition, seconds=15):
-    end = time.monotonic() + seconds
-    while not condition():
-      assert time.monotonic() < end, 'the page did not get there'
-      time.sleep(0.02)
+    wait(condition, seconds)
 
   def addresses(self):
     """What the browser asked for since the page was opened."""
