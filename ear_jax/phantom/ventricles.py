@@ -61,10 +61,10 @@ class Ventricles:
     return image
 
   def _trabeculae(self, radius: Field, angle: Field) -> Field:
-    """How far (mm) muscle and crypts reach into the cavity: deep at the free wall, shallow at the smooth septum."""
+    """How far (mm) trabeculae reach into the cavity: far at the free wall, less at the septum and in a small cavity."""
     heart, noise = self._subject.heart, self._rough(0.7 * radius * np.cos(angle), 0.7 * radius * np.sin(angle))
     deep = 0.6 - 0.4 * np.cos(angle - heart.septum - self._visit.angle)
-    return heart.trabeculae * deep * np.clip(0.8 + noise, 0, 2)
+    return min(heart.trabeculae, 0.2 * self._motion.wall.inner) * deep * np.clip(0.8 + noise, 0, 2)
 
   def _paint_surroundings(
     self, image: Field, x: Field, y: Field, t: float, velocity: Field, depth_out: Field, texture: Field

@@ -3,6 +3,7 @@
 import math
 import os
 import pathlib
+from collections import defaultdict
 
 import numpy as np
 import pytest
@@ -156,7 +157,7 @@ def _fill_as_the_png_masks(points, shape):
 @real
 def test_contours_and_png_masks_agree():
   root = pathlib.Path(os.environ['SUNNYBROOK_DIR'])
-  dice, exact, off = [], [], []
+  dice, exact, off, sides = [], [], [], defaultdict(dict)
   for path in sorted(root.glob('cine/contours/*/contours-manual/IRCCI-expert/*[io]contour-manual.txt')):
     kind = {'i': 'endo', 'o': 'epi'}[path.name[13]]
     patient = sunnybrook.subject_id(path.parts[-4])
@@ -166,10 +167,14 @@ def test_contours_and_png_masks_agree():
     dice.append(2 * (filled & png).sum() / (filled.sum() + png.sum()))
     exact.append(np.array_equal(_fill_as_the_png_masks(points, png.shape), png))
     off.append(np.argwhere(png).mean(0) - np.argwhere(filled).mean(0))
+    sides[patient, path.name[:12]][kind] = np.array([png, filled])
   assert len(dice) == 84
   assert all(exact)
   assert np.mean(dice) > 0.95
   np.testing.assert_allclose(np.mean(off, 0), 0.75, atol=0.05)  # as the docs say
+  rings = [one['epi'] & ~one['endo'] for one in sides.values() if len(one) == 2]
+  thin = [2 * (png & true).sum() / (png.sum() + true.sum()) for png, true in rings]
+  assert np.mean(thin) == pytest.approx(0.865, abs=0.002)  # the most that a right delineation has against the PNG masks
 
 
 @real

@@ -1,6 +1,6 @@
 """How networks delineate velocity studies of another generator than ours, and what the gate says of them.
 
-    python tests/phantom/measure_strangers.py ear3d-magnitude,ear3d-velocity
+    python tests/phantom/measure_strangers.py ear3d-magnitude,ear3d-velocity [SEED]
 
 12 people x 3 slices x 50 frames (`strangers`); nothing was trained or chosen on them. Prints a line a slice: Dice, what
 the gate expects, its verdict, and the RMS error of the three curves of the whole wall (cm/s); then means. Four minutes
@@ -25,7 +25,7 @@ PEOPLE, SLICES = 12, 3
 def main() -> None:
   """Measures the networks that are named, together."""
   networks = [load_network(name) for name in sys.argv[1].split(',')]
-  every, rows = list(strangers(PEOPLE, frames=50, seed=0)), []
+  every, rows = list(strangers(PEOPLE, frames=50, seed=int((*sys.argv, 0)[2]))), []
   for person in range(PEOPLE):
     slices = every[SLICES * person : SLICES * (person + 1)]
     axes, _ = recognise(lambda k, of=slices: of[k].cine, SLICES, networks[0])
