@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ear_jax.report import page
+from ear_jax.report import STATEMENT, page
 from ear_jax.report.compared import Comparison
 from ear_jax.report.comparison_sections import Section, level_name
 from ear_jax.scoring import cohort
@@ -53,7 +53,7 @@ def write_page(
       rows=[_row(found, row, names, level, peaks) for row in every.to_dict('records')],
       width=_WIDTH,
       height=_HEIGHT,
-      statement=page.STATEMENT,
+      statement=STATEMENT,
       style=style,
       policy=f"default-src 'none'; img-src data:; style-src {page.digest(style)}",
     ),

@@ -25,11 +25,10 @@ from ear_jax.analysis.checks_of_study import STATUSES, Check, worst
 from ear_jax.analysis.motion import COMPONENTS, SliceMotion, region_names
 from ear_jax.analysis.volumes import Volumes
 from ear_jax.cine import Cine
-from ear_jax.report import page_numbers, page_volumes, sprites
+from ear_jax.report import STATEMENT, page_numbers, page_volumes, sprites
 from ear_jax.report.deformation import Told
 from ear_jax.system.files import write_text
 
-STATEMENT = 'Research software. Not a medical device: not for diagnosis, treatment or any other clinical decision.'
 _HERE = pathlib.Path(__file__).parent
 _SCRIPTS = ('page_player.js', 'page_curves.js', 'page_maps.js', 'page.js')
 _COLOURS = 'RdBu_r'  # blue to white to red: told apart with any colour vision, and red is positive as in Doppler

@@ -23,7 +23,6 @@ FIGURES = {
   'mass_g': ('Mass at end diastole', 'g', 0),
   'mass_at_es_g': ('Mass at end systole', 'g', 0),
 }
-_WIDE = 14  # characters of a column
 
 
 def summary(found: Volumes) -> dict:
@@ -57,8 +56,6 @@ def write(folder: pathlib.Path, pseudonym: str, found: Volumes) -> list[pathlib.
   with excel.workbook(book) as writer:
     for name, table in ({'summary': _summary_table(found)} | tables).items():
       table.round(3).to_excel(writer, sheet_name=name, index=False)
-    for sheet in writer.book:
-      _for_paper(sheet)
   return [*(folder / f'{name}.csv' for name in tables), book]
 
 
@@ -87,18 +84,6 @@ def _summary_table(found: Volumes) -> pd.DataFrame:
   lines += [('Density of the wall', DENSITY, 'g/mL'), *(('Note', note, '') for note in found.notes)]
   lines += [('No volumes', found.missing, '')] * bool(found.missing)
   return pd.DataFrame(lines, columns=['what', 'value', 'unit'])
-
-
-def _for_paper(sheet) -> None:
-  """Columns as wide as their titles, one page wide in print; text is never a formula (`workbook` says why)."""
-  for cell in sheet[1]:
-    sheet.column_dimensions[cell.column_letter].width = max(_WIDE, len(str(cell.value)) + 2)
-  if sheet.title == 'summary':
-    sheet.column_dimensions['A'].width = 32
-  sheet.page_setup.fitToHeight = 0
-  sheet.sheet_properties.pageSetUpPr.fitToPage = True
-  for cell in (cell for row in sheet.iter_rows() for cell in row if cell.data_type == 'f'):
-    cell.data_type = 's'
 
 
 def _rounded(value: float) -> float | None:

@@ -155,9 +155,10 @@ def _write(
   deformation_files.write(output, name, deformed)
   if curves:
     pairs = [(one.motion, examined.page.reference) for one, examined in zip(results, slices, strict=True)]
-    figures.save(curves_figure.figure(pairs, title=name), output / 'curves.png')
+    figures.save_each(curves_figure.figure(pairs, title=name), output, curves_figure.FILES)
   else:
-    (output / 'curves.png').unlink(missing_ok=True)
+    for file in curves_figure.FILES:
+      (output / file).unlink(missing_ok=True)
   write_page(
     output / 'report.html',
     pseudonym=name,

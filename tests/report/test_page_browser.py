@@ -102,8 +102,8 @@ def test_what_scrolls_sideways_is_reached_and_moved_by_keys(opened, driver):
   phone = {'width': 390, 'height': 844, 'deviceScaleFactor': 1, 'mobile': True}
   driver.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', phone)
   try:
-    wide = '''return [...document.querySelectorAll("main *")].filter((e) => e.scrollWidth > e.clientWidth
-      && getComputedStyle(e).overflowX === "auto").map((e) => e.tabIndex)'''
+    wide = """return [...document.querySelectorAll("main *")].filter((e) => e.scrollWidth > e.clientWidth
+      && getComputedStyle(e).overflowX === "auto").map((e) => e.tabIndex)"""
     opened.wait(lambda: opened.js(wide) and set(opened.js(wide)) == {0})
     frame = opened.frame()
     opened.js('document.querySelector(".markers").focus()')
@@ -117,11 +117,10 @@ def test_what_scrolls_sideways_is_reached_and_moved_by_keys(opened, driver):
 def test_tab_reaches_every_control_and_shows_where_it_is(opened):
   """Case N12. What a page does with the mouse alone (maps, curves) has buttons and a slider beside it."""
   opened.js('document.activeElement.blur(); window.getSelection().collapse(document.body, 0)')
-  controls = opened.js(
-    'return [...document.querySelectorAll("a, button, select, input, summary, .stage")].filter((e) => e.checkVisibility()).length'
-  )
-  seen = '''const e = document.activeElement; if (e === document.body) return null;
-    e.dataset.seen = ""; return getComputedStyle(e).outlineStyle'''
+  every = 'document.querySelectorAll("a, button, select, input, summary, .stage")'
+  controls = opened.js(f'return [...{every}].filter((e) => e.checkVisibility()).length')
+  seen = """const e = document.activeElement; if (e === document.body) return null;
+    e.dataset.seen = ""; return getComputedStyle(e).outlineStyle"""
   for _ in range(controls):
     opened.press(Keys.TAB)
     assert opened.js(seen) not in (None, 'none'), opened.js('return document.activeElement.outerHTML.slice(0, 200)')
@@ -132,7 +131,12 @@ def test_what_keys_change_out_of_sight_is_said(opened):
   """Case N12."""
   said = opened.find('.said')
   opened.js('document.querySelector(".stage").focus()')
-  for key, words in (('v', 'view longitudinal'), ('c', 'contours off'), ('c', 'contours on'), ('s', 'smooth pixels on')):
+  for key, words in (
+    ('v', 'view longitudinal'),
+    ('c', 'contours off'),
+    ('c', 'contours on'),
+    ('s', 'smooth pixels on'),
+  ):
     opened.press(key)
     assert said.get_attribute('textContent') == words
   opened.click('[data-group=angular6]')
