@@ -78,7 +78,7 @@ class Found(NamedTuple):
 def find(path: str | pathlib.Path) -> Found:
   """Returns all contours at `path`, a file or a folder with its subfolders.
 
-  In a folder, contours that a network made are skipped as long as nobody has changed them, and so are those among
+  In a folder, contours that a network made are skipped as long as no person has changed them, and so are those among
   our own results that do not say who made them.
   """
   path = pathlib.Path(path)

@@ -197,7 +197,7 @@ def _with_visits(found: Comparison, visited: Sequence[str], known: pd.DataFrame 
   single = sorted(table['person'][counts < 2]) if len(table) else []
   notes = [f'visits: people with one visit alone that can be compared: {some(single)}'] * bool(single)
   if not (counts > 1).any():
-    raise UserError('nobody has two visits that can be compared. ' + '; '.join([*found.notes, *notes]))
+    raise UserError('no person has two visits that can be compared. ' + '; '.join([*found.notes, *notes]))
   pairs = table[counts > 1]
   twice = pairs[pairs.duplicated(['person', 'visit'])]
   if len(twice):
@@ -210,6 +210,6 @@ def _with_visits(found: Comparison, visited: Sequence[str], known: pd.DataFrame 
       'takes that of people who were measured twice without a change'
     )
   if without := int(changes['limit'].isna().sum()):
-    said.append(f'visits: {without} of {len(changes)} differences have no limit: nobody else was measured twice')
+    said.append(f'visits: {without} of {len(changes)} differences have no limit: no other person was measured twice')
   made = Visits(changes, visit_changes.repeatability_table(peaks, pairs))
   return dataclasses.replace(found, notes=[*found.notes, *notes, *said], visits=made)
