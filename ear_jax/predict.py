@@ -79,7 +79,7 @@ def _predict(given: SimpleNamespace) -> int:
     raise UserError('give one STUDY (a folder or a file) and --output (a folder for the results)')
   if not given.checkpoint and not given.contours:
     raise UserError('give --checkpoint (a network by name, run or file) or --contours (a StrainMap file)')
-  logging.info('loading jax and what stands on it')
+  logging.info('loading jax and its libraries')
   from ear_jax.formats import references
   from ear_jax.formats.choices import Choices
   from ear_jax.formats.faults import MalformedStudy

@@ -1,4 +1,4 @@
-"""Contours that people drew, as files beside studies: StrainMap's `.nc` and the challenge's text files, looked over.
+"""Contours that people drew, as files beside studies: StrainMap's `.nc` and the challenge's text files, checked.
 
 StrainMap's files hold several cines; its training exports are studies of their own and are not read here. The text
 files of the Sunnybrook challenge, `IM-0001-<nnnn>-{i,o}contour-<by>.txt`, hold one side of one picture each, i for the

@@ -47,7 +47,7 @@ HOLDING = (
 
 
 def open_studies(path: str | pathlib.Path, choices: Choices = REFUSE) -> list[Opened]:
-  """Returns the studies at `path`, a file or a folder with its subfolders, looked over from first to last pixel.
+  """Returns the studies at `path`, a file or a folder with its subfolders, each pixel checked.
 
   A study is a sequence of cines, from base to apex where the format tells. A study with faults is returned among sound
   ones, and cannot be read. Faults name files relative to the folder. `choices` settles what a study leaves open.
