@@ -207,7 +207,7 @@ def _say(summary: dict, folder: pathlib.Path) -> None:
   if all(one['venc_cm_s'] is None for one in summary['slices']):
     console.print('  magnitude only: no velocity curves')
   elif summary['curves_withheld']:
-    console.print('  velocity curves are withheld; --force gives them all the same')
+    console.print('  velocity curves are withheld; --force gives them anyway')
   console.print(f'  {folder / "report.html"}', markup=False, soft_wrap=True)
 
 

@@ -133,7 +133,7 @@ def judged(
       else:
         kept.append(one)
         doubt = one.doubt.replace('do not', 'may not')
-        notes[one.slice.study] += [f'{one.slice.slice_id}: {doubt}; they are used all the same'] * bool(doubt)
+        notes[one.slice.study] += [f'{one.slice.slice_id}: {doubt}; they are used nevertheless'] * bool(doubt)
   return kept, faults, notes
 
 

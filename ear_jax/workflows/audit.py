@@ -141,7 +141,7 @@ def _unseen_by(subject: str, networks: Sequence[Network], trust: bool) -> list[N
   if not held_out and not nameless and not trust:
     raise UserError(
       f'every network that is given was trained on subject {subject} and has learnt its references: give the runs of '
-      'all folds with commas between them, or audit it all the same with --trust'
+      'all folds with commas between them, or audit it anyway with --trust'
     )
   return held_out or nameless or list(networks)
 

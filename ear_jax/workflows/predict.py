@@ -109,7 +109,7 @@ def predict(
   moving = any(one.page.sheets.venc is not None for one in slices)
   stack = _volumes(name, slices, options)
   if withheld:
-    stack = without_volumes(stack, 'the study failed its quality gate; --force gives them all the same')
+    stack = without_volumes(stack, 'the study failed its quality gate; --force gives them anyway')
   deformed = deform(motions) if moving and not withheld else None
   if deformed and deformed.contradiction:
     checks.append(Check('slice distance', '', 'warn', deformed.contradiction))
