@@ -50,7 +50,7 @@ def _edit(given: SimpleNamespace) -> None:
     raise UserError('give --checkpoint or --results to begin with, not both')
   if not all(importlib.util.find_spec(name) for name in ('starlette', 'uvicorn')):
     raise UserError('the page needs starlette and uvicorn: pip install "ear_jax[edit]"')
-  logging.info('loading jax and what stands on it')
+  logging.info('loading jax and its libraries')
   from ear_jax.editor.begin import begin
   from ear_jax.editor.serve import serve
   from ear_jax.report.results import check_pseudonym

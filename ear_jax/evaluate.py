@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def _evaluate(given: SimpleNamespace) -> None:
-  logging.info('loading jax and what stands on it')
+  logging.info('loading jax and its libraries')
   from ear_jax.networks.load import load_run
   from ear_jax.networks.weights import names
   from ear_jax.report import agreement_tables, tables, volume_agreement

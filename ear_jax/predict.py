@@ -79,7 +79,7 @@ def _predict(given: SimpleNamespace) -> int:
     raise UserError('give one STUDY (a folder or a file) and --output (a folder for the results)')
   if not given.checkpoint and not given.contours:
     raise UserError('give --checkpoint (a network by name, run or file) or --contours (a StrainMap file)')
-  logging.info('loading jax and what stands on it')
+  logging.info('loading jax and its libraries')
   from ear_jax.formats import references
   from ear_jax.formats.choices import Choices
   from ear_jax.formats.faults import MalformedStudy
@@ -207,7 +207,7 @@ def _say(summary: dict, folder: pathlib.Path) -> None:
   if all(one['venc_cm_s'] is None for one in summary['slices']):
     console.print('  magnitude only: no velocity curves')
   elif summary['curves_withheld']:
-    console.print('  velocity curves are withheld; --force gives them all the same')
+    console.print('  velocity curves are withheld; --force gives them anyway')
   console.print(f'  {folder / "report.html"}', markup=False, soft_wrap=True)
 
 

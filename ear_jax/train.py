@@ -35,7 +35,7 @@ def _train(given: SimpleNamespace) -> int | None:
   file = config_flags.get_config_filename(flags.FLAGS['config'])
   if not pathlib.Path(file).exists():  # ml_collections waits until the configuration is used
     raise UserError(f'no configuration file {file}: --config takes one of configs/, or your own')
-  logging.info('loading jax and what stands on it')
+  logging.info('loading jax and its libraries')
   with heartbeat():
     from ear_jax.devices import processes
     from ear_jax.training.stopping import Stopped

@@ -1,4 +1,4 @@
-"""Which job is where, and starting the next: from whatever an earlier command left, to the end.
+"""The queue of jobs: the state of each, and starting the next; it goes on from what an earlier command left.
 
 The truth is in the jobs' folders: `result.json` means done, a held lock means that some process works there. A job that
 an earlier command started and that still runs is waited for; nothing is ever started twice at a time.

@@ -1,4 +1,4 @@
-"""Looks at every run of a grid before the first starts: a misspelt value would be found when all others are done."""
+"""Checks every run of a grid before the first starts: else a misspelt value would be found after all the others."""
 
 import json
 from collections.abc import Iterable

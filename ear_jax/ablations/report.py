@@ -1,4 +1,4 @@
-"""What a grid leaves behind: tables in three forms, numbers, figures, and one page of Markdown with all of it."""
+"""The report of a grid: tables in three forms, numbers, figures, and one page of Markdown with all of it."""
 
 import pathlib
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Does the jobs of a grid that have no result yet, and writes what came out of all."""
+"""Runs the jobs of a grid that have no result yet, and writes the results of all."""
 
 import pathlib
 import runpy

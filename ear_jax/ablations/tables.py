@@ -151,7 +151,7 @@ def comparison_table(title: str, found: Sequence[Mapping], labels: Mapping[str, 
   header = ['', 'n', 'difference', '95 % t interval', '95 % BCa interval', 'p', 'p (Holm)']
   rows = []
   for line in found:
-    pair = f'{labels[line["first"]]} less {labels[line["second"]]}'
+    pair = f'{labels[line["first"]]} minus {labels[line["second"]]}'
     p_values = [_p_value(line['p']), _p_value(line['holm'])]
     rows.append([pair, str(line['n']), number(line['mean'], 3), *_intervals(line), *p_values])
   return Table(title, header, rows)

@@ -25,7 +25,7 @@ STATUSES = (
 )  # from good to bad; absent: a slice without a ventricle, which is no fault
 LIMITS = {  # beyond the first number a check warns, beyond the second it fails
   'contours': (0.0, 0.2),  # share of frames without contours
-  'mended rings': (0.3, 1.0),  # share of frames whose ring was closed or interpolated; never fails
+  'repaired rings': (0.3, 1.0),  # share of frames whose ring was closed or interpolated; never fails
   'steady area': (0.0, 0.2),  # share of frames whose area is 30 % off that of both neighbours
   'thin wall': (0.02, 1.0),  # share of angles and frames where it is thinner than `_THIN`; never fails
   'phase wraps': (0.001, 0.05),  # share of the wall's samples that had wrapped
@@ -117,11 +117,11 @@ def _of_expected(expected: Expected) -> tuple[str, str, str]:
 def _of_contours(motion: SliceMotion) -> list[tuple[str, str, str]]:
   frames, good = len(motion.mask), ~motion.contours.failed
   failed = frames - np.count_nonzero(good)
-  mended = sum('ring closed' in flag or INTERPOLATED in flag for flag in motion.contours.flags)
+  repaired = sum('ring closed' in flag or INTERPOLATED in flag for flag in motion.contours.flags)
   jumps = area_jumps(np.where(good, motion.mask.sum(axis=(1, 2), dtype=float), np.nan))
   found = [
     _grade('contours', failed / frames, f'{failed} of {frames} frames without contours'),
-    _grade('mended rings', mended / frames, f'{mended} of {frames} rings closed or interpolated'),
+    _grade('repaired rings', repaired / frames, f'{repaired} of {frames} rings closed or interpolated'),
     _grade('steady area', jumps / frames, f'{jumps} of {frames} frames with a leap of the wall area'),
   ]
   if not good.any() or any(math.isnan(s) for s in motion.spacing):
@@ -206,7 +206,7 @@ def _of_speed(motion: SliceMotion) -> list[tuple[str, str, str]]:
 def velocity_noise(cine: Cine, wall: np.ndarray) -> np.ndarray:
   """Returns the noise `[3]` of the velocities in the wall, cm/s along column, row and through the plane.
 
-  From second differences over time, less their median over the wall of each frame, so that what all of the wall does
+  From second differences over time minus their median over the wall of each frame, so that what all of the wall does
   together is no noise: their robust standard deviation over sqrt(6). Pixels count where they lie in the wall in three
   frames running. Infinite for a cine too short to tell.
   """
@@ -250,7 +250,7 @@ def check_study(cines: Sequence[tuple[str, int, float]], notes: Sequence[str] = 
 
   Args:
     cines: slice id, number of frames and frame interval in ms of each slice.
-    notes: what the reader had to decide or passed over.
+    notes: what the reader had to decide, and what it skipped.
   """
   found = [Check('reading', '', 'warn', note) for note in dict.fromkeys(notes)]
   counts = {frames for _, frames, _ in cines}

@@ -9,7 +9,7 @@ from ear_jax.analysis.depth import Stack
 from ear_jax.analysis.motion import SliceMotion
 from ear_jax.analysis.ring import NOTHING
 
-UNKNOWN_FRAMES = 0.2  # share of frames without contours somewhere, above which nobody knows the largest and smallest
+UNKNOWN_FRAMES = 0.2  # share of frames without contours somewhere, above which the largest and smallest are not known
 SHORTEST = 0.9  # length of the stack within the ventricle over the widest cavity's diameter
 OPEN_APEX = 0.7  # last cavity over the largest above which the apex lies beyond the stack
 

@@ -1,7 +1,7 @@
 """Contours as a person drew them: polygons of any number of points, kept point by point.
 
 A drawn frame is a pair of polygons `[N, 2]` (row, column), endo- and epicardium, open or closed. What is not drawn
-stays undrawn: nothing is mended, interpolated or smoothed.
+stays undrawn: nothing is repaired, interpolated or smoothed.
 """
 
 from collections.abc import Sequence

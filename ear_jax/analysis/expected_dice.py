@@ -2,7 +2,7 @@
 
 The evidence (`analysis.evidence`) is weighed by a table of four columns: velocity mapping, a magnitude cine, a single
 frame, and a frame within its slice. `tests/analysis/calibrate_gate.py` printed it: weights were fitted to delineations
-of phantoms that were corrupted on purpose, of known Dice. Each weight has the sign that its meaning asks for, so that
+of phantoms that were corrupted deliberately, of known Dice. Each weight has the sign that its meaning asks for, so that
 better evidence never lowers the number. (Those of magnitudes and frames: to a part of them.)
 """
 

@@ -1,4 +1,4 @@
-"""What a study's motion comes to in numbers: strains, torsion, s' e' a', asynchrony, gradients, each with its error.
+"""The numbers that sum up a study's motion: strains, torsion, s' e' a', asynchrony, gradients, each with its error.
 
 One row a number: quantity, where, value, standard error, unit, and what was withheld and why. Standard errors are of
 noise alone; what contours and partial volume add is in docs/results.md. A value whose standard error is above the

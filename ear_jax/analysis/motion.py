@@ -87,7 +87,7 @@ class Contours:
     endo, epi: `[T, P, 2]` float64 (row, column) in pixels, whole numbers are pixel centres; point i of both lies at
       the same angle about the frame's centre; open (the first point is not repeated); NaN where a frame has no ring.
       P is 360, or what a person's file has.
-    flags: for each frame '' or what was mended or failed, in words: 'ring closed', 'second component removed', ...
+    flags: for each frame '' or what was repaired or failed, in words: 'ring closed', 'second component removed', ...
     failed: `[T]` bool, frames without contours.
     drawn: by a person, and kept as drawn.
     corrected: by a person who began with those of a network.
@@ -113,7 +113,7 @@ class SliceMotion:
   Attributes:
     name: `dataset/slice`.   level: 'base', 'mid', 'apex' or ''.
     spacing: mm along row and column index.   frame_interval: ms.
-    mask: `[T, H, W]` uint8, the pixels whose centres lie between the contours: what the curves are means over, less
+    mask: `[T, H, W]` uint8, the pixels whose centres lie between the contours: what the curves are means over, without
       `Settings.border`.
     contours: the borders of that mask.
     centre: `[T, 2]` (row, column), mean of the epicardial points, smoothed over 7 frames around the cycle.

@@ -153,9 +153,9 @@ def _sample(cine: Cine, motion: SliceMotion, frames: np.ndarray, points: np.ndar
   velocity = cine.video[window][..., 1:] * np.asarray(motion.settings.signs, cine.video.dtype)
   if motion.wraps:
     inside = motion.mask.astype(bool)
-    mended, box, _ = wall_velocity(cine, inside, motion.settings)
+    velocity, box, _ = wall_velocity(cine, inside, motion.settings)
     whole = cine.video[..., 1:] * np.asarray(motion.settings.signs, cine.video.dtype)
-    whole[box] = np.where(inside[box][..., None], mended, whole[box])
+    whole[box] = np.where(inside[box][..., None], velocity, whole[box])
     velocity = whole[window]
   frame = np.broadcast_to(frames[:, None, None], points.shape[:-1])
   where = [frame, points[..., 0] - low[0], points[..., 1] - low[1]]

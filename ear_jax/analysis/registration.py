@@ -1,4 +1,4 @@
-"""The wall of one frame found again in the others by their pictures: what carries contours without velocities.
+"""Image registration: finds the wall of one frame in the others. It carries contours where there are no velocities.
 
 The tissue between a little inside the endocardium and a little outside the epicardium is moved by low harmonics round
 the wall (`tracking.ring`), so that every frame looks there as it should: least squares of the brightness by Gauss and

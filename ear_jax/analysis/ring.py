@@ -1,4 +1,4 @@
-"""One frame's mask to one ring: which part of it is the wall, what is its cavity, and what had to be mended.
+"""Turns the mask of one frame into one ring: which part is the wall, which is the cavity, and what was repaired.
 
 Segmentations have islands, pinholes and gaps. The rules here are few, each leaves a note, and a frame that they do not
 cover fails with its reason rather than with a guess.
@@ -23,12 +23,12 @@ _EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
 
 
 class Ring(NamedTuple):
-  """A mended ring.
+  """A repaired ring.
 
   Attributes:
     filled: `[H, W]` bool, all within the epicardium.
     cavity: `[H, W]` bool, all within the endocardium.
-    notes: what was mended, in words.
+    notes: what was repaired, in words.
     bridged: whether a gap was closed, so that the mask does not hold all of the wall.
     failure: why there is no ring, in words; '' when there is one.
   """

@@ -1,4 +1,4 @@
-"""Which way the septum lies, and in which order sectors are named, where nobody has said so.
+"""Which way the septum lies, and in which order sectors are named, where neither user nor file states it.
 
 The sectors begin at mid septum. A mask of the left ventricle does not show it, so it comes from the user, from a
 StrainMap file, or else from how the slice lies in the patient: the right ventricle lies to the right and in front of

@@ -34,7 +34,7 @@ def analyse(
 
   Args:
     cine: with velocities; of a magnitude alone there are contours, and NaN for every velocity.
-    mask: `[T, H, W]`, bool or {0, 1}, or the probability of the wall, or what a network delineated; mended as
+    mask: `[T, H, W]`, bool or {0, 1}, or the probability of the wall, or what a network delineated; repaired as
       `contours.from_mask` says.
     septum: direction of mid septum from the centre, rad, atan2(column, row) in mm: 0 is down, pi/2 right; or the
       mid-septal point `[2]` or `[T, 2]` (row, column) in pixels. None: unknown. The curves of the whole wall, of layers

@@ -1,6 +1,6 @@
-"""What several sources say of one radius round the cycle, each counted by its errors.
+"""Combines what several sources give for one radius over the cycle, each weighted by its errors.
 
-A contour that was carried is right in the given frames and the less sure the further it went. A network's contours have
+A contour that was carried is right in the given frames, and less certain further away. A network's contours have
 errors of their own: some that last through the cycle, some of single frames; and so have contours that pictures
 carried. All are Gaussian processes round the cycle, so what two sources together say of the radius in every frame, and
 how sure it is, is one linear equation: where a network differs from a given frame, that much of its difference is taken

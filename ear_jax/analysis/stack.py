@@ -1,4 +1,4 @@
-"""The stack as a stack: are the rings of a study's slices where its neighbours say, and are its planes parallel?
+"""The slices of a study compared: is each ring where its neighbours place it, and are the planes parallel?
 
 A ring that was drawn round something else than the ventricle may be a good ring; only its neighbours tell. The long
 axis of a ventricle is nearly straight, so that each centre lies near the line through any two others.

@@ -133,7 +133,7 @@ def along(field: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 
 def _without_background(step: np.ndarray, places: np.ndarray, weight: np.ndarray) -> np.ndarray:
-  """Returns velocities `[T, N, 2]` less a plane over the picture, then less what mean is left of each point.
+  """Returns velocities `[T, N, 2]` minus a plane over the picture, then minus the mean that is left at each point.
 
   A plane b(x) that does not move is in the mean of a point's velocity as b(the point's mean place).
   """

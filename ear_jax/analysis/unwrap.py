@@ -33,10 +33,10 @@ def unwrap(velocity: np.ndarray, wall: np.ndarray, venc: tuple[float, float, flo
     if not before:
       continue
     turns = _turns(values, wall, limit)
-    mended = values + (2 * limit * turns).astype(values.dtype)
-    if turns.any() and _count_jumps(mended, wall, limit) < before:
+    unwrapped = values + (2 * limit * turns).astype(values.dtype)
+    if turns.any() and _count_jumps(unwrapped, wall, limit) < before:
       result = result.copy() if result is velocity else result
-      result[..., component] = np.where(turns != 0, mended, values)
+      result[..., component] = np.where(turns != 0, unwrapped, values)
       changed |= turns != 0
   return result, int(changed.sum())
 
@@ -61,7 +61,7 @@ def _turns(values: np.ndarray, wall: np.ndarray, limit: float) -> np.ndarray:
   else:
     unwrapped = unwrap_phase(phase[0], rng=0)[None]
   turns = np.where(wall, np.rint((unwrapped.filled(0) - phase.filled(0)) / (2 * np.pi)), 0).astype(int)
-  for _ in range(_PASSES):  # a patch is mended from its edge inwards
+  for _ in range(_PASSES):  # a patch is unwrapped from its edge inwards
     stray = _stray_turns(values + 2 * limit * turns, wall, limit)
     turns += stray
     if not stray.any():

@@ -63,7 +63,7 @@ def collect_wall(cine: Cine, contours: Contours, mask: np.ndarray, centre: np.nd
 
 
 def away_from(contours: Contours, border: float, size: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-  """Returns `[T, H, W]` bool, the wall less `border` mm next to either contour; `size` `[2]` mm, `shape` (H, W)."""
+  """Returns `[T, H, W]` bool, the wall without `border` mm next to either contour; `size` `[2]` mm, `shape` (H, W)."""
   height, width = shape
   return to_mask(shave(contours, border, size), (height, width)).astype(bool)
 

@@ -11,7 +11,7 @@ _GROUPS, _OWN_GROUPS = pathlib.Path('/sys/fs/cgroup'), pathlib.Path('/proc/self/
 
 
 def memory_limit(devices: Sequence[jax.Device]) -> int | None:
-  """Returns the bytes that each of some like devices may use, None where nobody says.
+  """Returns the bytes that each of some like devices may use, None where it is not stated.
 
   For CPU devices, which share it, an equal part of the memory that is available now, swap not counted.
   """

@@ -1,4 +1,4 @@
-"""Several processes as one training run: who they are, and that they end together.
+"""Several processes as one training run: their numbers and addresses; if one ends, all end.
 
 Each machine runs the same command. Under SLURM's `srun` the processes find each other; elsewhere `--coordinator`,
 `--num_processes` and `--process_id` say it. `docs/cluster.md` has the rules and an example.

@@ -1,7 +1,7 @@
-"""A parent process that waits for the one which trains, and has the last word when that one was aborted.
+"""A parent process that waits for the training process, and reports the error when jax aborts that one.
 
-jax aborts a process that lost the others from a thread of C++: no Python of that process runs again. To whoever starts
-them the two are one: signals go down, the exit status comes up, and none outlives the other.
+jax aborts a process that lost the others from a C++ thread: no Python code of that process runs again. To the caller
+the two look like one process: signals are passed to the child, its exit status is returned, and both end together.
 """
 
 import contextlib

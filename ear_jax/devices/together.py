@@ -1,4 +1,4 @@
-"""What the processes of a run agree on; with one process all of it is free."""
+"""What the processes of a run agree on; with one process nothing is sent."""
 
 import hashlib
 import itertools

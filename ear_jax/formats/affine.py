@@ -84,7 +84,7 @@ def set_place(image, place: Place | None, spacing: Sequence[float]) -> None:
   """Writes the place of a picture (column, row, 1, ...) into the header: sform and qform; code 0 where it is unknown.
 
   `spacing` is mm along row and column index. The third axis is the slice's normal, as long as the slice is thick; 1 mm
-  where nobody knows.
+  where it is not known.
   """
   if place is None:
     image.set_sform(np.diag([spacing[1], spacing[0], 1, 1]), code=0)

@@ -1,4 +1,4 @@
-"""Contours that people drew, as files beside studies: StrainMap's `.nc` and the challenge's text files, looked over.
+"""Contours that people drew, as files beside studies: StrainMap's `.nc` and the challenge's text files, checked.
 
 StrainMap's files hold several cines; its training exports are studies of their own and are not read here. The text
 files of the Sunnybrook challenge, `IM-0001-<nnnn>-{i,o}contour-<by>.txt`, hold one side of one picture each, i for the
@@ -78,7 +78,7 @@ class Found(NamedTuple):
 def find(path: str | pathlib.Path) -> Found:
   """Returns all contours at `path`, a file or a folder with its subfolders.
 
-  In a folder, contours that a network made are skipped as long as nobody has changed them, and so are those among
+  In a folder, contours that a network made are skipped as long as no person has changed them, and so are those among
   our own results that do not say who made them.
   """
   path = pathlib.Path(path)

@@ -1,4 +1,4 @@
-"""Arrays of HDF5 files by strangers: what lies in the file itself, of a size that can be true, and made of numbers.
+"""Arrays of HDF5 files from unknown sources: only data in the file itself, of a plausible size, and numeric.
 
 An HDF5 file may declare petabytes in a kilobyte, and name other files, whose bytes would then pass for its own: links,
 external storage and virtual data sets are refused rather than followed.

@@ -76,7 +76,7 @@ def by_folder(files: Sequence[pathlib.Path]) -> Mapping[pathlib.Path, list[pathl
 def open_layout(
   layout: ModuleType, files: Sequence[pathlib.Path], root: pathlib.Path, choices: Asked
 ) -> tuple[list[Opened], set[pathlib.Path]]:
-  """Returns the studies of one layout among some files, looked over, and the files that it takes."""
+  """Returns the checked studies of one layout among some files, and the files that it takes."""
   found = layout.find(files, root)
   taken = set().union(*(one.all_files for one in found))
   return [_open(one, root, choices) for one in found], taken

@@ -24,7 +24,7 @@ def understand(mask: np.ndarray, known: Meaning, label: int | None) -> Meaning:
   Args:
     mask: of any shape.
     known: what the layout says of its values; empty where it says nothing.
-    label: the value of the myocardium, where a person has said it; what the layout says is then not believed.
+    label: the value of the myocardium, where the user states it; it then overrides what the layout says.
 
   Raises: ValueError, in words that follow "mask", when the values are no labels or their meaning is not known.
   """
@@ -36,7 +36,7 @@ def understand(mask: np.ndarray, known: Meaning, label: int | None) -> Meaning:
   listed = ', '.join(map(str, values)) or 'none'
   if label is not None:
     if values and label not in values:
-      raise ValueError(f'holds values {listed}, and not {label}, which was said to be the myocardium')
+      raise ValueError(f'holds values {listed}, and not {label}, which was given as the myocardium')
     return {label: 'myocardium'}
   if known:
     if strange := [value for value in values if value not in known]:

@@ -1,4 +1,4 @@
-"""NIfTI masks of no NIfTI video: they become references of the DICOM slices that they lie on, by their matrix alone."""
+"""NIfTI masks without a NIfTI video: references for the DICOM slices at their place, which their matrix gives."""
 
 import dataclasses
 import pathlib

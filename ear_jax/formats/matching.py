@@ -73,7 +73,7 @@ class Match:
 
 
 def look(number: int, study: Opened, drawn: Sequence[Drawn], trusted: bool) -> Iterator[Candidate]:
-  """Yields the slices of a study, which is read once; where contours are `trusted`, nobody asks for a wall."""
+  """Yields the slices of a study, which is read once; `trusted` contours are not compared with the wall."""
   for index, (cine, source) in enumerate(study.read()):
     names = {cine.slice_id} | ({instances.series_name(source.instances[0])} if source.instances else set())
     folders = (source.instances[0] if source.instances else study.root / '_').parent.resolve().parts
@@ -120,20 +120,20 @@ def judged(
     sources[one.slice.study, None if one.drawn.count is None else one.drawn.path].append(one)
   for several in sources.values():
     aside = sum(one.aside for one in several)
-    strangers = aside > max(1, len(several) / 2)  # one may be aside of its wall; most are, where it is another's
+    elsewhere = aside > max(1, len(several) / 2)  # one may be aside of its wall; most are, where it is another's
     for one in several:
       file, called, where = one.drawn.file, one.drawn.called, f'slice {one.slice.slice_id}'
       text = one.drawn.count is None
       if rule := one.misfit or ('' if text else one.doubt):
         faults.add(Fault(file, called or where, f'not used: {rule}'))
-      elif strangers and not one.drawn.mark.fingerprint:
+      elif elsewhere and not one.drawn.mark.fingerprint:
         study = studies[one.slice.study].dataset
         rule = f'not used: {aside} of {len(several)} lie on no wall of {study}: are they of another study?'
         faults.add(Fault(file, called, rule))
       else:
         kept.append(one)
         doubt = one.doubt.replace('do not', 'may not')
-        notes[one.slice.study] += [f'{one.slice.slice_id}: {doubt}; they are used all the same'] * bool(doubt)
+        notes[one.slice.study] += [f'{one.slice.slice_id}: {doubt}; they are used nevertheless'] * bool(doubt)
   return kept, faults, notes
 
 

@@ -1,4 +1,4 @@
-"""The one door: whatever lies at a path, as studies. Prediction, data sets, evaluation and the API come through it.
+"""Opens whatever lies at a path as studies. Prediction, data sets, evaluation and the API come through it.
 
 The files are walked once. Each format of `_FORMATS` in turn takes the files that it recognises and opens the studies in
 them; DICOM, which has no ending of its own, looks into what is left. A new format is a function with that signature,
@@ -47,7 +47,7 @@ HOLDING = (
 
 
 def open_studies(path: str | pathlib.Path, choices: Choices = REFUSE) -> list[Opened]:
-  """Returns the studies at `path`, a file or a folder with its subfolders, looked over from first to last pixel.
+  """Returns the studies at `path`, a file or a folder with its subfolders, each pixel checked.
 
   A study is a sequence of cines, from base to apex where the format tells. A study with faults is returned among sound
   ones, and cannot be read. Faults name files relative to the folder. `choices` settles what a study leaves open.
@@ -128,17 +128,17 @@ def _open_one(files: Sequence[Instance], found: Found, root: pathlib.Path, choic
   elif any(map(velocity_tags.encodes, files)):
     reader = phase_contrast
   opened = reader.open_study(files, root, choices)
-  strangers: Sequence[Fault] = found.faults
+  others: Sequence[Fault] = found.faults
   folders = {str(file.path.parent.relative_to(root)) for file in files}
   if len(found.studies) > 1:  # a file that cannot be read is one of the study that it lies beside
     every = {str(file.path.parent.relative_to(root)) for study in found.studies.values() for file in study}
-    beside = folders | ({_parent(fault) for fault in strangers} - every)
-    strangers = [fault for fault in strangers if _parent(fault) in beside]
+    beside = folders | ({_parent(fault) for fault in others} - every)
+    others = [fault for fault in others if _parent(fault) in beside]
   people, note = _people(files)
   mixed = f'{people} different patients in one study (one StudyInstanceUID): give each its own folder and study'
   where = [Fault('.', opened.dataset, mixed)] if people > 1 else []
   notes = (*opened.notes, *note, *instances.unclear_notes(files), *found.notes)
-  faults = tuple(sorted((*opened.faults, *strangers, *where)))
+  faults = tuple(sorted((*opened.faults, *others, *where)))
   known = {file.person for file in files} - {''}
   person = known.pop() if len(known) == 1 else ''
   return dataclasses.replace(opened, notes=notes, faults=faults, origin=_common(folders), person=person)

@@ -1,4 +1,4 @@
-"""A study that was found and looked over, and can be read one slice at a time."""
+"""A study whose files were found and checked; it is read one slice at a time."""
 
 import dataclasses
 import hashlib

@@ -1,4 +1,4 @@
-"""Who is who: csv files that name the group, the person and the visit of studies, or a band of values."""
+"""csv files that name the group, the person and the visit of studies, or a band of values."""
 
 import pathlib
 

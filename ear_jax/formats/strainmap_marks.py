@@ -75,7 +75,9 @@ def read(h5: h5py.File) -> dict[str, Mark]:
 def _mark(stated: dict, touched: bool) -> Mark:
   position = math.nan if stated['position'] is None else float(stated['position'])
   drawn, corrected = bool(stated['drawn']), bool(stated.get('corrected'))
-  followed = () if touched else tuple(map(int, stated.get('followed', ())))  # which of them were touched nobody knows
+  followed = (
+    () if touched else tuple(map(int, stated.get('followed', ())))
+  )  # it is not known which of them were changed
   return Mark(str(stated['fingerprint']), position, touched or drawn, corrected or (touched and not drawn), followed)
 
 

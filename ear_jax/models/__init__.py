@@ -1,4 +1,4 @@
-"""Networks as pure Flax modules. `build_model` is the only way from a configuration to a network, `NETWORKS` has all.
+"""Networks as pure Flax modules. `build_model` is the only way from a configuration to a network; `NETWORKS` lists all.
 
 A network maps `[B, T, H, W, C]` to logits `[B, T, H, W, K]` in float32, called as `module(video, train=False)`. Its
 attribute `axis_name` is the device axis of batch statistics, None outside pmap; H and W must be divisible by its

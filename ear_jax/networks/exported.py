@@ -1,4 +1,4 @@
-"""A trained network, or several that answer together, as one file that runs without our code: made, written and read.
+"""A trained network, or several that are averaged, as one file that runs without our code: made, written and read.
 
 The file is a zip of three parts: `network.jaxexport`, the function of weights and video that `jax.export` serialised;
 `weights.npz`, its weights, which training can start from too; and `network.json`, what it expects and where it came

@@ -1,4 +1,4 @@
-"""Where `config.init_from` leads: a run that begins with the weights of a trained network."""
+"""What `config.init_from` does: a run begins with the weights of a trained network."""
 
 import json
 from typing import Any

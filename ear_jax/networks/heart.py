@@ -1,4 +1,4 @@
-"""Where the heart is in a picture: what beats, once a cycle, over an area of a heart's size.
+"""Finds the heart in a picture: the area of a heart's size whose signal varies most with the cardiac cycle.
 
 The first harmonic of the cardiac cycle is strong where tissue or blood moves with the heartbeat and weak in the chest
 wall; weighted with the magnitude, the random phase of air and lung does not count. The network then works on a window

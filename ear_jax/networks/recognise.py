@@ -1,4 +1,4 @@
-"""How a study lies in the patient where no file says so: it is recognised by what its pictures show.
+"""Finds the orientation of a study in the patient from its pictures, where no file states it.
 
 Each of the eight views of a slice is compared with the portrait that a network keeps of its training pictures, about
 the heart that the network finds in that view. Slices of one study lie the same way, so that they vote together: five

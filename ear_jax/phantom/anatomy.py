@@ -72,7 +72,7 @@ class Chest:
   dome: float = 0.0  # slope of the diaphragm, down over column
   organs: int = 0  # loops of bowel and other round things in the belly
   fine_vessels: bool = False  # in the lung
-  breastbone: bool = False
+  sternum: bool = False
   arms: bool = False
   table: bool = False
 

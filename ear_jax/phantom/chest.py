@@ -176,7 +176,7 @@ def _midline(cut: _Cut) -> None:
   hand = -1 if cut.subject.mirrored else 1
   spine = (body.centre[0] - hand * rng.uniform(2, 12), body.centre[1] + body.axes[1] * 0.60)
   _mediastinum(cut, spine)
-  if body.breastbone:
+  if body.sternum:
     front = (body.centre[0] + body.axes[1] * np.sin(body.tilt), body.centre[1] - body.axes[1] * np.cos(body.tilt))
     plate = np.minimum(ellipse(x, y, front, (21, body.fat + 14), body.tilt), cut.depth - body.fat)
     cut.paint(soft(plate), 0.06 * texture)
@@ -199,7 +199,7 @@ def _midline(cut: _Cut) -> None:
 
 
 def _mediastinum(cut: _Cut, spine: tuple[float, float]) -> None:
-  """Fat and soft tissue between heart and spine and between heart and breastbone, with gullet and great vein."""
+  """Fat and soft tissue between heart and spine and between heart and sternum, with oesophagus and vena cava."""
   x, y, body, tissue, texture, coarse = cut.x, cut.y, cut.body, cut.tissue, cut.texture, cut.coarse
   ragged = 5 * coarse(0.3 * x + 11, 0.3 * y)
   behind = ellipse(x, y, (0.5 * spine[0], 0.55 * spine[1]), (body.mediastinum, 0.55 * spine[1]), 0.15) + ragged

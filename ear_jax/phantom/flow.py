@@ -32,10 +32,10 @@ class Flow:
     """Returns `[3, ...]` cm/s at x, y mm from the cavity's centre; `radius` in mm scales the profile."""
     pulse = self.strength(t)
     profile = np.clip(1 - (x**2 + y**2) / radius**2, 0.15, 1) ** 0.6
-    stir = self._speed * (0.06 + 0.17 * abs(pulse))
+    amplitude = self._speed * (0.06 + 0.17 * abs(pulse))
     move = _PERIOD * t
     eddies = [self._eddies(x + move, y + 61), self._eddies(x + 97, y - move), self._eddies(x - move, y + 23)]
-    total = stir * np.stack(eddies)
+    total = amplitude * np.stack(eddies)
     turn = self._speed * self._swirl * abs(pulse) / radius
     total[0] -= turn * y
     total[1] += turn * x

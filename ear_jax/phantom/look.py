@@ -256,7 +256,7 @@ def _draw_chest(rng: np.random.Generator, hand: int, look: Look) -> Chest:
     dome=hand * uniform(-0.3, 0.5),
     organs=int(rng.integers(8, 28)),
     fine_vessels=bool(rng.random() < 0.7),
-    breastbone=bool(rng.random() < 0.6),
+    sternum=bool(rng.random() < 0.6),
     arms=bool(rng.random() < 0.3),
     table=bool(rng.random() < 0.2),
   )

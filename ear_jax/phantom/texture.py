@@ -1,4 +1,4 @@
-"""Random fields and soft shapes: the brush strokes of `chest` and `ventricles`."""
+"""Random fields and shapes with soft edges, from which `chest` and `ventricles` draw pictures."""
 
 from collections.abc import Sequence
 

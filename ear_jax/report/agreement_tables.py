@@ -21,7 +21,7 @@ def notes(summary: Mapping) -> list[str]:
     return ['No velocity curve was compared.', *found]
   found.insert(
     0,
-    'Errors are prediction less reference; both masks were analysed with the same velocities and settings. Means are '
+    'Errors are prediction minus reference; both masks were analysed with the same velocities and settings. Means are '
     f'taken over the cines and datasets of a subject in turn, then over subjects (n = {n}).',
   )
   found.append(
@@ -35,7 +35,7 @@ def notes(summary: Mapping) -> list[str]:
     )
   if cines['flagged']:
     found.append(
-      f'{cines["flagged"]} of {cines["expected"]} cines have frames whose contours were mended or look implausible; '
+      f'{cines["flagged"]} of {cines["expected"]} cines have frames whose contours were repaired or look implausible; '
       'they are in the means.'
     )
   if summary['frame_interval']:
@@ -84,7 +84,7 @@ def _marker_table(summary: Mapping, quantity: str) -> Table:
     cells.append(span(entry['bias_t_interval'], digits))
     cells += [_with_interval(*pair, digits) for pair in zip(limits, intervals, strict=True)]
     body.append([name, str(entry['n']), *cells, number(entry['slope_p'], 3)])
-  return Table(f'{NAMES[quantity]} ({unit}): prediction less reference, limits of agreement', header, body)
+  return Table(f'{NAMES[quantity]} ({unit}): prediction minus reference, limits of agreement', header, body)
 
 
 def _peak_table(summary: Mapping) -> Table:
@@ -94,7 +94,7 @@ def _peak_table(summary: Mapping) -> Table:
     cells = [number(entry[key], 2) for key in ('mean_reference', 'bias', 'sd')]
     body.append([name, *cells, span(entry['limits'], 2)])
   header = ['peak', 'reference', 'bias', 'SD', 'limits of agreement']
-  return Table('Peak velocity (cm/s): prediction less reference', header, body)
+  return Table('Peak velocity (cm/s): prediction minus reference', header, body)
 
 
 def _region_table(summary: Mapping) -> Table:

@@ -10,7 +10,7 @@ from rich.console import Group
 from rich.markup import escape
 
 from ear_jax.cine import MAGNITUDE
-from ear_jax.report import page, tables
+from ear_jax.report import STATEMENT, page, tables
 from ear_jax.report.figures import Case
 from ear_jax.report.overlay import grey, heart_window, overlay_image
 from ear_jax.report.sprites import uri
@@ -109,7 +109,7 @@ def _write_page(path: pathlib.Path, cines: pd.DataFrame, cases: Mapping[str, Cas
       content=content,
       table=top_table([_plain(row) for row in cines.head(max(_TOP, len(shown))).to_dict('records')]),
       shown=shown,
-      statement=page.STATEMENT,
+      statement=STATEMENT,
       style=style,
       policy=f"default-src 'none'; img-src data:; style-src {page.digest(style)}",
     ),

@@ -46,7 +46,7 @@ def bland_altman_figure(markers: pd.DataFrame, summary: Mapping, quantity: str =
   for axis in axes[-1]:
     axis.set_xlabel(f'mean of both, {unit}', fontsize=TEXT, color=INK)
   for axis in axes[:, 0]:
-    axis.set_ylabel(f'prediction less reference, {unit}', fontsize=TEXT, color=INK)
+    axis.set_ylabel(f'prediction minus reference, {unit}', fontsize=TEXT, color=INK)
   n = summary['n_subjects']
   figure.suptitle(f'{NAMES[quantity]}, {n} subject{"s" * (n != 1)}', fontsize=TEXT + 2, color=INK)
   figure.legend(handles=legend(), loc='outside lower center', ncols=5, frameon=False, fontsize=SMALL)

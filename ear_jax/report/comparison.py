@@ -27,38 +27,38 @@ from ear_jax.system.files import write_text
 _FILES = ('groups_*.csv', 'groups_*.png', 'normal.csv', 'normal_*.png', 'visits.csv', 'visits.png', 'repeatability.csv')
 
 
-def write_comparison(output: pathlib.Path, found: Comparison) -> dict:
+def write_comparison(output: pathlib.Path, comparison: Comparison) -> dict:
   """Writes every file of a comparison into a folder and returns what `comparison.json` holds."""
   output.mkdir(parents=True, exist_ok=True)
   (output / 'comparison.json').unlink(missing_ok=True)  # what is half written has none
   for old in (path for pattern in _FILES for path in output.glob(pattern)):
     old.unlink()
-  every = study_table(found)
+  every = study_table(comparison)
   write_csv(output / 'studies.csv', every)
   with excel.workbook(output / 'studies.xlsx') as book:
     every.to_excel(book, sheet_name='studies', index=False)
-  content = _content(found)
-  shown = sections(output, found)
-  write_page(output / 'comparison.html', found, every, shown, sentences(content), content['notes'])
+  content = _content(comparison)
+  shown = sections(output, comparison)
+  write_page(output / 'comparison.html', comparison, every, shown, sentences(content), content['notes'])
   text = tables.strict_json(content)
   write_text(output / 'comparison.json', text)
   return json.loads(text)
 
 
-def study_table(found: Comparison) -> pd.DataFrame:
+def study_table(comparison: Comparison) -> pd.DataFrame:
   """Returns one line a study: names, verdict and reasons of the gate, what it is made of, and its peaks by level."""
   rows = []
-  for one in found.studies:
+  for one in comparison.studies:
     spoken = [check for check in one.checks if check['status'] in ('fail', 'warn')]
     spoken.sort(key=lambda check: check['status'])  # what failed first
     intervals = [s['frame_interval_ms'] * s['frames'] for s in one.slices if s['frame_interval_ms']]
     dice = [s['expected_dice'] for s in one.slices if s['holds_ventricle'] and s['expected_dice'] is not None]
     row: dict[str, Any] = {
       'study': one.study,
-      **found.named.get(one.study, {}),
+      **comparison.named.get(one.study, {}),
       'verdict': one.verdict,
       'curves': 'withheld' if one.withheld else 'magnitude only' if one.curves is None else 'yes',
-      'compared': 'yes' if one.study in found.peaks.index else 'no',
+      'compared': 'yes' if one.study in comparison.peaks.index else 'no',
       'slices': len(one.slices),
       'cycle_ms': round(float(np.mean(intervals)), 1) if intervals else None,
       'lowest_expected_dice': min(dice, default=None),
@@ -66,7 +66,7 @@ def study_table(found: Comparison) -> pd.DataFrame:
     }
     rows.append(row)
   table = pd.DataFrame(rows)
-  peaks = found.peaks.reindex(table['study'])
+  peaks = comparison.peaks.reindex(table['study'])
   for level, component, marker, quantity in cohort.keys(peaks):
     name = f'{level_name(level)} {component} {marker} ({cohort.QUANTITIES[quantity]})'
     table[name] = peaks[level, component, marker, quantity].to_numpy()
@@ -96,18 +96,20 @@ def sentences(content: Mapping) -> list[str]:
   return said
 
 
-def _content(found: Comparison) -> dict[str, Any]:
+def _content(comparison: Comparison) -> dict[str, Any]:
   """Plain values of everything."""
   content: dict[str, Any] = {
-    'studies': len(found.studies),
-    'compared': len(found.peaks),
-    'verdicts': {verdict: sum(one.verdict == verdict for one in found.studies) for verdict in ('pass', 'warn', 'fail')},
-    'choice': dataclasses.asdict(found.choice),
-    'notes': list(found.notes),
-    'bands': [dataclasses.asdict(band) for band in found.bands],
+    'studies': len(comparison.studies),
+    'compared': len(comparison.peaks),
+    'verdicts': {
+      verdict: sum(one.verdict == verdict for one in comparison.studies) for verdict in ('pass', 'warn', 'fail')
+    },
+    'choice': dataclasses.asdict(comparison.choice),
+    'notes': list(comparison.notes),
+    'bands': [dataclasses.asdict(band) for band in comparison.bands],
     **dict.fromkeys(('groups', 'normal', 'visits')),
   }
-  if group := found.groups:
+  if group := comparison.groups:
     differ = group.peaks[group.peaks['claimed']].to_dict('records')
     content['groups'] = {
       'labels': list(group.labels),
@@ -115,17 +117,17 @@ def _content(found: Comparison) -> dict[str, Any]:
       'people_in_curves': list(group.in_curves),
       'permutations': group.test.permutations,
       'exact': group.test.exact,
-      'seed': found.choice.seed,
+      'seed': comparison.choice.seed,
       'smallest_p_of_curves': float(group.curves['p'].min()),
       'curves_claimed': _runs(group.curves),
       'peaks_claimed': [f'{peak_name(line)} {line["quantity"]}' for line in differ],
     }
-  if found.normal:
-    scores = found.normal.scores
+  if comparison.normal:
+    scores = comparison.normal.scores
     beyond, values = int(scores['outside'].sum()), int(scores['z'].notna().sum())
-    content['normal'] = {'values': values, 'beyond': beyond, 'people': len(found.normal.curves)}
-  if found.visits:
-    known = (lines := found.visits.changes)['limit'].notna() & lines['difference'].notna()
+    content['normal'] = {'values': values, 'beyond': beyond, 'people': len(comparison.normal.curves)}
+  if comparison.visits:
+    known = (lines := comparison.visits.changes)['limit'].notna() & lines['difference'].notna()
     content['visits'] = {'values': int(known.sum()), 'beyond': int(lines['beyond'].sum())}
   return content
 

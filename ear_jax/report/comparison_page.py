@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ear_jax.report import page
+from ear_jax.report import STATEMENT, page
 from ear_jax.report.compared import Comparison
 from ear_jax.report.comparison_sections import Section, level_name
 from ear_jax.scoring import cohort
@@ -17,7 +17,7 @@ _WIDTH, _HEIGHT = 150, 34  # pixels of a small curve
 
 def write_page(
   path: str | os.PathLike,
-  found: Comparison,
+  comparison: Comparison,
   every: pd.DataFrame,
   parts: Sequence[Section],
   sentences: Sequence[str],
@@ -27,15 +27,15 @@ def write_page(
 
   Args:
     path: the file.
-    found: the comparison.
+    comparison: the comparison.
     every: of `comparison.study_table`.
     parts: of `comparison_sections.sections`.
     sentences: what was found, the number of studies first.
     notes: what a reader must know.
   """
-  levels = set(found.peaks.columns.get_level_values('level')) if len(found.peaks) else set()
+  levels = set(comparison.peaks.columns.get_level_values('level')) if len(comparison.peaks) else set()
   level = next((level for level in ('mid', *cohort.LEVELS) if level in levels), '')
-  peaks = [(c, m) for c in found.choice.components if c != 'circumferential' for m in cohort.PEAKS[c]]
+  peaks = [(c, m) for c in comparison.choice.components if c != 'circumferential' for m in cohort.PEAKS[c]]
   names = [name for name in ('group', 'person', 'visit') if name in every]
   style = page.read('page.css')
   write_text(
@@ -48,25 +48,25 @@ def write_page(
       parts=parts,
       bands=[band for part in parts for band in part.bands],
       level=level_name(level),
-      header=[*names, 'quality', *found.choice.components],
+      header=[*names, 'quality', *comparison.choice.components],
       peaks=[f'{component} {marker}' for component, marker in peaks],
-      rows=[_row(found, row, names, level, peaks) for row in every.to_dict('records')],
+      rows=[_row(comparison, row, names, level, peaks) for row in every.to_dict('records')],
       width=_WIDTH,
       height=_HEIGHT,
-      statement=page.STATEMENT,
+      statement=STATEMENT,
       style=style,
       policy=f"default-src 'none'; img-src data:; style-src {page.digest(style)}",
     ),
   )
 
 
-def _row(found: Comparison, row: dict, names: Sequence[str], level: str, peaks: Sequence[tuple[str, str]]) -> dict:
+def _row(comparison: Comparison, row: dict, names: Sequence[str], level: str, peaks: Sequence[tuple[str, str]]) -> dict:
   """One study: its line of the table, names, small curves and peaks of the level that is shown."""
-  values = dict(found.peaks.loc[row['study']]) if row['compared'] == 'yes' else {}
+  values = dict(comparison.peaks.loc[row['study']]) if row['compared'] == 'yes' else {}
   return {
     'line': row,
     'names': ['' if pd.isna(row[name]) else row[name] for name in names],
-    'curves': [_small_curve(found.curves, row['study'], level, c) for c in found.choice.components],
+    'curves': [_small_curve(comparison.curves, row['study'], level, c) for c in comparison.choice.components],
     'peaks': [values.get((level, component, marker, 'velocity')) for component, marker in peaks],
   }
 

@@ -44,15 +44,15 @@ class Section:
   bands: Sequence[Band] = ()
 
 
-def sections(output: pathlib.Path, found: Comparison) -> list[Section]:
+def sections(output: pathlib.Path, comparison: Comparison) -> list[Section]:
   """Writes tables and pictures of what was compared into a folder and returns the parts of the page."""
   parts = []
-  if found.groups:
-    parts.append(_groups(output, found.groups, found.choice, found.bands))
-  if found.normal:
-    parts.append(_normal(output, found.normal, found.curves, found.choice))
-  if found.visits:
-    parts.append(_visits(output, found.visits))
+  if comparison.groups:
+    parts.append(_groups(output, comparison.groups, comparison.choice, comparison.bands))
+  if comparison.normal:
+    parts.append(_normal(output, comparison.normal, comparison.curves, comparison.choice))
+  if comparison.visits:
+    parts.append(_visits(output, comparison.visits))
   return parts
 
 
@@ -66,41 +66,42 @@ def peak_name(line: Mapping) -> str:
   return f'{level_name(line["level"])} {line["component"]} {line["marker"]}'
 
 
-def _groups(output: pathlib.Path, found: Groups, choice: Choice, bands: Sequence[Band]) -> Section:
-  write_csv(output / 'groups_curves.csv', found.curves)
-  write_csv(output / 'groups_peaks.csv', found.peaks)
-  lines, test, (one, two) = found.curves, found.test, found.labels
+def _groups(output: pathlib.Path, groups: Groups, choice: Choice, bands: Sequence[Band]) -> Section:
+  write_csv(output / 'groups_curves.csv', groups.curves)
+  write_csv(output / 'groups_peaks.csv', groups.peaks)
+  lines, test, (one, two) = groups.curves, groups.test, groups.labels
   levels, components = (', '.join(dict.fromkeys(lines[name])) for name in ('level', 'component'))
   over = f'{len(lines)} points ({levels or level_name("")}; {components})'
   how = 'all that there are' if test.exact else f'drawn with seed {choice.seed}'
   means = [
-    f"Each person counts once. Curves: {found.in_curves[0]} and {found.in_curves[1]} people; Welch's t at each point; "
-    f'people change groups with whole curves, {test.permutations} labellings ({how}); the largest |t| of each over all '
-    f'{over} is what a point is measured by. The smallest p is {lines["p"].min():.4f}.',
+    f'Each person counts once. Curves: {groups.in_curves[0]} and {groups.in_curves[1]} people; '
+    f"Welch's t at each point; people change groups with whole curves, {test.permutations} labellings ({how}); "
+    f'the largest |t| of each over all {over} is what a point is measured by. '
+    f'The smallest p is {lines["p"].min():.4f}.',
     "Peaks: Welch's t, Holm over all peak velocities, and over all times to peak. Differences are claimed (*, black "
     f'bars) of {" and ".join(choice.families)} (--families), where p times {len(choice.families)} is at most 0.05: any '
     'false claim about the groups has a chance of 5 %. Intervals of differences are of each peak alone.',
   ]
-  drawn = pictures.curves_figure(lines, found.labels, found.in_curves, AXES[choice.align])
+  drawn = pictures.curves_figure(lines, groups.labels, groups.in_curves, AXES[choice.align])
   shown = [_picture(output / 'groups_curves.png', drawn, 'Mean curves of both groups')]
-  known = set(zip(found.peaks['level'], found.peaks['component'], found.peaks['marker'], strict=True))
+  known = set(zip(groups.peaks['level'], groups.peaks['component'], groups.peaks['marker'], strict=True))
   used = [band for band in bands if (band.level, band.component, band.marker) in known]
   variants = {'without': ()} | ({'beside': used} if used else {})
   for kind, chosen in variants.items():
-    drawn = pictures.peaks_figure(found.people, found.second, found.labels, found.peaks, chosen)
+    drawn = pictures.peaks_figure(groups.people, groups.second, groups.labels, groups.peaks, chosen)
     path = output / f'groups_peaks{"_published" if chosen else ""}.png'
     shown.append(_picture(path, drawn, f'Peaks of both groups, {kind} published values', kind if used else ''))
-  quantities = dict.fromkeys(found.peaks['quantity'])
-  return Section(f'{one} against {two}', means, shown, [group_table(found, q) for q in quantities], used)
+  quantities = dict.fromkeys(groups.peaks['quantity'])
+  return Section(f'{one} against {two}', means, shown, [group_table(groups, q) for q in quantities], used)
 
 
-def group_table(found: Groups, quantity: str) -> Table:
+def group_table(groups: Groups, quantity: str) -> Table:
   """Returns the peaks of two groups as a table of strings."""
   unit, digits = cohort.QUANTITIES[quantity], _DIGITS[quantity]
-  one, two = found.labels
+  one, two = groups.labels
   header = ['peak', f'{one}, {unit}', 'n', f'{two}, {unit}', 'n', 'difference', '95 % interval', 'SDs', 'p', 'p, Holm']
   rows = []
-  for line in found.peaks[found.peaks['quantity'] == quantity].to_dict('records'):
+  for line in groups.peaks[groups.peaks['quantity'] == quantity].to_dict('records'):
     value: dict[str, Any] = {str(key): None if pd.isna(v) else v for key, v in line.items()}
     row = [peak_name(line)]
     for k in (1, 2):
@@ -113,14 +114,17 @@ def group_table(found: Groups, quantity: str) -> Table:
   return Table(f'{name}, mean ± SD over people', header, rows)
 
 
-def _normal(output: pathlib.Path, found: Normal, curves: pd.DataFrame, choice: Choice) -> Section:
-  write_csv(output / 'normal.csv', found.scores)
-  known = found.scores[found.scores['z'].notna()]
+def _normal(output: pathlib.Path, normal: Normal, curves: pd.DataFrame, choice: Choice) -> Section:
+  write_csv(output / 'normal.csv', normal.scores)
+  known = normal.scores[normal.scores['z'].notna()]
   outside = known.groupby('study')['outside'].sum().sort_values(ascending=False, kind='stable')
   shown = []
   for study in map(str, outside.index[:DRAWN]):
     drawn = pictures.person_figure(
-      study, pd.Series(curves.to_numpy()[curves.index.get_loc(study)], curves.columns), found.curves, AXES[choice.align]
+      study,
+      pd.Series(curves.to_numpy()[curves.index.get_loc(study)], curves.columns),
+      normal.curves,
+      AXES[choice.align],
     )
     shown.append(_picture(output / f'normal_{study}.png', drawn, f'{study} in the band of the normal group'))
   rows = []
@@ -141,11 +145,11 @@ def _normal(output: pathlib.Path, found: Normal, curves: pd.DataFrame, choice: C
   return Section('Against the normal group', means, shown, [Table('Peaks outside the interval', header, rows)])
 
 
-def _visits(output: pathlib.Path, found: Visits) -> Section:
-  write_csv(output / 'visits.csv', found.changes)
-  write_csv(output / 'repeatability.csv', found.repeatability)
+def _visits(output: pathlib.Path, visits: Visits) -> Section:
+  write_csv(output / 'visits.csv', visits.changes)
+  write_csv(output / 'repeatability.csv', visits.repeatability)
   rows = []
-  for line in found.changes[found.changes['beyond']].to_dict('records'):
+  for line in visits.changes[visits.changes['beyond']].to_dict('records'):
     row = [line['person'], f'{line["from"]} to {line["to"]}', peak_name(line), _quantity(line)]
     columns = ('first', 'later', 'difference', 'limit', 'repeatability_coefficient')
     rows.append([*row, *(number(line[key], _DIGITS[line['quantity']]) for key in columns), str(line['df'])])
@@ -154,7 +158,7 @@ def _visits(output: pathlib.Path, found: Visits) -> Section:
     'Two measurements of an unchanged person differ by more than the limit, t(df) sqrt(2) s_w, in 5 % of cases; with '
     'many degrees of freedom it is the repeatability coefficient 2.77 s_w. The limit is of each peak alone.'
   ]
-  drawn = _picture(output / 'visits.png', pictures.changes_figure(found.changes), 'Differences between visits')
+  drawn = _picture(output / 'visits.png', pictures.changes_figure(visits.changes), 'Differences between visits')
   return Section('Visits of a person', means, [drawn], [Table('Differences beyond their limit', header, rows)])
 
 

@@ -16,6 +16,7 @@ _DASHES = {'prediction': '-', 'reference': (0, (4, 2))}  # told apart in a print
 _SYMBOLS = {'prediction': 'o', 'reference': 'D'}
 _SIDES = {'PS': 1, 'PC2': 1, 'PC1': -1, 'PD': -1, 'PAS': -1}  # names stand above maxima and below minima
 _WIDTH, _HEIGHT, _FAR = 2.5, 1.65, 9  # inches of a panel; points between a marker and its name
+FILES = ('curves.png', 'curves.svg', 'curves.pdf')
 _ROOM = 0.22  # of a curve's extent, above and below it: for the names
 
 
@@ -54,7 +55,16 @@ def figure(slices: Sequence[tuple[SliceMotion | None, SliceMotion | None]], *, t
 def _draw(axis, row, component):
   for name, motion in row.items():
     curve = motion.curves['global'][0, :, component]
-    axis.plot(_times(motion, np.arange(len(curve))), curve, color=COLOURS[name], ls=_DASHES[name], lw=1.4, label=name)
+    called = f'{motion.name.rpartition("/")[2]}-{COMPONENTS[component]}-{name}'  # in the SVG
+    axis.plot(
+      _times(motion, np.arange(len(curve))),
+      curve,
+      color=COLOURS[name],
+      ls=_DASHES[name],
+      lw=1.4,
+      label=name,
+      gid=called,
+    )
   for order, (name, motion) in enumerate(row.items()):
     _mark(axis, motion, component, name, named=order == 0)
   axis.axhline(0, color='#9a9a9a', lw=0.6, zorder=0)

@@ -19,7 +19,8 @@ from ear_jax.report import bulls_eye, figures, strain_curves
 from ear_jax.report.page_numbers import plain
 from ear_jax.system.csv_files import write_csv
 
-FILES = ('strain.csv', 'segments.csv', 'function.csv', 'twist.csv', 'strain.png', 'bulls_eye.png')
+PICTURES = ('strain.png', 'strain.svg', 'strain.pdf')
+FILES = ('strain.csv', 'segments.csv', 'function.csv', 'twist.csv', *PICTURES, 'bulls_eye.png')
 
 
 class Told(NamedTuple):
@@ -64,7 +65,7 @@ def write(folder: pathlib.Path, pseudonym: str, found: Deformation | None) -> No
   write_csv(folder / 'function.csv', measures(found))
   if len(found.motions) > 1:
     write_csv(folder / 'twist.csv', turning(found))
-  figures.save(strain_curves.figure(found, title=pseudonym), folder / 'strain.png')
+  figures.save_each(strain_curves.figure(found, title=pseudonym), folder, PICTURES)
   figures.save(bulls_eye.figure(segments, title=pseudonym), folder / 'bulls_eye.png')
 
 

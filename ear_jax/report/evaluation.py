@@ -1,4 +1,4 @@
-"""The folder an evaluation leaves behind: numbers, tables and pictures, from scored frames in one call."""
+"""The folder of results of an evaluation: numbers, tables and pictures, from scored frames in one call."""
 
 import os
 import pathlib

@@ -1,14 +1,16 @@
 """Figures of an evaluation: overlays, an overview of a cine, best to worst, and Dice over the cardiac cycle.
 
 Each function returns a matplotlib `Figure` that belongs to the caller: no pyplot, no global style, nothing to close.
-`save` writes it, the same bytes for the same figure.
+`save` writes it as its name ends: `.png`, or for papers `.svg` and `.pdf`; the same bytes for the same figure.
 """
 
 import math
 import os
+import pathlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -27,6 +29,11 @@ TEXT, SMALL, INK, _FAINT = 9, 7.5, '#222222', '#9a9a9a'
 _TITLE, _GAP, _FOOT, _HEAD, _LEGEND_WIDTH = 0.22, 0.06, 0.38, 0.25, 6.0  # inches around the panels of a figure
 _WIDTH = 1.7  # inches of a panel
 _SCALE_BAR = 20  # mm
+_NO_TRACE = {
+  'png': {'Software': None},
+  'svg': {'Date': None, 'Creator': None},
+  'pdf': {'CreationDate': None, 'Creator': None, 'Producer': None},
+}
 
 
 class Case(NamedTuple):
@@ -114,10 +121,25 @@ def dice_against_frame(rows: pd.DataFrame) -> Figure:
 
 
 def save(figure: Figure, path: str | os.PathLike, *, dpi: int = 150) -> None:
-  """Writes the figure as PNG, whole or not at all; no date or version goes into the file."""
+  """Writes the figure, whole or not at all; no date or version goes into the file.
+
+  Args:
+    figure: any.
+    path: '.png', '.svg' or '.pdf'; text in the last two is text, to be searched and changed.
+    dpi: pixels an inch of a PNG.
+  """
+  kind = os.fspath(path).rpartition('.')[2]
   FigureCanvasAgg(figure)
-  with replacing(path) as temporary:
-    figure.savefig(temporary, format='png', dpi=dpi, metadata={'Software': None})
+  # Text as text, and names of parts that are the same in every run.
+  settings = matplotlib.rc_context({'svg.fonttype': 'none', 'pdf.fonttype': 42, 'svg.hashsalt': 'ear_jax'})
+  with replacing(path) as temporary, settings:
+    figure.savefig(temporary, format=kind, dpi=dpi, metadata=_NO_TRACE[kind])
+
+
+def save_each(figure: Figure, folder: pathlib.Path, names: Sequence[str]) -> None:
+  """Writes the figure once for each name, in the format that the name ends with."""
+  for name in names:
+    save(figure, folder / name)
 
 
 def plain_axes(axis: Axes, *, grid: bool = False) -> None:

@@ -100,6 +100,7 @@ function listenToKeys(slices) {
   document.addEventListener('keydown', (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || !slices.length || event.target.matches('select')) return;
     if (event.key === ' ' && event.target.matches('button, a, summary, input[type="checkbox"]')) return;
+    if (event.target.matches('[data-scrolls]') && /^(Arrow|Home|End)/.test(event.key)) return;
     const { section, state } = sliceInUse(slices);
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     if (key === 'v') {
@@ -112,6 +113,15 @@ function listenToKeys(slices) {
     }
     event.preventDefault();
   });
+}
+
+// What is wider than its place scrolls by keys too; what is not takes no stop of the Tab key.
+function reachWhatScrolls() {
+  for (const element of document.querySelectorAll('main section, main div:not(.stage), main figure')) {
+    const scrolls = element.scrollWidth > element.clientWidth && getComputedStyle(element).overflowX === 'auto';
+    if (scrolls) [element.tabIndex, element.dataset.scrolls] = [0, ''];
+    else if ('scrolls' in element.dataset) ['tabindex', 'data-scrolls'].forEach((name) => element.removeAttribute(name));
+  }
 }
 
 function createSlice(section, study) {
@@ -141,6 +151,7 @@ function start() {
     if (changes.playing) slices.forEach((other) => other.state !== state && other.state.playing && other.state.set({ playing: false }));
   }));
   listenToKeys(slices);
+  new ResizeObserver(reachWhatScrolls).observe(document.body); // of its height too: details open
   window.addEventListener('beforeprint', () => document.querySelectorAll('details').forEach((d) => { d.open = true; }));
   Promise.all(slices.map(({ ready }) => ready)).then(() => { document.body.dataset.ready = 'true'; });
 }

@@ -25,11 +25,10 @@ from ear_jax.analysis.checks_of_study import STATUSES, Check, worst
 from ear_jax.analysis.motion import COMPONENTS, SliceMotion, region_names
 from ear_jax.analysis.volumes import Volumes
 from ear_jax.cine import Cine
-from ear_jax.report import page_numbers, page_volumes, sprites
+from ear_jax.report import STATEMENT, page_numbers, page_volumes, sprites
 from ear_jax.report.deformation import Told
 from ear_jax.system.files import write_text
 
-STATEMENT = 'Research software. Not a medical device: not for diagnosis, treatment or any other clinical decision.'
 _HERE = pathlib.Path(__file__).parent
 _SCRIPTS = ('page_player.js', 'page_curves.js', 'page_maps.js', 'page.js')
 _COLOURS = 'RdBu_r'  # blue to white to red: told apart with any colour vision, and red is positive as in Doppler
@@ -207,21 +206,21 @@ def environment() -> jinja2.Environment:
   return environment
 
 
-def _slice_data(found: PageSlice, withheld: bool) -> dict:
+def _slice_data(shown: PageSlice, withheld: bool) -> dict:
   """Everything the script needs of one slice."""
-  sheets = found.sheets
+  sheets = shown.sheets
   views = {view: uri for view, uri in sheets.uris.items() if not (withheld and view == sprites.WALL)}
   place = {name: value for name, value in vars(sheets).items() if name != 'uris'}
   data = {
-    'name': found.label,
-    'frames': found.frames,
-    'interval': page_numbers.plain(found.frame_interval),
-    'spacing': [page_numbers.plain(s) for s in found.spacing],
+    'name': shown.label,
+    'frames': shown.frames,
+    'interval': page_numbers.plain(shown.frame_interval),
+    'spacing': [page_numbers.plain(s) for s in shown.spacing],
     'sheet': place,
     'views': views,
-    'uncertainty': None if found.uncertainty is None else page_numbers.numbers(found.uncertainty),
+    'uncertainty': None if shown.uncertainty is None else page_numbers.numbers(shown.uncertainty),
   }
-  for key, motion in (('prediction', found.motion), ('reference', found.reference)):
+  for key, motion in (('prediction', shown.motion), ('reference', shown.reference)):
     data[key] = None if motion is None else _motion_data(motion, sheets, withheld)
   return data
 
@@ -244,18 +243,18 @@ def _motion_data(motion: SliceMotion, sheets: sprites.Sheets, withheld: bool) ->
   }
 
 
-def _summary(index: int, found: PageSlice):
+def _summary(index: int, shown: PageSlice):
   """Rows of the table at the head of the page: the global markers of a slice, of its reference too."""
-  for source, motion in (('', found.motion), ('reference', found.reference)):
+  for source, motion in (('', shown.motion), ('reference', shown.reference)):
     if motion is None:
       continue
     markers = page_numbers.markers(motion)['global'][0]
     yield {
       'index': index,
-      'slice': found,
+      'slice': shown,
       'source': source,
-      'first': motion is not found.reference or found.motion is None,
-      'cycle': found.frames * found.frame_interval,
+      'first': motion is not shown.reference or shown.motion is None,
+      'cycle': shown.frames * shown.frame_interval,
       'good': int((~motion.contours.failed).sum()),
       'es': next((m['time'] for m in markers if m['marker'] == 'ES'), None),
       'velocity': {(m['component'], m['marker']): m['velocity'] for m in markers},

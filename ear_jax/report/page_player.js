@@ -4,6 +4,7 @@
 const INK = { prediction: '#56b4e9', reference: '#e69f00', halo: 'rgba(0, 0, 0, 0.65)', text: '#ffffff' };
 const WALL_VIEWS = ['longitudinal', 'radial', 'circumferential']; // the colour channels of the wall's sheet
 const RAW_VIEWS = ['along_column', 'along_row', 'through_plane'];
+const SWITCHES = { prediction: 'contours', reference: 'reference contours', smooth: 'smooth pixels' };
 const OVERLAY = 0.85; // opacity of velocity over the magnitude
 
 // The frame that a slice opens at: the first with all contours there are, so that there is something to see.
@@ -175,12 +176,25 @@ function drawFrame(canvas, sheets, state, study) {
   drawLegend(context, state, study, width, height);
 }
 
-// What the delineation says about the frame: mended, interpolated, failed.
+// What the delineation says about the frame: ring closed, interpolated, failed.
 function flagOf(data, frame) {
   const found = data.prediction || data.reference;
   if (!found) return '';
   const text = found.flags[frame] || (found.failed[frame] ? 'no contour' : '');
   return text && `⚠ ${text}`;
+}
+
+// What a screen reader is told, to which canvas and curves say nothing: what a key or a button did, not each frame of a
+// film. '' for nothing.
+function saidOf(state, study, changes) {
+  if (changes.playing) return 'playing';
+  if ('playing' in changes || 'region' in changes) {
+    const [time, ...values] = state.motion ? readout(state, study, state.frame) : [timeOf(state.data, state.frame)];
+    return [time.toLowerCase(), flagOf(state.data, state.frame), ...values].filter(Boolean).join('; ');
+  }
+  if ('view' in changes) return `view ${changes.view.replaceAll('_', ' ')}`;
+  const name = Object.keys(SWITCHES).find((key) => key in changes);
+  return name ? `${SWITCHES[name]} ${changes[name] ? 'on' : 'off'}` : '';
 }
 
 // Advances the frame with the heart's own time, slowed down; a skipped repaint skips frames, not time.
@@ -228,8 +242,8 @@ function createPlayer(section, state, study) {
   state.on((changes) => {
     if (changes.playing) runClock(state);
     draw();
-    // For a screen reader, to which canvas and clock say nothing: what a key or a button did, not each frame of a film.
-    if ('playing' in changes) find('.said').textContent = state.playing ? 'playing' : `${timeOf(state.data, state.frame)} ${flagOf(state.data, state.frame)}`;
+    const said = saidOf(state, study, changes);
+    if (said) find('.said').textContent = said;
   });
   new ResizeObserver(draw).observe(find('.stage'));
   return loadSheets(state.data.views).then((loaded) => { sheets = loaded; draw(); });

@@ -15,38 +15,38 @@ _TICKS = (1.0, 2.0, 2.5, 5.0, 10.0)  # times a power of ten
 _TIMES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # ms or frames
 
 
-def of_study(found: Volumes | None) -> dict | None:
+def of_study(volumes: Volumes | None) -> dict | None:
   """Returns the figures and the curve of a study; None without."""
-  if found is None:
+  if volumes is None:
     return None
-  said = summary(found)
-  curves = {'cavity': found.cavity, 'wall': found.wall}
+  said = summary(volumes)
+  curves = {'cavity': volumes.cavity, 'wall': volumes.wall}
   return said | {
     'figures': [(name, said[key], unit, digits) for key, (name, unit, digits) in FIGURES.items()],
-    'time': [None if f is None else f * found.frame_interval for f in (found.ed, found.es)],
-    'chart': None if found.missing else chart(curves, 'mL', found),
-    'slices': len(found.slices),
-    'within': int((np.nan_to_num(found.endo, nan=1.0) > 0).any(1).sum()),
+    'time': [None if f is None else f * volumes.frame_interval for f in (volumes.ed, volumes.es)],
+    'chart': None if volumes.missing else chart(curves, 'mL', volumes),
+    'slices': len(volumes.slices),
+    'within': int((np.nan_to_num(volumes.endo, nan=1.0) > 0).any(1).sum()),
   }
 
 
-def of_slice(found: Volumes | None, index: int) -> dict | None:
+def of_slice(volumes: Volumes | None, index: int) -> dict | None:
   """Returns the areas and thicknesses of one slice; None where nothing of it is known."""
-  if found is None or not np.isfinite(found.thickness[index]).any():
+  if volumes is None or not np.isfinite(volumes.thickness[index]).any():
     return None
-  curves = {'within endocardium': found.endo[index], 'within epicardium': found.epi[index]}
-  scale, unit = (100, 'cm²') if found.unit == 'mm2' else (1, 'px²')
-  thick = {'ED, mm': found.thickness_at(found.ed)[index], 'ES, mm': found.thickness_at(found.es)[index]}
-  thick['thickening, %'] = found.thickening[index]
+  curves = {'within endocardium': volumes.endo[index], 'within epicardium': volumes.epi[index]}
+  scale, unit = (100, 'cm²') if volumes.unit == 'mm2' else (1, 'px²')
+  thick = {'ED, mm': volumes.thickness_at(volumes.ed)[index], 'ES, mm': volumes.thickness_at(volumes.es)[index]}
+  thick['thickening, %'] = volumes.thickening[index]
   known = {name: values.tolist() for name, values in thick.items() if np.isfinite(values).any()}
   return {
-    'chart': chart({name: curve / scale for name, curve in curves.items()}, unit, found),
-    'sectors': found.sectors,
+    'chart': chart({name: curve / scale for name, curve in curves.items()}, unit, volumes),
+    'sectors': volumes.sectors,
     'thickness': known,
   }
 
 
-def chart(curves: Mapping[str, np.ndarray], unit: str, found: Volumes) -> dict:
+def chart(curves: Mapping[str, np.ndarray], unit: str, volumes: Volumes) -> dict:
   """Returns lines, ticks and marks of `[T]` curves over the cycle in the drawing's coordinates; NaN leaves gaps."""
   frames = len(next(iter(curves.values())))
   top = max(float(np.nanmax(curve)) for curve in curves.values() if np.isfinite(curve).any())
@@ -59,10 +59,10 @@ def chart(curves: Mapping[str, np.ndarray], unit: str, found: Volumes) -> dict:
   def y(value: float) -> float:
     return HEIGHT - FOOT - value / top * (HEIGHT - FOOT - TOP)
 
-  interval = found.frame_interval if math.isfinite(found.frame_interval) else 1.0
+  interval = volumes.frame_interval if math.isfinite(volumes.frame_interval) else 1.0
   span = (frames - 1) * interval
   apart = next((time for time in _TIMES if span / time <= 10), 2000)
-  marks = [(x(frame), name) for name, frame in (('ED', found.ed), ('ES', found.es)) if frame is not None]
+  marks = [(x(frame), name) for name, frame in (('ED', volumes.ed), ('ES', volumes.es)) if frame is not None]
   return {
     'size': (WIDTH, HEIGHT),
     'box': (LEFT, TOP, WIDTH - RIGHT, HEIGHT - FOOT),
@@ -74,7 +74,7 @@ def chart(curves: Mapping[str, np.ndarray], unit: str, found: Volumes) -> dict:
     'up': [(y(k * step), f'{k * step:g}') for k in range(int(top / step) + 1)],
     'marks': marks,
     'unit': unit,
-    'time': 'time after the first frame (ms)' if math.isfinite(found.frame_interval) else 'frame',
+    'time': 'time after the first frame (ms)' if math.isfinite(volumes.frame_interval) else 'frame',
   }
 
 

@@ -63,7 +63,7 @@ def text_table(found: Mapping) -> Table:
     intervals = [span(entry['bias_t_interval'], 1), span(entry['limits'], 1)]
     body.append([f'{name} ({entry["unit"]})', str(entry['n']), *cells, *intervals])
   header = ['quantity', 'n', 'reference', 'bias', 'SD', '95 % t interval', 'limits of agreement']
-  return Table('Volumes: prediction less reference', header, body)
+  return Table('Volumes: prediction minus reference', header, body)
 
 
 def figure(table: pd.DataFrame, found: Mapping) -> Figure:
@@ -79,6 +79,6 @@ def figure(table: pd.DataFrame, found: Mapping) -> Figure:
     draw(axis, values, entry, entry['unit'].partition(' ')[0], means)
     axis.set_title(name[0].upper() + name[1:], fontsize=TEXT, color=INK)
     axis.set_xlabel(across, fontsize=TEXT, color=INK)
-    axis.set_ylabel(f'prediction less reference, {entry["unit"]}', fontsize=TEXT, color=INK)
+    axis.set_ylabel(f'prediction minus reference, {entry["unit"]}', fontsize=TEXT, color=INK)
   drawing.legend(handles=legend(), loc='outside lower center', ncols=5, frameon=False, fontsize=SMALL)
   return drawing

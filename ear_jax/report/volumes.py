@@ -23,23 +23,22 @@ FIGURES = {
   'mass_g': ('Mass at end diastole', 'g', 0),
   'mass_at_es_g': ('Mass at end systole', 'g', 0),
 }
-_WIDE = 14  # characters of a column
 
 
-def summary(found: Volumes) -> dict:
+def summary(volumes: Volumes) -> dict:
   """Returns what summary.json holds of the volumes, None for what is not known."""
-  values = (found.edv, found.esv, found.stroke_volume, found.ejection_fraction, found.mass, found.mass_es)
+  values = (volumes.edv, volumes.esv, volumes.stroke_volume, volumes.ejection_fraction, volumes.mass, volumes.mass_es)
   return {
     **{name: _rounded(value) for name, value in zip(FIGURES, values, strict=True)},
-    'ed_frame': found.ed,
-    'es_frame': found.es,
-    'slice_height_mm': dict(zip(found.slices, map(_rounded, found.height), strict=True)),
-    'missing': found.missing,
-    'notes': list(found.notes),
+    'ed_frame': volumes.ed,
+    'es_frame': volumes.es,
+    'slice_height_mm': dict(zip(volumes.slices, map(_rounded, volumes.height), strict=True)),
+    'missing': volumes.missing,
+    'notes': list(volumes.notes),
   }
 
 
-def write(folder: pathlib.Path, pseudonym: str, found: Volumes) -> list[pathlib.Path]:
+def write(folder: pathlib.Path, pseudonym: str, volumes: Volumes) -> list[pathlib.Path]:
   """Writes the tables of a study and returns their paths; what an earlier analysis left of them is removed.
 
   Without volumes (`Volumes.missing`) there are areas and thicknesses alone, without any contour nothing.
@@ -47,58 +46,44 @@ def write(folder: pathlib.Path, pseudonym: str, found: Volumes) -> list[pathlib.
   book = folder / f'{pseudonym}_volumes.xlsx'
   for path in (*(folder / name for name in FILES), book):
     path.unlink(missing_ok=True)
-  if np.isnan(found.endo).all():
+  if np.isnan(volumes.endo).all():
     return []
-  tables = {'areas': areas_table(found), 'thickness': thickness_table(found)}
-  if not found.missing:
-    tables = {'volumes': found.to_frame()} | tables
+  tables = {'areas': areas_table(volumes), 'thickness': thickness_table(volumes)}
+  if not volumes.missing:
+    tables = {'volumes': volumes.to_frame()} | tables
   for name, table in tables.items():
     write_csv(folder / f'{name}.csv', table)
   with excel.workbook(book) as writer:
-    for name, table in ({'summary': _summary_table(found)} | tables).items():
+    for name, table in ({'summary': _summary_table(volumes)} | tables).items():
       table.round(3).to_excel(writer, sheet_name=name, index=False)
-    for sheet in writer.book:
-      _for_paper(sheet)
   return [*(folder / f'{name}.csv' for name in tables), book]
 
 
-def areas_table(found: Volumes) -> pd.DataFrame:
+def areas_table(volumes: Volumes) -> pd.DataFrame:
   """Returns one line a slice and frame: slice, frame, time_ms, endo_area, epi_area, unit."""
-  row, frame = (axis.ravel() for axis in np.indices(found.endo.shape))
-  table = pd.DataFrame({'slice': np.array(found.slices, object)[row], 'frame': frame})
-  table['time_ms'] = frame * found.frame_interval
-  return table.assign(endo_area=found.endo.ravel(), epi_area=found.epi.ravel(), unit=found.unit)
+  row, frame = (axis.ravel() for axis in np.indices(volumes.endo.shape))
+  table = pd.DataFrame({'slice': np.array(volumes.slices, object)[row], 'frame': frame})
+  table['time_ms'] = frame * volumes.frame_interval
+  return table.assign(endo_area=volumes.endo.ravel(), epi_area=volumes.epi.ravel(), unit=volumes.unit)
 
 
-def thickness_table(found: Volumes) -> pd.DataFrame:
+def thickness_table(volumes: Volumes) -> pd.DataFrame:
   """Returns one line a slice and sector: slice, sector, ed_mm, es_mm, thickening_percent."""
-  row, sector = (axis.ravel() for axis in np.indices(found.thickness.shape[:2]))
-  names = np.array(found.sectors, object)[sector]
-  ed, es = (found.thickness_at(frame).ravel() for frame in (found.ed, found.es))
-  table = pd.DataFrame({'slice': np.array(found.slices, object)[row], 'sector': names, 'ed_mm': ed, 'es_mm': es})
-  return table.assign(thickening_percent=found.thickening.ravel())
+  row, sector = (axis.ravel() for axis in np.indices(volumes.thickness.shape[:2]))
+  names = np.array(volumes.sectors, object)[sector]
+  ed, es = (volumes.thickness_at(frame).ravel() for frame in (volumes.ed, volumes.es))
+  table = pd.DataFrame({'slice': np.array(volumes.slices, object)[row], 'sector': names, 'ed_mm': ed, 'es_mm': es})
+  return table.assign(thickening_percent=volumes.thickening.ravel())
 
 
-def _summary_table(found: Volumes) -> pd.DataFrame:
-  said = summary(found)
+def _summary_table(volumes: Volumes) -> pd.DataFrame:
+  said = summary(volumes)
   lines: list[tuple[object, object, str]] = [(FIGURES[key][0], said[key], FIGURES[key][1]) for key in FIGURES]
-  lines += [('Frame of end diastole', found.ed, 'from 0'), ('Frame of end systole', found.es, 'from 0')]
+  lines += [('Frame of end diastole', volumes.ed, 'from 0'), ('Frame of end systole', volumes.es, 'from 0')]
   lines += [(f'Height of the disc of {name}', height, 'mm') for name, height in said['slice_height_mm'].items()]
-  lines += [('Density of the wall', DENSITY, 'g/mL'), *(('Note', note, '') for note in found.notes)]
-  lines += [('No volumes', found.missing, '')] * bool(found.missing)
+  lines += [('Density of the wall', DENSITY, 'g/mL'), *(('Note', note, '') for note in volumes.notes)]
+  lines += [('No volumes', volumes.missing, '')] * bool(volumes.missing)
   return pd.DataFrame(lines, columns=['what', 'value', 'unit'])
-
-
-def _for_paper(sheet) -> None:
-  """Columns as wide as their titles, one page wide in print; text is never a formula (`workbook` says why)."""
-  for cell in sheet[1]:
-    sheet.column_dimensions[cell.column_letter].width = max(_WIDE, len(str(cell.value)) + 2)
-  if sheet.title == 'summary':
-    sheet.column_dimensions['A'].width = 32
-  sheet.page_setup.fitToHeight = 0
-  sheet.sheet_properties.pageSetUpPr.fitToPage = True
-  for cell in (cell for row in sheet.iter_rows() for cell in row if cell.data_type == 'f'):
-    cell.data_type = 's'
 
 
 def _rounded(value: float) -> float | None:

@@ -63,6 +63,7 @@ def write(
       table.to_excel(book, sheet_name='Parameters', startrow=row)
       row += len(table) + 5
       curve_table(motion, group).to_excel(book, sheet_name=sheet)
+      book.sheets[sheet].oddHeader.right.text = 'velocities in cm/s, a column a region'
     interval_table(motion).to_excel(book, sheet_name='Intervals', index=False)
     strain_sheet(motion).to_excel(book, sheet_name='STRAIN')
     _notes(motion, rr_interval).to_excel(book, sheet_name='Notes', header=False)

@@ -1,4 +1,4 @@
-"""Studies side by side: curves on one cycle and peaks, one value a level of a study, then one a person.
+"""Compares studies: curves on a normalised cycle and peaks, one value per level of a study, then one per person.
 
 Slices of one level are averaged first, then a person's studies. A curve is put on `POINTS` points of the cycle by
 cyclic linear interpolation: at equal parts of the RR interval ('rr', the default: no measured time enters), or with end

@@ -13,7 +13,7 @@ from ear_jax.scoring.temporal import compare_temporal, temporal_metrics
 
 LEAST_ANNOTATED = 0.9  # share of frames; a curve with more gaps has no peaks to speak of
 FEWEST_FRAMES = 3
-_DIRECTION = 0.0  # rad; where sectors begin when nobody has marked the septum: straight down
+_DIRECTION = 0.0  # rad; where sectors begin when the septum is not marked: straight down
 
 
 def reason_to_skip(cine: Cine) -> str:

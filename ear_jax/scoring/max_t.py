@@ -1,4 +1,4 @@
-"""Where do two groups' curves differ? A permutation test at every point, with the error of the whole family held.
+"""Where do two groups' curves differ? A permutation test at every point, with the family-wise error rate controlled.
 
 The statistic of a point is Welch's t. Labels are permuted over people, whole curves with them, and each permutation
 leaves its largest |t| over all points: the share of permutations whose largest reaches a point's |t| is the point's p.

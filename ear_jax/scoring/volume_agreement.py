@@ -64,7 +64,7 @@ def agree(areas: pd.DataFrame, places: Mapping[tuple[str, str], Place | None] | 
   Args:
     areas: of `frame_areas`, of any number of cines.
     places: by dataset and slice. Where none is known, distances are taken to be equal: the ejection fraction needs
-      no more, and volumes and mass have a unit that nobody knows. A dataset whose slices are no stack by their
+      no more, and volumes and mass have no known unit. A dataset whose slices are no stack by their
       places, such as three far apart, or that has one slice, is left out.
 
   Returns:

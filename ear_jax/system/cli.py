@@ -37,7 +37,7 @@ _XLA_FLAGS = (
 )
 _TAKES = {'bool': 'true or false', 'tuple': 'values with commas between them'}
 _KEPT = 'JAX_COMPILATION_CACHE_DIR'  # jax reads it when it is imported
-_FORGOTTEN = 60 * 86400  # seconds after which a program that nobody asked for is removed
+_FORGOTTEN = 60 * 86400  # seconds after which an unused compiled program is removed
 _PACKAGE = f'{pathlib.Path(__file__).parents[1]}{os.sep}'
 
 
@@ -122,7 +122,7 @@ def _keep_compiled() -> None:
 
 
 def _ours_alone(folder: pathlib.Path) -> bool:
-  """Whether nobody else can write there: what jax finds is run."""
+  """Whether no other user can write there: what jax finds is run."""
   found = folder.stat()
   owned = not hasattr(os, 'getuid') or (found.st_uid == os.getuid() and not found.st_mode & 0o022)
   return owned and os.access(folder, os.W_OK)

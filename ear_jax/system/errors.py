@@ -1,4 +1,4 @@
-"""The one exception that means "the user can mend this": entry points print it as a sentence, without a traceback."""
+"""The one exception that means "the user can correct this": commands print it as a sentence, without traceback."""
 
 from collections.abc import Sequence
 

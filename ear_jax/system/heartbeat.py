@@ -1,4 +1,4 @@
-"""A sign of life: what a command said last is said again after every ten seconds in which it said nothing."""
+"""A sign of life: after ten seconds without output a command repeats its last message with the time passed."""
 
 import contextlib
 import logging as python_logging

@@ -20,7 +20,7 @@ except ImportError:  # Windows
   fcntl = None  # type: ignore[assignment]  # a module elsewhere
 
 _NAME = '.lock'
-_BEHIND_THE_TEXT = 2**30  # bytes; nobody can read what Windows locks, and the holder's name is to be read
+_BEHIND_THE_TEXT = 2**30  # bytes; Windows does not let a locked byte be read, and the holder's name must stay readable
 # File systems without locks: some network file systems, unless they are mounted for it. 524 is the kernel's own name
 # for "not supported", which slips out of NFS and FUSE; EBADF is what NFS says of a shared lock that it makes exclusive.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF, 524)

@@ -1,11 +1,11 @@
-"""Output that nobody reads any more: `command | head` closes the pipe when it has its lines, and that is no fault."""
+"""A closed output pipe is no error: `command | head` closes it as soon as it has its lines."""
 
 import os
 import sys
 
 
 def unread(last: str = '') -> bool:
-  """Writes out what is left for standard output; returns whether nobody reads it, and drops it then without a word."""
+  """Writes out what is left for standard output; returns whether the pipe was closed; the output is then dropped."""
   try:
     sys.stdout.write(last)
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""Where progress is shown."""
+"""The console on which progress is shown."""
 
 import math
 import time

@@ -1,4 +1,4 @@
-"""What fails outside our code while a run goes on, as a sentence that says what to change: memory, disk."""
+"""Turns failures outside our code during a run (memory, disk) into a sentence that says what to change."""
 
 import contextlib
 import pathlib

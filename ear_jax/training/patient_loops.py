@@ -1,4 +1,4 @@
-"""Event loops that wait for what they began.
+"""Event loops that, when closed, wait for the tasks that they started.
 
 Orbax writes the arrays of a checkpoint at once, each in a task of an event loop of its own, and closes the loop at the
 first that fails, on a full disk say. TensorStore still writes the others and tells a loop that is gone: its threads

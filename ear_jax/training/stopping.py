@@ -1,4 +1,4 @@
-"""Being told to stop: a scheduler's SIGTERM before it takes the machine away, or Ctrl-C."""
+"""Stops a run on a signal: SIGTERM, which a scheduler sends before it ends a job, or Ctrl-C."""
 
 import os
 import signal

@@ -141,7 +141,7 @@ def _unseen_by(subject: str, networks: Sequence[Network], trust: bool) -> list[N
   if not held_out and not nameless and not trust:
     raise UserError(
       f'every network that is given was trained on subject {subject} and has learnt its references: give the runs of '
-      'all folds with commas between them, or audit it all the same with --trust'
+      'all folds with commas between them, or audit it anyway with --trust'
     )
   return held_out or nameless or list(networks)
 
@@ -193,11 +193,9 @@ def _notes(subjects: Sequence[str], networks: Sequence[Network], name: str, data
   other = data and [n for n in networks if n.config.data.name == name and n.manifest['data_hash'] != data.hash]
   if other:
     found.append(f'{len(other)} networks were trained on a {name} with another list of cines than this one')
-  strangers = [s for s in held_out if s not in known]
-  if strangers:
-    found.append(
-      f'{len(strangers)} of these are named by no run (first: {strangers[0]}): they are taken for other people'
-    )
+  unnamed = [s for s in held_out if s not in known]
+  if unnamed:
+    found.append(f'{len(unnamed)} of these are named by no run (first: {unnamed[0]}): they are taken for other people')
   if seen and len(splits) < len(networks):
     found.append(
       f'{len(seen)} subjects were audited by a network that does not say on whom it was trained (exported or shipped): '

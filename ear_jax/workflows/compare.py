@@ -142,33 +142,33 @@ def _timed(peaks: pd.DataFrame, what: str) -> tuple[pd.DataFrame, list[str]]:
   return peaks.loc[:, ~times], [f'{what}: times are not compared: {told}']
 
 
-def _with_groups(found: Comparison, grouped: Sequence[str]) -> Comparison:
-  choice = found.choice
-  person, _ = _people(found.named, grouped, 'groups')
+def _with_groups(comparison: Comparison, grouped: Sequence[str]) -> Comparison:
+  choice = comparison.choice
+  person, _ = _people(comparison.named, grouped, 'groups')
   of: dict[str, str] = {}
   for study in grouped:
-    group = found.named[study]['group']
+    group = comparison.named[study]['group']
     if of.setdefault(person[study], group) != group:
       raise UserError(f'person {person[study]} is in group {of[person[study]]} and in group {group}')
   labels = list(dict.fromkeys(of.values()))
   if len(labels) != 2:
     raise UserError(f'two groups are compared, and the file names {len(labels)}: {some(labels)}')
-  chosen = [study for study in grouped if study in found.peaks.index]
-  person, notes = _people(found.named, chosen, 'groups')
-  peaks, said = _timed(found.peaks.loc[chosen], 'groups')
+  chosen = [study for study in grouped if study in comparison.peaks.index]
+  person, notes = _people(comparison.named, chosen, 'groups')
+  peaks, said = _timed(comparison.peaks.loc[chosen], 'groups')
   people = cohort.people(peaks, person)
-  curves = cohort.people(found.curves.loc[chosen], person)
+  curves = cohort.people(comparison.curves.loc[chosen], person)
   whole = curves.dropna()
   lost = sorted(set(curves.index) - set(whole.index))
   said += [f'groups: people left out of the curves, for frames without contours: {some(lost)}'] * bool(lost)
-  out = len(found.peaks) - len(chosen)
+  out = len(comparison.peaks) - len(chosen)
   said += [f'groups: studies that could be compared and are in no group: {out}'] * bool(out)
   second, in_curves = (np.array([of[p] == labels[1] for p in table.index], bool) for table in (people, whole))
   for who in (second, in_curves):
     sizes = len(who) - int(who.sum()), int(who.sum())
     if min(sizes) < two_groups.FEWEST:
       told = ' and '.join(f'{size} people of {label}' for size, label in zip(sizes, labels, strict=True))
-      reasons = '; '.join([*found.notes, *said])
+      reasons = '; '.join([*comparison.notes, *said])
       raise UserError(f'{told} can be compared, {two_groups.FEWEST} or more of each are needed. {reasons}')
   lines, test = two_groups.compare_curves(
     whole, in_curves, families=choice.families, permutations=choice.permutations, seed=choice.seed
@@ -176,33 +176,33 @@ def _with_groups(found: Comparison, grouped: Sequence[str]) -> Comparison:
   sizes = len(whole) - int(in_curves.sum()), int(in_curves.sum())
   tested = two_groups.compare_peaks(people, second, families=choice.families)
   made = Groups((labels[0], labels[1]), lines, test, sizes, tested, people, second)
-  return dataclasses.replace(found, notes=[*found.notes, *notes, *said], groups=made)
+  return dataclasses.replace(comparison, notes=[*comparison.notes, *notes, *said], groups=made)
 
 
-def _with_normal(found: Comparison, curves: pd.DataFrame, peaks: pd.DataFrame) -> Comparison:
-  person, notes = _people(found.named, list(peaks.index), 'normal group')
+def _with_normal(comparison: Comparison, curves: pd.DataFrame, peaks: pd.DataFrame) -> Comparison:
+  person, notes = _people(comparison.named, list(peaks.index), 'normal group')
   curves, peaks = cohort.people(curves, person), cohort.people(peaks, person)
   if len(peaks) < normal_group.FEWEST:
-    reasons = '; '.join(found.notes)
+    reasons = '; '.join(comparison.notes)
     raise UserError(f'{len(peaks)} people are in the normal group, {normal_group.FEWEST} or more are needed. {reasons}')
-  together, said = _timed(pd.concat([peaks, found.peaks]), 'normal group')
+  together, said = _timed(pd.concat([peaks, comparison.peaks]), 'normal group')
   columns = [key for key in cohort.keys(together) if key in peaks]
-  scores = normal_group.against_normal(found.peaks.reindex(columns=columns), peaks[columns])
-  return dataclasses.replace(found, notes=[*found.notes, *notes, *said], normal=Normal(scores, curves))
+  scores = normal_group.against_normal(comparison.peaks.reindex(columns=columns), peaks[columns])
+  return dataclasses.replace(comparison, notes=[*comparison.notes, *notes, *said], normal=Normal(scores, curves))
 
 
-def _with_visits(found: Comparison, visited: Sequence[str], known: pd.DataFrame | None) -> Comparison:
-  table = pd.DataFrame({study: found.named[study] for study in visited if study in found.peaks.index}).T
+def _with_visits(comparison: Comparison, visited: Sequence[str], known: pd.DataFrame | None) -> Comparison:
+  table = pd.DataFrame({study: comparison.named[study] for study in visited if study in comparison.peaks.index}).T
   counts = table['person'].map(table['person'].value_counts()) if len(table) else pd.Series(dtype=int)
   single = sorted(table['person'][counts < 2]) if len(table) else []
   notes = [f'visits: people with one visit alone that can be compared: {some(single)}'] * bool(single)
   if not (counts > 1).any():
-    raise UserError('nobody has two visits that can be compared. ' + '; '.join([*found.notes, *notes]))
+    raise UserError('no person has two visits that can be compared. ' + '; '.join([*comparison.notes, *notes]))
   pairs = table[counts > 1]
   twice = pairs[pairs.duplicated(['person', 'visit'])]
   if len(twice):
     raise UserError(f'person {twice["person"].iloc[0]} has several studies of visit {twice["visit"].iloc[0]}')
-  peaks, said = _timed(found.peaks.loc[pairs.index], 'visits')
+  peaks, said = _timed(comparison.peaks.loc[pairs.index], 'visits')
   changes = visit_changes.changes(peaks, pairs, known)
   if known is None:
     said.append(
@@ -210,6 +210,6 @@ def _with_visits(found: Comparison, visited: Sequence[str], known: pd.DataFrame 
       'takes that of people who were measured twice without a change'
     )
   if without := int(changes['limit'].isna().sum()):
-    said.append(f'visits: {without} of {len(changes)} differences have no limit: nobody else was measured twice')
+    said.append(f'visits: {without} of {len(changes)} differences have no limit: no other person was measured twice')
   made = Visits(changes, visit_changes.repeatability_table(peaks, pairs))
-  return dataclasses.replace(found, notes=[*found.notes, *notes, *said], visits=made)
+  return dataclasses.replace(comparison, notes=[*comparison.notes, *notes, *said], visits=made)

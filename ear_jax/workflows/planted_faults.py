@@ -1,4 +1,4 @@
-"""How well an audit finds faults: faults are planted into references that are sound, and their ranks are counted.
+"""Measures how well an audit finds faults: known faults are put into correct references, and their ranks are counted.
 
 The networks are not trained anew: they are those that would meet a few wrong references among many sound ones, had they
 been trained without these.

@@ -109,7 +109,7 @@ def predict(
   moving = any(one.page.sheets.venc is not None for one in slices)
   stack = _volumes(name, slices, options)
   if withheld:
-    stack = without_volumes(stack, 'the study failed its quality gate; --force gives them all the same')
+    stack = without_volumes(stack, 'the study failed its quality gate; --force gives them anyway')
   deformed = deform(motions) if moving and not withheld else None
   if deformed and deformed.contradiction:
     checks.append(Check('slice distance', '', 'warn', deformed.contradiction))
@@ -155,9 +155,10 @@ def _write(
   deformation_files.write(output, name, deformed)
   if curves:
     pairs = [(one.motion, examined.page.reference) for one, examined in zip(results, slices, strict=True)]
-    figures.save(curves_figure.figure(pairs, title=name), output / 'curves.png')
+    figures.save_each(curves_figure.figure(pairs, title=name), output, curves_figure.FILES)
   else:
-    (output / 'curves.png').unlink(missing_ok=True)
+    for file in curves_figure.FILES:
+      (output / file).unlink(missing_ok=True)
   write_page(
     output / 'report.html',
     pseudonym=name,

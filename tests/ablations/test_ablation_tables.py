@@ -126,9 +126,9 @@ def test_the_report_has_every_file_and_says_what_is_missing(tmp_path):
   assert numbers.loc[('test', 'ear3d-dice_iou', 'dice'), 'mean'] == pytest.approx(0.86)
   assert numbers.loc[('test', 'ear3d-dice_iou', 'hd95'), 'n'] == 3
   compared = pd.read_csv(tmp_path / 'tables/test_comparisons.csv', index_col=0)
-  assert compared.loc['3D-EAR, Dice less UNet3D, Dice', 'difference'] == pytest.approx(0.1)
+  assert compared.loc['3D-EAR, Dice minus UNet3D, Dice', 'difference'] == pytest.approx(0.1)
   # All three subjects gain: 2 of 8 assignments of signs. Four pairs: 4 x 0.25, at most 1.
-  assert compared.loc['3D-EAR, Dice less UNet3D, Dice', ['p', 'p (Holm)']].tolist() == [0.25, 1.0]
+  assert compared.loc['3D-EAR, Dice minus UNet3D, Dice', ['p', 'p (Holm)']].tolist() == [0.25, 1.0]
 
 
 def test_results_of_different_data_are_not_put_together(tmp_path):

@@ -84,7 +84,7 @@ def test_lost_frames_and_leaps_of_area(cine):
 def test_rings_that_were_closed_are_told_from_specks_that_were_removed(cine, motion, flag, expected):
   contours = dataclasses.replace(motion.contours, flags=(flag,) * 20)
   checks = check_slice(cine, dataclasses.replace(motion, contours=contours))
-  assert status(checks, 'mended rings') == expected
+  assert status(checks, 'repaired rings') == expected
 
 
 def test_a_delineation_that_is_no_wall_fails_with_the_evidence_against_it(cine, motion):
@@ -151,7 +151,7 @@ def test_nothing_of_a_velocity_is_left_where_it_is_withheld(motion):
 def test_the_study_as_a_whole():
   sound = [('a', 50, 20.0), ('b', 50, 20.5)]
   assert [check.status for check in check_study(sound)] == ['pass', 'pass']
-  uneven = check_study([('a', 50, 20.0), ('b', 40, 20.0)], ['series 7 passed over', 'series 7 passed over'])
+  uneven = check_study([('a', 50, 20.0), ('b', 40, 20.0)], ['series 7 skipped', 'series 7 skipped'])
   assert [check.status for check in uneven] == ['warn', 'warn', 'warn']
   assert sum(check.name == 'reading' for check in uneven) == 1
 

@@ -31,3 +31,21 @@ def test_a_text_that_begins_like_a_formula_stays_a_text(tmp_path):
     pd.DataFrame({'slice': ['=1+1']}).to_excel(book, index=False)
   cell = openpyxl.load_workbook(tmp_path / 'a.xlsx').active['A2']
   assert (cell.value, cell.data_type) == ('=1+1', 's')
+
+
+def test_a_sheet_prints_with_its_texts_whole_and_no_more_columns_than_can_be_read(tmp_path):
+  """Case N14."""
+  with workbook(tmp_path / 'a.xlsx') as book:
+    pd.DataFrame({'Mean RR interval (ms)': [900.123456, 15.0], 'why': ['word ' * 40, '']}).to_excel(
+      book, sheet_name='few', index=False
+    )
+    pd.DataFrame(np.zeros((2, 72))).to_excel(book, sheet_name='many')
+  few, many = openpyxl.load_workbook(tmp_path / 'a.xlsx')
+  assert few.column_dimensions['A'].width > len('Mean RR interval (ms)')
+  assert few.column_dimensions['B'].width < 100
+  assert few['B2'].alignment.wrap_text
+  assert (few['A2'].value, few['A2'].number_format, few['A3'].number_format) == (900.123456, '0.00', 'General')
+  assert [(s.page_setup.fitToWidth, s.page_setup.fitToHeight) for s in (few, many)] == [(1, 0), (3, 0)]
+  assert all(s.sheet_properties.pageSetUpPr.fitToPage and s.page_setup.orientation == 'landscape' for s in (few, many))
+  assert many.print_title_rows == '$1:$1'
+  assert few.oddFooter.left.text.startswith('Research software. Not a medical device')

@@ -217,6 +217,21 @@ def test_checks_stand_with_word_and_reason_worst_first(write):
   assert text.index('✓ pass a study because a') > places[-1]
 
 
+def test_a_magnitude_study_that_failed_says_so_at_its_slices(write, analysed):
+  """Case N6: it said that a study of magnitude has no curves, which is not why its areas are missing."""
+  cine = analysed[0].cine.replace(video=analysed[0].cine.video[..., :1], venc=None)
+  checks = [Check('area', 'sax1', 'fail', 'the cavity jumps')]
+  text = parse(write(slices=[page.page_slice(cine, None)], checks=checks, withheld=True)).words()
+  assert 'The study failed its quality gate: no areas are given.' in text
+  assert 'Magnitude only: no curves.' not in text
+
+
+def test_what_is_said_of_the_whole_study_is_said_once(write):
+  checks = [Check('rate', '', 'warn', 'the slices differ'), Check('area', 'sax2', 'fail', 'the cavity jumps')]
+  text = parse(write(checks=checks, withheld=True)).words()
+  assert (text.count('the slices differ'), len(re.findall('fail area sax2 the cavity jumps', text))) == (1, 2)
+
+
 def test_worst_of_checks():
   made = {s: Check('n', '', s, 'r') for s in ('absent', 'pass', 'warn', 'fail')}
   assert worst([made['pass'], made['fail'], made['warn']]) == 'fail'

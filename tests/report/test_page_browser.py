@@ -1,9 +1,11 @@
 """The page in a real browser, opened from a file: it plays, scrubs, switches, prints, and strings stay strings."""
 
 import base64
+import json
 import re
 import time
 
+import as_shown
 import browser
 import numpy as np
 import pytest
@@ -92,6 +94,55 @@ def test_a_phone_does_not_scroll_sideways_and_a_large_screen_is_used(opened, dri
     assert main >= 0.55 * width
   finally:
     driver.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', browser.LAPTOP)
+
+
+def test_what_scrolls_sideways_is_reached_and_moved_by_keys(opened, driver):
+  """What axe-core asks of a scrolling region (its rule scrollable-region-focusable); case N12."""
+  assert not driver.find_elements(By.CSS_SELECTOR, '[data-scrolls]')  # nothing on a laptop: no needless stops
+  phone = {'width': 390, 'height': 844, 'deviceScaleFactor': 1, 'mobile': True}
+  driver.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', phone)
+  try:
+    wide = """return [...document.querySelectorAll("main *")].filter((e) => e.scrollWidth > e.clientWidth
+      && getComputedStyle(e).overflowX === "auto").map((e) => e.tabIndex)"""
+    opened.wait(lambda: opened.js(wide) and set(opened.js(wide)) == {0})
+    frame = opened.frame()
+    opened.js('document.querySelector(".markers").focus()')
+    moved = 'return document.querySelector(".markers").scrollLeft > 0'
+    opened.wait(lambda: opened.press(Keys.ARROW_RIGHT) or opened.js(moved))
+    assert opened.frame() == frame
+  finally:
+    driver.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', browser.LAPTOP)
+
+
+def test_tab_reaches_every_control_and_shows_where_it_is(opened):
+  """Case N12. What a page does with the mouse alone (maps, curves) has buttons and a slider beside it."""
+  opened.js('document.activeElement.blur(); window.getSelection().collapse(document.body, 0)')
+  every = 'document.querySelectorAll("a, button, select, input, summary, .stage")'
+  controls = opened.js(f'return [...{every}].filter((e) => e.checkVisibility()).length')
+  seen = """const e = document.activeElement; if (e === document.body) return null;
+    e.dataset.seen = ""; return getComputedStyle(e).outlineStyle"""
+  for _ in range(controls):
+    opened.press(Keys.TAB)
+    assert opened.js(seen) not in (None, 'none'), opened.js('return document.activeElement.outerHTML.slice(0, 200)')
+  assert len(opened.driver.find_elements(By.CSS_SELECTOR, '[data-seen]')) == controls
+
+
+def test_what_keys_change_out_of_sight_is_said(opened):
+  """Case N12."""
+  said = opened.find('.said')
+  opened.js('document.querySelector(".stage").focus()')
+  for key, words in (
+    ('v', 'view longitudinal'),
+    ('c', 'contours off'),
+    ('c', 'contours on'),
+    ('s', 'smooth pixels on'),
+  ):
+    opened.press(key)
+    assert said.get_attribute('textContent') == words
+  opened.click('[data-group=angular6]')
+  opened.click('.regions button')
+  value = json.loads(opened.find('.data').get_attribute('textContent'))['prediction']['curves']['angular6'][0][0][0]
+  assert f'longitudinal {as_shown.rounded(value, 2)}' in said.get_attribute('textContent')
 
 
 def test_after_a_click_with_the_mouse_space_plays(opened):

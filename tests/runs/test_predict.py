@@ -25,6 +25,7 @@ from ear_jax.formats import nifti, strainmap
 from ear_jax.formats.open import open_studies
 from ear_jax.formats.siemens import writer as siemens_writer
 from ear_jax.phantom import study
+from ear_jax.report import curves, deformation
 
 pytestmark = pytest.mark.multiprocess
 
@@ -115,7 +116,7 @@ def test_every_slice_has_its_files_and_the_study_one_name(results):
     assert (results / f'{name}_velocity.xlsx').exists()
   names = {'contours.csv', 'curves.csv', 'markers.csv', 'motion.csv', 'twist.csv'}
   names |= {'strain.csv', 'segments.csv', 'function.csv', 'areas.csv', 'thickness.csv'}  # too short a stack for volumes
-  assert {'strain.png', 'bulls_eye.png'} <= {path.name for path in results.iterdir()}
+  assert {*curves.FILES, *deformation.PICTURES, 'bulls_eye.png'} <= {path.name for path in results.iterdir()}
   assert len(summary['segments']) == 17
   assert {path.name for path in results.glob('*.csv')} == names
   assert set(summary['cost']) == {'read', 'delineate', 'analyse', 'draw', 'write'}
@@ -225,8 +226,8 @@ def test_a_study_that_fails_keeps_its_contours_and_loses_its_curves(results, del
   assert 'withheld' in outcome.stdout
   assert _summary(folder)['curves_withheld']
   left = {path.name for path in folder.iterdir()}
-  assert not left & {'curves.csv', 'markers.csv', 'motion.csv', 'twist.csv', 'curves.png'}
-  assert not left & {'strain.csv', 'segments.csv', 'function.csv', 'strain.png', 'bulls_eye.png'}
+  assert not left & {'curves.csv', 'markers.csv', 'motion.csv', 'twist.csv', *curves.FILES}
+  assert not left & {'strain.csv', 'segments.csv', 'function.csv', *deformation.PICTURES, 'bulls_eye.png'}
   assert not list(folder.glob('*.xlsx'))
   assert {'contours.csv', 'report.html'} <= left
 

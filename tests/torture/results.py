@@ -55,13 +55,15 @@ def terminal(rows: Sequence[dict]) -> Table:
 
 
 def markdown(rows: Sequence[dict]) -> str:
-  """Returns the table for the documentation, group by group."""
-  lines = ['| part | fault | tried | survived | lost |', '|---|---|---|---|---|']
+  """Returns the table for the documentation, group by group; faults with the same figures share a line."""
+  lines = ['| part | fault | tried, each | survived | lost |', '|---|---|---|---|---|']
+  alike: dict[tuple, list[str]] = {}
   for group in dict.fromkeys(row['group'] for row in rows):
-    for row in rows:
-      if row['group'] == group:
-        share = f'{row["survived"]:,} (100 %)' if row['survived'] == row['tried'] else f'**{row["survived"]:,}**'
-        lines.append(f'| {group} | {row["name"]} | {row["tried"]:,} | {share} | {row["lost"]} |')
+    for row in (row for row in rows if row['group'] == group):
+      alike.setdefault((group, row['tried'], row['survived'], row['lost']), []).append(row['name'])
+  for (group, tried, survived, lost), names in alike.items():
+    share = f'{survived:,} (100 %)' if survived == tried else f'**{survived:,}**'
+    lines.append(f'| {group} | {"; ".join(names)} | {tried:,} | {share} | {lost} |')
   return '\n'.join(lines)
 
 

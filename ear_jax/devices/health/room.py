@@ -1,4 +1,4 @@
-"""Is there room, and may a run write: memory, disk, the folder of a run, and the caches of libraries."""
+"""Checks memory, disk space, and write permission for the folder of a run and the caches of libraries."""
 
 import os
 import pathlib

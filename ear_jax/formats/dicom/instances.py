@@ -1,4 +1,4 @@
-"""DICOM pictures as they lie about: found by content, their headers read, grouped into studies.
+"""DICOM pictures in a folder: found by content, their headers read, grouped into studies.
 
 An `Instance` is one picture: a file of its own, or one frame of an enhanced file (`enhanced`).
 """

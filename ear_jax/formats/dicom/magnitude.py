@@ -1,4 +1,4 @@
-"""The slices of a magnitude cine: pictures put in order by their headers, and looked over to the last pixel.
+"""The slices of a magnitude cine: pictures put in order by their headers, and every pixel checked.
 
 Pictures go into slices by their position along the slice normal, within a slice by time (`timing`). Which pictures of a
 study take part is decided before, in `stack`; velocities need their vendor's conventions and are read elsewhere.

@@ -1,4 +1,4 @@
-"""A study of magnitude cines as a scanner sends it: the short-axis stack among everything else, classic or enhanced.
+"""A study of magnitude cines as a scanner sends it: the short-axis stack among all other series, classic or enhanced.
 
 `choose` says which pictures are the stack, `timing` in which order they follow each other. Fallbacks, each with a note:
 without image position, SliceLocation orders slices; without that either, each series is a slice, in the order of series

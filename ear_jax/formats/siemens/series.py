@@ -121,7 +121,7 @@ def _runs(series: list[Series]) -> Iterator[list[Series]]:
       clusters.append([one])
   for cluster in clusters:
     numbered = sorted(cluster, key=_number)
-    # In a run of consecutive numbers the number less its rank stays the same.
+    # In a run of consecutive numbers the number minus its rank stays the same.
     for _, run in itertools.groupby(enumerate(numbered), lambda ranked: _number(ranked[1]) - ranked[0]):
       yield [one for _, one in run]
 
