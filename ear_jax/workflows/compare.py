@@ -48,6 +48,13 @@ def compare(
 
   Raises: UserError when files contradict each other or the results, when conventions or levels of studies differ, and
     when there are too few people.
+
+  >>> for subject in (1, 2):  # phantoms have contours: no network is needed
+  ...   study = ear_jax.phantom_study(subject=subject)
+  ...   _ = ear_jax.predict(study, f'analysed/{subject}', [])
+  >>> found = ear_jax.compare('analysed', 'comparison')
+  >>> found['studies'], found['compared']
+  (2, 2)
   """
   choice, output = choice or Choice(), pathlib.Path(output)
   studies, unfinished = read_results(pathlib.Path(results))
