@@ -48,7 +48,6 @@ def _compare(given: SimpleNamespace) -> None:
   from ear_jax.analysis.motion import COMPONENTS
   from ear_jax.report.compared import Choice
   from ear_jax.report.comparison import sentences
-  from ear_jax.scoring.groups import FAMILIES
   from ear_jax.workflows.compare import compare
 
   if len(given.words) != 1 or not given.output:
@@ -56,7 +55,7 @@ def _compare(given: SimpleNamespace) -> None:
   choices = {
     'levels': ('base', 'mid', 'apex'),
     'components': COMPONENTS,
-    'families': tuple(FAMILIES),
+    'families': ('curves', 'velocities', 'times', 'strains'),
     'regions': ('sectors', 'layers'),
   }
   for name, known in choices.items():

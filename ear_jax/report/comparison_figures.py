@@ -169,7 +169,9 @@ def _grid(lines: pd.DataFrame) -> tuple[Figure, dict[tuple[str, str], Axes]]:
       axis.set_ylabel(level or _NOWHERE, fontsize=TEXT, color=INK)
   known = set(zip(lines['level'], lines['component'], strict=True))
   for key in set(axes) - known:  # velocities have no mean over all slices
-    axes.pop(key).tick_params(left=False, bottom=False, labelleft=False, labelbottom=False)
+    empty = axes.pop(key)
+    empty.tick_params(left=False, bottom=False, labelleft=False, labelbottom=False)
+    empty.spines[:].set_visible(False)
   return figure, axes
 
 

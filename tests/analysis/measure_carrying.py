@@ -93,7 +93,7 @@ def _error(contours, cine, rest):
 
 def draw(path: str, worst: list[Worst]) -> None:
   """Draws the worst frame of every line: carried contours solid, exact ones dashed."""
-  figure = Figure(figsize=(2.1 * len(worst), 2.5), layout='constrained')
+  figure = Figure(figsize=(2.1 * len(worst), 2.7), layout='constrained')
   panels = np.atleast_1d(figure.subplots(1, len(worst)))
   for axis, (value, name, cine, mask, t) in zip(panels, worst, strict=True):
     rows, columns = (np.flatnonzero(cine.mask.any((0, other))) for other in (2, 1))
@@ -108,11 +108,12 @@ def draw(path: str, worst: list[Worst]) -> None:
 
 def main() -> None:
   """Prints a table for each set."""
-  worst: list[Worst] = []
+  every: list[Worst] = []
   asked = dict(word.removeprefix('--').split('=') for word in sys.argv[1:] if '=' in word)
   for name, cines in sets(int(asked.get('people', 12)), asked.get('only', '')):
     plain = [cine.replace(video=cine.video[..., :1], venc=None) for cine in cines]
-    lines = []
+    lines: list[list[str]] = []
+    worst: list[Worst] = []
     if cines[0].venc is not None:
       lines += [line(f'{n} given, velocity', cines, n, worst=worst) for n in (1, 3)]
     lines += [line(f'{n} given, pictures', plain, n, worst=worst) for n in (1, 3)]
@@ -123,9 +124,10 @@ def main() -> None:
       found = [from_mask(network.segment(cine).probability) for cine in cines]
       lines += [line('network alone', cines, 0, found)]
       lines += [line(f'{n} given, velocity, network', cines, n, found) for n in (1, 3)]
+    every += [(value, f'{name}\n{given}', *rest) for value, given, *rest in worst]
     print(f'\n{name}\n\n{markdown(Table("", HEADER, lines), rule="|" + "---|" * len(HEADER))}', flush=True)
   if 'picture' in asked:
-    draw(asked['picture'], worst)
+    draw(asked['picture'], every)
 
 
 if __name__ == '__main__':

@@ -5,7 +5,7 @@ generator (`tests/phantom/strangers.py`) at noise of their own. Truth is the dis
 formulas of their motion, differentiated. The first are scanned once more without the one fault of the phantom's scanner
 that makes all velocities too small: the centre of its k-space has no direction, and its swirl there, 8 % too much, is a
 constant signal all over the picture. Prints the tables of docs/results.md; `--network` adds what the masks of the
-network that ships make of it. All of it takes MINUTES of processor time.
+network that ships make of it. Without it all takes under ten minutes of processor time.
 """
 
 import dataclasses
