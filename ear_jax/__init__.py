@@ -17,6 +17,7 @@ What a notebook needs, each loaded when it is first used:
   volumes         the slices of a study together: volumes, ejection fraction, mass, thickness of the wall
   Volumes         what `volumes` returns
   predict         the whole analysis of a study, as a folder of results
+  compare         studies that `predict` analysed: groups, a normal group, visits, in one table and a page
   default_config  every field of a training, to be changed and given to `train`
   train           trains a network, or goes on with a run
   evaluate        scores a network on a data set
@@ -42,6 +43,7 @@ _WHERE = {  # module and name there
   'Volumes': ('ear_jax.analysis.volumes', 'Volumes'),
   'analyse': ('ear_jax.analysis.slices', 'analyse'),
   'carry': ('ear_jax.analysis.carrying', 'carry'),
+  'compare': ('ear_jax.workflows.compare', 'compare'),
   'default_config': ('ear_jax.config.fields', 'default_config'),
   'evaluate': ('ear_jax.workflows.evaluate', 'evaluate'),
   'export': ('ear_jax.networks.export', 'export'),

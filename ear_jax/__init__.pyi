@@ -19,6 +19,7 @@ from ear_jax.networks.segment import Network as Network
 from ear_jax.networks.segment import segment as segment
 from ear_jax.phantom.study import phantom_study as phantom_study
 from ear_jax.system.errors import UserError as UserError
+from ear_jax.workflows.compare import compare as compare
 from ear_jax.workflows.evaluate import evaluate as evaluate
 from ear_jax.workflows.make_phantom import make_phantom as make_phantom
 from ear_jax.workflows.predict import predict as predict

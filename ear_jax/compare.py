@@ -29,8 +29,13 @@ def main() -> None:
     flags.DEFINE_enum('align', 'rr', ['rr', 'es'], 'Curves by parts of the RR interval, or with end systole at 35 %.'),
     flags.DEFINE_list('levels', None, 'base, mid, apex: which are compared; else all that every study has.'),
     flags.DEFINE_list('components', None, 'longitudinal, radial, circumferential: which are compared; else all.'),
+    flags.DEFINE_list('regions', [], 'sectors, layers: compared beside the whole wall; fewer find more.'),
+    flags.DEFINE_bool('strain', False, 'Compare radial, circumferential and longitudinal strain, too.'),
     flags.DEFINE_list(
-      'families', ['curves', 'velocities'], 'curves, velocities, times: of what differences of groups are claimed.'
+      'families',
+      None,
+      'curves, velocities, times, strains: of what differences of groups are claimed; curves and velocities, and '
+      'strains with --strain.',
     ),
     flags.DEFINE_bool('failed', False, 'Take studies, too, whose quality gate failed.'),
     flags.DEFINE_integer('permutations', 10_000, 'Labellings of the test of curves.', lower_bound=100),
@@ -47,17 +52,24 @@ def _compare(given: SimpleNamespace) -> None:
 
   if len(given.words) != 1 or not given.output:
     raise UserError('give one RESULTS (the --output of ear_jax.predict) and --output (a folder for the comparison)')
-  choices = {'levels': ('base', 'mid', 'apex'), 'components': COMPONENTS, 'families': ('curves', 'velocities', 'times')}
+  choices = {
+    'levels': ('base', 'mid', 'apex'),
+    'components': COMPONENTS,
+    'families': ('curves', 'velocities', 'times', 'strains'),
+    'regions': ('sectors', 'layers'),
+  }
   for name, known in choices.items():
     words = getattr(given, name)
-    if words is not None and (not words or set(words) - set(known)):
+    if words is not None and ((not words and name != 'regions') or set(words) - set(known)):
       raise UserError(f'--{name}={",".join(words)}: expected some of {", ".join(known)}')
   choice = Choice(
     align=given.align,
     levels=tuple(given.levels or ()),
     components=tuple(given.components or COMPONENTS),
     failed=given.failed,
-    families=tuple(given.families),
+    regions=tuple(given.regions),
+    strain=given.strain,
+    families=tuple(given.families or ('curves', 'velocities', *['strains'] * given.strain)),
     published=given.published,
     permutations=given.permutations,
     seed=given.seed,

@@ -14,8 +14,12 @@ from ear_jax.system.errors import UserError
 _KEYS = ('study', 'verdict', 'curves_withheld', 'slices', 'checks', 'settings', 'versions')
 _SLICE = ('frames', 'frame_interval_ms', 'holds_ventricle', 'expected_dice')
 _CHECK = ('name', 'slice_id', 'status', 'reason')
-_CURVES = ['slice', 'level', 'component', 'frame', 'velocity_cm_s']
-_MARKERS = ['slice', 'level', 'component', 'marker', 'frame', 'velocity_cm_s', 'time_ms']
+_WHERE = ['slice', 'level', 'group', 'region_name']
+_CURVES = [*_WHERE, 'component', 'frame', 'velocity_cm_s']
+_MARKERS = [*_WHERE, 'component', 'marker', 'frame', 'velocity_cm_s', 'time_ms']
+_STRAIN = [*_WHERE, 'kind', 'frame', 'strain_percent']
+_NUMBERS = ('frame', 'velocity_cm_s', 'time_ms', 'strain_percent')
+GROUPS = ('global', 'angular6', 'layers')  # of regions, that are read
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -30,8 +34,9 @@ class Results:
     checks: the same, with 'name', 'slice_id', 'status', 'reason'.
     settings: conventions and switches of the analysis.
     versions: of the software and the networks.
-    curves: slice, level, component, frame, velocity_cm_s of the global curves; None where there are none.
-    markers: slice, level, component, marker, frame, velocity_cm_s, time_ms of the same.
+    curves: slice, level, group (of `GROUPS`), region_name, component, frame, velocity_cm_s; None where there are none.
+    markers: slice, level, group, region_name, component, marker, frame, velocity_cm_s, time_ms of the same.
+    strain: slice, level, group, region_name, kind, frame, strain_percent; None where there is no such file.
   """
 
   study: str
@@ -43,6 +48,7 @@ class Results:
   versions: dict[str, str]
   curves: pd.DataFrame | None
   markers: pd.DataFrame | None
+  strain: pd.DataFrame | None = None
 
 
 def read_results(folder: pathlib.Path) -> tuple[list[Results], int]:
@@ -81,15 +87,15 @@ def _read(path: pathlib.Path) -> Results | None:
   known = all(isinstance(many, list) and all(_has(one, keys) for one in many) for many, keys in parts)
   if not known or not NAME.fullmatch(str(summary['study'])):
     raise UserError(f'{path} is not as this version writes it: run ear_jax.predict again')
-  curves, markers = (_table(path.with_name(name), columns) for name, columns in _TABLES.items())
+  curves, markers, strain = (_table(path.with_name(name), columns) for name, columns in _TABLES.items())
   if (curves is None) != (markers is None):
     missing = 'curves.csv' if curves is None else 'markers.csv'
     raise UserError(f'{path.parent} lacks {missing}: run ear_jax.predict again')
   study, verdict, withheld, slices, checks, settings, versions = (summary[key] for key in _KEYS)
-  return Results(study, verdict, withheld, slices, checks, settings, versions, curves, markers)
+  return Results(study, verdict, withheld, slices, checks, settings, versions, curves, markers, strain)
 
 
-_TABLES = {'curves.csv': _CURVES, 'markers.csv': _MARKERS}
+_TABLES = {'curves.csv': _CURVES, 'markers.csv': _MARKERS, 'strain.csv': _STRAIN}
 
 
 def _has(one: Any, keys: Sequence[str]) -> bool:
@@ -99,12 +105,12 @@ def _has(one: Any, keys: Sequence[str]) -> bool:
 def _table(path: pathlib.Path, columns: list[str]) -> pd.DataFrame | None:
   if not path.exists():
     return None
-  texts = dict.fromkeys(('slice', 'level', 'component', 'marker', 'group'), str)
+  texts = dict.fromkeys((*_WHERE, 'component', 'kind', 'marker'), str)
   try:
     table = pd.read_csv(path, keep_default_na=False, na_values=[''], dtype=texts)
-    chosen = table.loc[table['group'] == 'global', columns]
+    chosen = table.loc[table['group'].isin(GROUPS), columns]
     numbers = chosen.select_dtypes('number').columns
-    wrong = [name for name in ('frame', 'velocity_cm_s', 'time_ms') if name in columns and name not in numbers]
+    wrong = [name for name in _NUMBERS if name in columns and name not in numbers]
   except (OSError, ValueError, KeyError) as fault:
     raise UserError(f'{path} cannot be read ({type(fault).__name__}): run ear_jax.predict again') from fault
   if wrong:

@@ -20,6 +20,8 @@ class Choice:
     align: of `cohort.ALIGNMENTS`.
     levels: of 'base', 'mid', 'apex'; none: all that the studies have, which must be the same.
     components: of `motion.COMPONENTS`.
+    regions: of 'sectors' and 'layers', that are compared beside the whole wall.
+    strain: compare strains, too.
     failed: take studies whose quality gate failed, too.
     families: of `groups.FAMILIES`, in which differences of groups are claimed.
     published: put published values beside peaks.
@@ -30,6 +32,8 @@ class Choice:
   align: str = 'rr'
   levels: tuple[str, ...] = ()
   components: tuple[str, ...] = COMPONENTS
+  regions: tuple[str, ...] = ()
+  strain: bool = False
   failed: bool = False
   families: tuple[str, ...] = ('curves', 'velocities')
   published: bool = True

@@ -66,11 +66,12 @@ def study_table(comparison: Comparison) -> pd.DataFrame:
     }
     rows.append(row)
   table = pd.DataFrame(rows)
-  peaks = comparison.peaks.reindex(table['study'])
-  for level, component, marker, quantity in cohort.keys(peaks):
-    name = f'{level_name(level)} {component} {marker} ({cohort.QUANTITIES[quantity]})'
-    table[name] = peaks[level, component, marker, quantity].to_numpy()
-  return table
+  peaks = comparison.peaks.reindex(table['study']).reset_index(drop=True)
+  peaks.columns = [
+    f'{level_name(level)} {component} {marker} ({cohort.QUANTITIES[quantity]})'
+    for level, component, marker, quantity in cohort.keys(peaks)
+  ]
+  return pd.concat([table, peaks], axis=1)
 
 
 def sentences(content: Mapping) -> list[str]:

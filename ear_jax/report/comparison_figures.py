@@ -17,7 +17,7 @@ from matplotlib.patches import Patch
 
 from ear_jax.report.figures import INK, SMALL, TEXT, plain_axes
 from ear_jax.report.published import Band
-from ear_jax.scoring.cohort import KEYS, POINTS
+from ear_jax.scoring.cohort import KEYS, POINTS, unit
 from ear_jax.scoring.intervals import t_interval
 from ear_jax.scoring.normal_group import prediction_band
 
@@ -61,7 +61,7 @@ def curves_figure(lines: pd.DataFrame, labels: Sequence[str], counts: Sequence[i
 def peaks_figure(
   people: pd.DataFrame, second: np.ndarray, labels: Sequence[str], lines: pd.DataFrame, bands: Sequence[Band]
 ) -> Figure:
-  """Returns peak velocities, a point a person, their mean with its 95 % interval; * where a difference is claimed.
+  """Returns peak velocities and strains: people, their mean with its 95 % interval; * where a difference is claimed.
 
   Args:
     people: one line a person, a column for each of `cohort.KEYS`.
@@ -70,7 +70,7 @@ def peaks_figure(
     lines: of `groups.compare_peaks`.
     bands: published or own values, drawn behind.
   """
-  lines = lines[lines['quantity'] == 'velocity']
+  lines = lines[lines['quantity'] != 'time']
   figure, axes = _grid(lines)
   samples = _samples(lines, bands)
   for (level, component), axis in axes.items():
@@ -128,12 +128,12 @@ def person_figure(study: str, curves: pd.Series, normal: pd.DataFrame, axis_name
 
 
 def changes_figure(lines: pd.DataFrame) -> Figure:
-  """Returns every difference between visits of peak velocities over its limit; what lies beyond 1 is filled.
+  """Returns differences between visits of peak velocities and strains over their limits; those beyond 1 are filled.
 
   Args:
     lines: of `visit_changes.changes`.
   """
-  lines = lines[(lines['quantity'] == 'velocity') & lines['limit'].notna()]
+  lines = lines[(lines['quantity'] != 'time') & lines['limit'].notna()]
   names = list(dict.fromkeys(zip(lines['level'], lines['component'], lines['marker'], strict=True)))
   figure = Figure(figsize=(7.5, 0.9 + 0.22 * max(len(names), 2)), facecolor='white', layout='constrained')
   axis = figure.subplots()
@@ -164,9 +164,14 @@ def _grid(lines: pd.DataFrame) -> tuple[Figure, dict[tuple[str, str], Axes]]:
   axes = {(levels[i], components[j]): panels[i, j] for i, j in np.ndindex(panels.shape)}
   for (level, component), axis in axes.items():
     plain_axes(axis)
-    axis.set_title(component if level == levels[0] else '', fontsize=TEXT, color=INK)
+    axis.set_title(f'{component}, {unit(component)}' if level == levels[0] else '', fontsize=TEXT, color=INK)
     if component == components[0]:
-      axis.set_ylabel(f'{level or _NOWHERE}\ncm/s', fontsize=TEXT, color=INK)
+      axis.set_ylabel(level or _NOWHERE, fontsize=TEXT, color=INK)
+  known = set(zip(lines['level'], lines['component'], strict=True))
+  for key in set(axes) - known:  # velocities have no mean over all slices
+    empty = axes.pop(key)
+    empty.tick_params(left=False, bottom=False, labelleft=False, labelbottom=False)
+    empty.spines[:].set_visible(False)
   return figure, axes
 
 

@@ -19,7 +19,7 @@ from ear_jax.system.table import Table, number, span
 
 AXES = {'rr': 'time (% of the RR interval)', 'es': 'time (% of a cycle with end systole at 35 %)'}
 DRAWN = 12  # studies, beside a normal group
-_DIGITS = {'velocity': 2, 'time': 0}
+_DIGITS = {'velocity': 2, 'time': 0, 'strain': 1}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,11 +76,11 @@ def _groups(output: pathlib.Path, groups: Groups, choice: Choice, bands: Sequenc
   means = [
     f'Each person counts once. Curves: {groups.in_curves[0]} and {groups.in_curves[1]} people; '
     f"Welch's t at each point; people change groups with whole curves, {test.permutations} labellings ({how}); "
-    f'the largest |t| of each over all {over} is what a point is measured by. '
-    f'The smallest p is {lines["p"].min():.4f}.',
-    "Peaks: Welch's t, Holm over all peak velocities, and over all times to peak. Differences are claimed (*, black "
-    f'bars) of {" and ".join(choice.families)} (--families), where p times {len(choice.families)} is at most 0.05: any '
-    'false claim about the groups has a chance of 5 %. Intervals of differences are of each peak alone.',
+    f'the largest |t| of each over all {over} is what a point is measured by: they are one family. The smallest p is {lines["p"].min():.4f}.',
+    "Peaks: Welch's t, Holm over all peak velocities, over all times to peak, and over all peak strains. Differences "
+    f'are claimed (*, black bars) of {" and ".join(choice.families)} (--families), where p times '
+    f'{len(choice.families)} is at most 0.05: any false claim about the groups has a chance of 5 %. Intervals of '
+    'differences are of each peak alone.',
   ]
   drawn = pictures.curves_figure(lines, groups.labels, groups.in_curves, AXES[choice.align])
   shown = [_picture(output / 'groups_curves.png', drawn, 'Mean curves of both groups')]
@@ -110,7 +110,7 @@ def group_table(groups: Groups, quantity: str) -> Table:
     between = None if value['low'] is None else (value['low'], value['high'])
     row += [number(value['difference'], digits), span(between, digits), number(value['d'], 2), number(value['p'], 4)]
     rows.append([*row, number(value['p_holm'], 4) + ' *' * line['claimed']])
-  name = {'velocity': 'Peak velocities', 'time': 'Times to peak'}[quantity]
+  name = {'velocity': 'Peak velocities', 'time': 'Times to peak', 'strain': 'Peak strains'}[quantity]
   return Table(f'{name}, mean ± SD over people', header, rows)
 
 

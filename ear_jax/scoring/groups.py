@@ -1,8 +1,9 @@
 """Two groups of people: mean curves with bands and where they differ, and peaks with what lies between them.
 
-One value a person (`cohort.people`). A mean's band is its 95 % t interval at each point alone. Tests are of three
-families, each with its own adjustment: curves over all points, components and levels (`max_t`), peak velocities, and
-times to peak, over all markers, components and levels (Welch's t, Holm). A difference is claimed only in the families
+One value a person (`cohort.people`). A mean's band is its 95 % t interval at each point alone. Tests are of
+families, each with its own adjustment: all curves, of velocity and of strain, over all points, components, levels and
+regions together (`max_t`); peak velocities, times to peak and peak strains, each over all markers, components, levels
+and regions (Welch's t, Holm). A difference is claimed only in the families
 that were named beforehand, and where p times their number is at most 0.05: so the chance of any false claim about the
 groups is at most 5 %.
 """
@@ -19,7 +20,8 @@ from ear_jax.scoring.intervals import t_interval
 from ear_jax.scoring.max_t import MaxT, max_t
 from ear_jax.scoring.statistics import holm
 
-FAMILIES = {'curves': '', 'velocities': 'velocity', 'times': 'time'}  # name to quantity of the peaks
+# Name to quantity of the peaks.
+FAMILIES = {'curves': '', 'velocities': 'velocity', 'times': 'time', 'strains': 'strain'}
 LEVEL = 0.05
 FEWEST = 2  # people of a group
 

@@ -100,5 +100,11 @@ def common_levels(studies: Sequence[Results], chosen: tuple[str, ...]) -> tuple[
   return chosen or next(iter(different), ())
 
 
+def require_strain(studies: Sequence[Results]) -> None:
+  """Raises: UserError when a study has no strain.csv."""
+  if lacking := [one.study for one in studies if one.strain is None]:
+    raise UserError(f'{some(lacking)}: no strain.csv: run ear_jax.predict again, or compare without --strain')
+
+
 def _told(levels: Sequence[str]) -> str:
   return ', '.join(level or 'one that is not stated' for level in levels) or 'none'

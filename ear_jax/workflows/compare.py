@@ -17,9 +17,10 @@ from ear_jax.scoring import cohort, normal_group, visit_changes
 from ear_jax.scoring import groups as two_groups
 from ear_jax.system.errors import UserError, some
 from ear_jax.system.files import require_writable
-from ear_jax.workflows.comparable import common_levels, one_convention, one_origin, usable
+from ear_jax.workflows.comparable import common_levels, one_convention, one_origin, require_strain, usable
 
 Path = str | os.PathLike
+_REGIONS = {'sectors': 'angular6', 'layers': 'layers'}  # name to group of regions
 Names = dict[str, dict[str, str]]  # study to its group, person and visit
 
 
@@ -48,6 +49,13 @@ def compare(
 
   Raises: UserError when files contradict each other or the results, when conventions or levels of studies differ, and
     when there are too few people.
+
+  >>> for subject in (1, 2):  # phantoms have contours: no network is needed
+  ...   study = ear_jax.phantom_study(subject=subject)
+  ...   _ = ear_jax.predict(study, f'analysed/{subject}', [])
+  >>> found = ear_jax.compare('analysed', 'comparison')
+  >>> found['studies'], found['compared']
+  (2, 2)
   """
   choice, output = choice or Choice(), pathlib.Path(output)
   studies, unfinished = read_results(pathlib.Path(results))
@@ -69,6 +77,8 @@ def compare(
   notes += one_convention([*used, *normals], refuse=comparing) + one_origin([*used, *normals])
   asked = used if controls else [one for one in used if one.study in {*grouped, *visited}]
   levels = common_levels([*asked, *normals], choice.levels) if comparing else choice.levels
+  if comparing and choice.strain:
+    require_strain([*asked, *normals])
   curves, peaks = _tables(used, choice, levels)
   found = Comparison(studies, names, curves, peaks, notes, choice, [*own, *(PUBLISHED if choice.published else ())])
   if grouped:
@@ -105,18 +115,49 @@ def _repeatability(path: pathlib.Path) -> pd.DataFrame:
 
 def _tables(studies: Sequence[Results], choice: Choice, levels: tuple[str, ...]) -> tuple[pd.DataFrame, pd.DataFrame]:
   """Returns curves and peaks, one line a study, of the levels and components that are compared."""
+  groups = ['global', *(_REGIONS[name] for name in choice.regions)]
   curves, peaks = {}, {}
   for one in studies:
     if one.curves is None or one.markers is None:
       continue
+    whole = one.markers[one.markers['group'] == 'global']
     of_curves, of_peaks = (
-      table[table['component'].isin(choice.components) & (table['level'].isin(levels) if levels else True)]
+      cohort.placed(table[table['component'].isin(choice.components) & _of(table, levels)], groups)
       for table in (one.curves, one.markers)
     )
-    if len(of_curves):
-      curves[one.study] = cohort.level_curves(of_curves, one.markers, choice.align)
-      peaks[one.study] = cohort.level_peaks(of_peaks)
+    if not len(of_curves):
+      continue
+    curves[one.study] = cohort.level_curves(of_curves, whole, choice.align)
+    peaks[one.study] = cohort.level_peaks(of_peaks)
+    if choice.strain and one.strain is not None:
+      strain = cohort.placed(one.strain[_of(one.strain, levels)], groups)
+      found = cohort.strain_curves(strain, whole, choice.align)
+      curves[one.study] = pd.concat([curves[one.study], found])
+      peaks[one.study] = pd.concat([peaks[one.study], cohort.strain_peaks(found)])
   return cohort.table(curves), cohort.table(peaks)
+
+
+def _of(table: pd.DataFrame, levels: tuple[str, ...]) -> pd.Series:
+  return table['level'].isin(levels) if levels else pd.Series(True, table.index)
+
+
+def _known(curves: pd.DataFrame, what: str) -> tuple[pd.DataFrame, list[str]]:
+  """Returns curves without the strains that a study with whole velocity curves lacks, and a note.
+
+  A strain that is noise in one frame of one study would else take its person out of every curve.
+  """
+  strains = [key for key in cohort.keys(curves) if key[1] in cohort.STRAINS]
+  whole = curves.drop(columns=strains).notna().all(axis=1)
+  lost = {key[:2]: list(curves.index[whole & curves[key].isna()]) for key in strains}
+  lost = {place: studies for place, studies in lost.items() if studies}
+  if not lost:
+    return curves, []
+  (level, component), without = next(iter(lost.items()))
+  told = (
+    f'{what}: {len(lost)} strain curves left out, of which a study has none, or frames without (noise, no place of '
+  )
+  kept = [key for key in cohort.keys(curves) if key[:2] not in lost]
+  return curves[kept], [f'{told}the slices), such as {level} {component} of {some(without)}']
 
 
 def _people(
@@ -157,7 +198,8 @@ def _with_groups(comparison: Comparison, grouped: Sequence[str]) -> Comparison:
   person, notes = _people(comparison.named, chosen, 'groups')
   peaks, said = _timed(comparison.peaks.loc[chosen], 'groups')
   people = cohort.people(peaks, person)
-  curves = cohort.people(comparison.curves.loc[chosen], person)
+  known, strained = _known(comparison.curves.loc[chosen], 'groups')
+  curves, said = cohort.people(known, person), said + strained
   whole = curves.dropna()
   lost = sorted(set(curves.index) - set(whole.index))
   said += [f'groups: people left out of the curves, for frames without contours: {some(lost)}'] * bool(lost)

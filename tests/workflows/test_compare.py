@@ -15,6 +15,7 @@ from ear_jax.cine import Study
 from ear_jax.formats.result_folder import Results
 from ear_jax.phantom import study as phantom
 from ear_jax.report.compared import Choice
+from ear_jax.scoring.cohort import STRAINS
 from ear_jax.system.errors import UserError
 from ear_jax.workflows.comparable import one_origin
 from ear_jax.workflows.compare import compare
@@ -96,11 +97,70 @@ def test_real_results_of_predict_are_read(tmp_path):
   size = phantom.Size('phantom_small', 1, 0, (1,), 16, 48, 2.4, 2.4, offset=2.0, sharing=0.0)
   made = phantom.render(phantom.plan(size)[1])
   ear_jax.predict(Study(made.subject, made.dataset, (made,)), tmp_path / 'results/one', [], force=True)
-  compare(tmp_path / 'results', tmp_path / 'out', choice=Choice(failed=True))
+  compare(
+    tmp_path / 'results', tmp_path / 'out', choice=Choice(failed=True, regions=('sectors', 'layers'), strain=True)
+  )
   row = pd.read_csv(tmp_path / 'out/studies.csv').iloc[0]
   markers = pd.read_csv(tmp_path / 'results/one/markers.csv')
   ps = markers.query("group == 'global' and component == 'radial' and marker == 'PS'")
   assert row[f'{made.level} radial PS (cm/s)'] == pytest.approx(ps['velocity_cm_s'].item(), rel=1e-5)
+  for group, region, name in (('angular6', 'AL', 'AL'), ('layers', 'endo', 'inner third')):
+    one = markers.query(f"group == '{group}' and region_name == '{region}' and component == 'longitudinal'")
+    pd_ = one.query("marker == 'PD'")['velocity_cm_s'].item()
+    assert row[f'{made.level} {name} longitudinal PD (cm/s)'] == pytest.approx(pd_, rel=1e-5)
+  strain = pd.read_csv(tmp_path / 'results/one/strain.csv').query("kind == 'circumferential'")
+  for group, region, name in (('global', 'global', 'all slices'), ('angular6', 'AL', f'{made.level} AL')):
+    values = strain.query(f"group == '{group}' and region_name == '{region}'").sort_values('frame')['strain_percent']
+    on_cycle = np.interp(np.arange(50) * 16 / 50, np.arange(17), [*values, values.iloc[0]])
+    expected = on_cycle.min() if values.notna().all() else np.nan
+    found = row[f'{name} circumferential strain smallest (%)']
+    assert found == pytest.approx(expected, rel=1e-5, nan_ok=True)
+
+
+def test_one_sector_and_strain_are_compared_in_one_family_of_curves(tmp_path):
+  lines = ['study,group']
+  for k, strength in enumerate((1.0, 1.02, 0.98, 1.01, 1.0, 0.99, 1.02, 0.98)):
+    write(tmp_path / 'results', f's{k}', strength, sector=strength * (0.6 if k > 3 else 1))
+    lines.append(f's{k},{"weak" if k > 3 else "sound"}')
+  groups = _names(tmp_path / 'groups.csv', lines)
+  choice = Choice(
+    components=('longitudinal',), regions=('sectors',), strain=True, permutations=70, families=('curves',)
+  )
+  found = compare(tmp_path / 'results', tmp_path / 'out', groups=groups, choice=choice)
+  curves = pd.read_csv(tmp_path / 'out/groups_curves.csv')
+  assert set(curves['level']) == {'all slices', 'base', 'mid', 'base AS', 'mid AS'}
+  assert set(curves['component']) == {'longitudinal', *STRAINS}
+  claimed = {(run['level'], run['component']) for run in found['groups']['curves_claimed']}
+  assert claimed == {('base AS', 'longitudinal'), ('mid AS', 'longitudinal')}
+  # The strain of frame 10 of 20 is 45 % times strength, less 4.5 % in the second of two slices.
+  peak = pd.read_csv(tmp_path / 'out/groups_peaks.csv').set_index(['level', 'component', 'marker'])
+  line = peak.loc[('all slices', 'radial strain', 'largest')]
+  assert line['mean_1'] == pytest.approx(45 * (np.mean([1.0, 1.02, 0.98, 1.01]) - 0.05), rel=1e-5)
+  assert line['quantity'] == 'strain'
+  page = (tmp_path / 'out/comparison.html').read_text()
+  assert f'{len(curves)} points (' in page
+  assert 'they are one family' in page
+  assert 'Heiberg' in page
+  assert '-18.0 ± 10.0 %' in page
+
+
+def test_a_strain_that_a_study_lacks_is_left_out_and_said_and_one_without_the_file_refused(tmp_path):
+  lines = ['study,group']
+  for k in range(4):
+    path = write(tmp_path / 'results', f's{k}', 1 + 0.1 * k, sector=1.0)
+    lines.append(f's{k},{"ab"[k > 1]}')
+  table = pd.read_csv(path / 'strain.csv')
+  table.loc[(table['kind'] == 'longitudinal') & (table['slice'] == 'sax1'), 'strain_percent'] = np.nan
+  table.to_csv(path / 'strain.csv', index=False)
+  groups, choice = _names(tmp_path / 'groups.csv', lines), dataclasses.replace(PLAIN, strain=True)
+  found = compare(tmp_path / 'results', tmp_path / 'out', groups=groups, choice=choice)
+  assert found['groups']['people_in_curves'] == [2, 2]
+  (note,) = [note for note in found['notes'] if 'strain curves left out' in note]
+  assert note.startswith('groups: 2 strain curves left out')
+  assert note.endswith('longitudinal strain of s3')
+  (path / 'strain.csv').unlink()
+  with pytest.raises(UserError, match=r's3: no strain\.csv: run ear_jax\.predict again, or compare without --strain'):
+    compare(tmp_path / 'results', tmp_path / 'out', groups=groups, choice=choice)
 
 
 def test_a_study_is_measured_by_the_normal_group(tmp_path):
@@ -244,6 +304,9 @@ def test_names_of_users_run_nowhere_and_own_bands_are_shown(tmp_path):
   assert "'=1+1" in (tmp_path / 'studies.csv').read_text()
   cells = [cell for row in openpyxl.load_workbook(tmp_path / 'studies.xlsx')['studies'].iter_rows() for cell in row]
   assert not [cell for cell in cells if cell.data_type == 'f']
+  unit = bands.read_text().replace('mean_cm_s,spread_cm_s', 'mean,spread,unit').replace('6,1,', '6,1,%,')
+  with pytest.raises(UserError, match="line 2: longitudinal is in cm/s, and the unit there is '%'"):
+    compare(tmp_path / 'results', tmp_path, bands=_names(tmp_path / 'unit.csv', unit.splitlines()))
   bands.write_text(bands.read_text().replace(',TPM', ','))
   with pytest.raises(UserError, match='line 2: level, marker, source, sample and method must be said'):
     compare(tmp_path / 'results', tmp_path, bands=bands)
