@@ -76,7 +76,8 @@ def _groups(output: pathlib.Path, groups: Groups, choice: Choice, bands: Sequenc
   means = [
     f'Each person counts once. Curves: {groups.in_curves[0]} and {groups.in_curves[1]} people; '
     f"Welch's t at each point; people change groups with whole curves, {test.permutations} labellings ({how}); "
-    f'the largest |t| of each over all {over} is what a point is measured by: they are one family. The smallest p is {lines["p"].min():.4f}.',
+    f'the largest |t| of each over all {over} is what a point is measured by: they are one family. '
+    f'The smallest p is {lines["p"].min():.4f}.',
     "Peaks: Welch's t, Holm over all peak velocities, over all times to peak, and over all peak strains. Differences "
     f'are claimed (*, black bars) of {" and ".join(choice.families)} (--families), where p times '
     f'{len(choice.families)} is at most 0.05: any false claim about the groups has a chance of 5 %. Intervals of '
