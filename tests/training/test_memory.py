@@ -115,7 +115,9 @@ def test_a_crop_that_needs_more_than_its_square_says_is_made_smaller_still():
 @pytest.fixture(scope='module')
 def tiny():
   config = base.get_config()
-  config.update_from_flattened_dict({'data.crop': 16, 'model.filters': (4, 8), 'optimizer.ema_decay': 0.9})
+  config.update_from_flattened_dict(
+    {'data.crop': 16, 'model.name': 'unet3d', 'model.filters': (4, 8), 'optimizer.ema_decay': 0.9}
+  )
   return config
 
 
