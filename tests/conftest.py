@@ -1,6 +1,5 @@
 """The whole suite runs on two virtual devices, with silent broadcasting an error, and on small cines made anew."""
 
-import importlib.metadata
 import os
 import tempfile
 
@@ -9,8 +8,6 @@ os.environ.setdefault('NPROC', '8')
 # Compiling takes nearly all the time of these tiny shapes: it is done quickly, here and in the commands that tests
 # start, which share what was compiled, with each other and with another worker of xdist (its parent was here first).
 os.environ.setdefault('JAX_DISABLE_MOST_OPTIMIZATIONS', '1')
-if int(importlib.metadata.version('jaxlib').split('.')[1]) < 11:  # later ones know no such flag, and end
-  os.environ.setdefault('XLA_FLAGS', '--xla_cpu_use_fusion_emitters=false')  # half the time
 if 'JAX_COMPILATION_CACHE_DIR' not in os.environ:
   _compiled = tempfile.TemporaryDirectory(prefix='compiled')
   os.environ['JAX_COMPILATION_CACHE_DIR'] = _compiled.name

@@ -15,14 +15,7 @@ from ear_jax.training.log import read_metrics
 pytestmark = [pytest.mark.multiprocess, pytest.mark.slow]
 
 # A warm-up is cut to the number of steps, so that runs of other lengths would differ.
-_FIELDS = (
-  'model.name=unet3d',
-  'batch_size=4',
-  'optimizer.schedule=constant',
-  'optimizer.warmup_steps=0',
-  'eval.every=3',
-  'log_every=1',
-)
+_FIELDS = ('batch_size=4', 'optimizer.schedule=constant', 'optimizer.warmup_steps=0', 'eval.every=3', 'log_every=1')
 
 
 def _start(config_file, workdir, *args):
