@@ -22,15 +22,15 @@ test: .venv/development
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 --dist loadfile --durations=15
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=15
 
 # `make test-fast PYTHON=python3.13`: in an environment of its own, by hash too; `.venv` stays as it is.
 test-fast: $(OTHER)/complete
-	$(OTHER)/bin/python -m pytest -n 2 --dist loadfile -m 'not slow and not multiprocess' $(FAST)
+	$(OTHER)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not multiprocess' $(FAST)
 
 # The lower bounds of pyproject.toml: the oldest version that it admits of each package.
 test-oldest: .venv-oldest/complete
-	.venv-oldest/bin/python -m pytest -n 2 --dist loadfile -m 'not slow and not multiprocess' $(FAST)
+	.venv-oldest/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not multiprocess' $(FAST)
 
 lint: .venv/development
 	$(BIN)/ruff check --fix .

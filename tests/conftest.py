@@ -1,11 +1,18 @@
 """The whole suite runs on two virtual devices, with silent broadcasting an error, and on small cines made anew."""
 
 import os
+import tempfile
 
 # Before jax is imported: with fewer threads, collectives over virtual devices can wait for each other for ever.
 os.environ.setdefault('NPROC', '8')
-# Commands in processes of their own keep nothing in the home of whoever runs the tests.
-os.environ.setdefault('JAX_COMPILATION_CACHE_DIR', '')
+# Compiling takes nearly all the time of these tiny shapes: it is done quickly, here and in the commands that tests
+# start, which share what was compiled, with each other and with another worker of xdist (its parent was here first).
+os.environ.setdefault('JAX_DISABLE_MOST_OPTIMIZATIONS', '1')
+if 'JAX_COMPILATION_CACHE_DIR' not in os.environ:
+  _compiled = tempfile.TemporaryDirectory(prefix='compiled')
+  os.environ['JAX_COMPILATION_CACHE_DIR'] = _compiled.name
+  os.environ['JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'] = '0'
+  os.environ['JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES'] = '-1'
 # The same devices on every machine, with or without an accelerator.
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 
@@ -19,11 +26,17 @@ from ear_jax.cine import Cine
 
 jax.config.update('jax_num_cpu_devices', 2)
 jax.config.update('jax_numpy_rank_promotion', 'raise')
-jax.config.update('jax_disable_most_optimizations', True)  # compiling takes nearly all the time of these tiny shapes
+jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.5)  # hundreds of single operations are not worth it
 # The same examples in every run: a change is judged by what it broke, not by what chance found.
 hypothesis.settings.register_profile('steady', derandomize=True, deadline=None)
 hypothesis.settings.load_profile('steady')
 flags.FLAGS.mark_as_parsed()  # grain reads absl flags, which nothing parses here
+
+
+def pytest_collection_modifyitems(items):
+  """Puts the files of long tests first: begun last, one would keep a worker busy while the other has nothing to do."""
+  long = {item.path for item in items if item.get_closest_marker('slow')}
+  items.sort(key=lambda item: item.path not in long)
 
 
 def _make_cine(channels=4, frames=3, **changes):

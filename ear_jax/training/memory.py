@@ -34,7 +34,15 @@ def step_bytes(compiled: jax.stages.Compiled) -> int:
 
 
 def refuse_too_much(
-  need: int, limit: int | None, config: ConfigDict, model: nn.Module, *, frames: int, devices: int, estimate: Estimate
+  need: int,
+  limit: int | None,
+  config: ConfigDict,
+  model: nn.Module,
+  *,
+  frames: int,
+  devices: int,
+  platform: str,
+  estimate: Estimate,
 ) -> None:
   """Raises UserError where a step needs more than a device has, with the switches that bring it below.
 
@@ -42,12 +50,12 @@ def refuse_too_much(
     need: bytes a device that the step of `config` takes.
     limit: bytes a device; None: unknown, nothing is checked.
     model: the network, which says what sizes it takes and which fields it has.
-    frames: T.   devices: D.
+    frames: T.   devices: D.   platform: of the devices, 'cpu', 'gpu' or as jax names them.
     estimate: bytes a device of another configuration; asked only where `need` is too much.
   """
   if limit is None or need <= limit:
     return
-  measured = list(_measured_switches(config, model, need, limit, devices, estimate))
+  measured = list(_measured_switches(config, model, need, limit, devices, platform, estimate))
   enough = [text for text, bytes_ in measured if bytes_ <= limit]
   short = [text for text, bytes_ in measured if limit < bytes_ < need]
   advice = f'set {", or ".join(enough)}' if enough else 'turn several switches together'
@@ -80,18 +88,18 @@ def describe(config: ConfigDict, frames: int, need: int, devices: int) -> str:
 
 
 def _measured_switches(
-  config: ConfigDict, model: nn.Module, need: int, limit: int, devices: int, estimate: Estimate
+  config: ConfigDict, model: nn.Module, need: int, limit: int, devices: int, platform: str, estimate: Estimate
 ) -> Iterator[tuple[str, int]]:
   """Yields each switch as text with its bytes."""
   crop = _crop_that_fits(config, need, limit, model.unit, estimate)
   if crop is not None:
     yield crop
-  for changes in _other_switches(config, model, devices):
+  for changes in _other_switches(config, model, devices, platform):
     found = estimate(changed(config, changes))
     yield _text(changes, found), found
 
 
-def _other_switches(config: ConfigDict, model: nn.Module, devices: int) -> Iterator[dict[str, Any]]:
+def _other_switches(config: ConfigDict, model: nn.Module, devices: int, platform: str) -> Iterator[dict[str, Any]]:
   """Yields changes that mean less memory; fields that the network does not have are left out."""
   if config.batch_size > devices:
     yield {'batch_size': devices}
@@ -99,6 +107,8 @@ def _other_switches(config: ConfigDict, model: nn.Module, devices: int) -> Itera
     yield {'model.dtype': 'bfloat16'}
   if hasattr(model, 'remat') and not config.model.remat:
     yield {'model.remat': True}
+  if platform != 'cpu' and getattr(model, 'gpu_convolution', '3d') != '3d':  # a CPU has a form of its own
+    yield {'model.gpu_convolution': '3d'}
   if hasattr(model, 'filters') and min(config.model.filters) > 1:
     yield {'model.filters': tuple(max(1, f // 2) for f in config.model.filters)}
 

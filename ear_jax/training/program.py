@@ -97,4 +97,5 @@ def check_memory(program: Program, frames: int, held: int = 0) -> None:
     limit = limit and limit - held
   logging.info('%s%s', describe(config, frames, need, devices), f'; there are {limit / 1e9:.3g} GB' if limit else '')
   if config.check_memory:
-    refuse_too_much(need, limit, config, program.model, frames=frames, devices=devices, estimate=estimate)
+    there = {'frames': frames, 'devices': devices, 'platform': placement.devices[0].platform}
+    refuse_too_much(need, limit, config, program.model, **there, estimate=estimate)

@@ -14,11 +14,6 @@ pytestmark = pytest.mark.multiprocess
 PEERS = {'torch': 'torch', 'torch:contiguous': 'torch', 'keras': 'keras'}
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-  monkeypatch.setenv('JAX_DISABLE_MOST_OPTIMIZATIONS', '1')  # compiling takes nearly all the time
-
-
 def test_two_devices_train_as_one_and_every_figure_is_there():
   case = Case('unet3d', 2, 8, 2, (2,))
   both = [contest.Entry(f'{n} devices', 'ear_jax.benchmarking.ours', case, cores(), n) for n in (1, 2)]

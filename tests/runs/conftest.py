@@ -45,18 +45,8 @@ def config_file(data_dir, changes) -> pathlib.Path:
   return toy.write_config(data_dir / 'tiny.py', changes)
 
 
-@pytest.fixture(scope='session', autouse=True)
-def _compile_once(tmp_path_factory):
-  """Lets the processes that tests start share what XLA compiled: the same programs, seconds each."""
-  with pytest.MonkeyPatch.context() as patch:
-    patch.setenv('JAX_COMPILATION_CACHE_DIR', str(tmp_path_factory.mktemp('compiled')))
-    patch.setenv('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', '0')
-    patch.setenv('JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES', '-1')
-    yield
-
-
 @pytest.fixture(scope='session')
-def forks(tmp_path_factory, _compile_once) -> command_line.Forks:
+def forks(tmp_path_factory) -> command_line.Forks:
   """Runs command lines quickly."""
   return command_line.Forks(tmp_path_factory.mktemp('forks'))
 

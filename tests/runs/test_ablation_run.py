@@ -44,9 +44,8 @@ def get_config():
 
 
 @pytest.fixture
-def grid(config_file, tmp_path, monkeypatch):
+def grid(config_file, tmp_path):
   """Returns `make(**changes)`: the command's arguments for two seeds and two folds, and the working directory."""
-  monkeypatch.setenv('JAX_DISABLE_MOST_OPTIMIZATIONS', '1')  # compiling takes nearly all the time of these tiny shapes
 
   def make(**changes):
     path, workdir = tmp_path / 'grid.py', tmp_path / 'workdir'

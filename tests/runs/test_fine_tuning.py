@@ -12,7 +12,9 @@ from ear_jax.networks.load import load_network, load_run, restore_state
 
 pytestmark = pytest.mark.multiprocess
 
-_STILL = ('--config.optimizer.learning_rate=0.0', '--config.eval.every=1')  # the weights stay as they began
+# The weights stay as they began; a run of two steps is the program of one step.
+_STILL = ('--config.optimizer.learning_rate=0.0', '--config.eval.every=1')
+_STILL += ('--config.optimizer.schedule=constant', '--config.optimizer.warmup_steps=0')
 
 
 def _train(forks, config_file, workdir, source, *args):

@@ -51,7 +51,7 @@ def test_advice_on_memory_names_no_field_that_it_lacks(config):
   size = lambda c: 1000 * c.data.crop**2 * c.batch_size  # noqa: E731
   model = build_model(config.model)
   with pytest.raises(UserError) as fault:
-    refuse_too_much(size(config), 1_200_000, config, model, frames=3, devices=1, estimate=size)
+    refuse_too_much(size(config), 1_200_000, config, model, frames=3, devices=1, platform='gpu', estimate=size)
   assert '--config.data.crop=' in str(fault.value)
   assert '--config.batch_size=1' in str(fault.value)
   assert [word for word in ('dtype', 'remat', 'filters') if word in str(fault.value)] == []

@@ -57,7 +57,8 @@ def test_a_run_killed_at_any_moment_ends_in_the_same_bits(trained, config_file, 
   assert figures(tmp_path) == figures(trained), 'a step is missing, twice there, or another'
 
 
-def test_a_training_set_on_the_device_resumes_bit_for_bit(config_file, tmp_path):
+def test_a_training_set_on_the_device_resumes_bit_for_bit_compiled_as_users_do(config_file, tmp_path, monkeypatch):
+  monkeypatch.delenv('JAX_DISABLE_MOST_OPTIMIZATIONS')  # of tests/conftest.py
   there = ('--config.data.on_device', '--config.data.also=toy/others', '--config.data.frames=2')
   there += ('--config.data.annotated_every=3', '--config.data.carry')
   there += ('--config.optimizer.schedule=constant', '--config.optimizer.warmup_steps=1', '--config.cpu_devices=2')

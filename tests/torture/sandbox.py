@@ -104,14 +104,15 @@ def _command(module, args, folder, writes, limits) -> None:
     os.dup2(streams['stdout'].fileno(), 1)
     os.dup2(streams['stderr'].fileno(), 2)
     os.environ['MPLCONFIGDIR'] = str(folder / 'matplotlib')
-    os.environ['JAX_COMPILATION_CACHE_DIR'] = str(folder / 'compiled')
-    jax.config.update('jax_compilation_cache_dir', str(folder / 'compiled'))  # the environment was read at import
+    compiled = os.environ.get('JAX_COMPILATION_CACHE_DIR') or str(folder / 'compiled')
+    os.environ['JAX_COMPILATION_CACHE_DIR'] = compiled
+    jax.config.update('jax_compilation_cache_dir', compiled)  # the environment was read at import
     tempfile.tempdir = str(folder / 'temporary')  # openpyxl writes its sheets there first
     os.makedirs(tempfile.tempdir, exist_ok=True)
     _limit(seconds, memory)
     if not connected:
       _disconnect()
-    _watch(streams['events'], [writes, folder])
+    _watch(streams['events'], [writes, folder, pathlib.Path(compiled)])
     sys.argv = [f'python -m {module}', *args]
     module, _, name = module.partition(':')
     imported = importlib.import_module(module)

@@ -30,6 +30,7 @@ def test_the_sandbox_has_no_network(sandbox, tmp_path):
 def test_a_whole_run_reaches_nobody_and_unpickles_nothing(sandbox, tmp_path):
   toy.build(tmp_path / 'data', ['velocity'])
   changes = toy.changes(tmp_path / 'data') | {'steps': 4, 'eval': {'every': 2}}
+  changes['optimizer'] |= {'schedule': 'constant', 'warmup_steps': 0}  # one program, however many steps
   config, run, exported = toy.write_config(tmp_path / 'tiny.py', changes), tmp_path / 'run', tmp_path / 'ear3d.zip'
   sound_studies.write('dicom', tmp_path / 'study')
   steps = (

@@ -65,7 +65,7 @@ def test_losses(double, name):
 @pytest.mark.parametrize('network', ['unet3d', 'spatial', 'ear3d', 'cyclic'])
 def test_networks_with_their_loss(network):
   script = pathlib.Path(__file__).with_name('in_float64.py')
-  environment = os.environ | {'PYTHONPATH': str(script.parents[2]), 'JAX_DISABLE_MOST_OPTIMIZATIONS': '1'}
+  environment = os.environ | {'PYTHONPATH': str(script.parents[2])}
   done = subprocess.run([sys.executable, script, network], env=environment, capture_output=True, text=True)
   assert done.returncode == 0, done.stderr
   lines = np.array([line.split() for line in done.stdout.splitlines()], float)

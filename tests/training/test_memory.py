@@ -37,11 +37,12 @@ def quadratic(config):
   return int(80 * GB * share * (0.5 if config.model.dtype == 'bfloat16' else 1) * (0.75 if config.model.remat else 1))
 
 
-def refused(limit, estimate=quadratic, devices=1, **changes):
+def refused(limit, estimate=quadratic, devices=1, platform='cpu', **changes):
   config = configuration(**changes)
   model = build_model(config.model)
+  there = {'frames': 50, 'devices': devices, 'platform': platform}
   with pytest.raises(UserError) as fault:
-    refuse_too_much(estimate(config), limit, config, model, frames=50, devices=devices, estimate=estimate)
+    refuse_too_much(estimate(config), limit, config, model, **there, estimate=estimate)
   return str(fault.value)
 
 
@@ -66,7 +67,7 @@ def test_arguments_results_and_what_lives_between_are_counted_and_donated_ones_o
 
 def test_what_fits_or_cannot_be_known_is_let_through_without_measuring_more():
   for need, limit in ((5, 5), (5, None)):
-    refuse_too_much(need, limit, configuration(), None, frames=50, devices=1, estimate=None)
+    refuse_too_much(need, limit, configuration(), None, frames=50, devices=1, platform='cpu', estimate=None)
 
 
 def test_the_sentence_names_the_switches_that_help_with_their_numbers():
@@ -91,6 +92,19 @@ def test_a_switch_that_does_not_help_is_not_named():
   assert 'dtype' not in text
 
 
+def test_the_form_of_the_convolution_is_named_on_a_gpu_where_it_helps():
+  def estimate(config):  # planes need a tenth more
+    return int(quadratic(config) * (1.1 if config.model.gpu_convolution == 'planes' else 1))
+
+  assert 'not enough alone: --config.batch_size=1 (about 44 GB)' in refused(11 * GB, estimate, platform='gpu')
+  assert '--config.model.gpu_convolution=3d (about 80 GB)' in refused(11 * GB, estimate, platform='gpu')
+  enough, _, _ = refused(85 * GB, estimate, platform='gpu').partition('not enough')
+  assert 'or --config.model.gpu_convolution=3d (about 80 GB)' in enough
+  for text in (refused(85 * GB, estimate), refused(11 * GB, platform='gpu')):  # on the CPU; where it does not help
+    assert 'gpu_convolution' not in text
+  assert 'gpu_convolution' not in refused(70 * GB, estimate, platform='gpu', **{'model.gpu_convolution': '3d'})
+
+
 def test_a_crop_that_needs_more_than_its_square_says_is_made_smaller_still():
   text = refused(11 * GB, lambda c: quadratic(c) + 3 * GB)
   crop = int(re.search(r'crop=(\d+)', text)[1])
@@ -101,7 +115,9 @@ def test_a_crop_that_needs_more_than_its_square_says_is_made_smaller_still():
 @pytest.fixture(scope='module')
 def tiny():
   config = base.get_config()
-  config.update_from_flattened_dict({'data.crop': 16, 'model.filters': (4, 8), 'optimizer.ema_decay': 0.9})
+  config.update_from_flattened_dict(
+    {'data.crop': 16, 'model.name': 'unet3d', 'model.filters': (4, 8), 'optimizer.ema_decay': 0.9}
+  )
   return config
 
 

@@ -33,14 +33,14 @@ def test_extents_and_padding_may_differ():
 
 
 @pytest.mark.parametrize('dtype', ['float32', 'bfloat16'])
-def test_no_convolution_is_left_to_eigen(dtype):
+def test_no_convolution_is_left_to_eigen(dtype, draw_variables):
   # On several devices of one process its results are other ones at each call, see docs/reliability.md.
   assert _by_eigen(lambda x: _convolve(x, 16)), 'XLA chooses otherwise now'
   assert not _by_eigen(lambda x: _convolve(x, 32))
   config = base.get_config().model
   config.filters, config.dtype = (4, 8), dtype
   model, video = build_model(config), jnp.zeros((1, 6, 16, 16, 4))
-  variables = model.init(jax.random.key(0), video)
+  variables = draw_variables(model, video)
   assert not _by_eigen(jax.grad(lambda variables: jnp.square(model.apply(variables, video)).mean()), variables)
 
 
