@@ -241,6 +241,7 @@ def _frames(view: View, marks: Marks) -> list[dict[str, Any]]:
 
 def _curves(before: SliceMotion, now: SliceMotion) -> dict[str, Any]:
   interval = 1.0 if math.isnan(now.frame_interval) else now.frame_interval
+  whole = now.markers[now.markers['group'] == 'global']
 
   def velocities(motion: SliceMotion) -> dict[str, list]:
     whole = motion.curves['global'][0]
@@ -254,7 +255,7 @@ def _curves(before: SliceMotion, now: SliceMotion) -> dict[str, Any]:
     'time_ms': _rounded(np.arange(len(now.mask)) * interval),
     'before': velocities(before),
     'now': velocities(now),
-    'markers': page_numbers.markers(now)['global'][0],
+    'markers': page_numbers.markers(dataclasses.replace(now, markers=whole))['global'][0],
     'strain': {'before': strain(before), 'now': strain(now)},
   }
 
@@ -264,7 +265,9 @@ def _areas(side: np.ndarray, size: np.ndarray) -> list[float | None]:
 
 
 def _rounded(values: np.ndarray) -> Any:
-  return [None if np.isnan(one).any() else np.round(one, 3).tolist() for one in np.asarray(values, float)]
+  values = np.round(np.asarray(values, float), 3)
+  unknown = np.isnan(values.reshape(len(values), -1)).any(1)
+  return [None if bad else one for bad, one in zip(unknown.tolist(), values.tolist(), strict=True)]
 
 
 def contours_of(one: Slice) -> Contours:
