@@ -90,7 +90,7 @@ def check_slice(cine: Cine, motion: SliceMotion, expected: Expected | None = Non
   if expected is not None and not motion.contours.failed.all():
     found.append(_of_expected(expected))
   found += _of_contours(motion)
-  if cine.venc is not None:
+  if cine.venc is not None and not motion.contours.failed.all():
     found += _of_velocity(cine, cine.venc, motion)
   return [Check(name, cine.slice_id, status, reason) for name, status, reason in found]
 
