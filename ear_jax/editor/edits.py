@@ -113,8 +113,9 @@ def _with(marks: Marks, gesture: dict) -> Marks:
     pinned = pinned | {gesture['frame']} if gesture['state'] == 'pinned' else pinned - {gesture['frame']}
   own = frozenset(drawn)
   agreed = marks.agreed | (own - set(marks.keys)) if what in ('keep', 'pin') else marks.agreed - own
-  rest = {'cleared': marks.cleared - own, 'freed': marks.freed - own}
-  return dataclasses.replace(marks, keys={**marks.keys, **drawn}, pinned=pinned, agreed=agreed, **rest)
+  cleared, freed = marks.cleared - own, marks.freed - own
+  keys = {**marks.keys, **drawn}
+  return dataclasses.replace(marks, keys=keys, pinned=pinned, agreed=agreed, cleared=cleared, freed=freed)
 
 
 def pair_of(drawn: Mapping[str, list]) -> Pair:

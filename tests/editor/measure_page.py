@@ -72,22 +72,19 @@ def keep(editor, number, *runs):
 
 
 def shift(editor, truths, number, frame):
-  """Drags the ring that is seen, and the run with it, to where it belongs."""
+  """Drags the ring of the frame that is seen to where it belongs."""
   centre, aim = (one.endo[frame].mean(0) for one in (editor.contours(number), truths[number]))
   editor.drag(editor.on_stage([centre, (centre + aim) / 2, aim]), held=Keys.SHIFT)
 
 
 def correct(editor, truths, walls):
   """Returns the number of gestures."""
-  choose(editor, BASE, OFF)
-  shift(editor, truths, BASE, OFF[-1])
-  editor.press(Keys.ESCAPE)
   keep(editor, BASE, range(OFF.stop, 50), range(OFF.start))
   keep(editor, APEX, range(MISSING.stop, 50), range(MISSING.start))
   editor.go(APEX, DRAWN)
   for side in (truths[APEX].endo, truths[APEX].epi):
     editor.drag(editor.on_stage(np.concatenate([side[DRAWN, ::10], side[DRAWN, :1]])))
-  gestures = 7
+  gestures = 6
   while gestures < 12 and (found := dice(editor, walls)).min() < 0.95:
     number, frame = np.unravel_index(found.argmin(), found.shape)
     editor.go(number, frame)
