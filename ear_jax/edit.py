@@ -15,6 +15,7 @@ from types import SimpleNamespace
 
 from absl import flags, logging
 
+from ear_jax.predict import choices_of, options_of, study_flags
 from ear_jax.system import cli
 from ear_jax.system.errors import UserError, printable
 from ear_jax.system.files import require_writable
@@ -32,9 +33,7 @@ def main() -> None:
     flags.DEFINE_multi_string('contours', None, 'StrainMap file (.nc), or a folder with contours, to begin with.'),
     flags.DEFINE_string('person', 'reader', 'Pseudonym of who edits; it is written into the results.'),
     flags.DEFINE_bool('blind', False, 'Show no contours that a person made: for a second reader.'),
-    flags.DEFINE_bool(
-      'strainmap_names', False, "Name slices by the series' number and description, as StrainMap does; may identify."
-    ),
+    *study_flags(),
     flags.DEFINE_integer('port', 0, 'Port of the page on this machine; 0: any.', lower_bound=0, upper_bound=65535),
     flags.DEFINE_bool('browser', True, 'Open the page in the browser.'),
     words=1,  # STUDY
@@ -65,7 +64,8 @@ def _edit(given: SimpleNamespace) -> None:
     results=given.results and pathlib.Path(given.results).expanduser(),
     contours=[pathlib.Path(path).expanduser() for path in given.contours or []],
     blind=given.person if given.blind else '',
-    strainmap_names=given.strainmap_names,
+    options=options_of(given),
+    choices=choices_of(given),
   )
   for unused in faults:
     print(f'error: {unused}', file=sys.stderr)

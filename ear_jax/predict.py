@@ -8,6 +8,7 @@ then 1. It is 3 when the quality gate failed a study and its curves were withhel
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 import sys
 from types import SimpleNamespace
@@ -43,6 +44,17 @@ def main() -> None:
       'carry', False, 'Carry contours that are drawn in some frames to the others; a network is mixed in if given.'
     ),
     flags.DEFINE_string('pseudonym', None, 'Name of the study in all outputs; else made from its DICOM UID.'),
+    flags.DEFINE_float('smooth_contours', 0.0, 'Strength of the smoothing of contours over frames; 0: off.'),
+    flags.DEFINE_bool('tta', False, 'Average over mirror images and quarter turns: eight times the work.'),
+    *study_flags(),
+    words=1,  # STUDY
+    alive=True,
+  )
+
+
+def study_flags() -> list[flags.FlagHolder]:
+  """Makes the flags that settle what a study leaves open, and the conventions of its results."""
+  return [
     flags.DEFINE_float('septum_angle', None, 'Direction of mid septum in deg: 0 is down, 90 right.'),
     flags.DEFINE_enum('orientation', 'auto', ['auto', 'CW', 'CCW'], 'Order in which sectors are named.'),
     flags.DEFINE_enum('circumferential', 'ccw', ['ccw', 'cw'], 'Which way round the picture is positive.'),
@@ -52,12 +64,10 @@ def main() -> None:
     flags.DEFINE_list(
       'venc', None, 'cm/s along column, along row, through the plane, where the study does not say it.'
     ),
-    flags.DEFINE_float('smooth_contours', 0.0, 'Strength of the smoothing of contours over frames; 0: off.'),
     flags.DEFINE_integer('ed_frame', None, 'Frame of end diastole, from 0; else that of the largest cavity.'),
     flags.DEFINE_integer('es_frame', None, 'Frame of end systole, from 0; else that of the smallest cavity.'),
     flags.DEFINE_float('border', 0.0, 'mm of wall next to either contour left out of the curves.'),
     flags.DEFINE_float('view_sharing', 0.0, "Weight of each neighbouring frame in a frame's data, undone."),
-    flags.DEFINE_bool('tta', False, 'Average over mirror images and quarter turns: eight times the work.'),
     flags.DEFINE_bool(
       'force', False, 'Give curves even where the quality gate fails the study; take contours off the wall.'
     ),
@@ -69,9 +79,7 @@ def main() -> None:
     flags.DEFINE_bool(
       'strainmap_names', False, "Name slices by the series' number and description, as StrainMap does; may identify."
     ),
-    words=1,  # STUDY
-    alive=True,
-  )
+  ]
 
 
 def _predict(given: SimpleNamespace) -> int:
@@ -81,7 +89,6 @@ def _predict(given: SimpleNamespace) -> int:
     raise UserError('give --checkpoint (a network by name, run or file) or --contours (a StrainMap file)')
   logging.info('loading jax and its libraries')
   from ear_jax.formats import references
-  from ear_jax.formats.choices import Choices
   from ear_jax.formats.faults import MalformedStudy
   from ear_jax.networks.load import load_network
   from ear_jax.report.results import check_pseudonym
@@ -90,13 +97,12 @@ def _predict(given: SimpleNamespace) -> int:
   cli.request_cpu_devices(0, 0)
   if given.pseudonym is not None:
     check_pseudonym(given.pseudonym)  # before the work
-  options = _options(given)
+  options = options_of(given)
+  settings = dataclasses.replace(options.settings, smooth_contours=given.smooth_contours)
+  options = dataclasses.replace(options, settings=settings, tta=given.tta, carry=given.carry)
   path, output = (pathlib.Path(p).expanduser() for p in (given.words[0], given.output))
   drawn, unread = _contours(given.contours or [])
-  choices = Choices(
-    repeated=given.repeated, gaps=given.gaps, venc=_venc(given.venc), label=given.label, trusted=given.force
-  )
-  studies = _open(path, given.pseudonym, choices)
+  studies = _open(path, given.pseudonym, choices_of(given))
   studies, unused = references.attach(studies, drawn, trusted=given.force)
   for fault in (*unread, *unused):
     print(f'error: {fault}', file=sys.stderr)
@@ -124,7 +130,8 @@ def _predict(given: SimpleNamespace) -> int:
   return status
 
 
-def _options(given: SimpleNamespace) -> Options:
+def options_of(given: SimpleNamespace) -> Options:
+  """Returns the conventions that `study_flags` ask for. Raises: UserError."""
   from ear_jax.analysis.motion import Settings
   from ear_jax.workflows.examine import Options
 
@@ -136,7 +143,6 @@ def _options(given: SimpleNamespace) -> Options:
     orientation='CCW' if given.orientation == 'auto' else given.orientation,
     circumferential_sign=1 if given.circumferential == 'ccw' else -1,
     signs=(column, row, through),
-    smooth_contours=given.smooth_contours,
     border=given.border,
     view_sharing=given.view_sharing,
   )
@@ -146,10 +152,17 @@ def _options(given: SimpleNamespace) -> Options:
     **auto,
     septum_angle=given.septum_angle,
     strainmap_names=given.strainmap_names,
-    tta=given.tta,
     ed_frame=given.ed_frame,
     es_frame=given.es_frame,
-    carry=given.carry,
+  )
+
+
+def choices_of(given: SimpleNamespace) -> Choices:
+  """Returns what `study_flags` say of what a study leaves open. Raises: UserError."""
+  from ear_jax.formats.choices import Choices
+
+  return Choices(
+    repeated=given.repeated, gaps=given.gaps, venc=_venc(given.venc), label=given.label, trusted=given.force
   )
 
 

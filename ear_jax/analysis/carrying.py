@@ -166,28 +166,24 @@ def _followed(
 
 def _way(cine: Cine, given: Contours, frame: int, settings: Settings) -> _Way:
   """A given frame's contours, carried round the cycle."""
-  wall = _wall(given, frame)
+  endo, epi = given.endo[frame], given.epi[frame]
+  wall = ring(endo, epi)
   if cine.venc is None:
-    return _by_pictures(cine, *wall, frame)
-  velocity = cine.video[..., 1:] * np.asarray(settings.signs, cine.video.dtype)
-  way = _by_velocity(velocity, cine, *wall, frame)
+    return _by_pictures(cine, endo, epi, wall, frame)
+  velocity = cine.video[..., 1:3] * np.asarray(settings.signs[:2], cine.video.dtype)  # in the plane
+  places = _tracked(velocity, cine, wall, frame)
   for _ in range(_UNWRAPPINGS if settings.unwrap else 0):
-    inside = _between(way.curves, cine.mask.shape[1:])
-    mended, box, wraps = wall_velocity(cine, inside, settings)
+    inside = _between(_moved(endo, epi, wall, places), cine.mask.shape[1:])
+    mended, box, wraps = wall_velocity(cine, inside, settings, channels=2)
     if wraps <= _FEW * inside.sum():
       break
     velocity[box] = mended
-    way = _by_velocity(velocity, cine, *wall, frame)
-  return way
+    places = _tracked(velocity, cine, wall, frame)
+  return _by_velocity(velocity, cine, endo, epi, wall, frame, places)
 
 
-def _wall(given: Contours, frame: int) -> tuple[np.ndarray, np.ndarray, Ring]:
-  endo, epi = given.endo[frame], given.epi[frame]
-  return endo, epi, ring(endo, epi)
-
-
-def _by_velocity(velocity: np.ndarray, cine: Cine, endo: np.ndarray, epi: np.ndarray, wall: Ring, frame: int) -> _Way:
-  places = track(
+def _tracked(velocity: np.ndarray, cine: Cine, wall: Ring, frame: int) -> np.ndarray:
+  return track(
     velocity,
     wall.points,
     frame,
@@ -196,7 +192,12 @@ def _by_velocity(velocity: np.ndarray, cine: Cine, endo: np.ndarray, epi: np.nda
     basis=wall.basis,
     weight=wall.weight,
   )
-  values = along(velocity[..., :2], places)
+
+
+def _by_velocity(
+  velocity: np.ndarray, cine: Cine, endo: np.ndarray, epi: np.ndarray, wall: Ring, frame: int, places: np.ndarray
+) -> _Way:
+  values = along(velocity, places)
   values -= values.mean(0)
   rest = values - wall.basis @ (fit_matrix(wall.basis, wall.weight) @ values)
   noise = float(np.sqrt(np.mean(rest[:, wall.weight > 0] ** 2)))  # cm/s

@@ -90,7 +90,7 @@ def check_slice(cine: Cine, motion: SliceMotion, expected: Expected | None = Non
   if expected is not None and not motion.contours.failed.all():
     found.append(_of_expected(expected))
   found += _of_contours(motion)
-  if cine.venc is not None:
+  if cine.venc is not None and not motion.contours.failed.all():
     found += _of_velocity(cine, cine.venc, motion)
   return [Check(name, cine.slice_id, status, reason) for name, status, reason in found]
 
@@ -164,14 +164,14 @@ def _of_velocity(cine: Cine, venc: Venc, motion: SliceMotion) -> list[tuple[str,
     _grade('phase wraps', motion.wraps / samples, f'{motion.wraps} of {samples} samples in the wall had wrapped'),
     known,
     _grade('background', size, f'mean over the cycle {means} cm/s; {size:.2f} of the lowest venc'),
-    *_of_signs(cine, motion),
+    *_of_signs(motion),
     *_of_speed(motion),
   ]
 
 
-def _of_signs(cine: Cine, motion: SliceMotion) -> list[tuple[str, str, str]]:
+def _of_signs(motion: SliceMotion) -> list[tuple[str, str, str]]:
   """Whether the velocities go with systole; by time alone, which a scan need not begin with the R wave, it warns."""
-  seen = signs(cine, motion)
+  seen = signs(motion)
   if seen is None:
     return []
   low, high = SIGNS

@@ -11,11 +11,11 @@ of the fit, with the noise that its harmonics beyond those of the motion hold: n
 together, and what a residual alone would say is too little.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from ear_jax.analysis.velocity import means_over
 from ear_jax.analysis.wall import Wall
 
 HARMONICS = 4, 1  # of 1/r and of r round the wall: what the motion of a ring and of its sectors needs
@@ -24,25 +24,49 @@ _FEWEST = 60  # pixels of a frame
 _MM_PER_CM = 10.0
 
 
+class _Column(NamedTuple):
+  """A function: a power of the radius times the cosine (0) or the sine (1) of a multiple of the angle."""
+
+  power: int
+  order: int
+  wave: int
+
+
+_COLUMNS = [
+  _Column(power, n, wave)
+  for power, most in zip((-1, 1), HARMONICS, strict=True)
+  for n in range(most + 1)
+  for wave in range(2 if n else 1)
+]
+_NOISY = [_Column(-1, n, wave) for n in _NOISE for wave in range(2)]
+_POWERS = np.array([column.power for column in _COLUMNS])
+# Which sum of functions the derivative of each by the angle is: -n sin of a cosine, n cos of a sine.
+_TURNED = np.array(
+  [
+    [n * (2 * wave - 1) * (one[:2] == (power, n) and one.wave != wave) for power, n, wave in _COLUMNS]
+    for one in _COLUMNS
+  ]
+)
+
+
 class Gradients(NamedTuple):
-  """The fitted motion of N pixels; lengths mm, times s.
+  """The fitted motion of N pixels by K functions; lengths mm, times s.
 
   Attributes:
-    rates: `[N, 3]` 1/s: radial, circumferential, and the shear between them.
-    through: `[N]` mm/s towards the apex, fitted.
-    turning: `[N]` rad/s about the centre, fitted.
-    design: `[N, 4, K]`: of the K functions at a pixel, the derivative by radius, the value, the value over the radius,
-      and the derivative by angle over the radius.
+    frame: `[N]` int.
+    values: `[2 K, N]`, the functions at the pixels, and the same over the radius.
+    coefficients: `[T, K, 3]` of radial (outward), circumferential and through-plane velocity; NaN where not fitted.
     spread: `[T, K, K]` of the coefficients of a frame for noise of 1.
     noise: `[3]` mm/s: of radial, circumferential and through-plane velocity, as one pixel's that is free of others'.
+    sign: +1 where circumferential velocities are positive counter-clockwise, as angles grow; else -1.
   """
 
-  rates: np.ndarray
-  through: np.ndarray
-  turning: np.ndarray
-  design: np.ndarray
+  frame: np.ndarray
+  values: np.ndarray
+  coefficients: np.ndarray
   spread: np.ndarray
   noise: np.ndarray
+  sign: int
 
 
 def fit(wall: Wall, frames: int, sign: int = 1) -> Gradients:
@@ -53,50 +77,63 @@ def fit(wall: Wall, frames: int, sign: int = 1) -> Gradients:
   Args:
     wall: offsets in mm.
     frames: T.
-    sign: +1 where the circumferential velocities of `wall` are positive counter-clockwise, as angles grow; else -1.
+    sign: of `Gradients`, for the circumferential velocities of `wall`.
   """
-  radius, angle = np.hypot(*wall.offset.T), np.arctan2(wall.offset[:, 1], wall.offset[:, 0])
-  radius = np.maximum(radius, 1e-3)
-  values, across, around = _basis(radius / 10, angle)  # cm: columns of like size
-  across = across / 10
-  columns = values.shape[1] - 4 * len(_NOISE) // 2
+  radius, angle = np.maximum(np.hypot(*wall.offset.T), 1e-3), np.arctan2(wall.offset[:, 1], wall.offset[:, 0])
+  functions = _functions(radius / 10, angle)  # cm: of like size
   measured = wall.velocity[:, [1, 2, 0]] * (-_MM_PER_CM, sign * _MM_PER_CM, _MM_PER_CM)
-  coefficients = np.full((frames, values.shape[1], 3), np.nan)
-  spread = np.full((frames, values.shape[1], values.shape[1]), np.nan)
-  for t in range(frames):
-    used = (wall.frame == t) & wall.core
-    if used.sum() >= _FEWEST:
-      x = values[used]
-      spread[t] = np.linalg.pinv(x.T @ x)
-      coefficients[t] = spread[t] @ (x.T @ measured[used])
-  noise = _noise(coefficients[:, columns:], np.diagonal(spread, 0, 1, 2)[:, columns:])
-  values, across, around = (part[:, :columns] for part in (values, across, around))
-  found = coefficients[wall.frame, :columns]  # [N, K, 3]
-  r = radius[:, None]
-  design = np.stack([across, values, values / r, around / r], 1)  # [N, 4, K]
-  (dr, _, over, da), (out, turned) = np.moveaxis(design, 1, 0), np.moveaxis(found[..., :2], 2, 0)
-  rates = np.stack([dr * out, over * out + da * turned, (da * out + (dr - over) * turned) / 2], 1).sum(-1)
-  rates[:, 2] *= sign
-  through, turning = (values * found[..., 2]).sum(1), sign * (over * turned).sum(1)
-  return Gradients(rates, through, turning, design, spread[:, :columns, :columns], noise)
+  core = np.flatnonzero(wall.core)
+  core = core[np.argsort(wall.frame[core], kind='stable')]
+  edges = np.searchsorted(wall.frame[core], np.arange(frames + 1))
+  coefficients = np.full((frames, len(functions), 3), np.nan)
+  spread = np.full((frames, len(functions), len(functions)), np.nan)
+  used, wanted, count = functions[:, core], measured[core], len(_COLUMNS)
+  for t, (first, last) in enumerate(pairwise(edges)):
+    if last - first >= _FEWEST:
+      x = used[:, first:last]
+      spread[t] = np.linalg.pinv(x @ x.T)
+      coefficients[t] = spread[t] @ (x @ wanted[first:last])
+  noise = _noise(coefficients[:, count:], np.diagonal(spread, 0, 1, 2)[:, count:])
+  values = np.concatenate([functions[:count], functions[:count] / radius])
+  return Gradients(wall.frame, values, coefficients[:, :count], spread[:, :count, :count], noise, sign)
 
 
-def means(found: Gradients, group: np.ndarray, frame: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+def sums(found: Gradients, number: np.ndarray, count: int) -> np.ndarray:
+  """Returns `[count, T, 2 K + 1]`: sums of the functions over the pixels of each region, and how many there are.
+
+  Those of regions that do not overlap add up to those of what they are together.
+
+  Args:
+    found: of N pixels.
+    number: `[N]` int, the region of each.
+    count: of regions.
+  """
+  frames = len(found.spread)
+  cell = number * frames + found.frame
+  of = [np.bincount(cell, weights, count * frames) for weights in (*found.values, None)]
+  return np.stack(of, -1).reshape(count, frames, -1)
+
+
+def means(found: Gradients, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """Returns means over regions and their standard errors, `[count, T, 5]` both.
 
   They are radial, circumferential and shear rate (1/s), through-plane velocity (mm/s) and turning (rad/s).
 
   Args:
-    found: of N pixels.
-    group: `[N]` int, the region of each.
-    frame: `[N]` int.
-    count: of regions.
+    found: the fit.
+    total: `[count, T, 2 K + 1]` of `sums`.
   """
-  frames, columns = len(found.spread), found.design.shape[-1]
-  values = np.concatenate([found.rates, found.through[:, None], found.turning[:, None]], 1)
-  both = np.concatenate([values, found.design.reshape(len(frame), -1)], 1)
-  mean = means_over(both, group * frames + frame, count * frames).reshape(count, frames, -1)
-  dr, value, over, da = np.moveaxis(mean[..., 5:].reshape(count, frames, 4, columns), 2, 0)
+  size = total[..., -1:]
+  value, over = np.split(np.where(size > 0, total[..., :-1] / np.maximum(size, 1), np.nan), 2, -1)  # [count, T, K]
+  dr, da = _POWERS * over, over @ _TURNED
+  out, turned, through = np.moveaxis(found.coefficients, -1, 0)
+  parts = [
+    dr * out,
+    over * out + da * turned,
+    found.sign * (da * out + (dr - over) * turned) / 2,
+    value * through,
+    found.sign * over * turned,
+  ]
   none = np.zeros_like(dr)
   # What the coefficients of the radial and of the circumferential fit (of the through-plane one: the first) add.
   of = np.stack([[dr, over, da / 2, value, none], [none, da, (dr - over) / 2, none, over]])  # [2, 5, count, T, K]
@@ -104,19 +141,17 @@ def means(found: Gradients, group: np.ndarray, frame: np.ndarray, count: int) ->
   noise = np.repeat(found.noise[:2, None], 5, 1)
   noise[0, 3] = found.noise[2]
   error = np.sqrt((np.maximum(variance, 0) * (noise**2)[:, :, None, None]).sum(0))
-  return mean[..., :5], np.moveaxis(error, 0, -1)
+  return np.stack(parts, -2).sum(-1), np.moveaxis(error, 0, -1)
 
 
-def _basis(radius: np.ndarray, angle: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-  """Returns `[N, K + M]` values, derivatives by radius and by angle of the columns; the last M are those of noise."""
-  orders = [(-1, n) for n in range(HARMONICS[0] + 1)] + [(1, n) for n in range(HARMONICS[1] + 1)]
-  columns = []
-  for power, n in orders + [(-1, n) for n in _NOISE]:
-    f, slope = radius**power, power * radius ** (power - 1)
-    waves = [(np.cos(n * angle), -n * np.sin(n * angle)), (np.sin(n * angle), n * np.cos(n * angle))]
-    columns += [(f * wave, slope * wave, f * turned) for wave, turned in waves[: 2 if n else 1]]
-  values, across, around = (np.stack(part, -1) for part in zip(*columns, strict=True))
-  return values, across, around
+def _functions(radius: np.ndarray, angle: np.ndarray) -> np.ndarray:
+  """Returns `[K + M, N]`, the functions; the last M are those of noise."""
+  turn, powers = np.exp(1j * angle), {-1: 1 / radius, 1: radius}
+  waves = [np.ones_like(turn)]
+  for _ in range(max(column.order for column in _COLUMNS + _NOISY)):
+    waves.append(waves[-1] * turn)
+  columns = [powers[power] * (waves[n].imag if wave else waves[n].real) for power, n, wave in _COLUMNS + _NOISY]
+  return np.stack(columns)
 
 
 def _noise(coefficients: np.ndarray, variance: np.ndarray) -> np.ndarray:

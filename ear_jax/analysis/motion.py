@@ -133,6 +133,8 @@ class SliceMotion:
     settings: the conventions used.
     place: of the slice in the patient; None when unknown.
     venc: cm/s along column, along row and through the plane, that the velocities were scaled by; None without any.
+    inward: `[T, 3]` cm/s, means over the wall: what the velocity along column and that along row add to the inward one,
+      and the one to the apex; None without velocities.
   """
 
   name: str
@@ -155,6 +157,7 @@ class SliceMotion:
   settings: Settings
   place: Place | None = None
   venc: Venc | None = None
+  inward: np.ndarray | None = None
 
   def __repr__(self) -> str:
     return f'SliceMotion({self.name}: {len(self.mask)} frames, {int(self.contours.failed.sum())} without contours)'

@@ -1,9 +1,11 @@
 """Contours without velocities: what is left of the analysis for a magnitude-only cine, or where curves are withheld."""
 
 import dataclasses
+import functools
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ear_jax.analysis.contours import to_mask
 from ear_jax.analysis.markers import find_markers
@@ -53,15 +55,26 @@ def without_ring(motion: SliceMotion) -> SliceMotion:
   return withhold(empty)
 
 
+@functools.lru_cache(4)
+def _no_markers(frames: int, frame_interval: float, orientation: str) -> pd.DataFrame:
+  """The table of markers without values: it takes as long to make as one with values."""
+  return find_markers(_no_curves(frames), frame_interval, orientation)
+
+
+def _no_curves(frames: int) -> dict[str, np.ndarray]:
+  return {group: np.full((count, frames, 3), np.nan) for group, count in GROUPS.items()}
+
+
 def _unknown(frames: int, frame_interval: float, settings: Settings) -> dict[str, Any]:
   """What an analysis holds of velocities, all NaN."""
-  curves = {group: np.full((count, frames, 3), np.nan) for group, count in GROUPS.items()}
+  curves = _no_curves(frames)
   return {
     'curves': curves,
     'offset': {group: values[:, 0] for group, values in curves.items()},
-    'markers': find_markers(curves, frame_interval, settings.orientation),
+    'markers': _no_markers(frames, frame_interval, settings.orientation).copy(),
     'rotation_rate': np.full(frames, np.nan),
     'rotation': np.full(frames, np.nan),
     'displacement': np.full((frames, 3), np.nan),
     'strain': unknown(frames),
+    'inward': None,
   }

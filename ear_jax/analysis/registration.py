@@ -11,7 +11,7 @@ again with the neighbours on both sides, which closes the cycle.
 import numpy as np
 from scipy import ndimage
 
-from ear_jax.analysis.tracking import ANGLES, DEGREE, Ring, fit_matrix, ring_basis
+from ear_jax.analysis.tracking import ANGLES, DEGREE, Ring, along, fit_matrix, ring_basis
 
 _DEPTHS = np.linspace(-0.5, 1.25, 15)  # of the tissue that is looked at
 _BLUR = 0.6  # pixels
@@ -49,21 +49,25 @@ def _aligned(
   pictures: np.ndarray, points: np.ndarray, basis: np.ndarray, frame: int, start: np.ndarray | None
 ) -> np.ndarray:
   """`[T, K, 2]`, coefficients of the displacement of every frame."""
-  slopes = np.stack(np.gradient(pictures, axis=(1, 2)), 1)
-  frames, key = len(pictures), _look(pictures[frame], points)
+  fields = np.stack([pictures, *np.gradient(pictures, axis=(1, 2))], -1)  # brightness, and its slopes
+  frames = len(pictures)
   moved = np.zeros((frames, basis.shape[1], 2)) if start is None else start.copy()
+  looks = along(fields, points + basis @ moved)  # [T, N, 3], where the points are thought to be
+  key = looks[frame, :, 0] if start is None else along(fields[frame][None], points[None])[0, :, 0]
+
+  def put(t: int, coefficients: np.ndarray) -> None:
+    moved[t] = coefficients
+    looks[t] = along(fields[t][None], (points + basis @ coefficients)[None])[0]
 
   def step(t: int, neighbours: tuple[int, ...]) -> None:
-    near = np.mean([_look(pictures[k], points + basis @ moved[k]) for k in neighbours], 0)
-    wanted = _FIRST * key + (1 - _FIRST) * near
-    apart = moved[t] - moved[list(neighbours)].mean(0)
-    moved[t] += _step(pictures[t], slopes[t], points + basis @ moved[t], wanted, basis, apart)
+    wanted = _FIRST * key + (1 - _FIRST) * looks[list(neighbours), :, 0].mean(0)
+    put(t, moved[t] + _step(looks[t], wanted, basis, moved[t] - moved[list(neighbours)].mean(0)))
 
   onward = [(k, k - 1) for k in range(1, frames // 2 + 1)]
   back = [(-k, 1 - k) for k in range(1, (frames + 1) // 2)]
   for k, from_k in onward + back if start is None else []:
     t, before = (frame + k) % frames, (frame + from_k) % frames
-    moved[t] = moved[before]
+    put(t, moved[before])
     for _ in range(_PASSES):
       step(t, (before,))
   for _ in range(_SWEEPS):
@@ -73,17 +77,13 @@ def _aligned(
   return moved
 
 
-def _step(
-  picture: np.ndarray, slopes: np.ndarray, places: np.ndarray, wanted: np.ndarray, basis: np.ndarray, apart: np.ndarray
-) -> np.ndarray:
+def _step(look: np.ndarray, wanted: np.ndarray, basis: np.ndarray, apart: np.ndarray) -> np.ndarray:
   """One step of Gauss and Newton for a frame, `[K, 2]`; `apart` is how far it is from its neighbours."""
-  found = _look(picture, places)
-  line, weight = np.stack([wanted, np.ones_like(wanted)], 1), np.ones_like(found)
+  found, down, right = look.T
+  weight = np.ones_like(found)
   for _ in range(2):
-    weighed = line * weight[:, None]
-    rest = found - line @ np.linalg.lstsq(weighed, found * weight, rcond=None)[0]
+    rest = _off_line(found, wanted, weight**2)
     weight = 1 / np.sqrt(1 + (rest / (_ODD * np.sqrt(np.mean(rest**2)) + 1e-9)) ** 2)
-  down, right = (_look(slope, places) for slope in slopes)
   jacobian = np.concatenate([down[:, None] * basis, right[:, None] * basis], 1)  # [N, 2 K]
   weighed = jacobian * (weight**2)[:, None]
   stiff = _STIFF * np.mean(down**2 + right**2) * (basis**2).sum(0) * _roughness(basis.shape[1]) + 1e-6
@@ -99,5 +99,8 @@ def _roughness(size: int) -> np.ndarray:
   return np.repeat(np.concatenate([[_STIFF_MEAN], squares, squares]), DEGREE + 1)
 
 
-def _look(picture: np.ndarray, places: np.ndarray) -> np.ndarray:
-  return ndimage.map_coordinates(picture, places.T, order=1, mode='nearest')
+def _off_line(found: np.ndarray, wanted: np.ndarray, weight: np.ndarray) -> np.ndarray:
+  """What is left `[N]` of one brightness by another when it may change as a whole: a weighted line is taken off."""
+  total = weight.sum()
+  away, other = wanted - (weight @ wanted) / total, found - (weight @ found) / total
+  return other - away * (weight @ (away * other) / max(float(weight @ away**2), 1e-12))

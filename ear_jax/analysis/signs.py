@@ -11,9 +11,6 @@ import numpy as np
 from ear_jax.analysis.motion import SliceMotion
 from ear_jax.analysis.periodic import slow
 from ear_jax.analysis.regions import lengths
-from ear_jax.analysis.velocity import means_over
-from ear_jax.analysis.wall import wall_velocity
-from ear_jax.cine import Cine
 
 CHANNELS = ('along column', 'along row', 'through the plane')
 _FEWEST = 8  # frames
@@ -34,17 +31,17 @@ class Signs:
   decided: str
 
 
-def signs(cine: Cine, motion: SliceMotion) -> Signs | None:
-  """Returns what physiology says of the signs of one slice; None for too few frames, or none with contours."""
+def signs(motion: SliceMotion) -> Signs | None:
+  """Returns what physiology says of the signs of one slice; None without contours or velocities of eight frames."""
   frames = len(motion.mask)
-  if frames < _FEWEST or motion.contours.failed.all():
+  if frames < _FEWEST or motion.contours.failed.all() or motion.inward is None:
     return None
   systole, decided = _narrowing(motion), 'systole is when the cavity narrows, by its contours'
   certain = systole is not None
   if systole is None:
     systole = np.where(np.arange(frames) < _SYSTOLE * frames, 1.0, 0.0)
     decided = 'systole is the first third of the cycle, by time: contours hardly move'
-  found = [_agreement(curve, systole) for curve in _inward(cine, motion).T]
+  found = [_agreement(curve, systole) for curve in motion.inward.T]
   return Signs((found[0], found[1], found[2]), certain, decided)
 
 
@@ -56,22 +53,6 @@ def _narrowing(motion: SliceMotion) -> np.ndarray | None:
   if np.ptp(radius) < _NARROWS * radius.mean():
     return None
   return np.roll(radius, 1) - np.roll(radius, -1)
-
-
-def _inward(cine: Cine, motion: SliceMotion) -> np.ndarray:
-  """Returns `[T, 3]` cm/s: what each in-plane channel adds to the inward velocity, and the velocity to the apex."""
-  inside = motion.mask.astype(bool)
-  # Where the analysis undid no wrap there is none to be looked for.
-  settings = motion.settings if motion.wraps else dataclasses.replace(motion.settings, unwrap=False)
-  velocity, box, _ = wall_velocity(cine, inside, settings)
-  frame, row, column = np.nonzero(inside[box])
-  place = np.stack([row + box[1].start, column + box[2].start], -1)
-  offset = (place - motion.centre[frame]) * lengths(cine.spacing)
-  offset /= np.maximum(np.hypot(*offset.T), 1e-9)[:, None]
-  measured = velocity[inside[box]].astype(float)
-  measured[:, :2] -= means_over(measured[:, :2], frame, len(inside))[frame]  # bulk motion
-  parts = np.stack([-offset[:, 1] * measured[:, 0], -offset[:, 0] * measured[:, 1], measured[:, 2]], -1)
-  return means_over(parts, frame, len(inside))
 
 
 def _agreement(curve: np.ndarray, systole: np.ndarray) -> float:

@@ -99,6 +99,7 @@ def analyse_with_contours(
     displacement=displacement(whole, cine.frame_interval),
     strain=_strain(cine, contours, wall, to_septum, settings) if sized else still.strain,
     wraps=wall.wraps,
+    inward=_inward(wall, len(still.mask), settings.circumferential_sign),
   )
 
 
@@ -144,6 +145,15 @@ def _strain(cine: Cine, contours: Contours, wall: Wall, to_septum: np.ndarray, s
   border = max(settings.border, BORDER)
   core = away_from(contours, border, lengths(cine.spacing), cine.video.shape[1:3])
   return measure(wall._replace(core=core[wall.frame, wall.row, wall.column]), to_septum, cine.frame_interval, settings)
+
+
+def _inward(wall: Wall, frames: int, sign: int) -> np.ndarray:
+  """`SliceMotion.inward`: velocities along column and row again, from those in the heart's directions."""
+  row, column = (wall.offset / np.maximum(np.hypot(*wall.offset.T), 1e-9)[:, None]).T
+  through, radial, turning = wall.velocity.T
+  along = np.stack([sign * row * turning - column * radial, -row * radial - sign * column * turning], -1)
+  along -= means_over(along, wall.frame, frames)[wall.frame]  # bulk motion of the whole wall, not of its core
+  return means_over(np.stack([-column * along[:, 0], -row * along[:, 1], through], -1), wall.frame, frames)
 
 
 def _mean_radius(wall: Wall, cine: Cine) -> np.ndarray:

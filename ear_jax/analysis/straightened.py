@@ -12,6 +12,7 @@ import numpy as np
 from scipy import ndimage
 
 from ear_jax.analysis.motion import Contours
+from ear_jax.analysis.tracking import along
 from ear_jax.cine import MAGNITUDE, Cine
 
 ANGLES, SECTORS = 72, 24
@@ -87,14 +88,10 @@ def _sampled(video: np.ndarray, points: np.ndarray, sigma: float) -> np.ndarray:
   low = np.clip(np.floor(points.min((0, 1, 2))).astype(int) - 2, 0, last)
   high = np.clip(np.ceil(points.max((0, 1, 2))).astype(int) + 3, low + 1, last + 1)
   window = video[:, low[0] : high[0], low[1] : high[1]].astype(np.float32)
-  frame = np.broadcast_to(np.arange(len(video))[:, None, None], points.shape[:-1])
-  where = [frame, points[..., 0] - low[0], points[..., 1] - low[1]]
-  values = np.empty((*points.shape[:-1], window.shape[-1]), np.float32)
-  for channel in range(window.shape[-1]):
-    width = max(sigma, 0.5) if channel == MAGNITUDE else 0.0
-    picture = ndimage.gaussian_filter(window[..., channel], (0, width, width))
-    values[..., channel] = ndimage.map_coordinates(picture, where, order=1, mode='nearest')
-  return values
+  width = max(sigma, 0.5)
+  window[..., MAGNITUDE] = ndimage.gaussian_filter(window[..., MAGNITUDE], (0, width, width))
+  values = along(window, points.reshape(len(points), -1, 2) - low)
+  return values.reshape(*points.shape[:-1], -1)
 
 
 def by_sector(values: np.ndarray, axis: int) -> np.ndarray:

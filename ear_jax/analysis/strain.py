@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ear_jax.analysis.gradients import Gradients, fit, means
+from ear_jax.analysis.gradients import Gradients, fit, means, sums
 from ear_jax.analysis.motion import GROUPS, KINDS, Settings
 from ear_jax.analysis.periodic import bridge_gaps, closed_integral, undo_view_sharing
 from ear_jax.analysis.regions import screen_angle, sector_numbers
@@ -81,18 +81,24 @@ def measure(wall: Wall, to_septum: np.ndarray, frame_interval: float, settings: 
     return unknown(frames)
   whole = closed_integral(frames, frame_interval)
   found = fit(wall, frames, sign)
-  everywhere = np.zeros_like(wall.frame)
-  of_all = _means(found, everywhere, wall.frame, 1, settings)
-  turning, turning_error = (part[0, :, 4] for part in of_all)
+  whole_ring = sums(found, np.zeros_like(wall.frame), 1)
+  turning, turning_error = (part[0, :, 4] for part in _means(found, whole_ring, settings))
   rotation, rotation_error = integral(whole, turning, turning_error)
   # Tissue turns through sectors that do not: a sector of the tissue begins where the septum was and has turned since.
   septum = (screen_angle(to_septum) + sign * rotation)[wall.frame]
-  angle = screen_angle(wall.offset)
-  sectors = {group: sector_numbers(angle, septum, GROUPS[group]) for group in ('angular6', 'angular24')}
-  numbers = {'global': everywhere, **sectors, 'layers': wall.layer}
+  fine, layers = GROUPS['angular24'], GROUPS['layers']
+  number = sector_numbers(screen_angle(wall.offset), septum, fine) * layers + wall.layer
+  cells = sums(found, number, fine * layers).reshape(fine, layers, frames, -1)
+  by_sector = cells.sum(1)
+  totals = {
+    'global': whole_ring,
+    'angular6': by_sector.reshape(GROUPS['angular6'], -1, *by_sector.shape[1:]).sum(1),
+    'angular24': by_sector,
+    'layers': cells.sum(0),
+  }
   strain, strain_error, rate, rate_error = {}, {}, {}, {}
-  for group, number in numbers.items():
-    mean, error = of_all if group == 'global' else _means(found, number, wall.frame, GROUPS[group], settings)
+  for group, total in totals.items():
+    mean, error = _means(found, total, settings)
     mean, _ = remove_cycle_mean(mean)
     rate[group], rate_error[group] = _four(mean), _four(error)
     strain[group], strain_error[group] = strains(whole, rate[group], rate_error[group])
@@ -143,11 +149,9 @@ def readable(values: np.ndarray, error: np.ndarray, limits: Mapping[str, float] 
   return np.where(error <= np.array([limits[kind] for kind in KINDS]), values, np.nan)
 
 
-def _means(
-  found: Gradients, number: np.ndarray, frame: np.ndarray, count: int, settings: Settings
-) -> tuple[np.ndarray, np.ndarray]:
+def _means(found: Gradients, total: np.ndarray, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
   """Means of regions with view sharing undone."""
-  mean, error = means(found, number, frame, count)
+  mean, error = means(found, total)
   if not settings.view_sharing:
     return mean, error
   sharp = undo_view_sharing(mean.swapaxes(0, 1), settings.view_sharing).swapaxes(0, 1)

@@ -6,6 +6,8 @@ wall of the whole cycle is unwrapped at once as a three-dimensional phase, time 
 method of Abdul-Rahman et al. (Applied Optics 2007) in scikit-image.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import ndimage
 from skimage.restoration import unwrap_phase
@@ -14,16 +16,16 @@ _AROUND = 7  # pixels
 _PASSES = 8
 
 
-def unwrap(velocity: np.ndarray, wall: np.ndarray, venc: tuple[float, float, float]) -> tuple[np.ndarray, int]:
+def unwrap(velocity: np.ndarray, wall: np.ndarray, venc: Sequence[float]) -> tuple[np.ndarray, int]:
   """Returns velocities without wraps inside the wall, and the number of pixels (of all frames) that were changed.
 
   Pixels that were not wrapped keep their bits. Of the values that differ by a common multiple of 2 venc, that one is
   taken in which most of a connected part of the wall over the cycle is as measured.
 
   Args:
-    velocity: `[T, H, W, 3]` cm/s, within +-venc.
+    velocity: `[T, H, W, C]` cm/s, within +-venc.
     wall: `[T, H, W]` bool.
-    venc: cm/s for each of the three components.
+    venc: cm/s for each component.
   """
   changed = np.zeros(wall.shape, bool)
   result = velocity
@@ -61,8 +63,9 @@ def _turns(values: np.ndarray, wall: np.ndarray, limit: float) -> np.ndarray:
   else:
     unwrapped = unwrap_phase(phase[0], rng=0)[None]
   turns = np.where(wall, np.rint((unwrapped.filled(0) - phase.filled(0)) / (2 * np.pi)), 0).astype(int)
+  share = np.where(wall, ndimage.uniform_filter(wall.astype(float), (1, _AROUND, _AROUND)), 1)
   for _ in range(_PASSES):  # a patch is unwrapped from its edge inwards
-    stray = _stray_turns(values + 2 * limit * turns, wall, limit)
+    stray = _stray_turns(values + 2 * limit * turns, wall, share, limit)
     turns += stray
     if not stray.any():
       break
@@ -76,9 +79,10 @@ def _turns(values: np.ndarray, wall: np.ndarray, limit: float) -> np.ndarray:
   return turns
 
 
-def _stray_turns(values: np.ndarray, wall: np.ndarray, limit: float) -> np.ndarray:
-  """Turns of pixels that were led astray by noise: what brings them next to the mean of the wall around them."""
-  size = (1, _AROUND, _AROUND)
-  share = ndimage.uniform_filter(wall.astype(float), size)
-  around = ndimage.uniform_filter(np.where(wall, values, 0.0), size) / np.where(wall, share, 1)
+def _stray_turns(values: np.ndarray, wall: np.ndarray, share: np.ndarray, limit: float) -> np.ndarray:
+  """Turns of pixels that were led astray by noise: what brings them next to the mean of the wall around them.
+
+  `share` is how much of what is around each pixel is wall.
+  """
+  around = ndimage.uniform_filter(np.where(wall, values, 0.0), (1, _AROUND, _AROUND)) / share
   return np.where(wall, np.rint((around - values) / (2 * limit)), 0).astype(int)

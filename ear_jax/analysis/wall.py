@@ -69,16 +69,19 @@ def away_from(contours: Contours, border: float, size: np.ndarray, shape: tuple[
 
 
 def wall_velocity(
-  cine: Cine, inside: np.ndarray, settings: Settings
+  cine: Cine, inside: np.ndarray, settings: Settings, channels: int = 3
 ) -> tuple[np.ndarray, tuple[slice, slice, slice], int]:
-  """Returns the velocities `[T, h, w, 3]` around the wall, cm/s with the signs of `settings` and wraps undone.
+  """Returns the velocities `[T, h, w, C]` around the wall, cm/s with the signs of `settings` and wraps undone.
 
-  Also the window that they are of, and how many pixels of the wall `inside` `[T, H, W]` had wrapped.
+  Also the window that they are of, and how many pixels of the wall `inside` `[T, H, W]` had wrapped. `channels` are the
+  first C: 2 are those in the plane.
   """
   box = bounding_box(inside, _MARGIN)
   # A change of sign keeps every bit of the value.
-  measured = cine.video[box][..., 1:] * np.asarray(settings.signs, cine.video.dtype)
-  measured, wraps = unwrap(measured, inside[box], cine.venc) if settings.unwrap and cine.venc else (measured, 0)
+  measured = cine.video[box][..., 1 : 1 + channels] * np.asarray(settings.signs[:channels], cine.video.dtype)
+  measured, wraps = (
+    unwrap(measured, inside[box], cine.venc[:channels]) if settings.unwrap and cine.venc else (measured, 0)
+  )
   return measured, box, wraps
 
 

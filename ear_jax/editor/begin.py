@@ -8,6 +8,7 @@ from ear_jax.editor.base import on_360
 from ear_jax.editor.follow import Base
 from ear_jax.editor.studies import Study
 from ear_jax.formats import references
+from ear_jax.formats.choices import REFUSE, Choices
 from ear_jax.formats.contour_files import Drawn
 from ear_jax.formats.faults import Fault, MalformedStudy
 from ear_jax.formats.matching import contours_of
@@ -27,7 +28,8 @@ def begin(
   results: pathlib.Path | None = None,
   contours: Sequence[pathlib.Path] = (),
   blind: str = '',
-  strainmap_names: bool = False,
+  options: Options | None = None,
+  choices: Choices = REFUSE,
 ) -> tuple[list[Study], list[Fault]]:
   """Returns the studies at a path, and the faults of contours that are not used.
 
@@ -38,12 +40,13 @@ def begin(
     results: folder that `predict` or the editor wrote.
     contours: files or folders with contours by persons.
     blind: pseudonym of a reader who shall not see what others drew; '' for one who may.
-    strainmap_names: results call slices as StrainMap does.
+    options: conventions of the results; None: nothing special.
+    choices: what settles what the study leaves open; `trusted` also gives curves that the gate would withhold.
 
   Raises: UserError when there is nothing to edit, or a network or contours cannot be read.
   """
   try:
-    opened = open_studies(study)
+    opened = open_studies(study, choices)
   except MalformedStudy as fault:
     raise UserError(str(fault)) from fault
   drawn: list[Drawn] = []
@@ -54,13 +57,13 @@ def begin(
       raise UserError(f'--contours={path}: ' + '; '.join(map(str, found.faults or ['no contours lie there'])))
     drawn += found.drawn
     faults += found.faults
-  opened, unused = references.attach(opened, drawn)
+  opened, unused = references.attach(opened, drawn, trusted=choices.trusted)
   networks = [load_network(name) for name in checkpoints]
   for network in networks:
     network.picture()  # one that is too old to say is refused before the work
   first = _of_results(results) if results else None
-  options = Options(strainmap_names=strainmap_names)
-  studies = [Study(one, output / one.dataset, networks, options, first, blind) for one in opened]
+  settled = networks, options or Options(), first, blind, choices.trusted
+  studies = [Study(one, output / one.dataset, *settled) for one in opened]
   return studies, [*faults, *unused]
 
 

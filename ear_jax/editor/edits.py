@@ -3,6 +3,7 @@
 Pure. A gesture is a dict as the log on disk holds it, checked before it comes here (`requests`):
 
     {'what': 'handle' | 'push' | 'arc' | 'draw' | 'm-mode', 'frames': {'12': {'endo': [[r, c], ...], 'epi': ...}, ...}}
+    {'what': 'keep', 'frames': ...}               as they were: a person agrees to them
     {'what': 'septum', 'septum': [r, c]}          {'what': 'insertion', 'insertion': [[r, c], [r, c]]}
     {'what': 'pin', 'frame': 3, 'state': 'free' | 'key' | 'pinned', 'frames': {'3': ...}}
     {'what': 'clear', 'frame': 3}                 {'what': 'undo'}          {'what': 'redo'}
@@ -20,7 +21,7 @@ import numpy as np
 
 from ear_jax.analysis.drawn import Pair
 
-DRAWING = ('handle', 'push', 'arc', 'm-mode', 'draw')  # gestures that bring contours
+DRAWING = ('handle', 'push', 'arc', 'm-mode', 'draw', 'keep')  # gestures that bring contours
 STATES = ('free', 'key', 'pinned')
 
 
@@ -31,6 +32,7 @@ class Marks:
   Attributes:
     keys: handles `[N, 2]` of both sides by frame.
     pinned: key frames that no gesture over several frames may change.
+    agreed: key frames that nobody drew: a person agreed to what was there.
     cleared: frames that hold no ventricle.
     freed: frames that were drawn beforehand and shall follow now.
     septum: mid-septal point (row, column); None: as it was.
@@ -39,6 +41,7 @@ class Marks:
 
   keys: Mapping[int, Pair] = dataclasses.field(default_factory=dict)
   pinned: frozenset[int] = frozenset()
+  agreed: frozenset[int] = frozenset()
   cleared: frozenset[int] = frozenset()
   freed: frozenset[int] = frozenset()
   septum: tuple[float, float] | None = None
@@ -109,9 +112,10 @@ def _with(marks: Marks, gesture: dict) -> Marks:
   if what == 'pin':
     pinned = pinned | {gesture['frame']} if gesture['state'] == 'pinned' else pinned - {gesture['frame']}
   own = frozenset(drawn)
-  return dataclasses.replace(
-    marks, keys={**marks.keys, **drawn}, pinned=pinned, cleared=marks.cleared - own, freed=marks.freed - own
-  )
+  agreed = marks.agreed | (own - set(marks.keys)) if what in ('keep', 'pin') else marks.agreed - own
+  cleared, freed = marks.cleared - own, marks.freed - own
+  keys = {**marks.keys, **drawn}
+  return dataclasses.replace(marks, keys=keys, pinned=pinned, agreed=agreed, cleared=cleared, freed=freed)
 
 
 def pair_of(drawn: Mapping[str, list]) -> Pair:
@@ -125,6 +129,7 @@ def _free(marks: Marks, frame: int, *, cleared: bool) -> Marks:
     marks,
     keys={t: pair for t, pair in marks.keys.items() if t != frame},
     pinned=marks.pinned - one,
+    agreed=marks.agreed - one,
     cleared=marks.cleared | one if cleared else marks.cleared - one,
     freed=marks.freed if cleared else marks.freed | one,
   )

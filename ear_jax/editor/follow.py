@@ -17,8 +17,8 @@ from ear_jax.editor.edits import Marks
 from ear_jax.editor.handles import rings
 from ear_jax.report.overlay import heart_window
 
-BY_HAND, CLEARED = 'by hand', 'no ventricle here, by hand'
-ORIGINS = ('network', 'drawn', 'carried', 'none')
+BY_HAND, AGREED, CLEARED = 'by hand', 'agreed to by hand', 'no ventricle here, by hand'
+ORIGINS = ('network', 'drawn', 'agreed', 'carried', 'none')
 SEEN, NEEDED = 1.0, 0.4  # of the heart's extent on each side: what a person sees, what is calculated with
 
 
@@ -114,7 +114,8 @@ def follow(
   flags, failed = list(found.flags), found.failed.copy()
   origins = ['none' if bad else 'carried' if keys else 'network' for bad in failed]
   for t in keys:
-    endo[t], epi[t], failed[t], flags[t], origins[t] = given.endo[t], given.epi[t], False, BY_HAND, 'drawn'
+    endo[t], epi[t], failed[t] = given.endo[t], given.epi[t], False
+    flags[t], origins[t] = (AGREED, 'agreed') if t in marks.agreed else (BY_HAND, 'drawn')
   for t in marks.cleared:
     endo[t], epi[t], failed[t], flags[t], origins[t] = np.nan, np.nan, True, CLEARED, 'none'
   corrected = 'carried' in origins or (network is not None and bool(marks.keys))

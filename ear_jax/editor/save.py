@@ -65,7 +65,11 @@ def _saved(study: Study, person: str) -> dict[str, Any]:
   }
   opened = dataclasses.replace(study.opened, cines=lambda which: _cines(study, marks, contours, which))
   made_by = {'contours': f'corrected in the editor by {", ".join(told["persons"])}', 'edits began with': told['began']}
-  summary = predict(opened, study.folder, [], study.options, console=Console(quiet=True), made_by=made_by)
+  options = study.options
+  if any(one.septum is not None for one in marks):  # a point goes before the angle of the command line
+    options = dataclasses.replace(options, septum_angle=None)
+  quiet = Console(quiet=True)
+  summary = predict(opened, study.folder, [], options, force=study.force, console=quiet, made_by=made_by)
   write_text(study.folder / NAME, json.dumps(told, indent=2))
   files = [path.relative_to(study.folder).parts[0] for path in study.folder.rglob('*') if path.is_file()]
   hidden = {'edits', *(name for name in files if name.startswith('.'))}
@@ -84,8 +88,10 @@ def _cines(
   numbers = range(len(study.slices))[which]
   for number, (cine, source) in zip(numbers, study.opened.cines(which), strict=True):
     found = contours[number]
-    point = marks[number].septum
+    point, angle = marks[number].septum, study.options.septum_angle
     septum = source.septum if point is None else np.tile(point, (len(cine.video), 1))
+    if point is None and angle is not None:
+      septum = study.slices[number].view().motion.septum
     good = ~found.failed
     cine = cine.replace(mask=to_mask(found, cine.mask.shape[1:]), annotated=good)
     yield cine, dataclasses.replace(source, drawn=found if good.any() else None, septum=septum)
@@ -111,6 +117,7 @@ def _slice(one: Slice, marks: Marks, contours: Contours, followed: Followed) -> 
     'gestures': len(one.history.done),
     'made': contours.made,
     'by_hand': np.flatnonzero(origins == 'drawn').tolist(),
+    'agreed': np.flatnonzero(origins == 'agreed').tolist(),
     'followed': np.flatnonzero(origins == 'carried').tolist(),
     'network': np.flatnonzero(origins == 'network').tolist(),
     'without': np.flatnonzero(origins == 'none').tolist(),

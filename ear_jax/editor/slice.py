@@ -160,7 +160,7 @@ class Slice:
         'septum': {'point': _rounded(motion.septum[:1])[0], 'certain': motion.septal_reference.certain},
         'insertion': marks.insertion,
         'curves': None if motion.venc is None else _curves(before.motion, motion),
-        'areas': {side: _areas(getattr(view.followed.contours, side), size) for side in ('endo', 'epi')},
+        'areas': {**_areas(view.followed.contours, size), 'before': _areas(before.followed.contours, size)},
         'verdict': worst(view.checks),
         'why': '; '.join(f'{one.name}: {one.reason}' for one in view.checks if one.status in ('warn', 'fail')),
         'dice_expected': round(view.expected.dice, 4),
@@ -175,15 +175,19 @@ class Slice:
 
   def _completed(self, gesture: dict) -> dict:
     """A frame that is pinned, or agreed to, gets the contour that it shows."""
-    if gesture['what'] != 'pin' or gesture['state'] == 'free':
-      return gesture
-    frame = self._inside(gesture['frame'])
-    kept = self.marks.keys.get(frame)
+    if gesture['what'] == 'keep':
+      return {**gesture, 'frames': {t: self._kept(int(t)) for t in gesture['frames']}}
+    if gesture['what'] == 'pin' and gesture['state'] != 'free':
+      return {**gesture, 'frames': {str(gesture['frame']): self._kept(gesture['frame'])}}
+    return gesture
+
+  def _kept(self, frame: int) -> dict[str, list]:
+    kept = self.marks.keys.get(self._inside(frame))
     shown = self.view().followed.contours
     if kept is None and shown.failed[frame]:
       raise UserError(f'frame {frame} has no contours to be kept: draw them first')
     endo, epi = kept or (handles_of(shown.endo[frame]), handles_of(shown.epi[frame]))
-    return {**gesture, 'frames': {str(frame): {'endo': _rounded(endo), 'epi': _rounded(epi)}}}
+    return {'endo': _rounded(endo), 'epi': _rounded(epi)}
 
   def _inside(self, frame: int) -> int:
     if not 0 <= frame < self.frames:
@@ -207,7 +211,7 @@ class Slice:
   def _require_window(self, points: np.ndarray, where: str) -> None:
     top, left, height, width = self.box
     if (points < (top, left)).any() or (points > (top + height - 1, left + width - 1)).any():
-      raise UserError(f'{where}: the contour leaves the window about the heart that is shown')
+      raise UserError(f'{where}: the contour leaves the window about the heart that is shown: Whole picture shows all')
 
 
 def _shorten(kept: dict, most: int, *always: str) -> None:
@@ -226,7 +230,7 @@ def _common(one: Box, other: Box) -> Box:
 def _frames(view: View, marks: Marks) -> list[dict[str, Any]]:
   contours, found = view.followed.contours, []
   for t, (failed, origin) in enumerate(zip(contours.failed.tolist(), view.followed.origins, strict=True)):
-    sure = origin == 'drawn' or t in marks.cleared
+    sure = origin in ('drawn', 'agreed') or t in marks.cleared
     found.append(
       {
         'endo': None if failed else _rounded(handles_of(contours.endo[t])),
@@ -241,6 +245,7 @@ def _frames(view: View, marks: Marks) -> list[dict[str, Any]]:
 
 def _curves(before: SliceMotion, now: SliceMotion) -> dict[str, Any]:
   interval = 1.0 if math.isnan(now.frame_interval) else now.frame_interval
+  whole = now.markers[now.markers['group'] == 'global']
 
   def velocities(motion: SliceMotion) -> dict[str, list]:
     whole = motion.curves['global'][0]
@@ -254,17 +259,20 @@ def _curves(before: SliceMotion, now: SliceMotion) -> dict[str, Any]:
     'time_ms': _rounded(np.arange(len(now.mask)) * interval),
     'before': velocities(before),
     'now': velocities(now),
-    'markers': page_numbers.markers(now)['global'][0],
+    'markers': page_numbers.markers(dataclasses.replace(now, markers=whole))['global'][0],
     'strain': {'before': strain(before), 'now': strain(now)},
   }
 
 
-def _areas(side: np.ndarray, size: np.ndarray) -> list[float | None]:
-  return page_numbers.numbers(polygon_area(side) * float(size.prod()))
+def _areas(contours: Contours, size: np.ndarray) -> dict[str, list[float | None]]:
+  sides = {'endo': contours.endo, 'epi': contours.epi}
+  return {name: page_numbers.numbers(polygon_area(side) * float(size.prod())) for name, side in sides.items()}
 
 
 def _rounded(values: np.ndarray) -> Any:
-  return [None if np.isnan(one).any() else np.round(one, 3).tolist() for one in np.asarray(values, float)]
+  values = np.round(np.asarray(values, float), 3)
+  unknown = np.isnan(values.reshape(len(values), -1)).any(1)
+  return [None if bad else one for bad, one in zip(unknown.tolist(), values.tolist(), strict=True)]
 
 
 def contours_of(one: Slice) -> Contours:

@@ -56,6 +56,7 @@ class Study:
     networks: none, one, or several to be averaged.
     begun: contours of each slice by its id that results held already; empty without.
     blind: pseudonym of a reader who shall not see what others drew; '' for one who may.
+    force: results hold curves even where the quality gate fails the study.
   """
 
   def __init__(
@@ -66,8 +67,9 @@ class Study:
     options: Options,
     begun: Callable[[Cine, Source], Base | None] | None = None,
     blind: str = '',
+    force: bool = False,
   ):
-    self.opened, self.folder, self.options = opened, folder, options
+    self.opened, self.folder, self.options, self.force = opened, folder, options, force
     self.slices: list[Slice] = []
     self.progress = Progress()
     self.checks: list[Check] = [Check('reading', '', 'warn', note) for note in opened.notes]
@@ -131,7 +133,7 @@ class Study:
       self.progress = Progress(f'{self.name}: slice {number + 1} of {count}', number / count)
       source = source.at(cine.place)
       settled = settled or by_file(self.options, source)  # the first slice settles the conventions for all
-      septum = septum_lib.find(None, None if self._blind else source.septum, source.orientation)
+      septum = septum_lib.find(self.options.septum_angle, None if self._blind else source.septum, source.orientation)
       one = Slice(cine, self._base(number, cine, source), septum, settled, self.edits / f'slice-{number:02d}.jsonl')
       one.view()
       if self._blind:
@@ -225,7 +227,9 @@ class Study:
       corrected = sum(len(one.marks.keys) + len(one.marks.cleared) for one in slices)
     else:
       verdict = str(summary.get('verdict', 'not begun'))
-      corrected = sum(len(one['by_hand']) + len(one['cleared']) for one in told.get('slices', ()))
+      corrected = sum(
+        len(one['by_hand']) + len(one.get('agreed', ())) + len(one['cleared']) for one in told.get('slices', ())
+      )
     entry = {
       'index': index,
       'name': self.name,

@@ -28,6 +28,7 @@ from ear_jax.networks.load import load_network
 from ear_jax.networks.segment import segment
 from ear_jax.report.evaluation import extremes, write_report
 from ear_jax.report.figures import Case
+from ear_jax.report.readers import write_readers
 from ear_jax.scoring.agreement_summary import concatenate
 from ear_jax.scoring.mask_agreement import compare_masks
 from ear_jax.scoring.segmentation import score
@@ -67,6 +68,8 @@ def evaluate_reader(
 ) -> dict:
   """Compares a second reader's contours with those that lie beside a folder of studies; as `evaluate_studies`.
 
+  The results have a page more, `readers.html`.
+
   Args:
     contours: a file or folder that `predict` or the editor wrote for the second reader. They are found by the
       fingerprint of the pictures; slices that only one reader has are left out, and so are frames.
@@ -86,7 +89,9 @@ def evaluate_reader(
     return to_mask(contours_of(drawn, source, len(cine.video)), cine.mask.shape[1:])
 
   manifest = {'compared': 'two readers: the first is the reference'}
-  return _scored(delineate, output, studies, choices, manifest, by_person=True)
+  content = _scored(delineate, output, studies, choices, manifest, by_person=True)
+  write_readers(pathlib.Path(output), content)
+  return content
 
 
 def _scored(

@@ -66,7 +66,7 @@ class Browser:
     if body is not None:
       made |= {'Content-Type': 'application/json', 'Content-Length': str(len(body))}
     made |= {name.replace('_', '-'): value for name, value in headers.items()}
-    with contextlib.closing(http.client.HTTPConnection('127.0.0.1', self.port, timeout=60)) as line:
+    with contextlib.closing(http.client.HTTPConnection('127.0.0.1', self.port, timeout=600)) as line:
       line.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
       for name, value in made.items():
         if value is not None:

@@ -3,6 +3,7 @@
 No function of the page is called; what the page says about itself is read from its elements.
 """
 
+import contextlib
 import pathlib
 import re
 import sys
@@ -21,7 +22,7 @@ from ear_jax.editor import app
 from ear_jax.editor import base as base_files
 from ear_jax.editor.begin import begin
 from ear_jax.editor.edits import History
-from ear_jax.editor.follow import Base
+from ear_jax.editor.follow import Base, Box, window
 from ear_jax.formats import strainmap_marks
 from ear_jax.phantom.study import Size
 from ear_jax.workflows.make_phantom import make_phantom
@@ -40,8 +41,8 @@ TOKEN = 'token-of-a-test'
 class Editor:
   """The page that is open in the browser, and the study behind it."""
 
-  def __init__(self, driver, address, study, truth):
-    self.driver, self.address, self.study, self.truth = driver, address, study, truth
+  def __init__(self, driver, address, study, truth, patience=20):
+    self.driver, self.address, self.study, self.truth, self.patience = driver, address, study, truth, patience
     self.open()
 
   def open(self):
@@ -55,8 +56,8 @@ class Editor:
   def find(self, selector):
     return self.driver.find_element(By.CSS_SELECTOR, selector)
 
-  def wait(self, condition, seconds=20):
-    browser.wait(condition, seconds)
+  def wait(self, condition):
+    browser.wait(condition, self.patience)
 
   def settle(self):
     """Waits until the server has answered and the answer is drawn."""
@@ -160,6 +161,13 @@ def served(tmp_path_factory):
     truth.append(wall)
     base = Base(network=planted(cine.replace(mask=wall), number), made='planted')
     base_files.write(study.edits / f'slice-{number:02d}.npz', base, strainmap_marks.fingerprint(cine))
+  with serving_page(study) as address:
+    yield address, study, truth
+
+
+@contextlib.contextmanager
+def serving_page(study):
+  """Yields the address of the page of a study."""
   server = uvicorn.Server(
     uvicorn.Config(app.make_app([study], 'reader', TOKEN), port=0, log_level='error', lifespan='off')
   )
@@ -168,7 +176,7 @@ def served(tmp_path_factory):
   while not server.started:
     time.sleep(0.01)
   port = server.servers[0].sockets[0].getsockname()[1]
-  yield f'http://127.0.0.1:{port}/?token={TOKEN}', study, truth
+  yield f'http://127.0.0.1:{port}/?token={TOKEN}'
   server.should_exit = True
   thread.join(10)
   study.close()
@@ -323,6 +331,57 @@ def test_points_are_dragged_and_what_is_refused_is_a_sentence(editor):
   editor.drag(editor.on_stage([centre, centre + far / 2, centre + far]), held=Keys.SHIFT)
   assert 'leaves the' in editor.find('#message').text
   assert one.state()['undo'] == done
+
+
+def test_a_run_that_is_right_is_agreed_to_and_not_said_to_be_drawn(editor):
+  editor.go(1, 3)
+  before = editor.contours(1)
+  editor.chord(Keys.SHIFT, Keys.ARROW_RIGHT)
+  editor.press('p')
+  found = editor.study.slices[1].state()['frames']
+  assert [(k, one['origin'], one['state']) for k, one in enumerate(found) if one['state'] != 'free'] == [
+    (3, 'agreed', 'key'),
+    (4, 'agreed', 'key'),
+  ]
+  assert 'agreed to' in editor.find('#timeline').get_attribute('aria-valuetext')
+  np.testing.assert_allclose(editor.contours(1).endo[3:5], before.endo[3:5], atol=0.6)  # handles smooth a mask's stairs
+
+
+def test_two_fingers_zoom_the_picture_and_edit_nothing(editor):
+  editor.go(1, 0)
+  left, top, wide, high = editor.box('#stage')
+  scale = float(editor.find('#stage').get_attribute('data-map').split()[2])
+  centre = np.array([left + wide / 2, top + high / 2])
+  (middle,) = editor.on_stage([editor.contours(1).endo[0].mean(0)])
+
+  def touch(kind, apart):
+    points = [{'x': centre[0] + side * apart, 'y': centre[1], 'id': side + 1} for side in (-1, 1)]
+    event = {'type': kind, 'touchPoints': [] if kind == 'touchEnd' else points}
+    editor.driver.execute_cdp_cmd('Input.dispatchTouchEvent', event)
+
+  for kind, apart in (('touchStart', 30), ('touchMove', 45), ('touchMove', 60), ('touchEnd', 0)):
+    touch(kind, apart)
+  editor.settle()
+  assert float(editor.find('#stage').get_attribute('data-map').split()[2]) == pytest.approx(2 * scale, rel=0.02)
+  (after,) = editor.on_stage([editor.contours(1).endo[0].mean(0)])
+  np.testing.assert_allclose(after - centre, 2 * (np.array(middle) - centre), atol=3)  # what lies between them stays
+  assert editor.study.slices[1].state()['undo'] == 0
+
+
+def test_the_whole_picture_is_shown_where_the_heart_was_thought_elsewhere(editor):
+  one, small = editor.study.slices[0], Box(10, 10, 70, 70)  # as of a larger picture
+  whole = one.cine
+  one.cine, one.box = window(whole, small), small
+  editor.study._sheets.clear()
+  editor.open()
+  editor.go(0, 0)
+  editor.click('[data-act=whole]')
+  editor.wait(lambda: not editor.find('[data-act=whole]').is_displayed())
+  assert tuple(one.box) == (0, 0, *one.shape)
+  left, top, wide, high = editor.box('#stage')
+  for x, y in editor.on_stage([(0, 0), np.array(one.shape) - 1]):
+    assert left <= x <= left + wide
+    assert top <= y <= top + high
 
 
 def test_it_plays_without_asking_the_server_and_n_goes_to_the_wrong_frame(editor):

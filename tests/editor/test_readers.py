@@ -1,6 +1,7 @@
 """Two readers' contours of one study, compared."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -37,7 +38,10 @@ def test_a_second_reader_is_compared_frame_by_frame_where_both_have_contours(pha
   )
   assert summary['metrics']['assd']['mean'] > 0
   assert json.loads((tmp_path / 'out/metrics.json').read_text())['manifest']['compared'].startswith('two readers')
-  assert (tmp_path / 'out/agreement.json').exists()
+  page = (tmp_path / 'out/readers.html').read_text()
+  assert f'{summary["metrics"]["dice"]["mean"]:.3f}' in page
+  assert re.findall('<h2>(.*)</h2>', page)[:2] == ['Contours', 'Velocity curves']
+  assert page.count('src="data:image/png') == len(re.findall('<img', page)) >= 3
 
 
 def test_contours_that_do_not_say_whose_they_are_are_refused(phantom, tmp_path):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from editing import TOKEN, Browser, by_place, dice, gesture, serving, some_slices
 
+from ear_jax.analysis.motion import Settings
 from ear_jax.editor.begin import begin
 from ear_jax.editor.follow import Box
 from ear_jax.editor.studies import Study
@@ -130,6 +131,18 @@ def test_a_slice_shows_the_whole_picture_when_it_is_asked(edited):
   one.slices[0].box, whole = Box(10, 10, 70, 70), (0, 0, 96, 96)  # as of a larger picture
   assert browser.post(f'{SLICE}/whole', {})[1]['slices'][0]['box'] == list(whole)
   assert browser.get(SLICE)[1] == before
+
+
+def test_what_predict_is_told_of_a_study_the_editor_is_told_too(phantom, tmp_path):
+  turned = Options(Settings(signs=(-1, 1, 1)), auto_signs=False, septum_angle=0.0)
+  (one,), _ = begin(phantom.folder, tmp_path, options=turned, choices=Choices(trusted=True))
+  one.opened = some_slices(one.opened, slice(1, 2))
+  with serving([one]) as browser:
+    browser.get('/api/study/0')
+    motion = one.slices[0].view().motion
+    assert motion.settings.signs == (-1, 1, 1)
+    assert motion.septal_reference.origin == 'stated: 0 deg'
+    assert one.force
 
 
 def test_an_editor_begins_with_results(edited, phantom, tmp_path):

@@ -58,7 +58,7 @@ export function createActions(model, sender, studies, pointer, mmode) {
   function pin() {
     const frames = editedFrames(model).filter((frame) => contoursOf(model, model.chosen, frame));
     if (!frames.length) say(model, 'There is no contour here to pin.');
-    else if (frames.length > 1) sender.edit('handle', Object.fromEntries(frames.map((frame) => [frame, plain(contoursOf(model, model.chosen, frame))])));
+    else if (frames.length > 1) sender.edit('keep', Object.fromEntries(frames.map((frame) => [frame, plain(contoursOf(model, model.chosen, frame))])));
     else sender.act('pin', { frame: model.frame, state: stateOf(model.frame) === 'pinned' ? 'key' : 'pinned' });
   }
 
@@ -107,6 +107,7 @@ export function createActions(model, sender, studies, pointer, mmode) {
     drop,
     save: studies.save,
     done: studies.done,
+    whole: studies.whole,
     list: studies.list,
     help: () => document.getElementById('help').showModal(),
     choose,

@@ -19,7 +19,7 @@ function panels(state) {
   });
   if (areas) {
     const cm2 = (line) => line.map((mm2) => (mm2 === null ? null : mm2 / 100));
-    found.push(['areas', 'cm²', [['endo', cm2(areas.endo)], ['epi', cm2(areas.epi)]], []]);
+    found.push(['areas', 'cm²', [['endo', cm2(areas.endo)], ['epi', cm2(areas.epi)]], [cm2(areas.before.endo), cm2(areas.before.epi)]]);
   }
   if (curves && curves.strain) {
     ['radial', 'circumferential'].forEach((name) => {

@@ -54,7 +54,7 @@ export function sameTime(model, slice) {
 
 export const SUSPICIOUS = 0.2; // of 1: less than 0.8 of Dice are expected
 const WORDS = { key: 'key frame', pinned: 'pinned', free: '' };
-const ORIGINS = { network: 'by the network', drawn: 'by hand', carried: 'carried', none: 'no contour' };
+const ORIGINS = { network: 'by the network', drawn: 'by hand', agreed: 'agreed to', carried: 'carried', none: 'no contour' };
 
 // Returns what is known of a frame in words.
 export function describe(model, frame = model.frame) {

@@ -13,6 +13,7 @@ const degrees = (angle) => (angle * Math.PI) / 180;
 export function createPointer(model, sender) {
   const stage = document.getElementById('stage');
   let gesture = null;
+  const fingers = new Map(); // on the stage: the last event of each
 
   const view = () => viewOf(model.slice, stage.clientWidth, stage.clientHeight, model.zoom, model.middle || undefined);
   function at(event) {
@@ -211,7 +212,23 @@ export function createPointer(model, sender) {
     model.set({ zoom: zoomed, middle: middle.map((m, k) => before[k] + (m - before[k]) * share) });
   }
 
+  // Two fingers move the picture and zoom it.
+  function pinch(event) {
+    const other = [...fingers].find(([finger]) => finger !== event.pointerId)[1];
+    const between = (one) => ({ clientX: (one.clientX + other.clientX) / 2, clientY: (one.clientY + other.clientY) / 2 });
+    const apart = (one) => Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY);
+    const [last, { x, y, sx, sy }] = [fingers.get(event.pointerId), view()];
+    const [from, to] = [between(last), between(event)];
+    const middle = [(stage.clientHeight / 2 - y - to.clientY + from.clientY) / sy, (stage.clientWidth / 2 - x - to.clientX + from.clientX) / sx];
+    model.set({ middle });
+    zoom(to, apart(event) / Math.max(apart(last), 1));
+    fingers.set(event.pointerId, event);
+  }
+
   stage.addEventListener('pointerdown', (event) => {
+    if (event.pointerType === 'touch') fingers.set(event.pointerId, event);
+    if (fingers.size === 2 && model.slice) cancel(); // what the first finger began
+    if (fingers.size > 1) return;
     if (!model.slice || gesture || event.target.closest('button, p')) return;
     stage.focus();
     stage.setPointerCapture(event.pointerId);
@@ -221,6 +238,10 @@ export function createPointer(model, sender) {
   });
   stage.addEventListener('pointermove', (event) => {
     if (!model.slice) return;
+    if (fingers.size > 1 && fingers.has(event.pointerId)) {
+      if (fingers.size === 2) pinch(event);
+      return;
+    }
     const events = gesture && event.getCoalescedEvents ? event.getCoalescedEvents() : [];
     (events.length ? events : [event]).forEach((one) => gesture && gesture.move(at(one), one));
     model.set({ pointer: at(event) });
@@ -237,6 +258,7 @@ export function createPointer(model, sender) {
     gesture = null;
     model.set({ working: null, strokes: null });
   }
+  ['pointerup', 'pointercancel', 'lostpointercapture'].forEach((name) => stage.addEventListener(name, (event) => fingers.delete(event.pointerId)));
   stage.addEventListener('pointerup', finish);
   stage.addEventListener('pointercancel', cancel);
   stage.addEventListener('pointerleave', () => { if (!gesture) model.set({ pointer: null }); });

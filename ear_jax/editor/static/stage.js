@@ -17,6 +17,12 @@ export function viewOf(slice, width, height, zoom = 1, middle = slice.axis) {
   return { x: width / 2 - middle[1] * sx, y: height / 2 - middle[0] * sy, sx, sy };
 }
 
+// Returns zoom and middle that show all of the window.
+export function wholeView({ box, depth }) {
+  const [top, left, high, wide] = box;
+  return { zoom: Math.min(SHOWN * depth, high, wide) / Math.max(high, wide), middle: [top + high / 2, left + wide / 2] };
+}
+
 // Returns the point of the M-mode's line, in pixels, `length` pixels from its centre.
 export function onLine(model, length) {
   const angle = (model.angle * Math.PI) / 180;

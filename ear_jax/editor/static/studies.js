@@ -5,6 +5,7 @@ import { badge } from './gate.js';
 import { contoursOf } from './model.js';
 import { centroid, polar } from './ring.js';
 import { say } from './say.js';
+import { wholeView } from './stage.js';
 
 const wait = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
@@ -187,5 +188,23 @@ export function createStudies(model) {
     }
   }
 
-  return { start, list, save, done, look };
+  // The whole picture of the chosen slice: what it began with may be another organ.
+  async function whole() {
+    const [index, number, slice] = [model.study.index, model.chosen, model.slice];
+    try {
+      while (model.busy) await wait(50);
+      const study = await watched(index, post(`/api/study/${index}/slice/${number}/whole`, {}));
+      const { box, tile, views } = study.slices[number];
+      const magnitude = await picture(views.magnitude);
+      Object.values(slice.sheets).forEach((sheet) => sheet.close());
+      Object.assign(slice, { box, tile, views, sheets: { magnitude } });
+      model.set({ slices: model.slices, view: 'magnitude', ...wholeView(slice) });
+    } catch (error) {
+      say(model, error.message, 'error');
+    } finally {
+      hideProgress();
+    }
+  }
+
+  return { start, list, save, done, look, whole };
 }

@@ -58,4 +58,5 @@ export function createThumbnails(model, choose) {
     if (all) model.slices.forEach(draw);
     else if (changed.has('working')) draw(model.slice, model.chosen);
   });
+  new ResizeObserver(() => study && study === model.study && model.slices.forEach(draw)).observe(place);
 }

@@ -50,6 +50,8 @@ export function createToolbar(model, actions, studies) {
     find('[data-act=save]').title = behind ? 'Edits are on the disk; the results do not hold the last ones yet' : 'Write the results';
     find('[data-act=undo]').disabled = !state.undo;
     find('[data-act=redo]').disabled = !state.redo;
+    const { box, rows, columns } = model.slice;
+    find('[data-act=whole]').hidden = box[2] === rows && box[3] === columns;
     const edited = editedFrames(model).map((k) => state.frames[k].state);
     find('[data-act=pin]').setAttribute('aria-pressed', edited.every((one) => one === 'pinned'));
     find('[data-act=free]').disabled = edited.every((one) => one === 'free');
