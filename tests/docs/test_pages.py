@@ -34,10 +34,6 @@ BLOCKS = {
   ('docs/phantom.md', 0): HERE,
   ('docs/results_files.md', 0): 'not run: it draws; tests/report/test_tables.py reads the same columns with pandas',
   ('docs/results_files.md', 1): 'tests/formats/test_strainmap.py',
-  (
-    'docs/tutorial.md',
-    0,
-  ): 'not run: it needs the results of the page; tests/report/test_tables.py reads the same columns',
 }
 # README's commands: what runs each, or why nothing does.
 README = {
