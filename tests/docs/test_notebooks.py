@@ -41,6 +41,7 @@ def test_every_notebook_has_an_oracle_and_no_output():
 @pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs_and_finds_what_is_true(path, tmp_path, monkeypatch):
   monkeypatch.setenv('PYTHONPATH', str(ROOT))
+  monkeypatch.delenv('JAX_DISABLE_MOST_OPTIMIZATIONS')  # of tests/conftest.py: here running takes longer than compiling
   notebook = nbformat.read(path, 4)
   notebook.cells.append(nbformat.v4.new_code_cell(ORACLES[path.stem]))
   nbclient.NotebookClient(notebook, timeout=600, resources={'metadata': {'path': tmp_path}}).execute()

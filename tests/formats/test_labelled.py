@@ -142,7 +142,7 @@ def test_labels_whose_names_say_nothing_are_asked_for(tmp_path):
   assert 'mask holds values 1, 2, 3: say which is the myocardium (label)' in faults(tmp_path)
   (one, _) = open_studies(tmp_path, Choices(label=2))
   np.testing.assert_array_equal(one[1].mask[0], expected(0, 1))
-  assert 'holds values 1, 2, 3, and not 7, which was said' in faults(tmp_path, Choices(label=7))
+  assert 'holds values 1, 2, 3, and not 7, which was given' in faults(tmp_path, Choices(label=7))
 
 
 CASE = 'patient001/patient001_frame03'

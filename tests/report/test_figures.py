@@ -189,9 +189,9 @@ def test_dice_curve_has_a_panel_per_level():
 
 def test_the_same_figure_is_the_same_file(tmp_path):
   for name in ('one', 'two'):
-    figures.save(figures.cine_overview(case(2)), tmp_path / name, dpi=60)
-  assert (tmp_path / 'one').read_bytes() == (tmp_path / 'two').read_bytes()
-  with Image.open(tmp_path / 'one') as image:
+    figures.save(figures.cine_overview(case(2)), tmp_path / f'{name}.png', dpi=60)
+  assert (tmp_path / 'one.png').read_bytes() == (tmp_path / 'two.png').read_bytes()
+  with Image.open(tmp_path / 'one.png') as image:
     assert 'Software' not in image.info
 
 
