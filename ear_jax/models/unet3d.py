@@ -146,7 +146,8 @@ class UNet3D(nn.Module):
           raise ValueError(f'config.model.{field} {word!r} is not one of {choices}')
     if not 0 <= self.deep_supervision < len(self.filters):
       raise ValueError(
-        f'model.deep_supervision is {self.deep_supervision}: 0 to {len(self.filters) - 1} of {len(self.filters)} levels'
+        f'model.deep_supervision is {self.deep_supervision}: 0 to {len(self.filters) - 1} of {len(self.filters)} '
+        'levels (set it, or give more filters)'
       )
     if self.time_kernel < 1 or self.time_kernel % 2 == 0:
       raise ValueError(f'model.time_kernel is {self.time_kernel}: it must be odd, and 1 or more')

@@ -96,7 +96,7 @@ class Monitor:
     if not patience or self.stale < patience:
       return False
     if self._progress:
-      self._progress.say(f'{self.stale} validations were no better than Dice {self.best:.4f}: training ends here')
+      self._progress.say(f'{self.stale} validations brought no better than Dice {self.best:.4f}: training ends here')
     return True
 
   def _judge(self, dice: float) -> None:

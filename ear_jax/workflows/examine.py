@@ -120,7 +120,7 @@ def examine(
     other = _of_reference(cine, source, septum, settings) if beside else None
     checks = check_slice(cine, motion, None if by_person else expected)
   if motion.contours.drawn or (carried is not None and drawn is not None):
-    checks.append(_on_wall(cine, motion.contours if drawn is None else drawn))
+    checks.append(_on_wall(cine, motion.contours if drawn is None else drawn, expected))
   if carried is not None:
     checks.append(_which_carried(cine, carried, bool(networks)))
   elif drawn is not None and drawn.failed.any():
@@ -173,10 +173,15 @@ def _which_carried(cine: Cine, carried: Carried, mixed: bool) -> Check:
   return Check('carried contours', cine.slice_id, 'warn', f'{said} (standard error {low:.1f} to {high:.1f} {unit})')
 
 
-def _on_wall(cine: Cine, contours: Contours) -> Check:
+def _on_wall(cine: Cine, contours: Contours, expected: Expected) -> Check:
+  """Whether a person's contours lie on a wall; it warns where a network's like them would fail the gate."""
   rule = on_wall.fault(cine, contours)
   found = on_wall.evidence(cine, contours) if not contours.failed.all() else on_wall.Evidence(*[math.nan] * 3)
   said = ', '.join(f'{name} {value:.2f}' for name, value in found._asdict().items() if math.isfinite(value))
+  judged = expected.by_frame[expected.by_frame > 0]  # those that were drawn
+  if not rule and judged.size and judged.mean() < EXPECTED[expected.kind][1]:
+    told = f'{said} (1 is best), but a network that drew them would have an expected Dice of {judged.mean():.2f}'
+    return Check('contours on a wall', cine.slice_id, 'warn', f'{told}: {expected.said or "look at them"}')
   return Check('contours on a wall', cine.slice_id, 'fail' if rule else 'pass', rule or f'{said} (1 is best)')
 
 

@@ -115,7 +115,7 @@ def test_a_run_ends_early_saves_between_validations_and_leaves_a_trace(forks, co
   run = ('ear_jax.train', '--config', config_file, '--workdir', tmp_path, *still)
   outcome = forks.run(*run, '--profile')
   assert outcome.status == 0, outcome.stderr
-  assert '2 validations were no better than Dice' in outcome.stderr
+  assert '2 validations brought no better than Dice' in outcome.stderr
   assert [line['step'] for line in read_metrics(tmp_path) if 'validation_dice' in line] == [4, 8, 12]
   with Checkpoints(tmp_path / 'checkpoints', read_only=True) as checkpoints:
     assert checkpoints.steps == [11, 12]
