@@ -218,4 +218,9 @@ def _versions(
     named |= made_by
   elif any(CARRIED in one.result.motion.contours.flags for one in slices):
     named['contours'] = 'drawn by a person in some frames, carried to the others'
-  return {'ear_jax': ear_jax.__version__, 'jax': jax.__version__, **(named or {'contours': 'drawn by a person'})}
+  if not named:
+    drawn = [one.result.source.drawn for one in slices]  # None: masks that came with the cine
+    programs = sum(one is not None and not one.drawn for one in drawn)
+    others = f', in {programs} of {len(slices)} slices by a program' if programs else ''
+    named['contours'] = f'drawn by a person{others}' if programs < len(slices) else 'drawn by a program'
+  return {'ear_jax': ear_jax.__version__, 'jax': jax.__version__, **named}
