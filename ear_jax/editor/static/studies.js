@@ -66,9 +66,12 @@ export function createStudies(model) {
     dialog.close();
     model.set({ playing: false, asked: null, strokes: null, banner: null, run: null });
     showProgress({ doing: 'Opening' });
+    const name = document.getElementById('study-name');
+    if (!model.study) name.textContent = 'A study is being opened …';
     try {
       await load(index);
     } catch (error) {
+      if (!model.study) name.textContent = 'No study is open';
       say(model, error.message, 'error');
       if (model.studies.length > 1) list();
     } finally {
