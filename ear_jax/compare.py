@@ -29,7 +29,7 @@ def main() -> None:
     flags.DEFINE_enum('align', 'rr', ['rr', 'es'], 'Curves by parts of the RR interval, or with end systole at 35 %.'),
     flags.DEFINE_list('levels', None, 'base, mid, apex: which are compared; else all that every study has.'),
     flags.DEFINE_list('components', None, 'longitudinal, radial, circumferential: which are compared; else all.'),
-    flags.DEFINE_list('regions', [], 'sectors, layers: compared beside the whole wall; fewer find more.'),
+    flags.DEFINE_list('regions', None, 'sectors, layers: compared beside the whole wall; fewer find more.'),
     flags.DEFINE_bool('strain', False, 'Compare radial, circumferential and longitudinal strain, too.'),
     flags.DEFINE_list(
       'families',
@@ -60,14 +60,14 @@ def _compare(given: SimpleNamespace) -> None:
   }
   for name, known in choices.items():
     words = getattr(given, name)
-    if words is not None and ((not words and name != 'regions') or set(words) - set(known)):
+    if words is not None and (not words or set(words) - set(known)):
       raise UserError(f'--{name}={",".join(words)}: expected some of {", ".join(known)}')
   choice = Choice(
     align=given.align,
     levels=tuple(given.levels or ()),
     components=tuple(given.components or COMPONENTS),
     failed=given.failed,
-    regions=tuple(given.regions),
+    regions=tuple(given.regions or ()),
     strain=given.strain,
     families=tuple(given.families or ('curves', 'velocities', *['strains'] * given.strain)),
     published=given.published,

@@ -153,11 +153,11 @@ def _known(curves: pd.DataFrame, what: str) -> tuple[pd.DataFrame, list[str]]:
   if not lost:
     return curves, []
   (level, component), without = next(iter(lost.items()))
-  told = (
-    f'{what}: {len(lost)} strain curves left out, of which a study has none, or frames without (noise, no place of '
-  )
   kept = [key for key in cohort.keys(curves) if key[:2] not in lost]
-  return curves[kept], [f'{told}the slices), such as {level} {component} of {some(without)}']
+  return curves[kept], [
+    f'{what}: {len(lost)} strain curves left out, which are unknown in a study, wholly or in some frames (noise, no '
+    f'place of the slices), such as {level} {component} of {some(without)}'
+  ]
 
 
 def _people(

@@ -178,7 +178,7 @@ def _on_wall(cine: Cine, contours: Contours, expected: Expected) -> Check:
   rule = on_wall.fault(cine, contours)
   found = on_wall.evidence(cine, contours) if not contours.failed.all() else on_wall.Evidence(*[math.nan] * 3)
   said = ', '.join(f'{name} {value:.2f}' for name, value in found._asdict().items() if math.isfinite(value))
-  judged = expected.by_frame[expected.by_frame > 0]  # those that were drawn
+  judged = expected.by_frame[~contours.failed]  # not those that were carried
   if not rule and judged.size and judged.mean() < EXPECTED[expected.kind][1]:
     told = f'{said} (1 is best), but a network that drew them would have an expected Dice of {judged.mean():.2f}'
     return Check('contours on a wall', cine.slice_id, 'warn', f'{told}: {expected.said or "look at them"}')
