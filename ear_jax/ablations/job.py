@@ -21,7 +21,7 @@ from ml_collections import ConfigDict
 from ear_jax.ablations.grid import Job
 from ear_jax.analysis.motion import COMPONENTS
 from ear_jax.cine import Cine
-from ear_jax.data.pipeline import DataSet, open_data_set
+from ear_jax.data.data_set import DataSet, open_data_set
 from ear_jax.devices.placement import Placement
 from ear_jax.models import build_model
 from ear_jax.networks.inference import make_predictor, myocardium, to_mask

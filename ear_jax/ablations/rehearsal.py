@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 
 from ear_jax.ablations.grid import Job
 from ear_jax.config.fields import check_config
-from ear_jax.data.pipeline import open_data_set, open_further_sets
+from ear_jax.data.data_set import open_data_set, open_further_sets
 from ear_jax.data.splits import make_split
 from ear_jax.devices.placement import Placement
 from ear_jax.system.errors import UserError

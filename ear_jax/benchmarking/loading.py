@@ -9,8 +9,9 @@ from absl import logging
 from ml_collections import ConfigDict
 
 from ear_jax.config.fields import default_config
+from ear_jax.data.data_set import DataSet, open_data_set
 from ear_jax.data.on_device import make_batches, windows_of
-from ear_jax.data.pipeline import DataSet, open_data_set, training_batches, training_examples
+from ear_jax.data.pipeline import training_batches, training_examples
 
 _ASKED = 500  # cines that nothing but numbers is asked of
 

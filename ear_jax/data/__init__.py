@@ -1,1 +1,1 @@
-"""From records on disk to device-ready batches: records, splits, normalise, augment, pipeline."""
+"""From records on disk to device-ready batches: records, data_set, splits, normalise, augment, pipeline."""

@@ -15,7 +15,8 @@ from absl import logging
 from ml_collections import ConfigDict
 
 from ear_jax.analysis.carrying import carry
-from ear_jax.data.pipeline import DataSet, learnt_from
+from ear_jax.data.data_set import DataSet
+from ear_jax.data.pipeline import learnt_from
 from ear_jax.data.records import decode_cine
 
 _HALF = 1.0  # mm, the uncertainty of a contour by which its frame counts half; a wall is about ten thick

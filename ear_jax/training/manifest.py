@@ -15,7 +15,7 @@ from absl import logging
 from ml_collections import ConfigDict
 
 import ear_jax
-from ear_jax.data.pipeline import DataSet
+from ear_jax.data.data_set import DataSet
 from ear_jax.data.splits import Split
 from ear_jax.system.files import write_text
 from ear_jax.training.state import count_parameters

@@ -13,7 +13,7 @@ from flax.traverse_util import flatten_dict
 from ml_collections import ConfigDict
 
 from ear_jax.config.fields import MAY_CHANGE
-from ear_jax.data.pipeline import DataSet
+from ear_jax.data.data_set import DataSet
 from ear_jax.data.splits import Split
 from ear_jax.system.errors import UserError
 from ear_jax.training.manifest import environment

@@ -10,7 +10,7 @@ import numpy as np
 from rich.progress import track
 
 from ear_jax.cine import MAGNITUDE, Cine
-from ear_jax.data.pipeline import DataSet, open_data_set
+from ear_jax.data.data_set import DataSet, open_data_set
 from ear_jax.formats import folder
 from ear_jax.formats.choices import REFUSE, Choices
 from ear_jax.formats.faults import MalformedStudy

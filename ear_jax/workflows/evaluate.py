@@ -10,7 +10,7 @@ import pandas as pd
 from absl import logging
 
 from ear_jax.analysis.motion import Settings
-from ear_jax.data.pipeline import DataSet, open_data_set
+from ear_jax.data.data_set import DataSet, open_data_set
 from ear_jax.data.splits import Split, make_split
 from ear_jax.networks.inference import to_mask
 from ear_jax.networks.load import load_network

@@ -11,8 +11,9 @@ from ml_collections import ConfigDict
 
 from ear_jax.config.fields import check_config
 from ear_jax.data.carried import with_carried
+from ear_jax.data.data_set import DataSet, open_data_set, open_further_sets
 from ear_jax.data.on_device import Windows, make_batches, windows_of
-from ear_jax.data.pipeline import DataSet, open_data_set, open_further_sets, training_batches, training_examples
+from ear_jax.data.pipeline import training_batches, training_examples
 from ear_jax.data.splits import Split, make_split
 from ear_jax.devices.memory import address_space_free
 from ear_jax.devices.placement import Placement, devices_for

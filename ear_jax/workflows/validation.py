@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ear_jax.cine import Cine
-from ear_jax.data.pipeline import DataSet
+from ear_jax.data.data_set import DataSet
 from ear_jax.data.splits import Split
 from ear_jax.devices.together import from_first
 from ear_jax.networks.inference import make_predictor, myocardium, to_mask

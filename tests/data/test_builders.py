@@ -18,7 +18,7 @@ from data_builders.mvm_cmr import mvm_cmr_dataset_builder as mvm_cmr
 from data_builders.sunnybrook import sunnybrook_dataset_builder as sunnybrook
 from ear_jax.cine import Cine, Place, Study, flip, rot90
 from ear_jax.data import records, upright
-from ear_jax.data.pipeline import open_data_set
+from ear_jax.data.data_set import open_data_set
 from ear_jax.formats import hdf5, nifti
 from ear_jax.formats.choices import Choices
 from ear_jax.formats.faults import MalformedStudy
@@ -36,7 +36,7 @@ READ = """
 import sys
 import tensorflow_datasets as tfds
 from ear_jax.data import records, upright
-from ear_jax.data.pipeline import open_data_set
+from ear_jax.data.data_set import open_data_set
 source = tfds.builder_from_directory(sys.argv[1]).as_data_source(split='train')
 print(*sorted(records.decode_cine(example).name for example in source))
 assert 'tensorflow' not in sys.modules, 'reading a data set imported TensorFlow'

@@ -9,8 +9,9 @@ import pytest
 from ear_jax.cine import Cine
 from ear_jax.config.fields import default_config
 from ear_jax.data.carried import with_carried
+from ear_jax.data.data_set import DataSet
 from ear_jax.data.on_device import windows_of
-from ear_jax.data.pipeline import DataSet, training_batches, training_examples
+from ear_jax.data.pipeline import training_batches, training_examples
 from ear_jax.data.records import IDS, encode_cine
 from ear_jax.phantom.study import phantom_study
 

@@ -8,7 +8,7 @@ import toy
 from ml_collections import ConfigDict
 
 from configs import base
-from ear_jax.data.pipeline import DataSet, open_data_set
+from ear_jax.data.data_set import DataSet, open_data_set
 
 
 @pytest.fixture(scope='session')

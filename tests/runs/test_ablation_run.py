@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from ear_jax.ablations.job import averaged
-from ear_jax.data.pipeline import open_data_set
+from ear_jax.data.data_set import open_data_set
 from ear_jax.devices.placement import Placement
 from ear_jax.models import build_model
 from ear_jax.networks.inference import make_predictor, myocardium, to_mask

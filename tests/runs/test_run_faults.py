@@ -15,7 +15,8 @@ import pytest
 import toy
 from traces import final_bytes, last_step
 
-from ear_jax.data.pipeline import open_data_set, training_batches
+from ear_jax.data.data_set import open_data_set
+from ear_jax.data.pipeline import training_batches
 from ear_jax.system.errors import UserError
 from ear_jax.training.failures import failures_in_words
 

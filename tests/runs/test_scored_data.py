@@ -7,7 +7,7 @@ import logging
 import pytest
 import toy
 
-from ear_jax.data.pipeline import open_data_set
+from ear_jax.data.data_set import open_data_set
 from ear_jax.data.splits import Split
 from ear_jax.networks.load import load_network
 from ear_jax.system.errors import UserError
