@@ -26,6 +26,12 @@ from ear_jax.formats import folder
 from ear_jax.formats.choices import Choices
 from ear_jax.phantom import study
 
+# Since 1.1.0 hearts of every look have a trabeculated layer as deep as real ones.
+_EVERY_LOOK = {
+  'version': tfds.core.Version('1.1.0'),
+  'release_notes': {'1.1.0': 'Trabeculae of up to 7 mm, most of them at the free wall.'},
+}
+
 
 @dataclasses.dataclass(eq=False, kw_only=True)
 class MvmCmrConfig(tfds.core.BuilderConfig):
@@ -60,13 +66,18 @@ class Builder(StudyBuilder):
     MvmCmrConfig(name='phantom_other', phantom='mini', seed=1, description='Twelve other people like phantom_mini.'),
     MvmCmrConfig(name='phantom_many', phantom='many', seed=5, description='Forty more, to train the shipped network.'),
     MvmCmrConfig(
-      name='phantom_varied', phantom='varied', seed=8, description='Sixty people and scanners of every look.'
+      name='phantom_varied',
+      phantom='varied',
+      seed=8,
+      description='Sixty people and scanners of every look.',
+      **_EVERY_LOOK,
     ),
     MvmCmrConfig(
       name='phantom_crowd',
       phantom='crowd',
       seed=7,
       description='A thousand of every look, to train networks that ship.',
+      **_EVERY_LOOK,
     ),
     MvmCmrConfig(name='phantom_paper', phantom='paper', beam=True, description='Digital phantom in the paper size.'),
     MvmCmrConfig(name='folder', description='The studies in the manual directory.'),

@@ -45,7 +45,7 @@ class Heart:
   papillary: tuple[tuple[float, float], ...]  # angle from the lateral wall, radius
   right_ventricle: tuple[float, float]  # semi-axes across and along the septum
   papillary_gap: float = 0.0  # from the wall, in radii of the muscle
-  trabeculae: float = 0.0  # height of the ridges at the inner border
+  trabeculae: float = 0.0  # depth of the trabeculated layer within the compact wall
   right_wall: float = 3.2
   right_trabeculae: float = 0.0  # the same in the right ventricle
   right_bend: float = 0.0  # of the right ventricle's border away from an ellipse

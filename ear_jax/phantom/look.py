@@ -40,7 +40,7 @@ RANGES = {
   'apex': Range(0.75, 1.15, 'of 13-15 mm', 'the last slice lies nearer to or farther from the tip'),
   'spot_angle': Range(-np.pi, np.pi, 'rad', 'any artery may close; the septum bulges as well as the free wall'),
   'spot_width': Range(0.35, 0.8, 'rad', 'one to two of six segments'),
-  'trabeculae': Range(0.0, 3.5, 'mm', 'ridges at the inner border; counted to the cavity, as readers do'),
+  'trabeculae': Range(0.0, 7.0, 'mm', 'often deeper than the compact wall; counted to the cavity, as readers do'),
   'papillary_gap': Range(0.0, 1.4, 'radii', 'papillary muscles leave the wall towards the base'),
   'right_size': Range(0.75, 1.25, 'of 22-29 x 35-43 mm', 'a collapsed to a loaded right ventricle'),
   'right_wall': Range(1.2, 4.5, 'mm', 'seldom seen in full; thick where loaded'),

@@ -52,13 +52,19 @@ class Ventricles:
     self._paint_surroundings(image, x, y, t, velocity, depth_out, texture)
     _paint(image, soft(depth_out), tissue.muscle * texture, velocity, self._venc)
     rough = depth_in + np.where(depth_in < 2, 0.5 * self._rough(3 * angle * motion.wall.inner, radius), 0)
-    if ridges := self._subject.heart.trabeculae:
-      rough += ridges * np.clip(self._rough(0.45 * radius * np.cos(angle), 0.45 * radius * np.sin(angle)), 0, 2)
+    if self._subject.heart.trabeculae:
+      rough += self._trabeculae(radius, angle)
     state = motion.at(t)
     self._paint_blood(image, -rough, self._left, x - state.shift[0], y - state.shift[1], t, state.inner, velocity)
     for coverage in self._papillaries(x, y, t, depth_in):
       _paint(image, coverage, 0.95 * tissue.muscle * texture, velocity, self._venc)
     return image
+
+  def _trabeculae(self, radius: Field, angle: Field) -> Field:
+    """How far (mm) trabeculae reach into the cavity: far at the free wall, less at the septum and in a small cavity."""
+    heart, noise = self._subject.heart, self._rough(0.7 * radius * np.cos(angle), 0.7 * radius * np.sin(angle))
+    deep = 0.6 - 0.4 * np.cos(angle - heart.septum - self._visit.angle)
+    return min(heart.trabeculae, 0.2 * self._motion.wall.inner) * deep * np.clip(0.8 + noise, 0, 2)
 
   def _paint_surroundings(
     self, image: Field, x: Field, y: Field, t: float, velocity: Field, depth_out: Field, texture: Field
