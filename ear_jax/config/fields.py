@@ -59,6 +59,7 @@ FIELDS = {
   'data.normalise': Field(
     'robust', "per cine; 'window': by the crop; 'joint': released", choices=('robust', 'window', 'joint')
   ),
+  'data.tone': _number(0.0, 'middle grey, from dark 0 to bright 1, that every picture is given; 0: its own', below=1),
   'data.spacing': _number(0.0, 'of pictures that do not say theirs, for prediction; 0: not known', 'mm', below=1000),
   'data.annotated_every': _count(1, 'learn from every n-th annotated frame alone: what do fewer contours cost?'),
   'data.carry': Field(False, 'frames without annotation learn from contours carried to them, by their uncertainty'),

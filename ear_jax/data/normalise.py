@@ -4,10 +4,9 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from ear_jax.cine import Cine, Venc
-from ear_jax.data.window import central_window
+from ear_jax.data.tone import curve_to, levels, toned
 from ear_jax.system.errors import UserError
 
-PERCENTILES = (1.0, 99.0)
 FORMULAS = {  # in words, for those who bring pictures to an exported network
   'robust': 'magnitude: (m - median) / ((p99 - p1) / 2), with median and percentiles over every second row and column '
   'of the whole cine, before the window is cut; velocities in the plane: v / max(venc along column, venc along row); '
@@ -17,7 +16,9 @@ FORMULAS = {  # in words, for those who bring pictures to an exported network
 }
 
 
-def normalise(video: np.ndarray, venc: Venc | None, method: str = 'robust', window: int = 0) -> np.ndarray:
+def normalise(
+  video: np.ndarray, venc: Venc | None, method: str = 'robust', window: int = 0, tone: float = 0.0
+) -> np.ndarray:
   """Returns the network's input, float32 of the same shape.
 
   `FORMULAS` has the methods. By 'robust' the bulk of the magnitude lies in about [-1, 1] whatever a scanner's scaling,
@@ -29,8 +30,11 @@ def normalise(video: np.ndarray, venc: Venc | None, method: str = 'robust', wind
     venc: cm/s for each velocity channel; None when C = 1.
     method: 'robust', 'window' or 'joint'.
     window: pixels along a side of that window.
+    tone: the middle grey, between dark 0 and bright 1, to which the magnitude is brought first (`data.tone`); 0: none.
   """
   video = np.asarray(video, np.float32)
+  if tone:
+    video = toned(video, curve_to(tone, video[..., :1], window))
   middle, spread = normalisation(video, venc, method, window)
   return (video - middle) / spread
 
@@ -46,8 +50,7 @@ def normalisation(
   if method not in FORMULAS:
     raise ValueError(f"config.data.normalise {method!r} is not 'robust', 'window' or 'joint'")
   magnitude = video[..., :1]
-  counted = central_window(magnitude, window, edge=True) if method == 'window' else magnitude
-  low, middle, high = np.percentile(counted[:, ::2, ::2], (PERCENTILES[0], 50.0, PERCENTILES[1]))
+  low, middle, high = levels(magnitude, window if method == 'window' else 0)
   spreads = [max((high - low) / 2, 1e-6)]
   if channels > 1:
     if venc is None:
@@ -60,9 +63,9 @@ def normalisation(
 def network_input(cine: Cine, config: ConfigDict) -> np.ndarray:
   """Returns the normalised picture `[T, H, W, C]` with the channels that the configuration asks for."""
   check_channels(cine, config.data.channels)
-  if config.data.channels == 1:
-    return normalise(cine.video[..., :1], None, config.data.normalise, config.data.crop)
-  return normalise(cine.video, cine.venc, config.data.normalise, config.data.crop)
+  data, alone = config.data, config.data.channels == 1
+  video, venc = (cine.video[..., :1], None) if alone else (cine.video, cine.venc)
+  return normalise(video, venc, data.normalise, data.crop, data.tone)
 
 
 def check_channels(cine: Cine, channels: int) -> None:

@@ -21,6 +21,7 @@ from ear_jax.cine import as_venc
 from ear_jax.data.augment import COARSE, Draw, smooth_field
 from ear_jax.data.normalise import normalisation
 from ear_jax.data.pipeline import learnt_from
+from ear_jax.data.tone import Curve, curve_to, toned
 from ear_jax.data.window import central_window
 
 _FAR = 4.0  # standard deviations of an elastic deformation that a window has room for
@@ -36,6 +37,7 @@ class Windows(NamedTuple):
     mask: `[F, R, R]` uint8.
     annotated: `[F]` bool, or float32 weights of `with_carried`.
     factor, addend: `[F, C]` float32, of the frames that begin here.
+    tone: `[F, 3]` float32, of these too: the `Curve` that the magnitude's counts follow first, with `data.tone`.
   """
 
   counts: Any
@@ -43,6 +45,7 @@ class Windows(NamedTuple):
   annotated: Any
   factor: Any
   addend: Any
+  tone: Any
 
 
 def reach(config: ConfigDict) -> int:
@@ -75,11 +78,10 @@ def _windows(example: dict, config: ConfigDict, size: int) -> Windows:
   """Returns the windows of an example; where the picture is smaller, all of it."""
   channels, frames = config.data.channels, len(example['annotated'])
   counts, mask = example['video'][..., :channels], example['mask']
-  middle, spread = np.stack([_numbers(example, config, start) for start in _starts(frames, config)], 1)
-  scale = np.asarray(example['scale'][:channels], np.float32)
-  every = np.arange(frames) % len(middle)  # cines that are not cut in time have one set of numbers
-  factor, addend = (scale / spread)[every], (-middle / spread)[every]
-  whole = Windows(counts, mask, learnt_from(example['annotated'], config), factor, addend)
+  factor, addend, curve = zip(*(_numbers(example, config, start) for start in _starts(frames, config)), strict=True)
+  every = np.arange(frames) % len(factor)  # cines that are not cut in time have one set of numbers
+  numbers = (np.array(each, np.float32)[every] for each in (factor, addend, curve))
+  whole = Windows(counts, mask, learnt_from(example['annotated'], config), *numbers)
   return _cut(whole, size) if max(mask.shape[1:]) > size else whole
 
 
@@ -91,16 +93,21 @@ def _cut(windows: Windows, size: int) -> Windows:
   )
 
 
-def _numbers(example: dict, config: ConfigDict, start: slice | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-  channels, method = config.data.channels, config.data.normalise
+def _numbers(example: dict, config: ConfigDict, start: slice | np.ndarray) -> tuple[np.ndarray, np.ndarray, Curve]:
+  """Returns factor and addend `[C]` of a part of a cycle, and the curve of its magnitude."""
+  channels, method, crop = config.data.channels, config.data.normalise, config.data.crop
   scale = np.asarray(example['scale'][:channels], np.float32)
   venc = as_venc(example['venc']) if channels > 1 else None
+  video, curve, of_counts = example['video'][start][..., :channels], Curve(1.0, 0.0, 1.0), np.arange(channels) == 0
+  if config.data.tone:
+    curve = curve_to(config.data.tone, video[..., :1], crop)
+    video, of_counts, scale = toned(video, curve), np.zeros(channels, bool), np.where(of_counts, 1, scale)
   if method == 'joint':
-    return normalisation(example['video'][start][..., :channels] * scale, venc, method, config.data.crop)
-  # Velocities have their venc, whatever they are; of the magnitude the counts will do, a tenth of the work.
-  middle, spread = normalisation(example['video'][start][..., :channels], venc, method, config.data.crop)
-  magnitude = np.where(np.arange(channels) == 0, scale, np.float32(1))
-  return middle * magnitude, spread * magnitude
+    middle, spread = normalisation(video * scale, venc, method, crop)
+  else:
+    # Velocities have their venc, whatever they are; of the magnitude the counts will do, a tenth of the work.
+    middle, spread = (each * np.where(of_counts, scale, 1) for each in normalisation(video, venc, method, crop))
+  return scale / spread, -middle / spread, curve
 
 
 def _starts(frames: int, config: ConfigDict) -> list[slice | np.ndarray]:
@@ -121,7 +128,7 @@ def make_batches(config: ConfigDict) -> Callable[[Windows, dict], dict]:
   def one(windows: Windows, frames: jax.Array, seed: jax.Array) -> dict:
     chance, grain = jax.random.split(jax.random.key(seed))
     drawn = draw(chance, config.augment, shift)
-    video, mask = transform(windows, frames, drawn, size)
+    video, mask = transform(windows, frames, drawn, size, bool(config.data.tone))
     if config.augment.intensity:
       video = video.at[..., 0].add(drawn.noise * jax.random.normal(grain, video.shape[:-1]))
     return {'video': video, 'mask': mask, 'annotated': windows.annotated[frames]}
@@ -154,10 +161,12 @@ def draw(key: jax.Array, config: ConfigDict, shift: int) -> Draw:
   )
 
 
-def transform(windows: Windows, frames: jax.Array, drawn: Draw, size: int) -> tuple[jax.Array, jax.Array]:
+def transform(
+  windows: Windows, frames: jax.Array, drawn: Draw, size: int, has_tone: bool = False
+) -> tuple[jax.Array, jax.Array]:
   """Returns video `[T, size, size, C]` and mask of some frames as a draw says; as `augment.transform`."""
   source = _source(drawn, size, windows.mask.shape[1:])
-  video = _linear(windows.counts, frames, source)
+  video = _linear(windows.counts, frames, source, Curve(*windows.tone[frames[0]]) if has_tone else None)
   factor, addend = (numbers[frames[0]][None, None, None] for numbers in (windows.factor, windows.addend))
   video = video * factor + addend
   if video.shape[-1] > 1:
@@ -184,15 +193,21 @@ def _source(drawn: Draw, size: int, shape: tuple[int, ...]) -> jax.Array:
   return jnp.where(drawn.mirrored, source[..., ::-1], source)
 
 
-def _linear(counts: jax.Array, frames: jax.Array, source: jax.Array) -> jax.Array:
-  """Returns counts `[T, size, size, C]` float32 between pixels; beyond the window, those of its border."""
+def _linear(counts: jax.Array, frames: jax.Array, source: jax.Array, curve: Curve | None) -> jax.Array:
+  """Returns counts `[T, size, size, C]` float32 between pixels; beyond the window, those of its border.
+
+  With a curve, those of the magnitude follow it before they are mixed.
+  """
   limit = jnp.array(counts.shape[1:3])[:, None, None] - 1
   source = jnp.clip(source, 0, limit)
   low = jnp.floor(source).astype(jnp.int32)
   high, part = jnp.minimum(low + 1, limit), source - low
 
   def at(row: jax.Array, column: jax.Array) -> jax.Array:
-    return counts[frames[:, None, None], row[None], column[None]].astype(jnp.float32)
+    values = counts[frames[:, None, None], row[None], column[None]].astype(jnp.float32)
+    if curve is None:
+      return values
+    return values.at[..., 0].set(jnp.maximum(values[..., 0] * curve.factor + curve.addend, 0) ** curve.power)
 
   row, column = part[:, None, :, :, None]
   above = at(low[0], low[1]) * (1 - column) + at(low[0], high[1]) * column

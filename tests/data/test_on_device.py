@@ -52,11 +52,13 @@ def _host(drawn):
 
 @pytest.mark.parametrize('crop', [24, 25])
 @pytest.mark.parametrize('channels', [1, 4])
+@pytest.mark.parametrize('tone', [0.0, 0.4])
 @pytest.mark.parametrize('changes', [{}, ALL], ids=['whole pixels', 'all'])
-def test_a_draw_gives_the_example_that_numpy_gives(examples, changes, channels, crop):
+def test_a_draw_gives_the_example_that_numpy_gives(examples, changes, tone, channels, crop):
   config = _config(channels, crop, **changes)
+  config.data.tone = tone
   windows = jax.device_put(on_device.windows_of(_readers(examples), config))
-  transform = jax.jit(lambda frames, drawn: on_device.transform(windows, frames, drawn, crop))
+  transform = jax.jit(lambda frames, drawn: on_device.transform(windows, frames, drawn, crop, bool(tone)))
   seen = set()
   for seed in range(8):
     drawn = on_device.draw(jax.random.key(seed), config.augment, config.data.shift)
