@@ -16,6 +16,17 @@ FORMULAS = {  # in words, for those who bring pictures to an exported network
 }
 
 
+def formula(method: str, tone: float) -> str:
+  """Returns in words how an input is made of a picture, for those who bring pictures to an exported network."""
+  if not tone:
+    return FORMULAS[method]
+  return (
+    f'first the magnitude becomes max((m - p1) / (p99 - p1), 0) to the power log({tone:g}) / log((median - p1) / '
+    '(p99 - p1)), but at least 1/3 and at most 3, with percentiles and median over every second row and column of the '
+    f'central window; then {FORMULAS[method]}'
+  )
+
+
 def normalise(
   video: np.ndarray, venc: Venc | None, method: str = 'robust', window: int = 0, tone: float = 0.0
 ) -> np.ndarray:
@@ -65,7 +76,7 @@ def network_input(cine: Cine, config: ConfigDict) -> np.ndarray:
   check_channels(cine, config.data.channels)
   data, alone = config.data, config.data.channels == 1
   video, venc = (cine.video[..., :1], None) if alone else (cine.video, cine.venc)
-  return normalise(video, venc, data.normalise, data.crop, data.tone)
+  return normalise(video, venc, data.normalise, data.crop, data.get('tone', 0.0))  # older files have none
 
 
 def check_channels(cine: Cine, channels: int) -> None:

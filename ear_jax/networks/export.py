@@ -9,7 +9,7 @@ import jax
 from ml_collections import FrozenConfigDict
 
 from ear_jax.cine import ALONG_COLUMN, ALONG_ROW, MAGNITUDE, THROUGH_PLANE
-from ear_jax.data.normalise import FORMULAS
+from ear_jax.data.normalise import formula
 from ear_jax.models import build_model
 from ear_jax.networks.exported import FORMAT, PLATFORMS, serialise, write_network
 from ear_jax.networks.inference import myocardium
@@ -88,7 +88,11 @@ def describe(trained: Network, validation_dice: float | None) -> dict:
       'dtype': 'float32',
       'meaning': 'probability of left-ventricular myocardium; the mask is where it exceeds 0.5',
     },
-    'normalisation': {'method': config.data.normalise, 'formula': FORMULAS[config.data.normalise]},
+    'normalisation': {
+      'method': config.data.normalise,
+      'tone': (tone := config.data.get('tone', 0.0)),
+      'formula': formula(config.data.normalise, tone),
+    },
     'training_picture': trained.picture()._asdict() | {'units': 'frames a cycle, mm along row and column, pixels'},
     'network': {
       'name': config.model.name,

@@ -42,8 +42,10 @@ def first_state(config: ConfigDict, fresh: TrainState, trained: Network | None) 
   if trained is None:
     return fresh, None
   state, notes = take_over(fresh, trained.variables, **_models(config, trained))
-  if trained.config.data.normalise != config.data.normalise:
-    notes.append(f'data.normalise is {trained.config.data.normalise!r} there and {config.data.normalise!r} here')
+  for name, usual in (('normalise', ''), ('tone', 0.0)):
+    there, here = trained.config.data.get(name, usual), config.data[name]
+    if there != here:
+      notes.append(f'data.{name} is {there!r} there and {here!r} here')
   logging.info('starting from %s%s', trained.name, ''.join(f'; {note}' for note in notes))
   # No path, which may be somebody's: a shipped network by its name, another by what it is.
   source = config.init_from if config.init_from in names() else trained.name

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from absl import logging
-from flax.traverse_util import flatten_dict
+from flax.traverse_util import flatten_dict, unflatten_dict
 from ml_collections import ConfigDict
 
-from ear_jax.config.fields import MAY_CHANGE
+from ear_jax.config.fields import MAY_CHANGE, default_config
 from ear_jax.data.data_set import DataSet
 from ear_jax.data.splits import Split
 from ear_jax.system.errors import UserError
@@ -63,7 +63,8 @@ def _check_config(workdir: pathlib.Path, config: ConfigDict) -> None:
   saved = _read(path)
   if saved is None:
     return
-  changed = differing(saved, json.loads(config.to_json()))
+  usual = json.loads(default_config().to_json())  # a field that the saved run lacks did then what is its default now
+  changed = differing(unflatten_dict(flatten_dict(usual) | flatten_dict(saved)), json.loads(config.to_json()))
   if refused := {key: values for key, values in changed.items() if key not in MAY_CHANGE}:
     words = ', '.join(f'config.{key} was {before!r} and is {now!r}' for key, (before, now) in refused.items())
     raise UserError(

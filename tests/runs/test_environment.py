@@ -5,6 +5,7 @@ import json
 import pytest
 
 from ear_jax.data.splits import make_split
+from ear_jax.system.errors import UserError
 from ear_jax.training import resume_check
 from ear_jax.training.manifest import environment
 
@@ -36,3 +37,16 @@ def test_a_run_that_goes_on_in_another_environment_says_so(monkeypatch, config, 
   resume_check.check_same_run(trained, config, data, make_split(data.subjects, config.split))
   (warning,) = said
   assert 'NVIDIA_TF32_OVERRIDE=0: not the bits of an unbroken run' in warning
+
+
+@pytest.mark.multiprocess
+@pytest.mark.slow
+def test_a_run_without_a_field_goes_on_as_by_its_default_alone(config, data, trained, tmp_path):
+  saved = json.loads((trained / 'config.json').read_text())
+  del saved['data']['tone']  # of a version that did not have it
+  (tmp_path / 'config.json').write_text(json.dumps(saved))
+  split = make_split(data.subjects, config.split)
+  resume_check.check_same_run(tmp_path, config, data, split)
+  config.data.tone = 0.4
+  with pytest.raises(UserError, match=r'config\.data\.tone was 0\.0 and is 0\.4'):
+    resume_check.check_same_run(tmp_path, config, data, split)
