@@ -210,4 +210,5 @@ def _leaves(motion: SliceMotion, frames: np.ndarray, base: bool) -> End:
   widest = max(open_by[t] for t in np.flatnonzero(frames))
   how = f'its ring is open by up to {widest} degrees' if widest < 360 else 'no ring is left'
   what = f'the ventricle leaves this plane {when}: {how}' if base else f'the cavity closes at the apex {when}'
-  return End(made, 'absent', f'{what}; no contours there, and no velocity curves of this slice')
+  curves = '' if motion.venc is None else ', and no velocity curves of this slice'
+  return End(made, 'absent', f'{what}; no contours there{curves}')
