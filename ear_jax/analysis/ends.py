@@ -187,7 +187,8 @@ def _outside(stack: _Stack, k: int, above: Sequence[int], left: Sequence[int]) -
       f'beyond the base: its ring is {100 * _change(stack, k) - 100:.0f} % larger at end systole than at end diastole, '
       'while the ventricle narrows (atrium or outflow tract)'
     )
-    reason += f', and the ventricle leaves {", ".join(slice_id(stack.motions[j]) for j in left)} then' if left else ''
+    names = ', '.join(slice_id(stack.motions[j]) for j in left)
+    reason += f'; by then the ventricle has left {names}, nearer to the apex' if left else ''
     return End(whole, 'absent', f'{reason}; no part of verdict and results')
   found = f'expected Dice {expected.dice:.2f}: {expected.said or "most frames are without a ring"}'
   if _seems(stack, k):

@@ -49,7 +49,7 @@ def test_the_base_leaves_its_plane_and_above_it_lies_no_ventricle(towards, place
   assert {end.status for end in found.values()} == {'absent'}
   for k in range(CROSSED):
     assert found[k].flags == (NO_VENTRICLE,) * FRAMES
-  assert f'and the ventricle leaves s{CROSSED} then' in found[0].reason
+  assert f'by then the ventricle has left s{CROSSED}, nearer to the apex' in found[0].reason
   lost, flags = STACK[CROSSED].contours.failed, np.array(found[CROSSED].flags)
   assert {*flags[lost]} <= {LEAVING, NO_VENTRICLE}
   assert {*flags[~lost]} == {''}
