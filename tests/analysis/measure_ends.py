@@ -47,16 +47,16 @@ def main() -> None:
     stack = ends._Stack(found, seen, holds, ends._beat(found, holds))
     for k, one in enumerate(found):
       (atrium if plan.above[k] else ventricle).append(ends._change(stack, k))
-      if not plan.above[k] and one.contours.failed.any():
-        gone.append((~plan.whole[k]).mean())
+      if 0 < one.contours.failed.mean() < 1 and plan.whole[k].any():
+        gone.append(one.contours.failed.mean())
     ended = told(found)
     true = [k for k, one in enumerate(found) if plan.above[k] or one.contours.failed.any()]
-    right.append((sorted(ended) == true, sorted(ended), true, [float(round((~w).mean(), 2)) for w in plan.whole[true]]))
+    right.append((sorted(ended) == true, sorted(ended), true, [float(one.contours.failed.mean()) for one in found]))
     for name, masks, k in faults(plan, rng):
       missed.setdefault(name, []).append(k not in told(motions(masks)))
   for name, values in (('ventricle', ventricle), ('atrium', atrium)):
     print(f'{name}: cavity at end systole over that at end diastole {np.nanmin(values):.2f} to {np.nanmax(values):.2f}')
-  print(f'planes that the base crosses: no whole ring in {min(gone):.2f} to {max(gone):.2f} of the cycle')
+  print(f'planes that the base crosses: no ring in {min(gone):.2f} to {max(gone):.2f} of the cycle')
   print(f'ends told as they are: {sum(one[0] for one in right)} of {len(right)}')
   print(*[one for one in right if not one[0]], sep='\n')
   for name, values in missed.items():
