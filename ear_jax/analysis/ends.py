@@ -56,7 +56,7 @@ class _Stack(NamedTuple):
 
 
 def find_ends(
-  motions: Sequence[SliceMotion], expected: Sequence[Expected], holds: Sequence[bool], towards: int
+  motions: Sequence[SliceMotion], expected: Sequence[Expected], holds: Sequence[bool], towards: int, given: bool = False
 ) -> tuple[dict[int, End], str]:
   """Returns the slices without a ventricle in some frames or all, and what was not certain, in a sentence; ''.
 
@@ -66,8 +66,9 @@ def find_ends(
     holds: where a wall is found.
     towards: +1 where the last slice is the one at the apex by how the slices lie in the patient, -1 where the first is,
       0 where that is not known.
+    given: the contours are a person's, who knows where the ventricle is; slices without a wall are told alone.
   """
-  stack = _Stack(motions, expected, holds, _beat(motions, holds))
+  stack = _Stack(motions, expected, holds, None if given else _beat(motions, holds))
   lost = {k: frames for k in range(len(motions)) if (frames := _lost(stack, k)) is not None}
   order = _from_base(stack, towards)
   above, left = _at_base(stack, order, lost)

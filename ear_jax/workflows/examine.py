@@ -154,8 +154,8 @@ def at_an_end(examined: Examined, end: End) -> Examined:
   return Examined(dataclasses.replace(result, motion=motion), page, tuple(checks), expected)
 
 
-def find_ends(slices: Sequence[Examined]) -> tuple[dict[int, End], str]:
-  """Returns `ends.find_ends` of the slices of a stack."""
+def find_ends(slices: Sequence[Examined], given: bool) -> tuple[dict[int, End], str]:
+  """Returns `ends.find_ends` of the slices of a stack; `given` as there."""
   motions, lies = [one.result.motion for one in slices], slices[0].result.source.orientation
   first, last = motions[0].place, motions[-1].place
   towards = geometry.towards_apex(lies)
@@ -163,7 +163,7 @@ def find_ends(slices: Sequence[Examined]) -> tuple[dict[int, End], str]:
     towards *= int(np.sign(geometry.normal(lies) @ np.subtract(last.corner, first.corner)))
   else:
     towards = 0
-  return ends.find_ends(motions, [s.expected for s in slices], [s.holds_ventricle for s in slices], towards)
+  return ends.find_ends(motions, [s.expected for s in slices], [s.holds_ventricle for s in slices], towards, given)
 
 
 def _of_reference(cine: Cine, source: Source, septum: Septum, settings: Settings) -> SliceMotion:

@@ -99,7 +99,7 @@ def predict(
   if not slices:
     raise UserError(f'{name}: there are no contours for any slice, and no --checkpoint is given')
   notes += [f'{some(undrawn)}: no contours are drawn, and no network is given: left out'] * bool(undrawn)
-  ends, doubt = find_ends(slices)
+  ends, doubt = find_ends(slices, given=not networks)
   for k, end in ends.items():
     slices[k] = at_an_end(slices[k], end)
   stated += [Check('ventricle', '', 'warn', doubt)] if doubt else []

@@ -123,5 +123,7 @@ def test_a_single_slice_contours_by_a_person_and_a_heart_that_stands_still_are_l
   assert told([STACK[CROSSED]]) == ({}, '')
   person = [dataclasses.replace(one, contours=dataclasses.replace(one.contours, corrected=True)) for one in STACK]
   assert CROSSED not in told(person)[0]
+  seen = [expected(one) for one in STACK]
+  assert 0 not in find_ends(STACK, seen, [True] * SLICES, 1, given=True)[0]  # masks that came with the cines
   still = motions(np.repeat(PLAN.masks[BELOW[:4], :1], FRAMES, 1))
   assert told(still) == ({}, '')
