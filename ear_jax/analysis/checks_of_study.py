@@ -13,6 +13,7 @@ import numpy as np
 from ear_jax.analysis.contours import INTERPOLATED, bounding_box
 from ear_jax.analysis.expected_dice import Expected
 from ear_jax.analysis.motion import COMPONENTS, SliceMotion
+from ear_jax.analysis.outline import without_wall
 from ear_jax.analysis.signs import CHANNELS, signs
 from ear_jax.analysis.speed import speed
 from ear_jax.cine import Cine, Venc
@@ -87,12 +88,18 @@ def check_slice(cine: Cine, motion: SliceMotion, expected: Expected | None = Non
     found.append(('frame interval', 'warn', 'the time between frames is unknown: curves are by frame, without ms'))
   if any(math.isnan(s) for s in cine.spacing):
     found.append(('pixel spacing', 'warn', 'unknown: contours are in pixels, rotation and areas are not in mm'))
+  known = cine.venc if not motion.contours.failed.all() else None
+  velocity = [] if known is None else _of_velocity(cine, known, motion)
+  before, after = ([Check(name, cine.slice_id, *said) for name, *said in of] for of in (found, velocity))
+  return before + check_delineation(cine.slice_id, motion, expected) + after
+
+
+def check_delineation(slice_id: str, motion: SliceMotion, expected: Expected | None = None) -> list[Check]:
+  """Returns those checks of a slice that need no pictures; arguments as of `check_slice`."""
+  found = _of_contours(motion)
   if expected is not None and not motion.contours.failed.all():
-    found.append(_of_expected(expected))
-  found += _of_contours(motion)
-  if cine.venc is not None and not motion.contours.failed.all():
-    found += _of_velocity(cine, cine.venc, motion)
-  return [Check(name, cine.slice_id, status, reason) for name, status, reason in found]
+    found.insert(0, _of_expected(expected))
+  return [Check(name, slice_id, status, reason) for name, status, reason in found]
 
 
 def _grade(name: str, value: float, text: str) -> tuple[str, str, str]:
@@ -115,8 +122,9 @@ def _of_expected(expected: Expected) -> tuple[str, str, str]:
 
 
 def _of_contours(motion: SliceMotion) -> list[tuple[str, str, str]]:
-  frames, good = len(motion.mask), ~motion.contours.failed
-  failed = frames - np.count_nonzero(good)
+  good = ~motion.contours.failed
+  frames = max(1, len(good) - int(without_wall(motion.contours).sum()))
+  failed = frames - int(good.sum())
   repaired = sum('ring closed' in flag or INTERPOLATED in flag for flag in motion.contours.flags)
   jumps = area_jumps(np.where(good, motion.mask.sum(axis=(1, 2), dtype=float), np.nan))
   found = [

@@ -7,6 +7,7 @@ import numpy as np
 
 from ear_jax.analysis.depth import Stack
 from ear_jax.analysis.motion import SliceMotion
+from ear_jax.analysis.outline import LEAVING, NO_VENTRICLE
 from ear_jax.analysis.ring import NOTHING
 
 UNKNOWN_FRAMES = 0.2  # share of frames without contours somewhere, above which the largest and smallest are not known
@@ -91,6 +92,9 @@ def notes_on(
   for k in dict.fromkeys((inside[0], inside[-1])):
     if count := int(gone(motions[k]).sum()):
       found.append(f'{slice_id(motions[k])}, at an end of the ventricle: no wall in {count} frames, which count as 0')
+    if count := int(leaves(motions[k]).sum()):
+      said = 'areas there are those of the frames beside them'
+      found.append(f'{slice_id(motions[k])}: the ventricle leaves the plane in part in {count} frames; {said}')
   unknown = int((~np.isfinite(cavity)).sum())
   if unknown:
     found.append(f'{unknown} of {len(cavity)} frames have no contours in one slice or more, and no volume')
@@ -109,7 +113,12 @@ def notes_on(
 
 def gone(motion: SliceMotion) -> np.ndarray:
   """Returns `[T]` bool, frames of a slice in which its plane holds nothing to delineate."""
-  return np.array([flag == NOTHING for flag in motion.contours.flags])
+  return np.array([flag in (NOTHING, NO_VENTRICLE) for flag in motion.contours.flags])
+
+
+def leaves(motion: SliceMotion) -> np.ndarray:
+  """Returns `[T]` bool, frames of a slice in which its plane holds a part of the ventricle, without contours."""
+  return np.array([flag == LEAVING for flag in motion.contours.flags])
 
 
 def slice_id(motion: SliceMotion) -> str:

@@ -55,8 +55,8 @@ class Deformation:
 
 
 def deform(motions: Sequence[SliceMotion]) -> Deformation:
-  """Returns the deformation of a study from its slices, base to apex; those without a ring are left out."""
-  motions = [one for one in motions if not one.contours.failed.all()]
+  """Returns the deformation of a study from its slices, base to apex; those without curves are left out."""
+  motions = [one for one in motions if np.isfinite(one.curves['global']).any()]
   depth, fault = _depths(motions)
   shares = [find_end_systole(one.curves['global'][0, :, COMPONENTS.index('radial')]) / len(one.mask) for one in motions]
   known = [share for share in shares if np.isfinite(share)]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,15 @@ import pandas as pd
 
 from ear_jax.analysis.contours import to_mask
 from ear_jax.analysis.markers import find_markers
-from ear_jax.analysis.motion import GROUPS, POINTS, Contours, Settings, SliceMotion
+from ear_jax.analysis.motion import GROUPS, Contours, Settings, SliceMotion
 from ear_jax.analysis.regions import find_centre, septal_points
 from ear_jax.analysis.septum import Septum
 from ear_jax.analysis.strain import unknown
 from ear_jax.cine import Cine
 
 NO_VENTRICLE = 'no ventricle here'
+LEAVING = 'the ventricle leaves the plane'  # which holds a part of it
+NOT_SOUND = 'no sound wall found'
 
 
 def outline(cine: Cine, contours: Contours, *, septum: Septum, settings: Settings) -> SliceMotion:
@@ -44,15 +47,31 @@ def withhold(motion: SliceMotion) -> SliceMotion:
   return dataclasses.replace(motion, **_unknown(len(motion.mask), motion.frame_interval, motion.settings))
 
 
-def without_ring(motion: SliceMotion) -> SliceMotion:
-  """Returns the motion of a slice that holds no ventricle: without contours, mask and velocities."""
-  frames = len(motion.mask)
-  nowhere = np.full((frames, 2), np.nan)
-  no_ring = np.full((frames, POINTS, 2), np.nan)
-  contours = Contours(no_ring, no_ring.copy(), (NO_VENTRICLE,) * frames, np.ones(frames, bool))
-  mask = np.zeros_like(motion.mask)
-  empty = dataclasses.replace(motion, mask=mask, contours=contours, centre=nowhere, septum=nowhere.copy(), wraps=0)
-  return withhold(empty)
+def without_ring(motion: SliceMotion, flags: Sequence[str]) -> SliceMotion:
+  """Returns the motion without contours and mask in the frames with a flag `[T]` that says why, and without velocities.
+
+  Curves over a part of the cycle would be false: their mean over the cycle is taken to be background phase.
+  """
+  gone, before = np.array([bool(flag) for flag in flags]), motion.contours
+
+  def left(values: np.ndarray) -> np.ndarray:
+    return np.where(gone.reshape(-1, *[1] * (values.ndim - 1)), np.nan, values)
+
+  contours = dataclasses.replace(
+    before,
+    endo=left(before.endo),
+    epi=left(before.epi),
+    flags=tuple(new or old for new, old in zip(flags, before.flags, strict=True)),
+    failed=before.failed | gone,
+  )
+  mask = np.where(gone[:, None, None], 0, motion.mask).astype(motion.mask.dtype)
+  centre, septum = left(motion.centre), left(motion.septum)
+  return withhold(dataclasses.replace(motion, mask=mask, contours=contours, centre=centre, septum=septum, wraps=0))
+
+
+def without_wall(contours: Contours) -> np.ndarray:
+  """Returns `[T]` bool, frames in which a slice holds no whole ring of the ventricle: none was lost there."""
+  return np.array([flag in (NO_VENTRICLE, LEAVING) for flag in contours.flags])
 
 
 @functools.lru_cache(4)

@@ -26,11 +26,20 @@ def slow(curve: np.ndarray) -> np.ndarray:
 
 def longest_run(flags: np.ndarray) -> int:
   """Returns the length of the longest run of True in `[N]` bool, around the circle."""
-  if flags.all():
-    return flags.size
-  turned = np.roll(flags, -int(np.argmin(flags)))  # begins with False: no run crosses the end
+  return int(in_longest_run(flags).sum())
+
+
+def in_longest_run(flags: np.ndarray) -> np.ndarray:
+  """Returns `[N]` bool, what lies in the longest run of True in `[N]` bool, around the circle; of two the first."""
+  if flags.all() or not flags.any():
+    return flags.copy()
+  begin = int(np.argmin(flags))
+  turned = np.roll(flags, -begin)  # begins with False: no run crosses the end
   edges = np.flatnonzero(np.diff(turned.astype(int), append=0))
-  return int((edges[1::2] - edges[::2]).max(initial=0))
+  k = int(np.argmax(edges[1::2] - edges[::2]))
+  found = np.zeros_like(flags)
+  found[edges[2 * k] + 1 : edges[2 * k + 1] + 1] = True
+  return np.roll(found, begin)
 
 
 def integrate(rate: np.ndarray, frame_interval: float) -> np.ndarray:

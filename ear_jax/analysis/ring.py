@@ -18,6 +18,9 @@ MAX_GAPS = 90  # and in all
 _RAGGED = 4  # degrees on either side of a gap that are not trusted
 _ISLAND = 0.1  # a component below this part of the largest is never the wall
 NOTHING = 'no mask'
+NO_CAVITY = 'no cavity'
+NO_RING = 'no ring'
+_OPEN = 'ring open over '
 _APART = 'apart from the wall removed'
 _EIGHT_NEIGHBOURS = np.ones((3, 3), bool)
 
@@ -60,6 +63,13 @@ def find_ring(mask: np.ndarray) -> Ring:
   return _bridge(labels, areas)
 
 
+def opening(flag: str) -> int:
+  """Returns over how many degrees a ring that failed was open, by its flag; 360 without any, 0 where it did not."""
+  if flag.startswith(_OPEN):
+    return int(flag.removeprefix(_OPEN).split()[0])
+  return 360 if flag in (NOTHING, NO_CAVITY, NO_RING) else 0
+
+
 def _open_up(component: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
   """The filled component, its largest hole, and the pixels of its other holes."""
   filled = ndimage.binary_fill_holes(component)
@@ -75,7 +85,7 @@ def _bridge(labels: np.ndarray, areas: np.ndarray) -> Ring:
   largest = labels == 1 + np.argmax(areas)
   fit = _fit_circle(largest)
   if fit is None:
-    return _failed(largest, 'no ring')
+    return _failed(largest, NO_RING)
   centre, radius = fit
   rows, columns = np.indices(labels.shape)
   distance = np.hypot(rows - centre[0], columns - centre[1])
@@ -86,13 +96,13 @@ def _bridge(labels: np.ndarray, areas: np.ndarray) -> Ring:
   outer, inner = last_crossing(profile), reach - 1 - last_crossing(profile[:, ::-1])
   missing = np.isnan(outer)
   if longest_run(missing) > MAX_GAP or missing.sum() > MAX_GAPS:
-    return _failed(wall, f'ring open over {int(missing.sum())} degrees')
+    return _failed(wall, f'{_OPEN}{int(missing.sum())} degrees')
   # A ray that grazes the ragged end of the wall meets it too late or leaves it too early.
   degrees = np.flatnonzero(~ndimage.binary_dilation(np.tile(missing, 3), iterations=_RAGGED)[360:720])
   outer, inner = (np.interp(np.arange(360), degrees, r[degrees], period=360) for r in (outer, inner))
   filled, cavity = fill_polygons(centre + RAYS * np.stack([outer, inner])[..., None], labels.shape)
   if (inner <= 0).any() or cavity.sum() < MIN_CAVITY * filled.sum():
-    return _failed(wall, 'no cavity')
+    return _failed(wall, NO_CAVITY)
   notes = (*_said((labels > 0).sum() - wall.sum(), _APART), f'ring closed over {int(missing.sum())} degrees')
   return Ring(filled, cavity & filled, notes, bridged=True)
 

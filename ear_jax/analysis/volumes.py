@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 
 from ear_jax.analysis.contours import polygon_area
-from ear_jax.analysis.coverage import gone, missing_because, notes_on, slice_id
+from ear_jax.analysis.coverage import gone, leaves, missing_because, notes_on, slice_id
 from ear_jax.analysis.depth import stack_of
 from ear_jax.analysis.motion import SliceMotion, region_names
 from ear_jax.analysis.outline import NO_VENTRICLE
+from ear_jax.analysis.periodic import bridge_gaps
 from ear_jax.analysis.ring import NOTHING
 from ear_jax.analysis.thickness import thickness
 
@@ -171,7 +172,10 @@ def withheld(found: Volumes, reason: str) -> Volumes:
 
 
 def _areas(motions: Sequence[SliceMotion], side: str, frames: int, inside: range) -> np.ndarray:
-  """`[S, T]` mm2; 0 beyond the ventricle, and in frames without anything to delineate in the slices at its ends."""
+  """`[S, T]` mm2; 0 beyond the ventricle, and in frames without anything to delineate in the slices at its ends.
+
+  A plane that the ventricle leaves in part holds most of it still: its area is that of the frames beside.
+  """
   found = np.zeros((len(motions), frames))
   for k in inside:
     motion = motions[k]
@@ -180,6 +184,8 @@ def _areas(motions: Sequence[SliceMotion], side: str, frames: int, inside: range
     found[k] = _padded(area[None], frames)[0]
     if k in (inside[0], inside[-1]):
       found[k, : len(area)][gone(motion)] = 0
+    if (partly := leaves(motion)).any():
+      found[k, : len(area)] = np.where(partly, bridge_gaps(found[k, : len(area)]), found[k, : len(area)])
   return found
 
 

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ear_jax.analysis import on_wall
+from ear_jax.analysis import ends, on_wall
 from ear_jax.analysis import septum as septum_lib
 from ear_jax.analysis.carrying import CARRIED, Carried, carry
-from ear_jax.analysis.checks_of_study import EXPECTED, Check, check_slice
+from ear_jax.analysis.checks_of_study import EXPECTED, Check, check_delineation, check_slice
+from ear_jax.analysis.ends import End
 from ear_jax.analysis.expected_dice import Expected, expected_dice
 from ear_jax.analysis.motion import Contours, Settings, SliceMotion
 from ear_jax.analysis.outline import without_ring
@@ -134,16 +135,35 @@ def examine(
   return Examined(result, page, tuple(checks), expected)
 
 
-def without_ventricle(examined: Examined) -> Examined:
-  """Returns a slice that lies beyond the ventricle: without contours, and with one check that says so."""
+def at_an_end(examined: Examined, end: End) -> Examined:
+  """Returns a slice at an end of the stack, without contours where no ventricle is, and with a check that says so."""
   result, page, expected = examined.result, examined.page, examined.expected
-  motion = without_ring(result.motion)
+  motion = without_ring(result.motion, end.flags)
+  checks = [Check('ventricle', page.label, end.status, end.reason)]
+  if not motion.contours.failed.all():
+    gone = np.array([bool(flag) for flag in end.flags])
+    by_frame = np.where(gone, math.nan, expected.by_frame)
+    expected = dataclasses.replace(expected, by_frame=by_frame, dice=float(by_frame[~gone].mean()))
+    again = {check.name: check for check in check_delineation(page.label, motion, expected)}
+    checks += [again.get(check.name, check) for check in examined.checks]
   uris = {view: uri for view, uri in page.sheets.uris.items() if view != sprites.WALL}
-  page = dataclasses.replace(page, motion=motion, sheets=dataclasses.replace(page.sheets, uris=uris), uncertainty=None)
-  found = f'expected Dice {expected.dice:.2f}: {expected.said or "most frames are without a ring"}'
-  said = f'no left ventricle is found at this end of the stack ({found}); no part of verdict and results'
-  check = Check('ventricle', page.label, 'absent', said)
-  return Examined(dataclasses.replace(result, motion=motion), page, (check,), expected)
+  unsure = None if motion.contours.failed.all() else 1 - expected.by_frame
+  page = dataclasses.replace(
+    page, motion=motion, sheets=dataclasses.replace(page.sheets, uris=uris), uncertainty=unsure
+  )
+  return Examined(dataclasses.replace(result, motion=motion), page, tuple(checks), expected)
+
+
+def find_ends(slices: Sequence[Examined], given: bool) -> tuple[dict[int, End], str]:
+  """Returns `ends.find_ends` of the slices of a stack; `given` as there."""
+  motions, lies = [one.result.motion for one in slices], slices[0].result.source.orientation
+  first, last = motions[0].place, motions[-1].place
+  towards = geometry.towards_apex(lies)
+  if towards and lies and first and last:
+    towards *= int(np.sign(geometry.normal(lies) @ np.subtract(last.corner, first.corner)))
+  else:
+    towards = 0
+  return ends.find_ends(motions, [s.expected for s in slices], [s.holds_ventricle for s in slices], towards, given)
 
 
 def _of_reference(cine: Cine, source: Source, septum: Septum, settings: Settings) -> SliceMotion:

@@ -18,7 +18,7 @@ from ear_jax.analysis.carrying import CARRIED
 from ear_jax.analysis.checks_of_study import Check, check_alike, check_study, worst
 from ear_jax.analysis.deformation import Deformation, deform
 from ear_jax.analysis.outline import withhold
-from ear_jax.analysis.stack import beyond, check_end_systole, check_stack
+from ear_jax.analysis.stack import check_end_systole, check_stack
 from ear_jax.analysis.volumes import Volumes, volumes
 from ear_jax.analysis.volumes import withheld as without_volumes
 from ear_jax.cine import Study
@@ -36,7 +36,7 @@ from ear_jax.system.clock import Clock
 from ear_jax.system.errors import UserError, some
 from ear_jax.system.files import require_writable, write_text
 from ear_jax.system.terminal import tracked
-from ear_jax.workflows.examine import Examined, Options, conventions, examine, without_ventricle
+from ear_jax.workflows.examine import Examined, Options, at_an_end, conventions, examine, find_ends
 
 
 def predict(
@@ -99,8 +99,10 @@ def predict(
   if not slices:
     raise UserError(f'{name}: there are no contours for any slice, and no --checkpoint is given')
   notes += [f'{some(undrawn)}: no contours are drawn, and no network is given: left out'] * bool(undrawn)
-  for k in beyond([one.holds_ventricle for one in slices]):
-    slices[k] = without_ventricle(slices[k])
+  ends, doubt = find_ends(slices, given=not networks)
+  for k, end in ends.items():
+    slices[k] = at_an_end(slices[k], end)
+  stated += [Check('ventricle', '', 'warn', doubt)] if doubt else []
   checks = stated + check_study([(s.page.label, s.page.frames, s.page.frame_interval) for s in slices], notes)
   motions = [one.result.motion for one in slices]
   checks += check_stack(motions) + check_end_systole(motions) + check_alike(motions)
@@ -193,7 +195,7 @@ def _summary(name, slices, checks: Sequence[Check], versions, withheld) -> dict:
         'sectors': one.result.motion.settings.orientation,
         'holds_ventricle': not one.result.motion.contours.failed.all(),
         'expected_dice': round(one.expected.dice, 4),
-        'expected_dice_by_frame': one.expected.by_frame.round(4).tolist(),
+        'expected_dice_by_frame': page_numbers.numbers(one.expected.by_frame.round(4)),
         'evidence': {name: round(value, 4) for name, value in one.expected.evidence.items()},
         'wraps': one.result.motion.wraps,
         'markers': page_numbers.markers(one.result.motion)['global'][0] if given(one) else [],

@@ -11,7 +11,7 @@ from skimage.draw import polygon2mask
 from ear_jax.analysis.depth import stack_of
 from ear_jax.analysis.drawn import as_drawn
 from ear_jax.analysis.motion import Contours
-from ear_jax.analysis.outline import without_ring
+from ear_jax.analysis.outline import LEAVING, NO_VENTRICLE, without_ring
 from ear_jax.analysis.polar import RAYS
 from ear_jax.analysis.slices import analyse, analyse_with_contours
 from ear_jax.analysis.volumes import volumes
@@ -160,7 +160,7 @@ def test_the_distance_is_that_of_the_planes_not_the_thickness_and_uneven_gaps_ar
 
 def test_a_slice_beyond_the_ventricle_counts_as_nothing_and_halves_no_disc():
   inside = [ring(depth) for depth in depths()]
-  beyond = without_ring(ring(0.0))
+  beyond = without_ring(ring(0.0), (NO_VENTRICLE,) * FRAMES)
   beyond = dataclasses.replace(beyond, place=dataclasses.replace(beyond.place, corner=(3.0, -4.0, 8.0)))
   found = volumes([beyond, *inside])
   np.testing.assert_allclose(found.cavity, volumes(inside).cavity)
@@ -241,6 +241,18 @@ def test_where_the_ventricle_leaves_the_last_slice_its_frames_count_as_nothing_a
   assert found.missing == ''
   assert found.esv == pytest.approx(volumes(SOUND).esv - SOUND_AREA, abs=1e-6)
   assert 'slice-84, at an end of the ventricle: no wall in 1 frames, which count as 0' in found.notes
+
+
+def test_where_the_ventricle_leaves_a_plane_in_part_its_area_is_that_of_the_frames_beside():
+  """With less than half of the wall missing most of what is in the plane is ventricle still."""
+  left = lost(SOUND[0], [2], LEAVING)
+  found = volumes([left, *SOUND[1:]])
+  assert found.missing == ''
+  assert found.endo[0, 2] == pytest.approx((found.endo[0, 1] + found.endo[0, 3]) / 2)
+  np.testing.assert_allclose(found.cavity[[0, 1, 3]], volumes(SOUND).cavity[[0, 1, 3]])
+  assert 'slice-4: the ventricle leaves the plane in part in 1 frames' in ' '.join(found.notes)
+  empty = volumes([lost(SOUND[0], [2], NO_VENTRICLE), *SOUND[1:]])
+  assert empty.endo[0, 2] == 0
 
 
 SOUND_AREA = math.pi * radii(84.0)[0][2] ** 2 * 8 / 1000 * 360 / (2 * math.pi) * math.sin(2 * math.pi / 360)  # polygon

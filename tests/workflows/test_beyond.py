@@ -35,6 +35,51 @@ def stack(monkeypatch):
   return Study('x', 'x', tuple(cines))
 
 
+@pytest.fixture
+def leaving(monkeypatch):
+  """Four slices; in the first one's systole a third of the wall is missing. They do not say where they lie."""
+  plan = phantom.first_visit('mini', seed=1)[0]
+  true = [
+    phantom.render(dataclasses.replace(plan, position=p, slice_id=f's{k}')) for k, p in enumerate((0, 0.4, 0.7, 1))
+  ]
+  wall = [one.mask.copy() for one in true]
+  gone = abs(np.arange(len(wall[0])) - wall[1].sum((1, 2)).argmax()) < 3
+  middle = int(np.argwhere(wall[0].any(0))[:, 1].mean())
+  wall[0][gone, :, middle:] *= (abs(np.arange(wall[0].shape[1]) - np.argwhere(wall[0].any(0))[:, 0].mean()) > 14)[
+    :, None
+  ]
+  found = {f's{k}': Delineation(mask.astype(np.float32), np.zeros(len(mask)), (0, 0)) for k, mask in enumerate(wall)}
+  unmarked = {'mask': np.zeros_like(true[0].mask), 'annotated': np.zeros(len(true[0].mask), bool)}
+  monkeypatch.setattr(one_slice, 'segment', lambda cine, *_, **__: found[cine.slice_id])
+  monkeypatch.setattr(workflow, 'recognise', lambda *_: (None, ''))
+  return gone, Study('x', 'x', tuple(one.replace(dataset='x', subject='x', **unmarked) for one in true))
+
+
+def test_a_slice_that_the_ventricle_leaves_in_systole_does_not_fail_and_has_no_curves(leaving, tmp_path, monkeypatch):
+  gone, study = leaving
+  written = []
+  monkeypatch.setattr(workflow, '_write', lambda *of: written.extend(of))  # which takes most of the time
+  monkeypatch.setattr(workflow.deformation_files, 'tell', lambda _: None)
+  summary = ear_jax.predict(study, tmp_path, [NETWORK], Options(septum_angle=90.0))
+  said = [check for check in summary['checks'] if check['status'] == 'absent']
+  assert [check['slice_id'] for check in said] == ['s0']
+  assert f'the ventricle leaves this plane in {gone.sum()} of 16 frames round end systole' in said[0]['reason']
+  assert said[0]['reason'].endswith('no velocity curves of this slice')
+  assert summary['verdict'] in ('pass', 'warn')
+  first = summary['slices'][0]
+  assert first['holds_ventricle']
+  assert [value is None for value in first['expected_dice_by_frame']] == gone.tolist()
+  assert first['expected_dice'] == pytest.approx(np.mean([v for v in first['expected_dice_by_frame'] if v]), abs=1e-3)
+  (count,) = [c['reason'] for c in summary['checks'] if (c['slice_id'], c['name']) == ('s0', 'contours')]
+  assert count.startswith(f'0 of {16 - gone.sum()} frames without contours')
+  _, _, slices, _, _, _, deformed, _ = written
+  curves = [one.result.motion.curves['global'] for one in slices]
+  assert np.isnan(curves[0]).all()
+  assert np.isfinite(curves[1:]).all()
+  assert [one.name for one in deformed.motions] == ['x/s1', 'x/s2', 'x/s3']
+  assert [bool(flag) for flag in slices[0].page.motion.contours.flags] == gone.tolist()
+
+
 def test_the_verdict_is_of_the_slices_that_hold_the_ventricle(stack, tmp_path):
   summary = ear_jax.predict(stack, tmp_path, [NETWORK], Options(septum_angle=90.0))
   absent = {check['slice_id']: check['reason'] for check in summary['checks'] if check['status'] == 'absent'}
