@@ -58,7 +58,8 @@ def band_limit(
     shape: rows and columns.
     spacing: reconstructed pixel in mm.
     acquired: acquired pixel in mm, not finer than `spacing`.
-    swirl: relative error of the spiral's density, which throws faint swirls around sharp structures; 0 for none.
+    swirl: relative error of the spiral's density away from its centre, which throws faint swirls around sharp
+      structures; 0 for none.
     aspect: acquired pixel along the rows' direction (phase encoding) over that along the columns'.
     cartesian: a rectangle instead of a disc.
     blur: standard deviation in mm of a Gaussian.
@@ -69,6 +70,7 @@ def band_limit(
   weight = 1 / (1 + np.exp((k - edge) / (_ROLL_OFF * edge / 4)))
   weight *= k <= edge * (1 + _ROLL_OFF)
   arms = np.cos(3 * np.arctan2(ky, kx) - 2 * np.pi * k * 60.0)  # a ghost ring about 60 mm wide
+  arms[0, 0] = 0  # all arms meet in the centre: it has no direction, and an error there would slow every velocity
   weight *= np.exp(-2 * (np.pi * blur) ** 2 * (kx**2 + ky**2)) * (1 + ghost * np.cos(2 * np.pi * ky * ghost_shift))
   return (weight * (1 + swirl * arms)).astype(np.float32)
 
