@@ -56,8 +56,11 @@ class MvmCmrConfig(tfds.core.BuilderConfig):
 class Builder(StudyBuilder):
   """MVM-CMR studies, one example a cine, keyed by `dataset/slice`; one split, `train`, holds everything."""
 
-  VERSION = tfds.core.Version('1.0.0')
-  RELEASE_NOTES = {'1.0.0': 'First version.'}  # noqa: RUF012  (the base class declares it so)
+  VERSION = tfds.core.Version('2.0.0')
+  RELEASE_NOTES = {  # noqa: RUF012  (the base class declares it so)
+    '1.0.0': 'First version.',
+    '2.0.0': 'Phantoms: spirals have no density error at the centre of k-space, so that velocities are 2 to 4 % larger.',
+  }
   MANUAL_DOWNLOAD_INSTRUCTIONS = """\
   Only for the config `folder`: put your studies into the manual directory, with their contours: velocity-mapping DICOM,
   HDF5 (<dataset>.h5), NIfTI (<dataset>_<slice>_video.nii.gz) or exports of StrainMap; docs/data.md describes them."""
@@ -80,7 +83,7 @@ class Builder(StudyBuilder):
       **_EVERY_LOOK,
     ),
     MvmCmrConfig(name='phantom_paper', phantom='paper', beam=True, description='Digital phantom in the paper size.'),
-    MvmCmrConfig(name='folder', description='The studies in the manual directory.'),
+    MvmCmrConfig(name='folder', version=tfds.core.Version('1.0.0'), description='The studies in the manual directory.'),
   ]
 
   _max_examples: int | None = None

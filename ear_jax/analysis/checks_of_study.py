@@ -10,10 +10,12 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ear_jax.analysis.contours import INTERPOLATED, bounding_box
+from ear_jax.analysis.contours import INTERPOLATED, bounding_box, polygon_area
 from ear_jax.analysis.expected_dice import Expected
+from ear_jax.analysis.markers import cut_off, find_end_systole
 from ear_jax.analysis.motion import COMPONENTS, SliceMotion
 from ear_jax.analysis.outline import without_wall
+from ear_jax.analysis.periodic import slow
 from ear_jax.analysis.signs import CHANNELS, signs
 from ear_jax.analysis.speed import speed
 from ear_jax.cine import Cine, Venc
@@ -46,6 +48,8 @@ _THICKNESS = (3.0, 18.0)  # mm, mean over the wall and the cycle
 _THIN = 2.0  # mm; a scar is thicker
 _RADIUS = (10.0, 50.0)  # mm, mean epicardial
 _NO_NOISE = 'not known: no pixel lies in the wall in three of at least four frames running'
+FEWEST = 8  # frames that are a cycle
+END_SYSTOLE = 60.0, 2  # ms and frames by which two ends of systole may differ: base and apex are not quite at one time
 _MAD = 1.4826  # standard deviation of a normal law per median absolute deviation
 
 
@@ -251,6 +255,36 @@ def check_alike(motions: Sequence[SliceMotion]) -> list[Check]:
       text = '; '.join(', '.join(f'{v:g}' for v in value) for value in sorted(stated))
       found.append(Check(name, '', 'warn', f'slices of this study differ: {text} {unit}'))
   return found
+
+
+def check_markers(motions: Sequence[SliceMotion]) -> list[Check]:
+  """Returns a warning where the marker ES contradicts the smallest cavity, and one where a window cuts peaks off."""
+  known, apart, cut = 0, [], []
+  for one in motions:
+    curves, name = one.curves['global'][0], one.name.rpartition('/')[2]
+    if one.venc is None or one.contours.failed.any() or len(one.mask) < FEWEST or np.isnan(curves).any():
+      continue
+    known += 1
+    step, unit = (one.frame_interval, ' ms') if math.isfinite(one.frame_interval) else (1.0, '')
+    ends = find_end_systole(curves[:, COMPONENTS.index('radial')]), smallest_cavity(one)
+    away = abs(ends[0] - ends[1]) * step
+    if min(away, len(one.mask) * step - away) > max(END_SYSTOLE[0] if unit else 0, END_SYSTOLE[1] * step):
+      apart.append(f'{name}: {ends[0] * step:.0f} and {ends[1] * step:.0f}{unit or " (frames)"}')
+    cut += [f'{peak} ({name})' for peak in cut_off(curves)]
+  found = []
+  if apart:
+    text = f'it and the smallest cavity lie far apart in {len(apart)} of {known} slices (first {apart[0]})'
+    use = 'the marker and normalised times are not certain; strains and volumes do not use it'
+    found.append(Check('marker ES', '', 'warn', f'{text}: {use}'))
+  if cut:
+    text = f'{len(cut)} of the whole wall lie at the edge of the frames that they are looked for in (first {cut[0]})'
+    found.append(Check('markers', '', 'warn', f'{text}, and the curve goes on beyond: they may be no peaks'))
+  return found
+
+
+def smallest_cavity(motion: SliceMotion) -> int:
+  """Returns the frame in which the cavity of a slice with a ring in every frame is smallest, whatever single frames."""
+  return int(slow(polygon_area(motion.contours.endo)).argmin())
 
 
 def check_study(cines: Sequence[tuple[str, int, float]], notes: Sequence[str] = ()) -> list[Check]:

@@ -16,9 +16,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ear_jax.analysis.depth import depths
-from ear_jax.analysis.markers import find_end_systole
 from ear_jax.analysis.motion import COMPONENTS, GROUPS, SliceMotion
-from ear_jax.analysis.periodic import closed_integral
+from ear_jax.analysis.periodic import bridge_gaps, closed_integral
 from ear_jax.analysis.strain import CIRCUMFERENTIAL, LONGITUDINAL, RADIAL, Strain, strains
 from ear_jax.analysis.velocity import known_mean
 
@@ -34,7 +33,8 @@ class Deformation:
     motions: with longitudinal strain and steadied radial strain, where the slices' distances are known.
     levels: 'base', 'mid' or 'apex' of each.
     depth: `[S]` mm from the first slice towards the apex; NaN when unknown.
-    end_systole: as a share of the cycle, the median of the slices'; NaN when unknown.
+    end_systole: as a share of the cycle: when the wall, by its radial velocity, has moved inward furthest, the mean of
+      the slices; NaN when unknown. The marker ES is a pause of that velocity and may come earlier.
     residual: `[S]` %, product of the three stretches minus 1 at end systole: 0 for what keeps its volume; NaN unknown.
     notes: what a reader must know.
     contradiction: of the slices' distance and the velocities, with both values; ''.
@@ -58,17 +58,16 @@ def deform(motions: Sequence[SliceMotion]) -> Deformation:
   """Returns the deformation of a study from its slices, base to apex; those without curves are left out."""
   motions = [one for one in motions if np.isfinite(one.curves['global']).any()]
   depth, fault = _depths(motions)
-  shares = [find_end_systole(one.curves['global'][0, :, COMPONENTS.index('radial')]) / len(one.mask) for one in motions]
-  known = [share for share in shares if np.isfinite(share)]
   plain = Deformation(
     tuple(motions),
     levels(motions),
     depth,
-    float(np.median(known)) if known else math.nan,
+    _end_systole(motions),
     np.full(len(motions), np.nan),
     (_without(fault),) if fault else (),
   )
-  return plain if fault else _with_longitudinal(plain)
+  done = plain if fault else _with_longitudinal(plain)
+  return dataclasses.replace(done, notes=(*done.notes, *_turns(motions)))
 
 
 def _depths(motions: Sequence[SliceMotion]) -> tuple[np.ndarray, str]:
@@ -80,6 +79,16 @@ def _depths(motions: Sequence[SliceMotion]) -> tuple[np.ndarray, str]:
   if not fault and np.diff(depth).min() < 0:
     return np.full(len(motions), np.nan), 'the slices are not in the order of their position'
   return depth, fault
+
+
+def _end_systole(motions: Sequence[SliceMotion]) -> float:
+  """Returns the share of the cycle at which the walls, with one another, have moved inward furthest."""
+  radial = [bridge_gaps(one.curves['global'][0, :, COMPONENTS.index('radial')]) for one in motions]
+  inward = [closed_integral(len(one), 1.0) @ one for one in radial if np.isfinite(one).all() and one.any()]
+  if not inward:
+    return math.nan
+  frames = max(map(len, inward))
+  return float(np.mean([at_times(one, frames) for one in inward], axis=0).argmax() / frames)
 
 
 def levels(motions: Sequence[SliceMotion]) -> tuple[str, ...]:
@@ -169,4 +178,18 @@ def _planes(found: Deformation) -> tuple[str, ...]:
   return (
     f'longitudinal strain ({mean:.1f} % at end systole) takes the slices as moving with the tissue; where their planes '
     f'stay in place the same velocities mean {100 * math.expm1(mean / 100):.1f} %',
+  )
+
+
+def _turns(motions: Sequence[SliceMotion]) -> tuple[str, ...]:
+  """How a positive twist turns: papers state it as seen from the apex, pictures may show the heart from the base."""
+  if len(motions) < 2:
+    return ()
+  settings = motions[0].settings
+  shown = 'base' if settings.orientation == 'CCW' else 'apex'
+  sign = 'positive' if settings.seen_from_apex == 'counter-clockwise' else 'negative'
+  return (
+    f'twist is the rotation of the last slice minus that of the first; positive is {settings.seen_from_apex} seen from '
+    f'the apex, where the pictures show the heart from the {shown} (sectors {settings.orientation}): a healthy '
+    f"heart's twist at end systole, counter-clockwise, is {sign} here",
   )

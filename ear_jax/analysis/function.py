@@ -139,8 +139,8 @@ def turning(found: Deformation) -> pd.DataFrame:
   Columns base and apex (the two slices), frame, normalised_cycle (from 0), twist_deg (last minus first) and its
   standard error twist_error_deg, twist_rate_deg_s, torsion_deg_cm and torsion_rate_deg_s_cm (per cm between them),
   torsion_deg (the circumferential-longitudinal shear angle, twist times the sum of both mean radii over twice the
-  distance: Young and Cowan, JCMR 2012;14:49). Signs are those of
-  `Settings.circumferential_sign`. Torsion is NaN where the distance is not known, all are where there is one slice.
+  distance: Young and Cowan, JCMR 2012;14:49), positive (how a positive twist turns).
+  Torsion is NaN where the distance is not known, all are where there is one slice.
   """
   first, last = found.motions[0], found.motions[-1]
   frames = len(first.mask)
@@ -162,6 +162,7 @@ def turning(found: Deformation) -> pd.DataFrame:
       'torsion_deg_cm': twist * per_cm,
       'torsion_rate_deg_s_cm': rate * per_cm,
       'torsion_deg': twist * shear,
+      'positive': f'{first.settings.seen_from_apex} seen from the apex',
     }
   )
 
@@ -190,7 +191,8 @@ def _turning(found: Deformation) -> Iterator[Row]:
     return
   table = turning(found)
   frames, first = len(table), found.motions[0]
-  at, where = table.iloc[end], f'{_name(found.motions[-1])} against {_name(first)}'
+  at = table.iloc[end]
+  where = f'{_name(found.motions[-1])} against {_name(first)}, positive: {at["positive"]}'
   yield Row('twist', where, at['twist_deg'], at['twist_error_deg'], 'deg', why)
   apart = why or ('' if np.isfinite(found.depth).all() else 'the distance of the slices is not known')
   per_cm, shear = _per_twist(found)

@@ -57,8 +57,9 @@ def find_markers(curves: dict[str, np.ndarray], frame_interval: float, orientati
 def find_end_systole(radial: np.ndarray) -> float:
   """Returns the frame of end systole from the global radial curve `[T]` cm/s; NaN when the curve is unknown.
 
-  Between frames 14 and 21, and not after PD: the frame where the curve is flattest; if that is PD itself or lies below
-  -2.5 cm/s, the frame where its size is smallest. Without a known frame there, the whole cycle is searched.
+  Between frames 14 and 21, and not after PD: the frame where the curve is flattest. If that is PD itself, lies below
+  -2.5 cm/s, or is the window's first or last (where the window is cut, the curve need not pause), it is the frame where
+  its size is smallest. Without a known frame there, the whole cycle is searched.
   """
   frames = len(radial)
   earliest, latest, sign = PEAKS['PD']
@@ -73,9 +74,21 @@ def find_end_systole(radial: np.ndarray) -> float:
   slope = (np.roll(radial, -1) - np.roll(radial, 1)) / 2  # the cycle closes
   slope = np.where(np.isfinite(slope), abs(slope), np.inf)
   flattest = window[np.argmin(slope[window])]
-  if flattest == peak or radial[flattest] < _ES_FALLING:
+  if flattest in (peak, window[0], window[-1]) or radial[flattest] < _ES_FALLING:
     return float(window[np.argmin(abs(radial[window]))])
   return float(flattest)
+
+
+def cut_off(curves: np.ndarray) -> list[str]:
+  """Returns the markers of curves `[T, 3]` that are no peaks: the window ends there, and the curve goes on beyond."""
+  found = []
+  for component, curve in zip(COMPONENTS, curves.T, strict=True):
+    for name, (first, last, sign) in (CIRCUMFERENTIAL_PEAKS if component == 'circumferential' else PEAKS).items():
+      edges = (_scaled(first, len(curve)), -1), (_scaled(last, len(curve)), 1)
+      at, _ = find_peak(curve, edges[0][0], edges[1][0], sign)
+      beyond = [sign * (curve[(edge + step) % len(curve)] - curve[edge]) > 0 for edge, step in edges if at == edge]
+      found += [f'{component} {name}'] * any(beyond)
+  return found
 
 
 def find_peak(curve: np.ndarray, first: npt.ArrayLike, last: npt.ArrayLike, sign: int) -> tuple[np.ndarray, np.ndarray]:

@@ -78,6 +78,12 @@ class Settings:
   border: float = 0.0
   view_sharing: float = 0.0
 
+  @property
+  def seen_from_apex(self) -> str:
+    """How positive rotation and twist turn when seen from the apex, as the field states them: 'clockwise' or not."""
+    from_apex = self.orientation == 'CW'  # the picture shows the heart from there
+    return 'counter-clockwise' if from_apex == (self.circumferential_sign > 0) else 'clockwise'
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Contours:

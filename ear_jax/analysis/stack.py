@@ -9,16 +9,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ear_jax.analysis.checks_of_study import Check
-from ear_jax.analysis.contours import polygon_area
+from ear_jax.analysis.checks_of_study import END_SYSTOLE, FEWEST, Check, smallest_cavity
 from ear_jax.analysis.depth import TILT, usual_normal
 from ear_jax.analysis.motion import SliceMotion
-from ear_jax.analysis.periodic import slow
 
 OFF_AXIS = 20.0  # mm from the line through other centres: more than breath-holds move a heart
-_FEWEST = 8  # frames that are a cycle
 _SAME = 0.1  # mm
-_ES = 60.0, 2  # ms and frames by which end systole of slices may differ: base and apex are not quite at one time
 
 
 def check_stack(motions: Sequence[SliceMotion]) -> list[Check]:
@@ -46,11 +42,11 @@ def check_end_systole(motions: Sequence[SliceMotion]) -> list[Check]:
   """Returns a check whether the cavity is smallest at one time in all slices, where that is known of two or more."""
   times = {}
   for one in motions:
-    if not one.contours.failed.any() and np.isfinite(one.frame_interval) and len(one.mask) >= _FEWEST:
-      times[one.name.rpartition('/')[2]] = int(slow(polygon_area(one.contours.endo)).argmin()) * one.frame_interval
+    if not one.contours.failed.any() and np.isfinite(one.frame_interval) and len(one.mask) >= FEWEST:
+      times[one.name.rpartition('/')[2]] = smallest_cavity(one) * one.frame_interval
   if len(times) < 2:
     return []
-  longest = max(_ES[0], _ES[1] * max(one.frame_interval for one in motions))
+  longest = max(END_SYSTOLE[0], END_SYSTOLE[1] * max(one.frame_interval for one in motions))
   late = max(times.values()) - min(times.values()) > longest
   told = ', '.join(f'{time:.0f}' for time in times.values())
   reason = (

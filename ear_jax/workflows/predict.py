@@ -15,7 +15,7 @@ from rich.console import Console
 import ear_jax
 from ear_jax.analysis import uncertainty
 from ear_jax.analysis.carrying import CARRIED
-from ear_jax.analysis.checks_of_study import Check, check_alike, check_study, worst
+from ear_jax.analysis.checks_of_study import Check, check_alike, check_markers, check_study, worst
 from ear_jax.analysis.deformation import Deformation, deform
 from ear_jax.analysis.outline import withhold
 from ear_jax.analysis.stack import check_end_systole, check_stack
@@ -106,6 +106,7 @@ def predict(
   checks = stated + check_study([(s.page.label, s.page.frames, s.page.frame_interval) for s in slices], notes)
   motions = [one.result.motion for one in slices]
   checks += check_stack(motions) + check_end_systole(motions) + check_alike(motions)
+  checks += check_markers(motions)
   checks += [check for one in slices for check in one.checks]
   withheld = worst(checks) == 'fail' and not force
   moving = any(one.page.sheets.venc is not None for one in slices)

@@ -5,7 +5,15 @@ import dataclasses
 import numpy as np
 import pytest
 
-from ear_jax.analysis.checks_of_study import area_jumps, check_alike, check_slice, check_study, velocity_noise
+from ear_jax.analysis.checks_of_study import (
+  area_jumps,
+  check_alike,
+  check_markers,
+  check_slice,
+  check_study,
+  smallest_cavity,
+  velocity_noise,
+)
 from ear_jax.analysis.expected_dice import expected_dice
 from ear_jax.analysis.motion import Settings
 from ear_jax.analysis.outline import withhold
@@ -164,3 +172,32 @@ def test_slices_that_differ_in_venc_or_spacing_are_a_warning_with_the_values(mot
   assert (venc.name, venc.status) == ('venc', 'warn')
   assert venc.reason == 'slices of this study differ: 20, 20, 30; 20, 20, 60 cm/s'
   assert spacing.reason == 'slices of this study differ: 1.2, 1.2; 1.3, 1.2 mm'
+
+
+def _with(motion, column, curve):
+  curves = motion.curves['global'].copy()
+  curves[0, :, column] = curve
+  return dataclasses.replace(motion, curves=motion.curves | {'global': curves})
+
+
+def test_the_marker_es_and_the_smallest_cavity_are_both_said_where_they_contradict(motion):
+  cavity, frame = smallest_cavity(motion), np.arange(20)
+  at_rest = _with(motion, 2, np.interp(frame, [0, 1, 4, 9, 19], [0, -1, 1, 0, 0]))  # neither peak is cut off
+  assert check_markers([at_rest]) == []
+  # The wall pauses at frame 7, and the cavity is smallest in frame 11.
+  early = np.interp(frame, [0, 2, 5, 6, 8, 9, 10, 13, 17, 19], [0, 4, 2, 1, 1, -1, -6, 0, -1, 0])
+  wrong = dataclasses.replace(_with(at_rest, 1, early), frame_interval=40.0)
+  moved = wrong.contours
+  moved = dataclasses.replace(moved, endo=np.roll(moved.endo, 11 - cavity, 0), epi=np.roll(moved.epi, 11 - cavity, 0))
+  (found,) = check_markers([at_rest, dataclasses.replace(wrong, contours=moved)])
+  assert (found.name, found.status) == ('marker ES', 'warn')
+  assert f'in 1 of 2 slices (first {motion.name.rpartition("/")[2]}: 280 and 440 ms)' in found.reason
+
+
+def test_peaks_that_a_window_cuts_off_are_said_once_a_study(motion):
+  cut = _with(motion, 2, np.interp(np.arange(20), [0, 1, 3, 10, 19], [0, -1, 0, -5, 0]))  # PC2 ends at frame 5, falling
+  cut = _with(cut, 2, np.interp(np.arange(20), [0, 1, 6, 12, 19], [0, -1, 2, 0, 0]))  # still rising at frame 5
+  (found,) = check_markers([cut, cut])
+  assert (found.name, found.status) == ('markers', 'warn')
+  assert found.reason.startswith('2 of the whole wall lie at the edge')
+  assert 'circumferential PC2' in found.reason

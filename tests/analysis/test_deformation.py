@@ -114,6 +114,16 @@ def test_a_distance_that_the_velocities_contradict_is_not_believed(apart, believ
   assert bool(found.contradiction) != believed
 
 
+def test_end_systole_is_when_the_wall_has_moved_inward_furthest_not_where_it_pauses():
+  radial = np.interp(np.arange(FRAMES), [0, 2, 4, 5, 6, 8, 10, 15], [0, 4, 1, 1, 1, 0.2, -6, 0])  # pauses at 5
+  radial -= radial.mean()
+  curves = {group: np.tile(radial[:, None], (count, 1, 3)) for group, count in GROUPS.items()}
+  found = deform([dataclasses.replace(one, curves=curves) for one in stack()])
+  assert found.at_end_systole(0) == 8
+  unknown = {group: np.full_like(values, np.nan) for group, values in curves.items()}
+  assert deform([dataclasses.replace(one, curves=unknown) for one in stack()]).at_end_systole(0) == -1
+
+
 def test_levels_are_the_slices_own_or_thirds():
   assert levels(stack()) == ('base', 'mid', 'apex')
   nameless = [dataclasses.replace(stack()[0], level='') for _ in range(5)]

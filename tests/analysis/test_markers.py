@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from ear_jax.analysis.markers import find_end_systole, find_markers, find_peak, normalise_time
+from ear_jax.analysis.markers import cut_off, find_end_systole, find_markers, find_peak, normalise_time
 from ear_jax.analysis.motion import GROUPS
 
 FRAMES = 50
@@ -97,10 +97,22 @@ def line(points):
     (line([(0, 0), (6, 3), (14, 2), (16, 0.1), (19, -3), (21, -3.2), (25, -6), (31, 0), (49, 0)]), 16),
     # PD at 17 closes the window; it is the flattest frame, and so the frame of smallest size counts.
     (line([(0, 0), (6, 3), (14, 0.2), (17, -2), (20, 0), (49, 0)]), 14),
+    # Flattest at 14, where the window begins and the wall is still moving inward at 1.8 cm/s: it stops at 20.
+    (line([(0, 0), (6, 3), (13, 1.8), (15, 1.7), (18, 0.8), (20, 0.1), (25, -6), (31, 0), (49, 0)]), 20),
   ],
 )
 def test_end_systole(curve, expected):
   assert find_end_systole(curve) == expected
+
+
+def test_a_peak_that_its_window_cuts_off_is_told():
+  curves = all_curves()['global'][0]
+  assert cut_off(curves) == []
+  early = np.roll(curves, -4, axis=0)  # PC1 would lie before frame 1, PC2 before frame 6; the others stay in windows
+  assert cut_off(early) == ['circumferential PC1', 'circumferential PC2']
+  late = curves.copy()
+  late[:, 0] = np.roll(curves[:, 0], 5)  # PAS at frame 49, after its window; PS and PD stay
+  assert cut_off(late) == ['longitudinal PAS']
 
 
 def test_third_circumferential_peak_below_half_a_centimetre_has_no_velocity():

@@ -5,7 +5,8 @@ import pytest
 from known_motion import PLANS, exact
 
 from ear_jax.analysis.deformation import deform
-from ear_jax.analysis.function import turning
+from ear_jax.analysis.function import measures, turning
+from ear_jax.analysis.motion import Settings
 from ear_jax.analysis.periodic import bridge_gaps, integrate, undo_view_sharing
 from ear_jax.analysis.rotation import displacement, rotation_rate
 from ear_jax.analysis.slices import analyse
@@ -75,6 +76,26 @@ def test_twist_is_that_of_the_phantom():
   assert (
     found[['torsion_deg_cm', 'torsion_rate_deg_s_cm', 'torsion_deg']].isna().all(axis=None)
   )  # no place, no distance
+
+
+@pytest.mark.parametrize(('varied', 'sign'), [(False, 1), (False, -1), (True, 1)])  # varied: shown from the apex
+def test_twist_is_said_as_seen_from_the_apex(varied, sign):
+  """Seen from there the phantom's apex turns counter-clockwise against its base in systole, as hearts do."""
+  size = study.Size('told', 1, 0, (1,), 12, 64, 1.8, 1.8, offset=2.0, varied=varied)
+  slices = []
+  for plan in (study.plan(size)[k] for k in (0, 2)):
+    settings = Settings(orientation='CW' if varied else 'CCW', circumferential_sign=sign)
+    cine = study.exact(plan)
+    slices.append(analyse(cine, cine.mask, septum=study.truth(plan).septal_angle, settings=settings))
+  found = deform(slices)
+  twist = turning(found).iloc[found.at_end_systole(0)]
+  counter = twist['positive'] == 'counter-clockwise seen from the apex'
+  assert counter or twist['positive'] == 'clockwise seen from the apex'
+  assert abs(twist['twist_deg']) > 5
+  assert (twist['twist_deg'] > 0) == counter
+  assert f'counter-clockwise, is {"positive" if counter else "negative"} here' in found.notes[-1]
+  table = measures(found).set_index('quantity')
+  assert table.loc['twist', 'where'] == f'sax3 against sax1, positive: {twist["positive"]}'
 
 
 def test_view_sharing_is_undone_exactly():

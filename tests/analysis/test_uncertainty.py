@@ -126,8 +126,14 @@ def test_contours_drawn_too_wide_are_forgiven(cine, motion):
   peak, true = (one.loc[('global', 'longitudinal', 'PS')].squeeze() for one in (found, motion.markers.set_index(rows)))
   assert peak['velocity'] < 0.95 * true['velocity']
   assert peak['velocity_low'] < true['velocity'] < peak['velocity_high']
-  changes, _ = drawn_changes(cine, motion, dataclasses.replace(READER, rim=0), 50, np.random.default_rng(0))
-  assert changes['global'][:, 0, int(true['frame']), 0].mean() > 0.05  # wrong contours had made the peak smaller
+
+
+def test_the_peak_of_right_contours_lies_well_within_its_interval(cine, motion):
+  """Contours that are drawn wrong take still blood in, and all make the peak smaller; right ones did not."""
+  table = with_intervals(cine, motion, READER).markers.query("group == 'global' and component == 'longitudinal'")
+  peaks = table[table['marker'] != 'ES']
+  place = (peaks['velocity'] - peaks['velocity_low']) / (peaks['velocity_high'] - peaks['velocity_low'])
+  assert place.between(0.2, 0.8).all(), place.tolist()
 
 
 def test_a_time_is_known_to_half_a_frame_at_best(cine, motion):
