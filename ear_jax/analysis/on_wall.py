@@ -153,8 +153,8 @@ def _of_edges(magnitude: np.ndarray, frames: np.ndarray, endo: np.ndarray, epi: 
 def _slopes(pictures: np.ndarray, curve: np.ndarray, steps: np.ndarray) -> np.ndarray:
   """Returns `[S, U]`, the slope of the pictures across a curve at steps `[U]` along its normals, over all frames."""
   points = curve[:, :, None] + _normals(curve)[:, :, None] * steps[:, None]  # [T, P, U, 2]
-  slope = np.gradient(_sample(pictures, points), steps, axis=-1)
-  return slope.reshape(len(curve), _SECTORS, -1, len(steps)).mean((0, 2))
+  values = _sample(pictures, points).reshape(len(curve), _SECTORS, -1, len(steps))
+  return np.gradient(values.mean((0, 2), dtype=float), steps, axis=-1)  # the mean slope is that of the mean
 
 
 def _motion(cine: Cine, frames: np.ndarray, endo: np.ndarray, epi: np.ndarray) -> float:
