@@ -227,7 +227,6 @@ class Study:
       'checks': [{'check': c.name, 'slice': c.slice_id, 'status': c.status, 'detail': c.reason} for c in checks],
       'septum_side': first.septal_reference.origin,
       'done': self.done,
-      'results': (self.folder / 'report.html').exists(),
       'slices': [_described(one, index, number) for number, one in enumerate(self.slices)],
     }
 

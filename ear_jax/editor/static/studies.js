@@ -128,9 +128,11 @@ export function createStudies(model) {
 
   // The gate's verdict on the study as it is now: what the results say when they are saved.
   async function judge() {
-    const { index } = model.study;
-    const now = await get(`/api/study/${index}`).catch(() => null);
-    if (now && now.slices && model.study.index === index) model.set({ study: { ...model.study, verdict: now.verdict, checks: now.checks, results: now.results } });
+    const { study } = model;
+    const now = study && await get(`/api/study/${study.index}`).catch(() => null);
+    if (!now || !now.slices || model.study !== study) return;
+    [study.verdict, study.checks] = [now.verdict, now.checks];
+    model.set({ study });
   }
 
   async function list() {
