@@ -22,7 +22,6 @@ from typing import NamedTuple
 import numpy as np
 
 from ear_jax.analysis.drawn import Pair
-from ear_jax.editor.handles import SIDES
 
 DRAWING = ('handle', 'push', 'arc', 'm-mode', 'draw', 'keep')  # gestures that bring contours
 STATES = ('free', 'key', 'pinned')
@@ -54,11 +53,8 @@ class Marks:
   @property
   def keys(self) -> dict[int, Pair]:
     """Handles of both borders by frame in which a person made one of them or both."""
-    found = {}
-    for t in sorted({*self.endo, *self.epi}):
-      inner, outer = self.endo.get(t), self.epi.get(t)
-      found[t] = (inner or outer)[0], (outer or inner)[1]
-    return found
+    frames = sorted({*self.endo, *self.epi})
+    return {t: ((self.endo.get(t) or self.epi[t])[0], (self.epi.get(t) or self.endo[t])[1]) for t in frames}
 
 
 class Step(NamedTuple):
@@ -127,9 +123,10 @@ def _with(marks: Marks, gesture: dict) -> Marks:
   own = frozenset(drawn)
   agreed = marks.agreed | (own - set(marks.keys)) if what in ('keep', 'pin') else marks.agreed - own
   cleared, freed = marks.cleared - own, marks.freed - own
-  borders = [gesture['border']] if 'border' in gesture else SIDES
-  made = {side: {**getattr(marks, side), **drawn} for side in borders}
-  return dataclasses.replace(marks, **made, pinned=pinned, agreed=agreed, cleared=cleared, freed=freed)
+  border = gesture.get('border')  # the one that was drawn; both without
+  endo = marks.endo if border == 'epi' else {**marks.endo, **drawn}
+  epi = marks.epi if border == 'endo' else {**marks.epi, **drawn}
+  return dataclasses.replace(marks, endo=endo, epi=epi, pinned=pinned, agreed=agreed, cleared=cleared, freed=freed)
 
 
 def pair_of(drawn: Mapping[str, list]) -> Pair:
