@@ -362,7 +362,7 @@ LAYOUT = """
   return [Math.max(...rows, tall), over.length, document.documentElement.scrollWidth]"""
 
 
-@pytest.mark.parametrize(('width', 'rows'), [(390, 5), (1280, 1), (1366, 1), (1920, 1)])
+@pytest.mark.parametrize(('width', 'rows'), [(390, 5), (1366, 1), (1920, 1)])
 def test_tools_stand_in_one_row_on_a_laptop_and_nothing_overlaps_on_a_phone(editor, width, rows):
   metrics = {'width': width, 'height': 768, 'deviceScaleFactor': 1, 'mobile': False}
   editor.driver.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', metrics)
