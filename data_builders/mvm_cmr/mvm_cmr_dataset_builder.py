@@ -26,10 +26,11 @@ from ear_jax.formats import folder
 from ear_jax.formats.choices import Choices
 from ear_jax.phantom import study
 
-# Since 1.1.0 hearts of every look have a trabeculated layer as deep as real ones.
+_CENTRE = 'Phantoms: spirals have no density error at the centre of k-space, so velocities are 2 to 4 % larger.'
+# Hearts of every look have a trabeculated layer as deep as real ones.
 _EVERY_LOOK = {
-  'version': tfds.core.Version('1.1.0'),
-  'release_notes': {'1.1.0': 'Trabeculae of up to 7 mm, most of them at the free wall.'},
+  'version': tfds.core.Version('2.1.0'),
+  'release_notes': {'2.0.0': _CENTRE, '2.1.0': 'Trabeculae of up to 7 mm, most of them at the free wall.'},
 }
 
 
@@ -57,10 +58,7 @@ class Builder(StudyBuilder):
   """MVM-CMR studies, one example a cine, keyed by `dataset/slice`; one split, `train`, holds everything."""
 
   VERSION = tfds.core.Version('2.0.0')
-  RELEASE_NOTES = {  # noqa: RUF012  (the base class declares it so)
-    '1.0.0': 'First version.',
-    '2.0.0': 'Phantoms: spirals have no density error at the centre of k-space, so that velocities are 2 to 4 % larger.',
-  }
+  RELEASE_NOTES = {'1.0.0': 'First version.', '2.0.0': _CENTRE}  # noqa: RUF012  (the base class declares it so)
   MANUAL_DOWNLOAD_INSTRUCTIONS = """\
   Only for the config `folder`: put your studies into the manual directory, with their contours: velocity-mapping DICOM,
   HDF5 (<dataset>.h5), NIfTI (<dataset>_<slice>_video.nii.gz) or exports of StrainMap; docs/data.md describes them."""

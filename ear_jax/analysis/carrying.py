@@ -98,12 +98,13 @@ def carry(
   if not keys.size:
     raise ValueError(f'{cine.name}: no frame has contours that can be carried: rings about their centres')
   ways = _followed(cine, rays, keys, settings, {} if kept is None else kept)
-  centre = _mixed(np.stack([way.curves[:, 1].mean(1) for way in ways]), keys)
-  radius = _mixed(np.stack([radii(way.curves, centre) for way in ways]), keys)
+  shares = _shares(keys, len(cine.video))
+  centre = np.einsum('kt,ktc->tc', shares, np.stack([way.curves[:, 1].mean(1) for way in ways]))
+  radius = _mixed_radii([way.curves for way in ways], centre, shares)
   prior = [_prior(radius[:, side], ways, keys, cine) for side in range(2)]
   size = float(lengths(cine.spacing).mean())
   if cine.venc is not None:
-    seen = _mixed(np.stack([radii(way.seen, centre) for way in ways if way.seen is not None]), keys)
+    seen = _mixed_radii([way.curves if way.seen is None else way.seen for way in ways], centre, shares)
     radius, prior = with_pictures(radius, prior, seen, size)
   if network is not None:
     other = _contours(cine, network, None)
@@ -227,10 +228,13 @@ def _between(curves: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
   return to_mask(inside, shape).astype(bool)
 
 
-def _mixed(values: np.ndarray, keys: np.ndarray) -> np.ndarray:
-  """`[K, T, ...]` of what comes from each given frame to `[T, ...]`, the nearer of both neighbours counting more."""
-  weight = _shares(keys, values.shape[1])
-  return np.einsum('kt,kt...->t...', weight, values)
+def _mixed_radii(ways: Sequence[np.ndarray], centre: np.ndarray, shares: np.ndarray) -> np.ndarray:
+  """`[T, S, 360]`, `radii` of what comes from each given frame, mixed by `shares` `[K, T]` of which most are 0."""
+  found = np.zeros((len(centre), ways[0].shape[1], POINTS))
+  for curves, share in zip(ways, shares, strict=True):
+    heard = np.flatnonzero(share)
+    found[heard] += share[heard, None, None] * radii(curves[heard], centre[heard])
+  return found
 
 
 def _shares(keys: np.ndarray, frames: int) -> np.ndarray:

@@ -4,6 +4,7 @@ A drawn frame is a pair of polygons `[N, 2]` (row, column), endo- and epicardium
 stays undrawn: nothing is repaired, interpolated or smoothed.
 """
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -72,11 +73,16 @@ def on_rays(frames: Sequence[Pair | None]) -> Contours:
   sides = np.full((2, len(frames), len(RAYS), 2), np.nan)
   for t, pair in enumerate(frames):
     if pair is not None:
-      curves = [open_curve(points) for points in pair]
-      centre = _centroid(curves[0])
-      for side, points in zip(sides, curves, strict=True):
-        side[t] = centre + _reach(points - centre)[:, None] * RAYS
+      sides[:, t] = _on_rays(*(np.asarray(points, float).tobytes() for points in pair))
   return _contours(sides, [pair is not None for pair in frames])
+
+
+@functools.lru_cache(256)  # who corrects contours asks for all of them again after each frame
+def _on_rays(endo: bytes, epi: bytes) -> np.ndarray:
+  """`[2, 360, 2]`, two polygons of float64 `[N, 2]` on the rays from the centre of the first."""
+  curves = [open_curve(np.frombuffer(points).reshape(-1, 2)) for points in (endo, epi)]
+  centre = _centroid(curves[0])
+  return np.stack([centre + _reach(points - centre)[:, None] * RAYS for points in curves])
 
 
 def _contours(sides: np.ndarray, drawn: Sequence[bool]) -> Contours:

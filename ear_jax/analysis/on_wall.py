@@ -80,18 +80,29 @@ def shape_fault(contours: Contours) -> str:
   return ''
 
 
+class Judged(NamedTuple):
+  """Why contours do not lie on a wall, in words with the value and the limit, '' when they do; and by what."""
+
+  fault: str
+  evidence: Evidence
+
+
 def fault(cine: Cine, contours: Contours) -> str:
-  """Returns why contours do not lie on a wall of the cine, in words with the value and the limit; '' when they do."""
-  good = ~contours.failed
-  if not good.any():
-    return ''
-  if rule := shape_fault(contours):
-    return rule
+  """Returns why contours do not lie on a wall of the cine; '' when they do."""
+  return judge(cine, contours).fault
+
+
+def judge(cine: Cine, contours: Contours) -> Judged:
+  """Returns whether contours lie on a wall of the cine; of those without a frame, and of no rings, nothing is known."""
+  good, unknown = ~contours.failed, Evidence(math.nan, math.nan, math.nan)
+  rule = shape_fault(contours)
+  if rule or not good.any():
+    return Judged(rule, unknown)
   limits = LIMITS | (_SPARSE if np.count_nonzero(good) < _CYCLE else {})
-  for name, value in evidence(cine, contours)._asdict().items():
-    if value < limits[name]:
-      return f'the contours do not lie on a wall: {_SAID[name]} ({value:.2f}, expected {limits[name]:g} at least)'
-  return ''
+  found = evidence(cine, contours)
+  wrong = [(name, value) for name, value in found._asdict().items() if value < limits[name]]
+  said = [f'{_SAID[name]} ({value:.2f}, expected {limits[name]:g} at least)' for name, value in wrong[:1]]
+  return Judged(''.join(f'the contours do not lie on a wall: {one}' for one in said), found)
 
 
 def evidence(cine: Cine, contours: Contours) -> Evidence:
@@ -142,8 +153,8 @@ def _of_edges(magnitude: np.ndarray, frames: np.ndarray, endo: np.ndarray, epi: 
 def _slopes(pictures: np.ndarray, curve: np.ndarray, steps: np.ndarray) -> np.ndarray:
   """Returns `[S, U]`, the slope of the pictures across a curve at steps `[U]` along its normals, over all frames."""
   points = curve[:, :, None] + _normals(curve)[:, :, None] * steps[:, None]  # [T, P, U, 2]
-  slope = np.gradient(_sample(pictures, points), steps, axis=-1)
-  return slope.reshape(len(curve), _SECTORS, -1, len(steps)).mean((0, 2))
+  values = _sample(pictures, points).reshape(len(curve), _SECTORS, -1, len(steps))
+  return np.gradient(values.mean((0, 2), dtype=float), steps, axis=-1)  # the mean slope is that of the mean
 
 
 def _motion(cine: Cine, frames: np.ndarray, endo: np.ndarray, epi: np.ndarray) -> float:

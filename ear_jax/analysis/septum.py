@@ -40,18 +40,18 @@ def given(septum: Septum | float | np.ndarray | None) -> Septum:
   return Septum(septum, 'stated: a point' if point else f'stated: {math.degrees(septum):g} deg', certain=True)
 
 
-def find(stated: float | None, points: np.ndarray | None, orientation: Sequence[float] | None) -> Septum:
+def find(stated: float | None, known: Septum | None, orientation: Sequence[float] | None) -> Septum:
   """Returns the best septal reference there is.
 
   Args:
     stated: deg, as a user gives it: 0 is down, 90 right; None.
-    points: `[T, 2]` (row, column) from a file; None, or with NaN where the file has none.
+    known: what a file holds, stated or estimated; None, or with NaN where the file has none.
     orientation: six direction cosines of ImageOrientationPatient; None when unknown.
   """
   if stated is not None:
     return Septum(math.radians(stated), f'stated: {stated:g} deg', certain=True)
-  if points is not None and np.isfinite(points).all():
-    return Septum(points, 'the septal point in the file', certain=True)
+  if known is not None and np.isfinite(known.where).all():
+    return known
   if orientation is not None:
     axes = np.asarray(orientation, float).reshape(2, 3)  # along the columns' index, along the rows' index
     column, row = axes @ RIGHTWARD

@@ -15,12 +15,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ear_jax.editor import requests, views
-from ear_jax.editor.guard import Guard, refused
+from ear_jax.editor.guard import POLICY, Guard, refused
 from ear_jax.editor.requests import Refused
-from ear_jax.editor.save import Busy, save
+from ear_jax.editor.save import PAGE, Busy, results_of, save
 from ear_jax.editor.slice import Slice, Stale
 from ear_jax.editor.studies import Study
 from ear_jax.formats.faults import MalformedStudy
+from ear_jax.report.page import policy
 from ear_jax.system.errors import UserError
 
 _STATIC = pathlib.Path(__file__).parent / 'static'
@@ -32,6 +33,7 @@ _TYPES = {
   '.svg': 'image/svg+xml',
   '.png': 'image/png',
 }
+_FRAMELESS = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"  # beyond what a page says of itself
 
 
 class _Server:
@@ -126,6 +128,15 @@ class _Server:
     requests.only(given)
     return save(self._opened(request), self._person)
 
+  def results(self, request: Request, given: dict) -> Response:
+    """A file of a study's results: of those that lie there, so that no name leads elsewhere."""
+    study, name = self._study(request), request.path_params['name']
+    if (path := results_of(study.folder).get(name)) is None:
+      raise Refused(404, 'there is no such file among the results: save them first')
+    kind = _TYPES.get(path.suffix, 'application/octet-stream')
+    headers = {POLICY: f'{policy(study.name)}; {_FRAMELESS}'} if name == PAGE else {}
+    return Response(path.read_bytes(), media_type=kind, headers=headers)
+
   def done(self, request: Request, given: dict) -> Any:
     requests.only(given, 'done')
     self._opened(request).set_done(requests.flag(given, 'done'))
@@ -156,6 +167,7 @@ def make_app(studies: Sequence[Study], person: str, token: str) -> Guard:
     f'{study}/progress': server.progress,
     one: server.slice,
     one + '/view/{view}.png': server.view,
+    '/study/{study:int}/{name}': server.results,
   }
   posted = {f'{one}/{name}': getattr(server, name) for name in ('edit', 'undo', 'redo', 'pin', 'clear', 'whole')}
   posted |= {f'{study}/{name}': getattr(server, name) for name in ('save', 'done')}

@@ -1,7 +1,9 @@
 """The studies of a command line, ready to be served: read as `predict` reads them, with what they begin with."""
 
+import dataclasses
+import functools
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ear_jax.cine import Cine
 from ear_jax.editor.base import on_360
@@ -13,6 +15,8 @@ from ear_jax.formats.contour_files import Drawn
 from ear_jax.formats.faults import Fault, MalformedStudy
 from ear_jax.formats.matching import contours_of
 from ear_jax.formats.open import open_studies
+from ear_jax.formats.opened import Opened
+from ear_jax.formats.references import septum_of
 from ear_jax.formats.source import Source
 from ear_jax.formats.strainmap_marks import fingerprint
 from ear_jax.networks.load import load_network
@@ -61,27 +65,42 @@ def begin(
   networks = [load_network(name) for name in checkpoints]
   for network in networks:
     network.picture()  # one that is too old to say is refused before the work
-  first = _of_results(results) if results else None
+  held = _of_results(results) if results else {}
+  first = functools.partial(_base, held) if results else None
   settled = networks, options or Options(), first, blind, choices.trusted
-  studies = [Study(one, output / one.dataset, *settled) for one in opened]
+  studies = [Study(_with_septa(one, held) if held else one, output / one.dataset, *settled) for one in opened]
   return studies, [*faults, *unused]
 
 
-def _of_results(folder: pathlib.Path) -> Callable[[Cine, Source], Base | None]:
-  """Returns what finds the contours of a slice among results, by the fingerprint of its pictures."""
+def _of_results(folder: pathlib.Path) -> dict[str, Drawn]:
+  """Returns the contours among results by the fingerprint of their pictures. Raises: UserError."""
   found: dict[str, Drawn] = {}
   for file in sorted(folder.rglob('*.nc')):
     found |= {one.mark.fingerprint: one for one in references.find(file).drawn if one.mark.fingerprint}
   if not found:
     raise UserError(f'--results={folder}: no contours that ear_jax wrote lie there')
 
-  def base(cine: Cine, source: Source) -> Base | None:
-    drawn = found.get(fingerprint(cine))
-    if drawn is None or drawn.count != len(cine.video):
-      return None
-    contours = on_360(contours_of(drawn, source, len(cine.video)))
-    if drawn.mark.drawn and not drawn.mark.corrected:
-      return Base(drawn=contours, made='contours of results')
-    return Base(network=contours, made='results')
+  return found
 
-  return base
+
+def _base(held: Mapping[str, Drawn], cine: Cine, source: Source) -> Base | None:
+  """The contours that results hold of a slice."""
+  drawn = held.get(fingerprint(cine))
+  if drawn is None or drawn.count != len(cine.video):
+    return None
+  contours = on_360(contours_of(drawn, source, len(cine.video)))
+  if drawn.mark.drawn and not drawn.mark.corrected:
+    return Base(drawn=contours, made='contours of results')
+  return Base(network=contours, made='results')
+
+
+def _with_septa(opened: Opened, held: Mapping[str, Drawn]) -> Opened:
+  """The study with the septal points that results hold of its slices, set by a person or estimated."""
+
+  def cines(which: slice) -> Iterator[tuple[Cine, Source]]:
+    for cine, source in opened.cines(which):
+      drawn = held.get(fingerprint(cine))
+      septum = septum_of(drawn) if drawn and drawn.count == len(cine.video) else None
+      yield cine, dataclasses.replace(source, septum=source.septum or septum)
+
+  return dataclasses.replace(opened, cines=cines)

@@ -3,12 +3,14 @@
 Pure. A gesture is a dict as the log on disk holds it, checked before it comes here (`requests`):
 
     {'what': 'handle' | 'push' | 'arc' | 'draw' | 'm-mode', 'frames': {'12': {'endo': [[r, c], ...], 'epi': ...}, ...}}
+    {'what': 'handle', 'border': 'epi', 'frames': ...}   one border was drawn, the other is as it was shown
     {'what': 'keep', 'frames': ...}               as they were: a person agrees to them
     {'what': 'septum', 'septum': [r, c]}          {'what': 'insertion', 'insertion': [[r, c], [r, c]]}
     {'what': 'pin', 'frame': 3, 'state': 'free' | 'key' | 'pinned', 'frames': {'3': ...}}
     {'what': 'clear', 'frame': 3}                 {'what': 'undo'}          {'what': 'redo'}
 
-A frame whose contour a person made or agreed to is a key frame; the others follow from those.
+A frame whose contour a person made or agreed to is a key frame; the others follow from those, border by border: what
+was drawn of the epicardium moves no endocardium elsewhere.
 """
 
 import dataclasses
@@ -30,7 +32,7 @@ class Marks:
   """What a person has settled in a slice.
 
   Attributes:
-    keys: handles `[N, 2]` of both sides by frame.
+    endo, epi: by frame in which a person made this border, handles `[N, 2]` of both borders as they were then.
     pinned: key frames that no gesture over several frames may change.
     agreed: key frames that nobody drew: a person agreed to what was there.
     cleared: frames that hold no ventricle.
@@ -39,13 +41,20 @@ class Marks:
     insertion: the two points where the right ventricle meets the wall; None: not said.
   """
 
-  keys: Mapping[int, Pair] = dataclasses.field(default_factory=dict)
+  endo: Mapping[int, Pair] = dataclasses.field(default_factory=dict)
+  epi: Mapping[int, Pair] = dataclasses.field(default_factory=dict)
   pinned: frozenset[int] = frozenset()
   agreed: frozenset[int] = frozenset()
   cleared: frozenset[int] = frozenset()
   freed: frozenset[int] = frozenset()
   septum: tuple[float, float] | None = None
   insertion: tuple[tuple[float, float], tuple[float, float]] | None = None
+
+  @property
+  def keys(self) -> dict[int, Pair]:
+    """Handles of both borders by frame in which a person made one of them or both."""
+    frames = sorted({*self.endo, *self.epi})
+    return {t: ((self.endo.get(t) or self.epi[t])[0], (self.epi.get(t) or self.endo[t])[1]) for t in frames}
 
 
 class Step(NamedTuple):
@@ -114,8 +123,10 @@ def _with(marks: Marks, gesture: dict) -> Marks:
   own = frozenset(drawn)
   agreed = marks.agreed | (own - set(marks.keys)) if what in ('keep', 'pin') else marks.agreed - own
   cleared, freed = marks.cleared - own, marks.freed - own
-  keys = {**marks.keys, **drawn}
-  return dataclasses.replace(marks, keys=keys, pinned=pinned, agreed=agreed, cleared=cleared, freed=freed)
+  border = gesture.get('border')  # the one that was drawn; both without
+  endo = marks.endo if border == 'epi' else {**marks.endo, **drawn}
+  epi = marks.epi if border == 'endo' else {**marks.epi, **drawn}
+  return dataclasses.replace(marks, endo=endo, epi=epi, pinned=pinned, agreed=agreed, cleared=cleared, freed=freed)
 
 
 def pair_of(drawn: Mapping[str, list]) -> Pair:
@@ -127,7 +138,8 @@ def _free(marks: Marks, frame: int, *, cleared: bool) -> Marks:
   one = frozenset([frame])
   return dataclasses.replace(
     marks,
-    keys={t: pair for t, pair in marks.keys.items() if t != frame},
+    endo={t: pair for t, pair in marks.endo.items() if t != frame},
+    epi={t: pair for t, pair in marks.epi.items() if t != frame},
     pinned=marks.pinned - one,
     agreed=marks.agreed - one,
     cleared=marks.cleared | one if cleared else marks.cleared - one,

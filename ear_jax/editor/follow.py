@@ -4,17 +4,19 @@ Pure. Everything is done in a window about the heart; contours come and go in pi
 """
 
 import dataclasses
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ear_jax.analysis.carrying import carry
+from ear_jax.analysis.carrying import carry, radii
+from ear_jax.analysis.contours import MIN_WALL
 from ear_jax.analysis.drawn import NOT_DRAWN, Pair
 from ear_jax.analysis.motion import POINTS, Contours, Settings
+from ear_jax.analysis.polar import RAYS
 from ear_jax.cine import Cine, crop
 from ear_jax.editor.edits import Marks
-from ear_jax.editor.handles import rings
+from ear_jax.editor.handles import SIDES, rings
 from ear_jax.report.overlay import heart_window
 
 BY_HAND, AGREED, CLEARED = 'by hand', 'agreed to by hand', 'no ventricle here, by hand'
@@ -77,12 +79,6 @@ def moved(contours: Contours, by: tuple[float, float]) -> Contours:
   return dataclasses.replace(contours, endo=contours.endo + by, epi=contours.epi + by)
 
 
-def key_frames(base: Base, marks: Marks) -> list[int]:
-  """Returns the frames whose contours a person made, in order."""
-  drawn = set() if base.drawn is None else set(np.flatnonzero(~base.drawn.failed).tolist())
-  return sorted({*marks.keys, *(drawn - marks.freed - marks.cleared)})
-
-
 def follow(
   cine: Cine,
   base: Base,
@@ -93,6 +89,8 @@ def follow(
 ) -> Followed:
   """Returns the contours of all frames.
 
+  A border follows from the frames in which a person made this border; where it would meet the other one it stops.
+
   Args:
     cine: of the slice, or a window of it.
     base: what the slice began with, in pixels of the whole picture, as all contours here.
@@ -101,39 +99,81 @@ def follow(
     corner: (row, column) at which the window begins.
     kept: of `carrying.carry`.
   """
-  frames, keys = len(cine.video), key_frames(base, marks)
-  given, network = _given(base, marks, frames), base.network
-  free = [t for t in range(frames) if t not in keys and t not in marks.cleared]
-  found = network if network is not None else _nothing(frames)
-  if keys and free:
-    back = (-corner[0], -corner[1])
-    heard = None if network is None or network.failed.all() else moved(network, back)
-    carried = carry(_carrying(cine), moved(given, back), keys, network=heard, settings=settings, kept=kept)
-    found = moved(carried.contours, corner)
-  endo, epi = (_points(side) for side in (found.endo, found.epi))
-  flags, failed = list(found.flags), found.failed.copy()
-  origins = ['none' if bad else 'carried' if keys else 'network' for bad in failed]
-  for t in keys:
-    endo[t], epi[t], failed[t] = given.endo[t], given.epi[t], False
+  frames = len(cine.video)
+  first = base.drawn and dataclasses.replace(
+    base.drawn, failed=base.drawn.failed | np.isin(np.arange(frames), [*marks.freed, *marks.cleared])
+  )
+  alike = {t: id(pair) for t, pair in marks.endo.items()} == {t: id(pair) for t, pair in marks.epi.items()}
+  network = _nothing(frames) if base.network is None else base.network
+  given, found = [], []
+  for own in (marks.endo, *[marks.epi] * (not alike)):
+    given.append(_given(first, own, frames))
+    keys = np.flatnonzero(~given[-1].failed).tolist()
+    found.append(network)
+    if 0 < len(keys) < frames - len(marks.cleared):
+      back = (-corner[0], -corner[1])
+      heard = None if network.failed.all() else moved(network, back)
+      carried = carry(_carrying(cine), moved(given[-1], back), keys, network=heard, settings=settings, kept=kept)
+      found[-1] = moved(carried.contours, corner)
+  whole = np.array([marks.endo.get(t) is marks.epi.get(t) for t in range(frames)])
+  endo, epi, by_hand = _together(found, given, whole)
+  failed = np.isnan(endo).any((1, 2)) | np.isnan(epi).any((1, 2))
+  source = next((one for one in found if one is not network), network)
+  flags, origins = list(source.flags), np.where(failed, 'none', 'carried' if by_hand.any() else 'network').tolist()
+  for t in np.flatnonzero(by_hand).tolist():
     flags[t], origins[t] = (AGREED, 'agreed') if t in marks.agreed else (BY_HAND, 'drawn')
   for t in marks.cleared:
     endo[t], epi[t], failed[t], flags[t], origins[t] = np.nan, np.nan, True, CLEARED, 'none'
-  corrected = 'carried' in origins or (network is not None and bool(marks.keys))
-  drawn = bool(keys or marks.cleared)
+  corrected = 'carried' in origins or (base.network is not None and bool(marks.keys))
+  drawn = bool(by_hand.any() or marks.cleared)
   return Followed(Contours(endo, epi, tuple(flags), failed, drawn=drawn, corrected=corrected), tuple(origins))
 
 
-def _given(base: Base, marks: Marks, frames: int) -> Contours:
-  """The contours that a person made, the other frames failed."""
-  by_hand: list[Pair | None] = [marks.keys.get(t) for t in range(frames)]
-  found = rings(by_hand)
-  if base.drawn is None:
+def _given(first: Contours | None, own: Mapping[int, Pair], frames: int) -> Contours:
+  """The contours that a person made, in the editor or `first`, the other frames failed."""
+  found = rings([own.get(t) for t in range(frames)])
+  if first is None:
     return found
-  endo, epi, failed = found.endo.copy(), found.epi.copy(), found.failed.copy()
-  for t in key_frames(base, marks):
-    if t not in marks.keys:
-      endo[t], epi[t], failed[t] = base.drawn.endo[t], base.drawn.epi[t], False
-  return dataclasses.replace(found, endo=endo, epi=epi, failed=failed)
+  before = ~first.failed & found.failed
+  for side in SIDES:
+    getattr(found, side)[before] = getattr(first, side)[before]
+  return dataclasses.replace(found, failed=found.failed & ~before)
+
+
+def _together(
+  found: Sequence[Contours], given: Sequence[Contours], whole: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+  """Endo- and epicardium `[T, 360, 2]` of all frames, and `[T]` bool where a person made one of them.
+
+  Args:
+    found: what follows from the endocardium that was given, and from the epicardium, or from both at once; the
+      network's where none was given. A frame without a border takes the other's.
+    given: by a person, likewise.
+    whole: `[T]` bool, frames in which a person made both at once, or none.
+  """
+  borders = []
+  for side, number in zip(SIDES, (0, -1), strict=True):
+    mine, other, made = found[number], found[-1 - number], given[number]
+    points = np.where(mine.failed[:, None, None], getattr(other, side), getattr(mine, side))
+    borders.append(np.where(made.failed[:, None, None], points, getattr(made, side)))
+  endo, epi = borders
+  inner, outer = ~given[0].failed, ~given[-1].failed
+  if len(found) > 1:
+    both = np.isfinite(endo).all((1, 2)) & np.isfinite(epi).all((1, 2)) & ~(whole & inner)
+    stops = (outer & ~inner) | (~outer & ~inner & ~outer.any())
+    endo[both], epi[both] = _in_order(endo[both], epi[both], stops[both])
+  return endo, epi, inner | outer
+
+
+def _in_order(endo: np.ndarray, epi: np.ndarray, inner: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  """Curves `[F, 360, 2]` at the same angles, the endocardium within; it is the one that stops where `inner` `[F]`."""
+  centre = endo.mean(1)
+  inside, outside = np.moveaxis(radii(np.stack([endo, epi], 1), centre), 1, 0)
+  stopped = np.maximum(np.minimum(inside, outside - MIN_WALL), MIN_WALL)
+  inside = np.where(inner[:, None], stopped, inside)
+  outside = np.maximum(outside, inside + MIN_WALL)
+  endo, epi = (centre[:, None] + r[..., None] * RAYS for r in (inside, outside))
+  return endo, epi
 
 
 def _carrying(cine: Cine) -> Cine:
@@ -141,13 +181,6 @@ def _carrying(cine: Cine) -> Cine:
   if cine.venc is None or np.isfinite(cine.frame_interval):
     return cine
   return cine.replace(video=cine.video[..., :1], venc=None)
-
-
-def _points(side: np.ndarray) -> np.ndarray:
-  """A copy with 360 points a frame; curves of the editor have no other number."""
-  if side.shape[1] != POINTS:
-    raise ValueError(f'contours of {side.shape[1]} points, expected {POINTS}')
-  return side.copy()
 
 
 def _nothing(frames: int) -> Contours:

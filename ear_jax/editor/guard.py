@@ -19,8 +19,9 @@ _POLICY = (
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+POLICY = 'Content-Security-Policy'
 _HEADERS = {
-  'Content-Security-Policy': _POLICY,
+  POLICY: _POLICY,
   'X-Content-Type-Options': 'nosniff',
   'Cache-Control': 'no-store',
   'Referrer-Policy': 'no-referrer',
@@ -47,7 +48,9 @@ class Guard:
 
     async def with_headers(message: Message) -> None:
       if message['type'] == 'http.response.start':
-        MutableHeaders(scope=message).update(_HEADERS)
+        headers = MutableHeaders(scope=message)
+        policy = headers.get(POLICY, _HEADERS[POLICY])  # a page of results has one of its own, as strict
+        headers.update(_HEADERS | {POLICY: policy})
       await send(message)
 
     answer = self._answer(scope)

@@ -4,6 +4,8 @@ A handle is a point (row, column) in pixels that the curve goes through; between
 knots at equal steps. The analysis has 360 points a curve, at equal angles about the centre of the endocardium.
 """
 
+import functools
+
 import numpy as np
 from scipy.interpolate import CubicSpline
 
@@ -35,7 +37,14 @@ def curve_of(handles: np.ndarray) -> np.ndarray:
 
 def rings(frames: list[Pair | None]) -> Contours:
   """Returns the contours of frames that have handles, those of the others failed."""
-  return on_rays([None if pair is None else (curve_of(pair[0]), curve_of(pair[1])) for pair in frames])
+  return on_rays([None if pair is None else _curves(*(side.tobytes() for side in pair)) for pair in frames])
+
+
+@functools.lru_cache(256)
+def _curves(endo: bytes, epi: bytes) -> Pair:
+  """The curves through handles of float64 `[N, 2]`."""
+  inner, outer = (curve_of(np.frombuffer(side).reshape(-1, 2)) for side in (endo, epi))
+  return inner, outer
 
 
 def require_ring(pair: Pair, shape: tuple[int, int], where: str) -> None:

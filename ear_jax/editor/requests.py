@@ -7,7 +7,7 @@ from typing import Any
 from starlette.requests import Request
 
 from ear_jax.editor.edits import DRAWING, STATES
-from ear_jax.editor.handles import FEWEST, MOST
+from ear_jax.editor.handles import FEWEST, MOST, SIDES
 from ear_jax.system.errors import UserError
 
 LARGEST = 2**20  # bytes of a request
@@ -89,7 +89,13 @@ def edit(given: dict[str, Any]) -> dict[str, Any]:
   frames = given.get('frames')
   if not isinstance(frames, dict) or not 0 < len(frames) <= _MOST_FRAMES:
     raise Refused(400, 'frames: expected the contours of one frame or more')
-  return {'what': what, 'frames': {str(_frame(t)): _pair(pair, t) for t, pair in frames.items()}}
+  found = {str(_frame(t)): _borders(borders, t) for t, borders in frames.items()}
+  brought = {tuple(one) for one in found.values()}
+  if len(brought) > 1:
+    raise Refused(400, 'frames: expected the same borders in all frames of a gesture')
+  (borders,) = brought
+  border = {'border': borders[0]} if len(borders) == 1 else {}
+  return {'what': what, **border, 'frames': found}
 
 
 def pin(given: dict[str, Any]) -> dict[str, Any]:
@@ -112,10 +118,10 @@ def _frame(name: str) -> int:
   return int(name)
 
 
-def _pair(given: Any, frame: str) -> dict[str, list[list[float]]]:
-  if not isinstance(given, dict) or set(given) != {'endo', 'epi'}:
-    raise Refused(400, f'frame {frame}: expected endo and epi')
-  return {side: _points(given[side], f'frame {frame}, {side}') for side in ('endo', 'epi')}
+def _borders(given: Any, frame: str) -> dict[str, list[list[float]]]:
+  if not isinstance(given, dict) or not given or set(given) - {*SIDES}:
+    raise Refused(400, f'frame {frame}: expected endo, epi or both')
+  return {side: _points(given[side], f'frame {frame}, {side}') for side in SIDES if side in given}
 
 
 def _points(given: Any, where: str) -> list[list[float]]:

@@ -6,10 +6,12 @@ marked as a person's (`formats.strainmap_marks`): by hand, or corrected where ot
 
 import dataclasses
 import json
+import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from absl import logging
 from rich.console import Console
 
 import ear_jax
@@ -25,7 +27,7 @@ from ear_jax.system.errors import UserError
 from ear_jax.system.files import write_text
 from ear_jax.workflows.predict import predict
 
-NAME = 'edits.json'
+NAME, PAGE = 'edits.json', 'report.html'
 
 
 class Busy(UserError):
@@ -63,22 +65,28 @@ def _saved(study: Study, person: str) -> dict[str, Any]:
   told = _told(study, person) | {
     'slices': [_slice(*each) for each in zip(study.slices, marks, contours, followed, strict=True)]
   }
-  opened = dataclasses.replace(study.opened, cines=lambda which: _cines(study, marks, contours, which))
+  opened = dataclasses.replace(
+    study.opened, notes=tuple(study.notes), cines=lambda which: _cines(study, marks, contours, which)
+  )
   made_by = {'contours': f'corrected in the editor by {", ".join(told["persons"])}', 'edits began with': told['began']}
-  options = study.options
-  if any(one.septum is not None for one in marks):  # a point goes before the angle of the command line
-    options = dataclasses.replace(options, septum_angle=None)
+  options = dataclasses.replace(study.options, septum_angle=None)  # it is in the septum of each slice
   quiet = Console(quiet=True)
   summary = predict(opened, study.folder, [], options, force=study.force, console=quiet, made_by=made_by)
   write_text(study.folder / NAME, json.dumps(told, indent=2))
-  files = [path.relative_to(study.folder).parts[0] for path in study.folder.rglob('*') if path.is_file()]
-  hidden = {'edits', *(name for name in files if name.startswith('.'))}
+  logging.info('%s: results are in %s', study.name, study.folder)  # to the terminal alone: it may hold a name
+  segs = ['seg'] * (study.folder / 'seg').is_dir()
   return {
     'folder': study.folder.name,
-    'files': sorted({*files} - hidden),
+    'files': sorted([*results_of(study.folder), *segs]),
     'verdict': summary['verdict'],
     'curves_withheld': summary['curves_withheld'],
   }
+
+
+def results_of(folder: pathlib.Path) -> dict[str, pathlib.Path]:
+  """Returns the files of results in a folder by their names, no links and nothing hidden; none without a folder."""
+  found = sorted(folder.iterdir()) if folder.is_dir() else []
+  return {one.name: one for one in found if one.is_file() and not one.is_symlink() and not one.name.startswith('.')}
 
 
 def _cines(
@@ -88,11 +96,7 @@ def _cines(
   numbers = range(len(study.slices))[which]
   for number, (cine, source) in zip(numbers, study.opened.cines(which), strict=True):
     found = contours[number]
-    point, angle = marks[number].septum, study.options.septum_angle
-    septum = source.septum if point is None else np.tile(point, (len(cine.video), 1))
-    if point is None and angle is not None:
-      septum = study.slices[number].view().motion.septum
-    good = ~found.failed
+    septum, good = study.slices[number].septum(marks[number]), ~found.failed
     cine = cine.replace(mask=to_mask(found, cine.mask.shape[1:]), annotated=good)
     yield cine, dataclasses.replace(source, drawn=found if good.any() else None, septum=septum)
 

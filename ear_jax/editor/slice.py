@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ear_jax.analysis.checks_of_study import Check, check_slice, worst
+from ear_jax.analysis import on_wall
+from ear_jax.analysis.checks_of_study import Check, worst
 from ear_jax.analysis.contours import polygon_area
 from ear_jax.analysis.expected_dice import Expected, expected_dice
 from ear_jax.analysis.motion import COMPONENTS, KINDS, Contours, Settings, SliceMotion
@@ -21,9 +22,10 @@ from ear_jax.cine import Cine
 from ear_jax.editor import edits, journal
 from ear_jax.editor.edits import History, Marks
 from ear_jax.editor.follow import NEEDED, Base, Box, Followed, box_of, follow, moved, window
-from ear_jax.editor.handles import handles_of, require_ring
+from ear_jax.editor.handles import SIDES, handles_of, require_ring
 from ear_jax.report import page_numbers
 from ear_jax.system.errors import UserError
+from ear_jax.workflows.examine import check
 
 SET_HERE = 'set by the reader in the editor'
 _KEPT, _KEPT_WAYS = 8, 32  # states that undo and redo find again; contours carried round the cycle
@@ -34,7 +36,7 @@ class Stale(UserError):
 
 
 class View(NamedTuple):
-  """What a slice is with some marks: contours and septum in pixels of the whole picture, the motion's in its window."""
+  """What a slice is with some marks: contours in pixels of the whole picture, the motion's in the window `box`."""
 
   followed: Followed
   motion: SliceMotion
@@ -64,6 +66,7 @@ class Slice:
     self.cine = window(cine, self.box)
     self._lock, self._seen = threading.RLock(), OrderedDict[str, View]()
     self._ways: dict[Box, dict] = {}
+    self._agreed: dict[str, View] = {}
 
   def _replayed(self, gestures: list[dict]) -> History:
     try:
@@ -98,18 +101,37 @@ class Slice:
   def _computed(self, marks: Marks) -> View:
     box = _common(self.box, box_of(self.base, marks, self.shape, NEEDED))
     cine = window(self.cine, box._replace(top=box.top - self.box.top, left=box.left - self.box.left))
-    corner = box.top, box.left
     kept = self._ways.setdefault(box, {})
-    followed = follow(cine, self.base, marks, self._settings, corner, kept)
+    followed = follow(cine, self.base, marks, self._settings, (box.top, box.left), kept)
     _shorten(kept, _KEPT_WAYS)
     _shorten(self._ways, 1)
+    corner = self.box.top, self.box.left
     contours = moved(followed.contours, (-corner[0], -corner[1]))
     with ThreadPoolExecutor(1) as beside:
-      judging = beside.submit(expected_dice, cine, contours)
-      motion = analyse_with_contours(cine, contours, septum=self.septum(marks, corner), settings=self._settings)
-      expected = judging.result()
-    checks = tuple(check_slice(cine, motion, expected))
-    return View(followed, dataclasses.replace(motion, septum=motion.septum + corner), expected, checks)
+      judging = beside.submit(self._judged, contours)
+      motion = analyse_with_contours(self.cine, contours, septum=self.septum(marks, corner), settings=self._settings)
+      expected, wall = judging.result()
+    checks = tuple(check(self.cine, motion, expected, contours, wall, by_person=contours.drawn))
+    return View(followed, motion, expected, checks)
+
+  def _judged(self, contours: Contours) -> tuple[Expected, on_wall.Judged | None]:
+    """What the pictures say of contours, those of a person twice."""
+    return expected_dice(self.cine, contours), on_wall.judge(self.cine, contours) if contours.drawn else None
+
+  def agreed(self) -> View:
+    """Returns the slice as it is, its contours as a person's even if nobody touched them."""
+    with self._lock:
+      view, name = self.view(), self.history.name
+      contours = view.motion.contours
+      if contours.drawn:
+        return view
+      if name not in self._agreed:
+        contours = dataclasses.replace(contours, drawn=True, corrected=True)
+        motion = dataclasses.replace(view.motion, contours=contours)
+        wall = on_wall.judge(self.cine, contours)
+        checks = check(self.cine, motion, view.expected, contours, wall, by_person=True)
+        self._agreed = {name: view._replace(motion=motion, checks=tuple(checks))}
+      return self._agreed[name]
 
   def septum(self, marks: Marks, corner: tuple[int, int] = (0, 0)) -> Septum:
     """Returns the septal reference, points relative to `corner`."""
@@ -124,6 +146,8 @@ class Slice:
     """Shows the whole picture from now on."""
     with self._lock:
       self.cine, self.box = cine, Box(0, 0, *self.shape)
+      self._seen.clear()
+      self._agreed.clear()
 
   def edit(self, version: int, gesture: dict, *, preview: bool = False) -> dict[str, Any]:
     """Takes a gesture and returns the state after it; `preview`: what the state would be.
@@ -157,7 +181,10 @@ class Slice:
         'undo': len(history.done),
         'redo': len(history.undone),
         'frames': _frames(view, marks),
-        'septum': {'point': _rounded(motion.septum[:1])[0], 'certain': motion.septal_reference.certain},
+        'septum': {
+          'point': _rounded(motion.septum[:1] + np.array(self.box[:2]))[0],
+          'certain': motion.septal_reference.certain,
+        },
         'insertion': marks.insertion,
         'curves': None if motion.venc is None else _curves(before.motion, motion),
         'areas': {**_areas(view.followed.contours, size), 'before': _areas(before.followed.contours, size)},
@@ -174,20 +201,24 @@ class Slice:
       )
 
   def _completed(self, gesture: dict) -> dict:
-    """A frame that is pinned, or agreed to, gets the contour that it shows."""
+    """A frame gets the contours that it shows: both if it is pinned or agreed to, else the one that was not drawn."""
     if gesture['what'] == 'keep':
       return {**gesture, 'frames': {t: self._kept(int(t)) for t in gesture['frames']}}
+    if 'border' in gesture:
+      return {**gesture, 'frames': {t: self._kept(int(t)) | drawn for t, drawn in gesture['frames'].items()}}
     if gesture['what'] == 'pin' and gesture['state'] != 'free':
       return {**gesture, 'frames': {str(gesture['frame']): self._kept(gesture['frame'])}}
     return gesture
 
   def _kept(self, frame: int) -> dict[str, list]:
-    kept = self.marks.keys.get(self._inside(frame))
     shown = self.view().followed.contours
-    if kept is None and shown.failed[frame]:
-      raise UserError(f'frame {frame} has no contours to be kept: draw them first')
-    endo, epi = kept or (handles_of(shown.endo[frame]), handles_of(shown.epi[frame]))
-    return {'endo': _rounded(endo), 'epi': _rounded(epi)}
+    if shown.failed[self._inside(frame)]:
+      raise UserError(f'frame {frame} has no contours: draw both first')
+    kept = {}
+    for k, side in enumerate(SIDES):
+      own = getattr(self.marks, side).get(frame)
+      kept[side] = _rounded(handles_of(getattr(shown, side)[frame]) if own is None else own[k])
+    return kept
 
   def _inside(self, frame: int) -> int:
     if not 0 <= frame < self.frames:

@@ -18,9 +18,10 @@ import numpy as np
 from absl import logging
 
 from ear_jax.analysis import septum as septum_lib
-from ear_jax.analysis.checks_of_study import Check, check_alike, check_study, worst
+from ear_jax.analysis.checks_of_study import Check, worst
 from ear_jax.analysis.contours import from_mask
-from ear_jax.analysis.stack import check_end_systole, check_stack
+from ear_jax.analysis.ends import find_ends
+from ear_jax.analysis.outline import without_ring
 from ear_jax.cine import Cine
 from ear_jax.editor import base as base_files
 from ear_jax.editor import views
@@ -34,7 +35,8 @@ from ear_jax.networks.segment import Network, segment
 from ear_jax.system.errors import UserError
 from ear_jax.system.files import require_writable, write_text
 from ear_jax.system.lock import only_writer
-from ear_jax.workflows.examine import Options, by_file
+from ear_jax.workflows.examine import Options, by_file, conventions, holds_ventricle
+from ear_jax.workflows.predict import gate, left_out
 
 EDITS, DONE = 'edits', 'done.json'
 
@@ -72,7 +74,8 @@ class Study:
     self.opened, self.folder, self.options, self.force = opened, folder, options, force
     self.slices: list[Slice] = []
     self.progress = Progress()
-    self.checks: list[Check] = [Check('reading', '', 'warn', note) for note in opened.notes]
+    self.notes: list[str] = [*opened.notes]
+    self._stated: list[Check] = []
     self._networks, self._begun, self._blind = networks, begun, blind
     self._loading: Future | None = None
     self._looked = self._unwanted = False
@@ -132,7 +135,9 @@ class Study:
         raise UserError(f'{self.name} was closed while it was read')
       self.progress = Progress(f'{self.name}: slice {number + 1} of {count}', number / count)
       source = source.at(cine.place)
-      settled = settled or by_file(self.options, source)  # the first slice settles the conventions for all
+      if settled is None:  # the first slice settles the conventions for all
+        settled = by_file(self.options, source)
+        self._stated = conventions(self.options, source, settled)
       septum = septum_lib.find(self.options.septum_angle, None if self._blind else source.septum, source.orientation)
       one = Slice(cine, self._base(number, cine, source), septum, settled, self.edits / f'slice-{number:02d}.jsonl')
       one.view()
@@ -175,7 +180,7 @@ class Study:
     if self.options.axes is None and not self._looked:
       axes, said = recognise(self.opened.__getitem__, len(self.opened), self._networks[0])
       self.options, self._looked = dataclasses.replace(self.options, axes=axes), True
-      self.checks += [Check('reading', '', 'warn', said)] * bool(said)
+      self.notes += [said] * bool(said)
 
   def sheet(self, number: int, view: str) -> bytes:
     """Returns a view of a slice as PNG."""
@@ -196,16 +201,24 @@ class Study:
     """Notes on disk whether it is finished."""
     write_text(self.edits / DONE, json.dumps({'done': done}))
 
-  def all_checks(self) -> list[Check]:
-    """Returns the quality gate's checks with the contours as they are."""
-    motions = [one.view().motion for one in self.slices]
-    cines = [(one.slice_id, one.frames, one.cine.frame_interval) for one in self.slices]
-    found = self.checks + check_study(cines) + check_stack(motions) + check_end_systole(motions) + check_alike(motions)
-    return found + [check for one in self.slices for check in one.view().checks]
+  def gate(self) -> list[Check]:
+    """Returns the quality gate's checks with the contours as they are: those of the results when they are saved."""
+    views = {one.slice_id: one.agreed() if self.done else one.view() for one in self.slices}
+    drawn = {name: view for name, view in views.items() if not view.motion.contours.failed.all()}
+    notes = [*self.notes, *(left_out([name for name in views if name not in drawn]) if drawn else [])]
+    held = drawn or views
+    motions, checks = {name: one.motion for name, one in held.items()}, {name: one.checks for name, one in held.items()}
+    holds = [holds_ventricle(one.motion.contours, one.expected) for one in held.values()]
+    gone, _ = find_ends([*motions.values()], [one.expected for one in held.values()], holds, 0, given=True)
+    for name, end in (([*held][k], end) for k, end in gone.items()):
+      motions[name] = without_ring(motions[name], end.flags)
+      checks[name] = (Check('ventricle', name, end.status, end.reason),)
+    own = [check for several in checks.values() for check in several]
+    return gate([*motions.values()], own, notes, self._stated, self.force).checks
 
   def described(self, index: int) -> dict[str, Any]:
     """Returns what the page knows of a study, ready for JSON."""
-    checks = self.all_checks()
+    checks = self.gate()
     first = self.slices[0].view().motion
     return {
       'index': index,
@@ -223,7 +236,7 @@ class Study:
     slices, told, summary = self.slices, self._written('edits.json'), self._written('summary.json')
     begun = bool(slices) or (self.edits.is_dir() and any(self.edits.glob('slice-*.jsonl')))
     if slices:
-      verdict = worst(check for one in slices for check in one.view().checks)
+      verdict = worst(self.gate())
       corrected = sum(len(one.marks.keys) + len(one.marks.cleared) for one in slices)
     else:
       verdict = str(summary.get('verdict', 'not begun'))

@@ -231,4 +231,6 @@ def contours_of(drawn: Drawn, source: Source, frames: int) -> Contours:
   """Returns the contours for a cine of some frames, point by point as they were drawn."""
   pairs = frames_of(drawn, [*map(number_of, source.instances)], frames)
   contours = on_rays(pairs) if drawn.count is None else as_drawn(pairs)
-  return dataclasses.replace(contours, drawn=drawn.mark.drawn, corrected=drawn.mark.corrected)
+  noted = drawn.mark.flags if len(drawn.mark.flags) == frames else contours.flags
+  flags = [own if bad else note for own, bad, note in zip(contours.flags, contours.failed, noted, strict=True)]
+  return dataclasses.replace(contours, flags=tuple(flags), drawn=drawn.mark.drawn, corrected=drawn.mark.corrected)

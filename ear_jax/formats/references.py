@@ -11,6 +11,7 @@ import numpy as np
 from absl import logging
 
 from ear_jax.analysis.drawn import wall_mask
+from ear_jax.analysis.septum import Septum
 from ear_jax.cine import Cine
 from ear_jax.formats.contour_files import Drawn, find
 from ear_jax.formats.faults import Fault
@@ -98,10 +99,16 @@ def with_drawn(cine: Cine, source: Source, drawn: Drawn) -> tuple[Cine, Source]:
   frames = frames_of(drawn, numbers, len(cine.video))
   annotated = np.array([pair is not None for pair in frames])
   cine = cine.replace(mask=wall_mask(frames, cine.mask.shape[1:]), annotated=annotated)
-  septum = source.septum if drawn.septum is None else _whole(drawn.septum)
+  septum = source.septum if drawn.septum is None else septum_of(drawn)
   cavities = {t: drawn.cavities[n] for t, n in enumerate(numbers) if n is not None and n in drawn.cavities}
   contours = contours_of(drawn, source, len(annotated))
   return cine, dataclasses.replace(source, septum=septum, drawn=contours, cavities=cavities)
+
+
+def septum_of(drawn: Drawn) -> Septum | None:
+  """Returns the septal points of contours `[T, 2]`, and whether a person set them; None without any."""
+  points = None if drawn.septum is None else _whole(drawn.septum)
+  return None if points is None else Septum(points, drawn.mark.septum, drawn.mark.septum_stated)
 
 
 def _whole(septum: np.ndarray) -> np.ndarray | None:

@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 
 from ear_jax.analysis.motion import Contours
+from ear_jax.analysis.septum import Septum
 from ear_jax.cine import Place
 
 
@@ -21,7 +22,7 @@ class Source:
     frames: index of each of them in its file, None where the file is the picture; empty: every file is.
     position: mm along the slice normal; NaN when unknown.
     orientation: ImageOrientationPatient, six direction cosines; None when unknown.
-    septum: `[T, 2]` (row, column) in pixels of the mid-septal point, where a file states one.
+    septum: `[T, 2]` (row, column) in pixels of the mid-septal point, and who set it, where a file has one.
     notes: what the reader had to decide or skipped, in words without identifiers.
     cavities: endocardium `[N, 2]` (row, column) of frames in which a person drew it alone; no part of `drawn`.
     drawn: the contours by a person that the mask of the cine was made from, points as they were drawn; None without.
@@ -34,7 +35,7 @@ class Source:
   instances: tuple[pathlib.Path, ...] = ()
   position: float = math.nan
   orientation: tuple[float, ...] | None = None
-  septum: np.ndarray | None = None
+  septum: Septum | None = None
   notes: tuple[str, ...] = ()
   drawn: Contours | None = None
   signs: tuple[int, int, int] | None = None

@@ -1,9 +1,10 @@
 """What our own StrainMap files hold beside StrainMap's arrays: by which pictures, and by whom, the contours were made.
 
 One attribute of the root, `ear_jax: cines`, JSON: for each cine a fingerprint of its pictures, its position along the
-normal in mm, whether a person drew the contours, and in which frames they were carried from those; and a digest of all
-contours. StrainMap keeps attributes whose names are identifiers and passes over others. It saves into the file that it
-opened, where the attribute stays: another digest then says that a person has been at work. There is no identifier of a
+normal in mm, whether a person drew the contours, in which frames they were carried from those, and whether a person set
+the septal point; and digests of all contours and of all septal points. StrainMap keeps attributes whose names are
+identifiers and passes over others. It saves into the file that it opened, where the attribute stays: another digest
+then says that a person has been at work. There is no identifier of a
 person in it: a fingerprint is made of pixels alone, so it outlives new identifiers.
 """
 
@@ -20,6 +21,8 @@ from ear_jax.cine import MAGNITUDE, Cine
 
 _NAME = 'ear_jax: cines'
 _MOST = 1_000_000  # characters
+IN_FILE = 'the septal point in the file'
+_UNSAID = 'the septal point in the file, of which it is not said that a person set it'  # by versions up to 0.2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +35,9 @@ class Mark:
     drawn: by a person, as far as is known.
     corrected: by a person who began with those of a network.
     followed: frames whose contours were carried from those that a person drew (`analysis.carrying`).
+    flags: what was noted of the contours of each frame (`Contours.flags`); empty when unknown.
+    septum: where the septal point comes from, in words.
+    septum_stated: by a person, not estimated.
   """
 
   fingerprint: str = ''
@@ -39,6 +45,9 @@ class Mark:
   drawn: bool = True
   corrected: bool = False
   followed: tuple[int, ...] = ()
+  flags: tuple[str, ...] = ()
+  septum: str = IN_FILE
+  septum_stated: bool = True
 
 
 UNMARKED = Mark()
@@ -56,7 +65,7 @@ def write(h5: h5py.File, marks: Mapping[str, Mark]) -> None:
   cines = {name: dataclasses.asdict(mark) for name, mark in marks.items()}
   for one in cines.values():
     one['position'] = None if math.isnan(one['position']) else round(one['position'], 4)
-  h5.attrs[_NAME] = json.dumps({'contours': _digest(h5), 'cines': cines})
+  h5.attrs[_NAME] = json.dumps({'contours': _digest(h5, 'segments'), 'septum': _digest(h5, 'septum'), 'cines': cines})
 
 
 def read(h5: h5py.File) -> dict[str, Mark]:
@@ -66,21 +75,26 @@ def read(h5: h5py.File) -> dict[str, Mark]:
     if not isinstance(text, str) or len(text) > _MOST:
       return {}
     stated = json.loads(text)
-    touched = stated['contours'] != _digest(h5)
-    return {str(name): _mark(one, touched) for name, one in stated['cines'].items()}
+    touched = stated['contours'] != _digest(h5, 'segments')
+    moved = stated.get('septum', '') not in ('', _digest(h5, 'septum'))
+    return {str(name): _mark(one, touched, moved) for name, one in stated['cines'].items()}
   except (KeyError, ValueError, TypeError, AttributeError, OSError):
     return {}
 
 
-def _mark(stated: dict, touched: bool) -> Mark:
+def _mark(stated: dict, touched: bool, moved: bool) -> Mark:
   position = math.nan if stated['position'] is None else float(stated['position'])
   drawn, corrected = bool(stated['drawn']), bool(stated.get('corrected'))
-  followed = (
-    () if touched else tuple(map(int, stated.get('followed', ())))
-  )  # it is not known which of them were changed
-  return Mark(str(stated['fingerprint']), position, touched or drawn, corrected or (touched and not drawn), followed)
+  # Of what a person has been at work on it is not known which were changed.
+  followed = () if touched else tuple(map(int, stated.get('followed', ())))
+  flags = () if touched else tuple(map(str, stated.get('flags', ())))
+  septum = (IN_FILE, True) if moved else (str(stated.get('septum', _UNSAID)), bool(stated.get('septum_stated', False)))
+  by = touched or drawn, corrected or (touched and not drawn)
+  return Mark(str(stated['fingerprint']), position, *by, followed, flags, *septum)
 
 
-def _digest(h5: h5py.File) -> str:
-  stored = h5['segments/segments']
+def _digest(h5: h5py.File, group: str) -> str:
+  if group not in h5:
+    return ''
+  stored = h5[group][group]
   return hashlib.sha256(np.ascontiguousarray(stored[()]).tobytes() + repr(stored.shape).encode()).hexdigest()[:16]

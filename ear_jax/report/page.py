@@ -15,6 +15,7 @@ import os
 import pathlib
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jinja2
 import matplotlib
@@ -114,6 +115,7 @@ def write_page(
   withheld: bool,
   volumes: Volumes | None = None,
   deformation: Told | None = None,
+  beside: Mapping[str, Any] | None = None,
   date: datetime.date | None = None,
 ) -> None:
   """Writes the page of a study, whole or not at all.
@@ -129,6 +131,7 @@ def write_page(
       nothing overrode it, or (when it did not fail) the study holds magnitude only.
     volumes: of the same slices; None: nothing is said of them.
     deformation: of the same slices; None: nothing is said of it.
+    beside: a network's contours and those that came with the study (`report.reference.tell`); None without either.
     date: of the analysis; None: it is not said.
   """
   analysed = [] if withheld else [m for s in slices for m in (s.motion, s.reference) if m is not None]
@@ -141,7 +144,7 @@ def write_page(
     'colours': _colour_table(),
     'wall': {'centre': sprites.CENTRE, 'steps': sprites.STEPS},
   }
-  script, style = '\n'.join(map(read, _SCRIPTS)), read('page.css') + _each_sheet(pseudonym)
+  script, style = _inside(pseudonym)
   text = (
     environment()
     .get_template('page.html.jinja')
@@ -152,6 +155,7 @@ def write_page(
       moving=any(s.sheets.venc is not None for s in slices),
       study=study,
       deformation=deformation,
+      beside=beside,
       slices=[(s, _slice_data(s, withheld)) for s in slices],
       volumes=page_volumes.of_study(volumes),
       parts=[page_volumes.of_slice(volumes, index) for index in range(len(slices))],
@@ -164,10 +168,21 @@ def write_page(
       about=_about(slices, versions, date),
       script=script,
       style=style,
-      policy=f"default-src 'none'; img-src data:; script-src {digest(script)}; style-src {digest(style)}",
+      policy=policy(pseudonym),
     )
   )
   write_text(path, text)
+
+
+def policy(pseudonym: str) -> str:
+  """Returns the content security policy of the page of a study: this script and style alone, and nothing is fetched."""
+  script, style = map(digest, _inside(pseudonym))
+  return f"default-src 'none'; img-src data:; script-src {script}; style-src {style}"
+
+
+def _inside(pseudonym: str) -> tuple[str, str]:
+  """Script and style of the page."""
+  return '\n'.join(map(read, _SCRIPTS)), read('page.css') + _each_sheet(pseudonym)
 
 
 def _about(slices: Sequence[PageSlice], versions: Mapping[str, object], date: datetime.date | None):

@@ -111,7 +111,16 @@ def write_results(
   names = [one.cine_name for one in slices]
   made = [one.motion.contours for one in slices]
   marks = [
-    Mark(one.fingerprint, one.source.position, by.drawn, by.corrected, _followed(by))
+    Mark(
+      one.fingerprint,
+      one.source.position,
+      by.drawn,
+      by.corrected,
+      _followed(by),
+      by.flags,
+      one.motion.septal_reference.origin,
+      one.motion.septal_reference.certain,
+    )
     for one, by in zip(slices, made, strict=True)
   ]
   strainmap.write(paths[-1], [one.motion for one in slices], names, pseudonym=pseudonym, marks=marks)

@@ -28,7 +28,10 @@ _ENOUGH = 0.5  # share of the slices that a frame needs, to be end diastole or e
 
 
 def frame_areas(
-  cine: Cine, mask: np.ndarray, drawn: Contours | None = None, cavities: Mapping[int, np.ndarray] | None = None
+  cine: Cine,
+  mask: np.ndarray | Contours,
+  drawn: Contours | None = None,
+  cavities: Mapping[int, np.ndarray] | None = None,
 ) -> pd.DataFrame:
   """Returns one line a frame with a reference: IDS, frame, and areas endo_<side>, epi_<side> (mm2, or square pixels).
 
@@ -36,7 +39,7 @@ def frame_areas(
 
   Args:
     cine: with its reference mask.
-    mask: `[T, H, W]`, the prediction, or its probability.
+    mask: `[T, H, W]`, the prediction, or its probability; or its contours.
     drawn: the contours that the reference mask was made from; None: they are taken from the mask.
     cavities: frames in which the endocardium alone was drawn, and its points `[N, 2]`.
   """
@@ -44,7 +47,10 @@ def frame_areas(
   frames = sorted({*np.flatnonzero(cine.annotated).tolist(), *cavities})
   pixel = math.prod(cine.spacing)
   pixel = 1.0 if math.isnan(pixel) else pixel
-  found, known = from_mask(mask), drawn if drawn is not None else from_mask(cine.mask)
+  found, known = (
+    mask if isinstance(mask, Contours) else from_mask(mask),
+    drawn if drawn is not None else from_mask(cine.mask),
+  )
   areas = {'endo_predicted': found.endo, 'epi_predicted': found.epi}
   areas |= {'endo_reference': known.endo, 'epi_reference': known.epi}
   table = pd.DataFrame({name: polygon_area(line[frames]) * pixel for name, line in areas.items()})

@@ -27,8 +27,9 @@ from ear_jax.formats.dicom import geometry, instances
 from ear_jax.formats.faults import frames as named_frames
 from ear_jax.formats.source import Source
 from ear_jax.networks.segment import Network, segment
-from ear_jax.report import sprites
+from ear_jax.report import reference, sprites
 from ear_jax.report.page import PageSlice, page_slice
+from ear_jax.report.reference import Beside
 from ear_jax.report.results import SliceResult
 from ear_jax.system.clock import Clock
 from ear_jax.system.errors import UserError
@@ -73,18 +74,19 @@ class Examined:
     page: for the page; it also holds frames, frame interval and the analysis of a person's contours.
     expected: how good the delineation is by the pictures.
     checks: of this slice.
+    beside: a network's contours and those that came with the slice; None without either.
   """
 
   result: SliceResult
   page: PageSlice
   checks: tuple[Check, ...]
   expected: Expected
+  beside: Beside | None = None
 
   @property
   def holds_ventricle(self) -> bool:
-    """Whether a wall is found here: drawn by a person, or expected to be one."""
-    found, contours = self.expected, self.result.motion.contours
-    return contours.drawn or contours.corrected or (bool(found.kind) and found.dice >= EXPECTED[found.kind][1])
+    """Whether a wall is found here."""
+    return holds_ventricle(self.result.motion.contours, self.expected)
 
 
 def examine(
@@ -119,20 +121,21 @@ def examine(
     motion = with_intervals(cine, motion, READER if by_person else of_network(expected.dice))
     beside = bool(networks or carried) and cine.annotated.any()
     other = _of_reference(cine, source, septum, settings) if beside else None
-    checks = check_slice(cine, motion, None if by_person else expected)
-  if motion.contours.drawn or (carried is not None and drawn is not None):
-    checks.append(_on_wall(cine, motion.contours if drawn is None else drawn, expected))
-  if carried is not None:
-    checks.append(_which_carried(cine, carried, bool(networks)))
-  elif drawn is not None and drawn.failed.any():
-    missing = f'{named_frames(np.flatnonzero(drawn.failed))} of {len(drawn.failed)}: not drawn'
-    checks.append(Check('drawn contours', cine.slice_id, 'warn', f'{missing}; --carry carries contours there'))
-  if cine.venc is not None:
-    checks.append(Check('septal reference', cine.slice_id, 'pass' if septum.certain else 'warn', septum.origin))
+    looked = drawn if carried is not None else motion.contours if motion.contours.drawn else None
+    wall = None if looked is None else on_wall.judge(cine, looked)
+    checks = check(cine, motion, expected, drawn, wall, by_person=by_person, carried=carried, mixed=bool(networks))
   with clock.measure('draw'):
     page = page_slice(cine, motion, other, None if by_person else 1 - expected.by_frame)
   result = SliceResult(motion, source, name, strainmap_marks.fingerprint(cine))
-  return Examined(result, page, tuple(checks), expected)
+  alone = bool(networks) and carried is None  # the network's contours know nothing of the others
+  both = reference.beside(cine, motion, drawn, source.cavities) if alone else None
+  return Examined(result, page, tuple(checks), expected, both)
+
+
+def holds_ventricle(contours: Contours, expected: Expected) -> bool:
+  """Returns whether a wall is found in a slice: drawn by a person, or expected to be one."""
+  known = bool(expected.kind) and expected.dice >= EXPECTED[expected.kind][1]
+  return contours.drawn or contours.corrected or known
 
 
 def at_an_end(examined: Examined, end: End) -> Examined:
@@ -151,7 +154,8 @@ def at_an_end(examined: Examined, end: End) -> Examined:
   page = dataclasses.replace(
     page, motion=motion, sheets=dataclasses.replace(page.sheets, uris=uris), uncertainty=unsure
   )
-  return Examined(dataclasses.replace(result, motion=motion), page, tuple(checks), expected)
+  beside = examined.beside and examined.beside.without_network(motion.contours.failed)
+  return Examined(dataclasses.replace(result, motion=motion), page, tuple(checks), expected, beside)
 
 
 def find_ends(slices: Sequence[Examined], given: bool) -> tuple[dict[int, End], str]:
@@ -193,16 +197,51 @@ def _which_carried(cine: Cine, carried: Carried, mixed: bool) -> Check:
   return Check('carried contours', cine.slice_id, 'warn', f'{said} (standard error {low:.1f} to {high:.1f} {unit})')
 
 
-def _on_wall(cine: Cine, contours: Contours, expected: Expected) -> Check:
+def check(
+  cine: Cine,
+  motion: SliceMotion,
+  expected: Expected,
+  drawn: Contours | None,
+  wall: on_wall.Judged | None,
+  *,
+  by_person: bool,
+  carried: Carried | None = None,
+  mixed: bool = False,
+) -> list[Check]:
+  """Returns all that the quality gate says of one slice; the editor and `examine` say the same of the same contours.
+
+  Args:
+    cine: of the slice, or a window that holds all that is looked at.
+    motion: its analysis.
+    expected: how good the delineation is by the pictures.
+    drawn: contours that came with the cine.
+    wall: whether contours by a person lie on a wall; None: nobody drew.
+    by_person: the contours of `motion` are a person's.
+    carried: those that `drawn` was carried to; `mixed`: with a network's.
+  """
+  checks = check_slice(cine, motion, None if by_person else expected)
+  if wall is not None:
+    checks.append(_on_wall(cine, motion.contours if drawn is None else drawn, wall, expected))
+  if carried is not None:
+    checks.append(_which_carried(cine, carried, mixed))
+  elif drawn is not None and drawn.failed.any():
+    missing = f'{named_frames(np.flatnonzero(drawn.failed))} of {len(drawn.failed)}: not drawn'
+    checks.append(Check('drawn contours', cine.slice_id, 'warn', f'{missing}; --carry carries contours there'))
+  if cine.venc is not None:
+    septum = motion.septal_reference
+    checks.append(Check('septal reference', cine.slice_id, 'pass' if septum.certain else 'warn', septum.origin))
+  return checks
+
+
+def _on_wall(cine: Cine, contours: Contours, wall: on_wall.Judged, expected: Expected) -> Check:
   """Whether a person's contours lie on a wall; it warns where a network's like them would fail the gate."""
-  rule = on_wall.fault(cine, contours)
-  found = on_wall.evidence(cine, contours) if not contours.failed.all() else on_wall.Evidence(*[math.nan] * 3)
-  said = ', '.join(f'{name} {value:.2f}' for name, value in found._asdict().items() if math.isfinite(value))
+  said = ', '.join(f'{name} {value:.2f}' for name, value in wall.evidence._asdict().items() if math.isfinite(value))
   judged = expected.by_frame[~contours.failed]  # not those that were carried
-  if not rule and judged.size and judged.mean() < EXPECTED[expected.kind][1]:
+  if not wall.fault and judged.size and judged.mean() < EXPECTED[expected.kind][1]:
     told = f'{said} (1 is best), but a network that drew them would have an expected Dice of {judged.mean():.2f}'
     return Check('contours on a wall', cine.slice_id, 'warn', f'{told}: {expected.said or "look at them"}')
-  return Check('contours on a wall', cine.slice_id, 'fail' if rule else 'pass', rule or f'{said} (1 is best)')
+  status = 'fail' if wall.fault else 'pass'
+  return Check('contours on a wall', cine.slice_id, status, wall.fault or f'{said} (1 is best)')
 
 
 def by_file(options: Options, source: Source) -> Settings:

@@ -7,6 +7,7 @@ import math
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import jax
 from absl import logging
@@ -17,6 +18,7 @@ from ear_jax.analysis import uncertainty
 from ear_jax.analysis.carrying import CARRIED
 from ear_jax.analysis.checks_of_study import Check, check_alike, check_markers, check_study, worst
 from ear_jax.analysis.deformation import Deformation, deform
+from ear_jax.analysis.motion import SliceMotion
 from ear_jax.analysis.outline import withhold
 from ear_jax.analysis.stack import check_end_systole, check_stack
 from ear_jax.analysis.volumes import Volumes, volumes
@@ -28,7 +30,7 @@ from ear_jax.networks.recognise import recognise
 from ear_jax.networks.segment import Network
 from ear_jax.report import curves as curves_figure
 from ear_jax.report import deformation as deformation_files
-from ear_jax.report import figures, page_numbers
+from ear_jax.report import figures, page_numbers, reference
 from ear_jax.report import volumes as volume_files
 from ear_jax.report.page import write_page
 from ear_jax.report.results import write_results
@@ -98,34 +100,29 @@ def predict(
     logging.debug('%s: done', slice_id)
   if not slices:
     raise UserError(f'{name}: there are no contours for any slice, and no --checkpoint is given')
-  notes += [f'{some(undrawn)}: no contours are drawn, and no network is given: left out'] * bool(undrawn)
+  notes += left_out(undrawn)
   ends, doubt = find_ends(slices, given=not networks)
   for k, end in ends.items():
     slices[k] = at_an_end(slices[k], end)
   stated += [Check('ventricle', '', 'warn', doubt)] if doubt else []
-  checks = stated + check_study([(s.page.label, s.page.frames, s.page.frame_interval) for s in slices], notes)
   motions = [one.result.motion for one in slices]
-  checks += check_stack(motions) + check_end_systole(motions) + check_alike(motions)
-  checks += check_markers(motions)
-  checks += [check for one in slices for check in one.checks]
-  withheld = worst(checks) == 'fail' and not force
-  moving = any(one.page.sheets.venc is not None for one in slices)
+  checks, withheld, deformed = gate(motions, [check for one in slices for check in one.checks], notes, stated, force)
   stack = _volumes(name, slices, options)
   if withheld:
     stack = without_volumes(stack, 'the study failed its quality gate; --force gives them anyway')
-  deformed = deform(motions) if moving and not withheld else None
-  if deformed and deformed.contradiction:
-    checks.append(Check('slice distance', '', 'warn', deformed.contradiction))
-    stack = stack if stack.missing else without_volumes(stack, deformed.contradiction)
+  if deformed and deformed.contradiction and not stack.missing:
+    stack = without_volumes(stack, deformed.contradiction)
   told = deformation_files.tell(deformed) if deformed else None
   versions = _versions(networks, slices, made_by)
   summary = _summary(name, slices, checks, versions, withheld) | {'volumes': volume_files.summary(stack)}
+  beside = reference.tell({one.page.label: one.beside for one in slices if one.beside is not None})
+  summary |= {'reference': beside} if beside else {}
   summary |= {'deformation': told.rows, 'segments': told.segments, 'deformation_notes': told.notes} if told else {}
   try:
     for stale in ('summary.json', 'edits.json'):  # what is half written has none; edits were of the contours before
       (output / stale).unlink(missing_ok=True)
     with clock.measure('write'):
-      _write(output, name, slices, checks, versions, stack, deformed, told)
+      _write(output, name, slices, checks, versions, stack, deformed, told, beside)
     summary['cost'] = clock.table()
     write_text(output / 'summary.json', json.dumps(summary, indent=2))
   except Exception as fault:  # the libraries that write name a full disk in ways of their own
@@ -134,6 +131,41 @@ def predict(
       raise
     raise UserError(f'{name}: results cannot be written to {output} ({fault.strerror or fault})') from fault
   return summary
+
+
+def left_out(undrawn: Sequence[str]) -> list[str]:
+  """Returns the note of slices that have neither contours nor a network."""
+  return [f'{some(undrawn)}: no contours are drawn, and no network is given: left out'] * bool(undrawn)
+
+
+class Gate(NamedTuple):
+  """What the quality gate says of a study; whether its curves are withheld; its deformation, where they are not."""
+
+  checks: list[Check]
+  withheld: bool
+  deformed: Deformation | None
+
+
+def gate(
+  motions: Sequence[SliceMotion], own: Sequence[Check], notes: Sequence[str], stated: Sequence[Check], force: bool
+) -> Gate:
+  """Returns the verdict on a study, here and in the editor.
+
+  Args:
+    motions: its slices, those beyond the ventricle without contours.
+    own: the checks of each of them.
+    notes: what the reader had to decide, and what was left out.
+    stated: of `conventions`.
+    force: curves are given even where a check fails.
+  """
+  cines = [(one.name.rpartition('/')[2], len(one.mask), one.frame_interval) for one in motions]
+  checks = [*stated, *check_study(cines, notes), *check_stack(motions), *check_end_systole(motions)]
+  checks += [*check_alike(motions), *check_markers(motions), *own]
+  withheld = worst(checks) == 'fail' and not force
+  deformed = deform(motions) if any(one.venc for one in motions) and not withheld else None
+  if deformed and deformed.contradiction:
+    checks.append(Check('slice distance', '', 'warn', deformed.contradiction))
+  return Gate(checks, withheld, deformed)
 
 
 def _volumes(name: str, slices: Sequence[Examined], options: Options) -> Volumes:
@@ -145,7 +177,7 @@ def _volumes(name: str, slices: Sequence[Examined], options: Options) -> Volumes
 
 
 def _write(
-  output, name, slices: Sequence[Examined], checks, versions, stack: Volumes, deformed: Deformation | None, told
+  output, name, slices: Sequence[Examined], checks, versions, stack: Volumes, deformed: Deformation | None, told, beside
 ):
   curves = deformed is not None
   together = {one.name: one for one in deformed.motions} if deformed else {}
@@ -172,6 +204,7 @@ def _write(
     withheld=not curves,
     volumes=stack,
     deformation=told,
+    beside=beside,
     date=datetime.date.today(),
   )
 

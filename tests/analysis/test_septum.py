@@ -1,5 +1,7 @@
 """Where the septum is taken from, and that an estimate calls itself one."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -7,11 +9,13 @@ from ear_jax.analysis import septum
 
 
 def test_a_stated_angle_comes_before_points_before_the_patient():
-  points = np.ones((4, 2))
+  points = septum.Septum(np.ones((4, 2)), 'the septal point in the file', certain=True)
   across = (0.0, 1.0, 0.0, 0.0, 0.0, -1.0)  # columns to the back, rows to the feet
   assert septum.find(90, points, across).where == pytest.approx(np.pi / 2)
-  assert septum.find(None, points, across).where is points
-  assert not septum.find(None, np.full((4, 2), np.nan), across).certain
+  assert septum.find(None, points, across) is points
+  assert not septum.find(None, dataclasses.replace(points, where=np.full((4, 2), np.nan)), across).certain
+  estimated = dataclasses.replace(points, certain=False)  # by whoever wrote the file
+  assert septum.find(None, estimated, across) is estimated
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from ear_jax.analysis.contours import from_mask, to_mask
+from ear_jax.analysis.contours import from_mask, polygon_area, to_mask
 from ear_jax.editor import app
 from ear_jax.editor import base as base_files
 from ear_jax.editor.begin import begin
@@ -324,7 +324,9 @@ def test_points_are_dragged_and_what_is_refused_is_a_sentence(editor):
   editor.press('i')
   first, second = near_septum(editor, 1, 0)
   editor.drag(editor.on_stage([first, first + 1]))
-  np.testing.assert_allclose(one.state()['insertion'], [first + 1, second], atol=0.4)
+  assert one.state()['insertion'] is None  # the other one was only guessed
+  editor.drag(editor.on_stage([second, second + 1]))
+  np.testing.assert_allclose(one.state()['insertion'], [first + 1, second + 1], atol=0.4)
   done = one.state()['undo']
   editor.press('-', '-', '-', '-')  # smaller, so that the pointer leaves the window about the heart
   centre = editor.contours(1).endo[0].mean(0)
@@ -332,6 +334,44 @@ def test_points_are_dragged_and_what_is_refused_is_a_sentence(editor):
   editor.drag(editor.on_stage([centre, centre + far / 2, centre + far]), held=Keys.SHIFT)
   assert 'leaves the' in editor.find('#message').text
   assert one.state()['undo'] == done
+
+
+def test_one_pull_moves_one_border_in_the_frames_that_follow(editor):
+  editor.go(1, 3)
+  before = editor.contours(1)
+  begin = before.epi[3, 45]  # away from mid septum and the line of the M-mode
+  away = begin - before.epi[3].mean(0)
+  editor.drag(editor.on_stage([begin + away * share for share in (0, 0.07, 0.15)]))
+  after = editor.contours(1)
+  found = editor.study.slices[1].state()['frames']
+  assert [one['origin'] for one in found] == ['drawn' if t == 3 else 'carried' for t in range(12)]
+  grown = {side: polygon_area(getattr(after, side)) - polygon_area(getattr(before, side)) for side in ('endo', 'epi')}
+  assert grown['epi'][[2, 3, 4]].min() > 3  # square pixels
+  np.testing.assert_allclose(np.delete(grown['endo'], 3), 0, atol=0.05)
+  assert abs(grown['endo'][3]) < 1  # 32 handles of what 360 points were
+
+
+LAYOUT = """
+  const rows = [...document.querySelectorAll('.bar')].map((bar) => bar.getBoundingClientRect().height);
+  const boxes = [...document.querySelectorAll('header > *')].map((one) => one.getBoundingClientRect());
+  const parts = boxes.filter((one) => one.width);
+  const beside = (a, b) => a.right - b.left < 1 || b.right - a.left < 1 || a.bottom - b.top < 1 || b.bottom - a.top < 1;
+  const over = parts.flatMap((a, i) => parts.slice(i + 1).filter((b) => !beside(a, b)));
+  document.querySelector('[data-act=whole]').hidden = false; // as where a window is shown
+  const tall = document.querySelector('.bar').getBoundingClientRect().height;
+  return [Math.max(...rows, tall), over.length, document.documentElement.scrollWidth]"""
+
+
+@pytest.mark.parametrize(('width', 'rows'), [(390, 5), (1366, 1), (1920, 1)])
+def test_tools_stand_in_one_row_on_a_laptop_and_nothing_overlaps_on_a_phone(editor, width, rows):
+  metrics = {'width': width, 'height': 768, 'deviceScaleFactor': 1, 'mobile': False}
+  editor.driver.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', metrics)
+  try:
+    editor.settle()
+    tall, overlaps, wide = editor.js(LAYOUT)
+  finally:
+    editor.driver.execute_cdp_cmd('Emulation.clearDeviceMetricsOverride', {})
+  assert (tall < 34 * rows, overlaps, wide <= width) == (True, 0, True)
 
 
 def test_a_run_that_is_right_is_agreed_to_and_not_said_to_be_drawn(editor):

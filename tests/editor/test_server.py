@@ -1,12 +1,16 @@
 """The local server, as a browser and as an attacker meet it; what it saves is read back."""
 
+import html
 import json
+import re
 import threading
 
 import numpy as np
 import pytest
 from editing import TOKEN, Browser, by_place, dice, gesture, serving, some_slices
+from rich.console import Console
 
+from ear_jax.analysis.checks_of_study import Check
 from ear_jax.analysis.motion import Settings
 from ear_jax.editor.begin import begin
 from ear_jax.editor.follow import Box
@@ -17,6 +21,7 @@ from ear_jax.formats.open import open_studies
 from ear_jax.system.errors import UserError
 from ear_jax.workflows.examine import Options
 from ear_jax.workflows.make_phantom import make_phantom
+from ear_jax.workflows.predict import predict
 
 SLICE = '/api/study/0/slice/0'  # mid; the other one, the apex, stays as it was
 
@@ -125,6 +130,61 @@ def test_saved_results_are_read_back_by_predict_and_by_the_data_set(edited, phan
   assert np.flatnonzero(cine.annotated).tolist() == [3]
 
 
+def told(checks):
+  """What the gate says, but for conventions that only a file of contours states."""
+  conventions = ('velocity signs', 'order of sectors')
+  return sorted((c.name, c.slice_id, c.status, c.reason) for c in checks if c.name not in conventions)
+
+
+def test_the_verdict_is_one_in_the_header_in_the_results_and_when_they_are_read_back(edited, phantom, tmp_path):
+  browser, one, _ = edited
+  shown = browser.get('/api/study/0')[1]
+  assert browser.post('/api/study/0/save', {})[1]['verdict'] == shown['verdict'] == 'warn'
+  saved = json.loads((one.folder / 'summary.json').read_text())
+  header = [Check(c['check'], c['slice'], c['status'], c['detail']) for c in shown['checks']]
+  assert told(header) == told(Check(**check) for check in saved['checks'])
+  drawn, _ = references.find(one.folder / f'{one.name}.nc')
+  (opened,), _ = references.attach(open_studies(phantom.folder), drawn)
+  again = predict(some_slices(opened, slice(1, 3)), tmp_path / 'again', [], console=Console(quiet=True))
+  assert told(Check(**check) for check in again['checks']) == told(header)
+  (septum, *_) = [check for check in again['checks'] if check['name'] == 'septal reference']
+  assert septum['status'] == 'warn'  # nobody has set it; it was estimated before the round trip, and is so after it
+  assert septum['reason'].startswith('estimated')
+
+  browser.post(f'{SLICE}/edit', {'version': one.slices[0].version, 'what': 'septum', 'septum': [40.0, 60.0]})
+  browser.post('/api/study/0/done', {'done': True})  # what nobody touched is agreed to
+  agreed = browser.get('/api/study/0')[1]
+  browser.post('/api/study/0/save', {})
+  saved = json.loads((one.folder / 'summary.json').read_text())
+  assert agreed['verdict'] == saved['verdict']
+  assert sorted(c['detail'] for c in agreed['checks']) == sorted(check['reason'] for check in saved['checks'])
+  drawn, _ = references.find(one.folder / f'{one.name}.nc')
+  (opened,), _ = references.attach(open_studies(phantom.folder), drawn)
+  septa = [source.septum for _, source in opened.read(slice(1, 3))]
+  assert [(s.certain, s.origin.partition(' ')[0]) for s in septa] == [(True, 'set'), (False, 'estimated')]
+  np.testing.assert_allclose(septa[0].where, np.tile([40.0, 60.0], (16, 1)), atol=1e-4)
+  browser.post('/api/study/0/done', {'done': False})
+  browser.post(f'{SLICE}/undo', {'version': one.slices[0].version})
+
+
+def test_the_page_of_results_opens_from_the_editor_and_may_run_its_own_script_alone(edited):
+  browser, one, _ = edited
+  browser.post('/api/study/0/save', {})
+  status, headers, page = browser.ask('GET', '/study/0/report.html')
+  assert (status, headers['content-type']) == (200, 'text/html; charset=utf-8')
+  assert page == (one.folder / 'report.html').read_bytes()
+  rules = headers['content-security-policy']
+  own = re.search('Content-Security-Policy" content="([^"]*)"', page.decode())[1]
+  assert rules == html.unescape(own) + "; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+  assert rules.startswith("default-src 'none'; img-src data:; script-src 'sha256-")
+  assert 'self' not in rules
+  assert 'unsafe' not in rules
+  status, headers, data = browser.ask('GET', '/study/0/edits.json')
+  assert (status, json.loads(data)['study']) == (200, one.name)
+  assert headers['content-security-policy'].endswith("frame-ancestors 'none'")
+  assert headers['x-content-type-options'] == 'nosniff'
+
+
 def test_a_slice_shows_the_whole_picture_when_it_is_asked(edited):
   browser, one, _ = edited
   before = browser.get(SLICE)[1]
@@ -212,7 +272,12 @@ HOSTILE = [
   ('too many points', 'POST', f'{SLICE}/edit', drawn(RING * 12), {}, 422),
   ('points of three', 'POST', f'{SLICE}/edit', drawn([[1, 2, 3]] * 32), {}, 400),
   ('points of words', 'POST', f'{SLICE}/edit', drawn([['1', '2']] * 32), {}, 422),
-  ('one side', 'POST', f'{SLICE}/edit', EDIT | {'frames': {'0': {'endo': RING}}}, {}, 400),
+  ('a side nobody knows', 'POST', f'{SLICE}/edit', EDIT | {'frames': {'0': {'endo': RING, 'rv': RING}}}, {}, 400),
+  ('no side', 'POST', f'{SLICE}/edit', EDIT | {'frames': {'0': {}}}, {}, 400),
+  ('other sides', 'POST', f'{SLICE}/edit', EDIT | {'frames': {'0': {'endo': RING}, '1': {'epi': RING}}}, {}, 400),
+  ('a way out by results', 'GET', '/study/0/..%2f..%2fscan', None, {}, 404),
+  ('a log as a result', 'GET', '/study/0/edits', None, {}, 404),
+  ('results without a token', 'GET', '/study/0/report.html', None, {'Cookie': None}, 403),
   ('a frame with a name', 'POST', f'{SLICE}/edit', EDIT | {'frames': {'../0': {'endo': RING, 'epi': RING}}}, {}, 400),
   ('no frames', 'POST', f'{SLICE}/edit', EDIT | {'frames': {}}, {}, 400),
   ('a gesture that nobody knows', 'POST', f'{SLICE}/edit', {'version': 0, 'what': 'undo'}, {}, 400),

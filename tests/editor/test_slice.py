@@ -1,5 +1,6 @@
 """One slice that is edited: others follow, and what was told is there again."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -8,7 +9,9 @@ from editing import PLANTED, dice, gesture
 
 from ear_jax.analysis import septum
 from ear_jax.analysis.motion import Settings
-from ear_jax.editor.follow import Base
+from ear_jax.analysis.polar import RAYS
+from ear_jax.editor.edits import replayed
+from ear_jax.editor.follow import Base, follow
 from ear_jax.editor.handles import curve_of
 from ear_jax.editor.slice import Slice, Stale
 from ear_jax.system.errors import UserError
@@ -18,10 +21,10 @@ from ear_jax.system.errors import UserError
 def opened(phantom, tmp_path_factory):
   """`make(number, base)`: a slice with a log of its own, or one that is there."""
 
-  def make(number=1, base=None, log=None):
+  def make(number=1, base=None, log=None, cine=None):
     log = log or tmp_path_factory.mktemp('log') / 'slice-01.jsonl'
     base = base or phantom.bases[number]
-    return Slice(phantom.cines[number], base, septum.find(None, None, None), Settings(), log)
+    return Slice(cine or phantom.cines[number], base, septum.find(None, None, None), Settings(), log)
 
   return make
 
@@ -55,6 +58,73 @@ def test_one_frame_by_hand_puts_its_neighbours_right_and_undo_takes_it_back(phan
   assert back['frames'] == begun['frames']
   assert (back['version'], back['undo'], back['redo']) == (2, 0, 1)
   assert one.edit(2, {'what': 'redo'})['frames'] == state['frames']
+
+
+def border_of(contours, frames, side):
+  """What the page sends where one border was pulled."""
+  made = gesture(contours, frames)
+  return made | {'border': side, 'frames': {t: {side: pair[side]} for t, pair in made['frames'].items()}}
+
+
+def apart(found, kept):
+  """`[T]` pixels that the points of curves lie off the chords of others, at most."""
+  chord = (np.roll(kept, -1, 1) - kept)[:, None]
+  way = found[:, :, None] - kept[:, None]
+  share = np.clip((way * chord).sum(-1) / (chord**2).sum(-1), 0, 1)
+  return np.hypot(*np.moveaxis(way - share[..., None] * chord, -1, 0)).min(2).max(1)
+
+
+@pytest.mark.parametrize('velocities', [True, False])
+@pytest.mark.parametrize(('side', 'other'), [('epi', 'endo'), ('endo', 'epi')])
+def test_one_border_that_is_drawn_moves_the_other_in_no_frame(phantom, opened, side, other, velocities):
+  one = (
+    opened() if velocities else opened(cine=phantom.cines[1].replace(video=phantom.cines[1].video[..., :1], venc=None))
+  )
+  before = one.view().followed.contours
+  state = one.edit(0, border_of(phantom.truths[1], [3], side))
+  after = one.view().followed.contours
+  assert apart(getattr(after, other), getattr(before, other)).max() < 0.2  # px: handles and rays, not moves
+  rest = [t for t in range(16) if t != 3]
+  assert apart(getattr(after, other), getattr(before, other))[rest].max() < 0.02
+  moved = apart(getattr(after, side), getattr(before, side))
+  assert moved[[2, 4]].min() > 1.0
+  assert state['frames'][3]['state'] == 'key'
+  assert state['frames'][4]['origin'] == 'carried'
+  wall = np.hypot(*np.moveaxis(after.epi - after.endo, -1, 0))
+  assert wall.min() > 0.49
+  again = opened(log=one.log, cine=one.cine).view().followed.contours
+  np.testing.assert_array_equal(again.epi, after.epi)
+
+
+def test_a_border_follows_from_its_own_key_frames_whatever_becomes_of_the_other(phantom, opened):
+  one, truth = opened(), phantom.truths[1]
+  one.edit(0, gesture(truth, [0, 8]))
+  both = one.view().followed.contours
+  away = truth.epi - truth.epi.mean(1, keepdims=True)
+  large = dataclasses.replace(truth, epi=truth.epi + 0.1 * away)
+  one.edit(1, border_of(large, [0, 4], 'epi'))  # frame 0 is a key frame of both
+  wide = one.view().followed.contours
+  assert apart(wide.endo, both.endo).max() < 0.02
+  assert apart(wide.epi, both.epi)[[0, 2, 4]].min() > 0.5
+  assert one.edit(2, {'what': 'pin', 'frame': 4, 'state': 'pinned'})['frames'][4]['origin'] == 'drawn'
+  one.edit(3, border_of(truth, [5], 'endo'))
+  pinned = one.view().followed.contours
+  assert apart(pinned.endo, wide.endo)[4] < 0.15  # pinned as it was shown
+  assert apart(pinned.epi, wide.epi)[5:].max() < 0.15
+  assert one.edit(4, {'what': 'pin', 'frame': 4, 'state': 'free'})['frames'][4]['state'] == 'free'
+
+
+def test_a_border_that_would_cross_the_other_in_frames_that_follow_stops_before_it(phantom):
+  cine, base = phantom.cines[1], phantom.bases[1]
+  endo, drawn = base.network.endo, (6, 14)
+  centre = endo.mean(1, keepdims=True)
+  thin = dataclasses.replace(base.network, epi=centre + 1.1 * (endo - centre))  # the wall is gone, nearly
+  marks = replayed([gesture(thin, drawn) | {'border': 'epi'}]).marks
+  found = follow(cine, base, marks, Settings()).contours
+  assert apart(found.endo, endo)[[t for t in range(16) if t not in drawn]].max() < 0.02
+  wall = ((found.epi - found.endo) * RAYS).sum(-1)
+  assert wall.min() > 0.49
+  assert (wall.min(1) < 0.51).sum() > 1  # it would have crossed
 
 
 def test_a_log_brings_back_the_very_state(phantom, opened):

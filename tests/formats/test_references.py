@@ -1,6 +1,7 @@
 """Contours beside studies: matched to the right slice, kept as drawn, refused elsewhere; files as StrainMap writes."""
 
 import dataclasses
+import json
 import os
 import pathlib
 import re
@@ -99,7 +100,8 @@ def test_contours_come_to_their_slices_as_drawn_by_strainmaps_names(scans, tmp_p
     cine, source = found[0, name]
     np.testing.assert_allclose(source.drawn.endo, endo, rtol=0, atol=1e-7)
     np.testing.assert_allclose(source.drawn.epi, epi, rtol=0, atol=1e-7)
-    np.testing.assert_array_equal(source.septum, np.full((8, 2), (30.0, 40.0)))
+    np.testing.assert_array_equal(source.septum.where, np.full((8, 2), (30.0, 40.0)))
+    assert source.septum.certain
     assert cine.annotated.all()
     true = study.truth(plan).mask
     assert 2 * (cine.mask & true).sum() / (cine.mask.sum() + true.sum()) > 0.98
@@ -499,3 +501,31 @@ def test_expert_contours_of_sunnybrook_come_to_the_slices_that_its_own_reader_gi
     (own,) = [one for one in expected if np.array_equal(one.video, cine.video)]
     np.testing.assert_array_equal(cine.annotated, own.annotated)
     assert (cine.mask != own.mask).sum() <= 1  # within the endocardium alone, where it leaves the epicardium
+
+
+def test_an_estimated_septum_is_read_back_as_one_until_somebody_moves_it(scans, tmp_path):
+  found, _ = attached(scans / 'one', by_hand(tmp_path / 'a.nc', SERIES, curves()))
+  results = [examine(cine, source, [], Options()).result for cine, source in found.values()]
+  file = tmp_path / 'out' / 'anon.nc'
+  write_results(file.parent, 'anon', results)
+  told = [references.septum_of(one) for one in references.find(file).drawn]
+  assert {septum.certain for septum in told} == {False}
+  assert [septum.origin for septum in told] == [one.motion.septal_reference.origin for one in results]
+  assert told[0].origin.startswith('estimated from how the slice lies')
+  np.testing.assert_allclose(told[1].where, results[1].motion.septum, atol=1e-6)
+
+  old = tmp_path / 'old.nc'  # as versions wrote it that did not say
+  shutil.copy(file, old)
+  with h5py.File(old, 'a') as h5:
+    stated = json.loads(h5.attrs['ear_jax: cines'])
+    del stated['septum']
+    for one in stated['cines'].values():
+      del one['septum'], one['septum_stated']
+    h5.attrs['ear_jax: cines'] = json.dumps(stated)
+  unsaid = [references.septum_of(one) for one in references.find(old).drawn]
+  assert {(septum.certain, 'not said' in septum.origin) for septum in unsaid} == {(False, True)}
+
+  with h5py.File(file, 'a') as h5:  # StrainMap saves into the file that it opened
+    h5['septum/septum'][...] += 5
+  moved = [references.septum_of(one) for one in references.find(file).drawn]
+  assert {(septum.certain, septum.origin) for septum in moved} == {(True, 'the septal point in the file')}

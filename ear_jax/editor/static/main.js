@@ -17,8 +17,8 @@ import { createTimeline } from './timeline.js';
 import { createToolbar } from './toolbar.js';
 
 const model = createModel();
-const sender = createSender(model);
 const studies = createStudies(model);
+const sender = createSender(model, studies.judge);
 model.on((changed) => { if (changed.has('slices') && model.slice && !model.slice.measured) placeAxis(model, model.chosen); });
 createMessages(model);
 createStage(model);

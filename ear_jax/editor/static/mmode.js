@@ -168,10 +168,10 @@ export function createMMode(model, sender) {
   });
   strip.addEventListener('pointerup', () => {
     const { working } = model;
-    const moved = drag && working && Object.keys(working.frames).length;
+    const moved = drag && working && Object.keys(working.frames).length && drag.side;
     drag = null;
     model.set({ working: null });
-    if (moved) sender.edit('m-mode', working.frames);
+    if (moved) sender.edit('m-mode', working.frames, {}, [moved]);
   });
   strip.addEventListener('pointercancel', () => cancel());
   function cancel() {

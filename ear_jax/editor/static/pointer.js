@@ -43,8 +43,8 @@ export function createPointer(model, sender) {
       .map(([frame, found]) => [frame, ring.handlesOf(found)]));
   }
 
-  // A gesture that turns the ring at the press into another one: `change(point)` at every move.
-  function shaping(what, start, change) {
+  // A gesture that turns the ring at the press into another one: `change(point)` at every move, of the named borders.
+  function shaping(what, borders, start, change) {
     let last = null;
     const frames = together(start);
     return {
@@ -55,13 +55,13 @@ export function createPointer(model, sender) {
       end() {
         const { working } = model;
         model.set({ working: null });
-        if (last && working) sender.edit(what, working.frames);
+        if (last && working) sender.edit(what, working.frames, {}, borders);
       },
     };
   }
 
   function pulling(start, side) {
-    return shaping('handle', start, (point) => ring.pulled(start, side, point, degrees(model.reach)));
+    return shaping('handle', [side], start, (point) => ring.pulled(start, side, point, degrees(model.reach)));
   }
 
   function pushing(start, point) {
@@ -69,7 +69,7 @@ export function createPointer(model, sender) {
     const [angle, r] = ring.polar(point, start.centre);
     const outward = r < ring.radiusAt(start[side], angle);
     let now = start;
-    return shaping('push', start, (next) => {
+    return shaping('push', [side], start, (next) => {
       const before = now;
       now = ring.pushed(now, side, outward, next, model.disc);
       return now === before ? null : now;
@@ -90,19 +90,19 @@ export function createPointer(model, sender) {
           const [angle, r] = ring.polar(p, start.centre);
           return total + Math.abs(ring.radiusAt(start[side], angle) - r);
         }, 0);
-        const found = ring.redrawn(start, sum('endo') < sum('epi') ? 'endo' : 'epi', stroke, degrees(8));
-        sender.edit('arc', together(start)(found));
+        const side = sum('endo') < sum('epi') ? 'endo' : 'epi';
+        sender.edit('arc', together(start)(ring.redrawn(start, side, stroke, degrees(8))), {}, [side]);
       },
     };
   }
 
   function moving(start, from) {
-    return shaping('handle', start, (point) => ring.moved(start, point[0] - from[0], point[1] - from[1]));
+    return shaping('handle', ['endo', 'epi'], start, (point) => ring.moved(start, point[0] - from[0], point[1] - from[1]));
   }
 
   function scaling(start, from, sides) {
     const first = Math.max(ring.polar(from, start.centre)[1], 1);
-    return shaping('handle', start, (point) => ring.scaled(start, sides, ring.polar(point, start.centre)[1] / first));
+    return shaping('handle', sides, start, (point) => ring.scaled(start, sides, ring.polar(point, start.centre)[1] / first));
   }
 
   function movingOrScaling(start, point) {
@@ -128,8 +128,18 @@ export function createPointer(model, sender) {
           sender.edit('septum', {}, { septum: found.point });
           return;
         }
-        slice.state.insertion = (slice.state.insertion || slice.placed).map((p, k) => (name === `insertion ${k}` ? found.point : p));
-        slice.placed = null;
+        const points = (slice.state.insertion || slice.placed).map((p, k) => (name === `insertion ${k}` ? found.point : p));
+        if (!slice.state.insertion) { // two points that the page has guessed: each is a person's once it was dragged
+          slice.placed = points;
+          slice.dragged = (slice.dragged || new Set()).add(name);
+          model.set({ slices: model.slices });
+          if (slice.dragged.size < 2) {
+            say(model, 'Drag the other point I too: where it lies now was only guessed.');
+            return;
+          }
+        }
+        slice.state.insertion = points;
+        [slice.placed, slice.dragged] = [null, null];
         sender.edit('insertion', {}, { insertion: slice.state.insertion });
       },
       cancel() { slice.moving = null; },

@@ -160,7 +160,7 @@ export function repeated(ring, start, end) {
   ['endo', 'epi'].forEach((side) => {
     found[side] = ring[side].map((r, k) => Math.max(r + end[side][k] - start[side][k], THINNEST));
   });
-  return ordered(found, 'epi');
+  return ordered(found, end.epi === start.epi ? 'endo' : 'epi');
 }
 
 export function moved(ring, rows, columns) {

@@ -2,9 +2,9 @@
 
 let timer = 0;
 
-export function say(model, text, kind = 'note') {
+export function say(model, text, kind = 'note', links = []) {
   clearTimeout(timer);
-  model.set({ message: text, kind });
+  model.set({ message: text, kind, links });
   if (kind === 'note') timer = setTimeout(() => model.set({ message: '' }), 6000);
 }
 
@@ -20,6 +20,10 @@ export function createMessages(model) {
   model.on((changed) => {
     if (changed.has('message')) {
       message.querySelector('span').textContent = model.message;
+      message.querySelectorAll('a').forEach((one) => one.remove());
+      (model.links || []).forEach(([href, textContent]) => {
+        document.getElementById('close').before(Object.assign(document.createElement('a'), { href, textContent, target: '_blank', rel: 'noopener' }), ' ');
+      });
       message.hidden = !model.message;
       message.dataset.kind = model.kind || 'note';
     }

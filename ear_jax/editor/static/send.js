@@ -3,7 +3,7 @@
 import { get, post } from './api.js';
 import { say } from './say.js';
 
-export function createSender(model) {
+export function createSender(model, judge) {
   const waiting = [];
   let [running, stopped] = [false, false];
 
@@ -38,6 +38,7 @@ export function createSender(model) {
     }
     running = false;
     model.set({ busy: false });
+    judge();
   }
 
   function refused(item, error) {
@@ -82,10 +83,11 @@ export function createSender(model) {
   }
 
   return {
-    // Sends contours `{frame: {endo, epi}}` of one slice, and points; `what` names the gesture.
-    edit(what, frames, points = {}) {
+    // Sends contours `{frame: {endo, epi}}` of one slice, of them the borders that were changed, and points; `what` names the gesture.
+    edit(what, frames, points = {}, borders = ['endo', 'epi']) {
       if (model.asked) answer(true); // going on is consent
-      const body = { frames, what, preview: model.ask && Object.keys(frames).length > 0, ...points };
+      const changed = Object.fromEntries(Object.entries(frames).map(([frame, one]) => [frame, Object.fromEntries(borders.map((side) => [side, one[side]]))]));
+      const body = { frames: changed, what, preview: model.ask && Object.keys(frames).length > 0, ...points };
       add({ index: model.chosen, verb: 'edit', frames, body });
     },
     // undo, redo, pin, clear

@@ -126,6 +126,15 @@ export function createStudies(model) {
     document.getElementById('done-count').textContent = `${done} of ${found.studies.length} done.`;
   }
 
+  // The gate's verdict on the study as it is now: what the results say when they are saved.
+  async function judge() {
+    const { study } = model;
+    const now = study && await get(`/api/study/${study.index}`).catch(() => null);
+    if (!now || !now.slices || model.study !== study) return;
+    [study.verdict, study.checks] = [now.verdict, now.checks];
+    model.set({ study });
+  }
+
   async function list() {
     try {
       await refresh();
@@ -156,8 +165,10 @@ export function createStudies(model) {
       const saved = await watched(index, post(`/api/study/${index}/save`, {}));
       slices.forEach((slice, k) => { slice.saved = versions[k]; });
       model.set({ slices: model.slices });
-      const held = saved.curves_withheld ? ' Curves are withheld until it passes: its reasons are in report.html.' : '';
-      say(model, `Saved ${saved.files.length} files in ${saved.folder}; the gate says ${saved.verdict}.${held}`, 'saved');
+      await judge();
+      const held = saved.curves_withheld ? ' Curves are withheld until it passes: its reasons are on the page.' : '';
+      const links = [[`/study/${index}/report.html`, 'Open the page'], [`/study/${index}/edits.json`, 'who edited what']];
+      say(model, `Saved ${saved.files.length} files in the folder ${saved.folder} of --output (the terminal shows where); the gate says ${saved.verdict}.${held}`, 'saved', links);
     } catch (error) {
       say(model, error.message, 'error');
     } finally {
@@ -172,7 +183,7 @@ export function createStudies(model) {
     try {
       await post(`/api/study/${model.study.index}/done`, { done: now });
       button.setAttribute('aria-pressed', now);
-      await refresh();
+      await Promise.all([refresh(), judge()]);
       if (now && model.studies.length > 1) list();
     } catch (error) {
       say(model, error.message, 'error');
@@ -209,5 +220,5 @@ export function createStudies(model) {
     }
   }
 
-  return { start, list, save, done, look, whole };
+  return { start, list, save, done, look, whole, judge };
 }

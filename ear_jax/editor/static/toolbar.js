@@ -20,7 +20,7 @@ export function createToolbar(model, actions, studies) {
     if (!model.asked) return;
     const { item, state } = model.asked;
     const now = model.slices[item.index].state.frames;
-    const follow = state.frames.filter((frame, k) => !(item.frames && item.frames[k]) && JSON.stringify(frame.endo) !== JSON.stringify(now[k].endo));
+    const follow = state.frames.filter((frame, k) => !(item.frames && item.frames[k]) && JSON.stringify([frame.endo, frame.epi]) !== JSON.stringify([now[k].endo, now[k].epi]));
     place.querySelector('span').textContent = follow.length === 1 ? 'One other frame would follow (dashed).' : `${follow.length} other frames would follow (dashed).`;
   }
 
