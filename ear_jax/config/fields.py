@@ -6,10 +6,8 @@ the registries `models.NETWORKS` and `training.losses` have them.
 """
 
 import dataclasses
-import difflib
 import functools
 import math
-from collections.abc import Iterable
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -150,12 +148,6 @@ def check_config(config: ConfigDict) -> None:
       most = '' if field.below == math.inf else f', and less than {field.below}'
       raise UserError(f'config.{name} is {value}: it must be {field.smallest} or more{most}')
     check_choice(name, value)
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-  """Returns, for the end of a sentence, which of the known names is most like a word; '' where none is."""
-  found = difflib.get_close_matches(word, list(known), 1)
-  return f'; nearest: {found[0]}' if found else ''
 
 
 def check_choice(name: str, value: Any) -> None:

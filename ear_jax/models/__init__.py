@@ -14,7 +14,6 @@ import flax.linen as nn
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from ear_jax.config.fields import nearest
 from ear_jax.models.unet3d import UNet3D
 
 # The ablation ladder: each rung is the one before plus one switch.
@@ -54,6 +53,4 @@ def build_model(config: ConfigDict, axis_name: str | None = None) -> nn.Module:
 def check_name(config: ConfigDict) -> None:
   """Raises ValueError where `config.model` names a network that there is not."""
   if config.name not in NETWORKS:
-    raise ValueError(
-      f'config.model.name {config.name!r} is not one of {", ".join(NETWORKS)}{nearest(config.name, NETWORKS)}'
-    )
+    raise ValueError(f'config.model.name {config.name!r} is not one of {", ".join(NETWORKS)}')

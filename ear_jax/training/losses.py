@@ -17,8 +17,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ear_jax.config.fields import FIELDS, nearest
-from ear_jax.system.errors import UserError
+from ear_jax.config.fields import FIELDS
+from ear_jax.system.errors import UserError, nearest
 
 REDUCTIONS = FIELDS['loss.reduction'].choices
 CLASSES = FIELDS['loss.loss_classes'].choices
