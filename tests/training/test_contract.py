@@ -1,5 +1,7 @@
 """A network or a loss of the user's own that does not keep its contract is one sentence, before training begins."""
 
+import math
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -9,6 +11,7 @@ from ear_jax.config.fields import default_config
 from ear_jax.devices.placement import Placement
 from ear_jax.models import NETWORKS
 from ear_jax.system.errors import UserError
+from ear_jax.training import monitor
 from ear_jax.training.losses import REGION_LOSSES
 from ear_jax.training.program import make_program
 
@@ -91,3 +94,22 @@ def test_a_name_that_is_nearly_one_says_which(monkeypatch):
   said = refuse(monkeypatch, network(sound), 'dice_iu')
   assert 'dice_iou_product, mine or a sum of them' in said
   assert said.endswith('; nearest: dice_iou')
+
+
+def test_what_is_wrong_in_training_alone_is_a_sentence_too(monkeypatch):
+  """Dropout draws no number where `train` is False: the step is traced before the first one."""
+  config = default_config()
+  config.update({'data': {'crop': 8}, 'model': {'name': 'own'}})
+  drop = network(lambda self, video, train=False: nn.Dropout(0.5, deterministic=not train)(layer(video)))
+  monkeypatch.setitem(NETWORKS, 'own', drop)
+  program = make_program(config, Placement(jax.local_devices()[:1]))
+  with pytest.raises(
+    UserError, match=r"config\.model\.name='own' cannot be computed \(InvalidRngError in test_contract"
+  ):
+    program.needed_bytes(2)
+
+
+@pytest.mark.parametrize(('step', 'words'), [(1, 'before any weight was changed'), (2, 'smaller --config.optimizer')])
+def test_a_loss_that_is_no_number_at_the_first_step_is_not_blamed_on_the_learning_rate(step, words):
+  with pytest.raises(FloatingPointError, match=rf'^loss is nan at step {step}\b.*{words}'):
+    monitor._check_finite({'loss': math.nan, 'grad_norm': 1.0}, step)
