@@ -112,8 +112,8 @@ def _check_finite(scalars: dict[str, float], step: int) -> None:
       found = f'{name} is {scalars[name]} at step {step}'
       if step == 1:  # its figures are those of the weights that training began with
         raise FloatingPointError(
-          f'{found}, before any weight was changed, which no learning rate does: the network, the loss or the weights of '
-          'config.init_from do; try --config.model.name=unet3d, then --config.loss.name=dice_iou, to see which'
+          f'{found}, before any weight was changed, which no learning rate does: the network, the loss or the weights '
+          'of config.init_from do; try --config.model.name=unet3d, then --config.loss.name=dice_iou, to see which'
         )
       raise FloatingPointError(
         f'{found}: train anew, in another --workdir, with a smaller --config.optimizer.learning_rate, '
