@@ -15,7 +15,7 @@ quickstart: .venv/product
 	  $(BIN)/tfds build data_builders/mvm_cmr --config=phantom_mini --data_dir=data
 	$(BIN)/python -m ear_jax.train --config configs/quickstart.py --workdir runs/quickstart
 	$(BIN)/python -m ear_jax.evaluate --workdir runs/quickstart
-	test -d data/phantom_study || $(BIN)/python -m ear_jax.make_phantom --output data/phantom_study --seed 2
+	test -d data/phantom_study || $(BIN)/python -m ear_jax.make_phantom --output data/phantom_study --seed 2 --subject 3
 	$(BIN)/python -m ear_jax.predict data/phantom_study --checkpoint runs/quickstart --output runs/quickstart/studies
 
 test: .venv/development

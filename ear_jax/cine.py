@@ -20,6 +20,10 @@ MAGNITUDE, ALONG_COLUMN, ALONG_ROW, THROUGH_PLANE = range(4)
 UNKNOWN = math.nan  # spacing or frame interval that the source did not record
 Venc = tuple[float, float, float]  # cm/s along column, along row, through the plane
 Vector = tuple[float, float, float]  # in the patient's axes
+# What is beyond these is in another unit: m/s, m, inches or seconds.
+SLOWEST_VENC = 1.0  # cm/s
+FINEST, COARSEST = 0.05, 20.0  # mm a pixel, from mice to scouts
+SHORTEST_STEP, LONGEST_STEP = 0.5, 1e4  # ms between frames
 _ROW_AXIS, _COLUMN_AXIS = 1, 2  # of `[T, H, W, C]` and of `[T, H, W]`
 
 
@@ -153,10 +157,12 @@ def problems(cine: Cine) -> list[str]:
     found.append(f'annotated has shape {annotated.shape}, the video has {video.shape[0]} frames')
   if (cine.venc is None) != (video.shape[-1] == 1):
     found.append('venc goes with the three velocity channels: give both or neither')
-  if cine.venc is not None and not all(v > 0 for v in cine.venc):
-    found.append(f'venc {cine.venc} is not positive')
-  if not all(s > 0 or math.isnan(s) for s in cine.spacing):
-    found.append(f'pixel spacing {cine.spacing} mm is not positive')
+  if cine.venc is not None and not all(v >= SLOWEST_VENC for v in cine.venc):
+    found.append(f'venc is {cine.venc}, expected cm/s, {SLOWEST_VENC:g} or more (of m/s a hundred times the number)')
+  if not all(FINEST <= s <= COARSEST or math.isnan(s) for s in cine.spacing):
+    found.append(f'pixel spacing is {cine.spacing}, expected mm, from {FINEST:g} to {COARSEST:g}')
+  if not (SHORTEST_STEP <= cine.frame_interval <= LONGEST_STEP or math.isnan(cine.frame_interval)):
+    found.append(f'frame interval is {cine.frame_interval}, expected ms, from {SHORTEST_STEP:g} to {LONGEST_STEP:g}')
   if cine.place and not _perpendicular(cine.place):
     found.append(f'place {cine.place} does not hold two perpendicular unit vectors')
   if cine.place and any(math.isnan(s) for s in cine.spacing):

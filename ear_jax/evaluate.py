@@ -83,6 +83,8 @@ def _evaluate(given: SimpleNamespace) -> None:
   console.print(agreement_tables.terminal(summary['agreement']))
   if 'data_content' in summary['manifest']:
     console.print(f'data: {summary["manifest"]["data"]}, content {summary["manifest"]["data_content"]}')
+  if 'window' in summary['manifest']:
+    console.print(f'window: {summary["manifest"]["window"]}')
   if summary.get('volumes', {}).get('quantities'):
     found = summary['volumes']
     console.print(table.terminal([volume_agreement.text_table(found)], found['notes']))

@@ -1,7 +1,8 @@
 """Trains a network: `python -m ear_jax.train --config configs/ear3d.py --workdir runs/ear3d [--config.x.y=v]`.
 
 The working directory receives `config.json`, `split.json`, `manifest.json`, `metrics.jsonl`, TensorBoard events, the
-log and checkpoints. The same command again resumes where the last checkpoint stands, bit for bit.
+log and checkpoints. The same command again resumes where the last checkpoint stands, bit for bit. `--fields` lists what
+a configuration holds.
 """
 
 import pathlib
@@ -10,7 +11,7 @@ from types import SimpleNamespace
 from absl import flags, logging
 from ml_collections import config_flags
 
-from ear_jax.config import flag
+from ear_jax.config import described, flag
 from ear_jax.system import cli
 from ear_jax.system.errors import UserError
 from ear_jax.system.heartbeat import heartbeat
@@ -22,6 +23,7 @@ def main() -> None:
     _train,
     flag.define('Configuration file, see configs/.'),
     *cli.shared('workdir'),
+    flag.define_optional('fields', 'List the fields of a configuration and end; --fields=optimizer: of a section.'),
     flags.DEFINE_bool('profile', False, 'Write a trace of five early steps into the working directory.'),
     flags.DEFINE_string('coordinator', None, 'Several processes: host:port at which process 0 is reached.'),
     flags.DEFINE_integer('num_processes', None, 'Several processes: how many there are.'),
@@ -30,6 +32,9 @@ def main() -> None:
 
 
 def _train(given: SimpleNamespace) -> int | None:
+  if given.fields is not None:
+    print(described.text(given.fields))
+    return 0
   if given.config is None or given.workdir is None:
     raise UserError('give --config (a file in configs/) and --workdir (a folder for this run)')
   file = config_flags.get_config_filename(flags.FLAGS['config'])

@@ -87,8 +87,12 @@ class Builder(StudyBuilder):
   _max_examples: int | None = None
   _has_runner = False
 
+  @property
+  def reads_files(self) -> bool:
+    return not self.builder_config.phantom
+
   def fingerprint(self, manual_dir: pathlib.Path) -> str:
-    return '' if self.builder_config.phantom else folder.fingerprint(manual_dir)
+    return folder.fingerprint(manual_dir)
 
   def download_and_prepare(self, *, download_config: tfds.download.DownloadConfig | None = None, **kwargs):
     """Builds the data set; `--max_examples_per_split` holds for the Beam config too, where TFDS ignores it."""

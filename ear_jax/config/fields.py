@@ -98,10 +98,16 @@ FIELDS = {
     'planes', "2-D ones over all frames; '3d': cuDNN's 3-D", choices=('planes', '3d'), decides='result'
   ),
   'model.dtype': Field('float32', 'of the computation', choices=('float32', 'bfloat16')),
-  'loss.name': Field('dice_iou', "Eq. 5; 'cross_entropy', 'dice', 'dice_iou_product', or a sum with '+'"),
+  'loss.name': Field(
+    'dice_iou', "Eq. 5 (paper); or 'cross_entropy', 'dice', 'iou', 'dice_iou_product', or a sum with '+'"
+  ),
   'loss.smooth': _number(1.0, 'Laplace smoothing f', 'pixels'),
-  'loss.reduction': Field('cine', "'batch': pooled (released)", choices=('cine', 'batch'), called='loss reduction'),
-  'loss.loss_classes': Field('both', 'or without the rest', choices=('both', 'foreground'), called='loss classes'),
+  'loss.reduction': Field(
+    'cine', "each cine by itself; 'batch': pooled (released)", choices=('cine', 'batch'), called='loss reduction'
+  ),
+  'loss.loss_classes': Field(
+    'both', "classes; 'foreground': without the rest", choices=('both', 'foreground'), called='loss classes'
+  ),
   'optimizer.learning_rate': _number(1e-3, 'at its peak'),
   'optimizer.schedule': Field('cosine', 'how the rate falls after the warm-up', choices=('cosine', 'constant')),
   'optimizer.warmup_steps': _number(20, 'updates in which the rate rises', 'updates'),

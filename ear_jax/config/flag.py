@@ -27,6 +27,22 @@ def define(meaning: str, name: str = 'config') -> flags.FlagHolder:
   return holder
 
 
+def define_optional(name: str, meaning: str) -> flags.FlagHolder:
+  """Makes a flag that may stand alone, `--name`, or take a word, `--name=word`; its value is '', the word, or None."""
+  word = _Optional()
+  return flags.DEFINE_flag(flags.Flag(word, flags.ArgumentSerializer(), name, None, meaning, boolean=True))
+
+
+class _Optional(flags.ArgumentParser):
+  """What absl gives to a flag without a value is 'true', and 'false' where its name begins with no."""
+
+  def parse(self, argument: str) -> str | None:
+    return {'true': '', 'false': None}.get(argument, argument)
+
+  def flag_type(self) -> str:
+    return 'word, or nothing'
+
+
 @contextlib.contextmanager
 def neighbours_of(file: str) -> Iterator[None]:
   """Lets a file of `configs/` import its neighbours within the block: the command may be run from elsewhere."""

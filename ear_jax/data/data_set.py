@@ -17,7 +17,7 @@ from ear_jax.cine import Cine
 from ear_jax.data.examples import Examples
 from ear_jax.data.records import IDS, decode_cine, decode_text
 from ear_jax.data.upright import Axes, as_axes, portrait
-from ear_jax.system.errors import UserError
+from ear_jax.system.errors import UserError, nearest, some
 
 _PORTRAYED = 512  # cines at most that a portrait is the mean of
 
@@ -118,34 +118,53 @@ def open_data_set(
   Raises: UserError when it has not been built there, naming the command that builds it and the `flag` for its place.
   """
   name, above = name or config.data.name, folder or config.data.dir
-  place = pathlib.Path(above).expanduser() / name
-  versions = sorted(p for p in place.glob('*') if (p / 'dataset_info.json').exists())
-  if not versions:
-    script, _, variant = name.partition('/')
-    made = variant.startswith('phantom')  # of nothing but the code
-    raise UserError(
-      f'no data set in {place}: build it with `tfds build data_builders/{script} --config={variant} '
-      f'{"" if made else "--manual_dir=STUDIES "}--data_dir={above}`, or set {flag} to where it is'
-    )
-  with _damage_in_words(versions[-1]):
-    builder = tfds.builder_from_directory(versions[-1])
+  version = _newest(name, above, flag)
+  with _damage_in_words(version):
+    builder = tfds.builder_from_directory(version)
     source = Examples(builder)
     index = [_entry(source.stored(record)) for record in range(len(source))]
     axes = (builder.info.metadata or {}).get('axes')
   ids, annotated, spacing, contents = zip(*index, strict=True)
   named, stored = sorted(ids), sorted(zip(ids, contents, strict=True))
-  made = datetime.datetime.fromtimestamp((versions[-1] / 'dataset_info.json').stat().st_mtime)
+  made = datetime.datetime.fromtimestamp((version / 'dataset_info.json').stat().st_mtime)
   hashed = [repr((builder.info.full_name, each)).encode() for each in (named, stored)]
   of_ids, of_contents = (hashlib.sha256(each).hexdigest()[:12] for each in hashed)
   people, when = len({subject for subject, *_ in ids}), f'{made:%Y-%m-%d %H:%M}'
   said = 'data set %s in %s: %d cines of %d subjects, content %s, built on %s'
   logging.info(said, name, above, len(ids), people, of_contents, when)
-  return DataSet(source, ids, annotated, spacing, of_ids, of_contents, versions[-1], as_axes(axes) if axes else None)
+  return DataSet(source, ids, annotated, spacing, of_ids, of_contents, version, as_axes(axes) if axes else None)
+
+
+def check_data_sets(config: ConfigDict) -> None:
+  """Raises UserError where a data set of `config.data.name` and `data.also` is not there; nothing is read."""
+  for name in (config.data.name, *_further(config)):
+    _newest(name, config.data.dir)
+
+
+def _newest(name: str, above: str, flag: str = '--config.data.dir') -> pathlib.Path:
+  """Returns the folder of the newest version of a data set."""
+  place = pathlib.Path(above).expanduser() / name
+  versions = sorted(p for p in place.glob('*') if (p / 'dataset_info.json').exists())
+  if versions:
+    return versions[-1]
+  root = pathlib.Path(above).expanduser()
+  there = sorted({path.parents[1].relative_to(root).as_posix() for path in root.glob('*/*/*/dataset_info.json')})
+  script, _, variant = name.partition('/')
+  made = variant.startswith('phantom')  # of nothing but the code
+  raise UserError(
+    f'no data set in {place}{f" (in {above} are {some(there)}{nearest(name, there)})" if there else ""}: '
+    f'build it with `tfds build data_builders/{script} --config={variant} '
+    f'{"" if made else "--manual_dir=STUDIES "}--data_dir={above}`, or set {flag} to where it is'
+  )
+
+
+def _further(config: ConfigDict) -> list[str]:
+  return [name for name in config.data.also.split(',') if name]
 
 
 def open_further_sets(config: ConfigDict) -> list[DataSet]:
   """Returns the data sets of `config.data.also`; raises UserError as `open_data_set`."""
-  return [open_data_set(config, name=name) for name in filter(None, config.data.also.split(','))]
+  return [open_data_set(config, name=name) for name in _further(config)]
 
 
 def _entry(example: dict) -> tuple:

@@ -174,9 +174,9 @@ def transform(
   magnitude = video[..., 0] * drawn.contrast + drawn.lift
   low, high = magnitude.min(), magnitude.max()
   span = jnp.maximum(high - low, 1e-12)
-  return video.at[..., 0].set(((magnitude - low) / span) ** drawn.gamma * span + low), _nearest(
-    windows.mask, frames, source
-  )
+  # XLA may compute the magnitude twice and round it otherwise, below its minimum: a power of that would be NaN.
+  rise = jnp.maximum(magnitude - low, 0) / span
+  return video.at[..., 0].set(rise**drawn.gamma * span + low), _nearest(windows.mask, frames, source)
 
 
 def _source(drawn: Draw, size: int, shape: tuple[int, ...]) -> jax.Array:

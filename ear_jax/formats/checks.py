@@ -11,17 +11,13 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ear_jax.cine import Place
+from ear_jax.cine import COARSEST, FINEST, LONGEST_STEP, SHORTEST_STEP, SLOWEST_VENC, Place
 from ear_jax.formats.faults import Fault, frames
 
 ZERO, COUNTS = 2048, 4096  # phase of zero velocity, and number of 12-bit values
 DEFAULT_VENC = (20.0, 20.0, 30.0)  # cm/s along column, row and through the plane: the protocol of the MVM-CMR studies
 FASTEST = 500.0  # cm/s; no heart muscle moves so fast, but raw phase pixels read as cm/s look so
 LONGEST_PIXEL = 4.0  # times as long as it is wide; beyond it one number is the distance between slices
-SLOWEST_VENC = 1.0  # cm/s; less is m/s
-SHORTEST_STEP = 0.5  # ms between frames; less is in seconds
-FINEST, COARSEST = 0.05, 20.0  # mm a pixel, from mice to scouts; beyond them the unit is another
-LONGEST_STEP = 1e4  # ms between frames
 SHORTEST_BEAT, LONGEST_BEAT = 300.0, 2000.0  # ms: 200 and 30 beats a minute
 SHORTEST_FRAME = 2.0  # ms; no scanner takes a picture of the heart in less
 _CYCLE = 8  # frames: fewer may be a part of the cycle, and cover less than a beat
@@ -117,6 +113,35 @@ def phase_faults(file: str, within: str, phase: np.ndarray) -> list[Fault]:
     rule = 'expected 12-bit pixels, 0..4095; is channel 0 the magnitude, are these pixels of 8 bits or 0..1?'
     return [Fault(file, within, f'{top}: {rule}')]
   return []
+
+
+def velocity_faults(file: str, within: str, velocity: np.ndarray, *, venc: bool) -> list[Fault]:
+  """Returns a fault where velocities `[T, H, W, 3]` cannot be in cm/s, or beyond the venc that is taken without one.
+
+  `venc`: whether the source states one.
+  """
+  speed = np.abs(velocity)
+  fast = np.flatnonzero((speed > FASTEST).any(axis=(1, 2, 3)))
+  if fast.size:
+    rule = f'velocity beyond {FASTEST:g} cm/s: expected cm/s, not phase pixels'
+    return [Fault(file, place(within, frames(fast)), rule)]
+  tops = speed.max((0, 1, 2))
+  if 0 < tops.max() < SLOWEST_VENC:
+    rule = f'velocity nowhere reaches {SLOWEST_VENC:g} cm/s (at most {tops.max():.3g}): expected cm/s; is it in m/s?'
+    return [Fault(file, within, rule)]
+  if not venc and (tops > np.multiply(DEFAULT_VENC, 1.001)).any():
+    taken = ', '.join(f'{limit:g}' for limit in DEFAULT_VENC)
+    reached = ', '.join(f'{top:.3g}' for top in tops)
+    rule = f'velocities reach {reached} cm/s, and venc is not stated (without, {taken} cm/s is taken): state it'
+    return [Fault(file, within, rule)]
+  return []
+
+
+def taken(**settings: tuple[float, ...]) -> str:
+  """Returns, as a note, the settings in cm/s and mm that a source does not state and that were taken; '' for none."""
+  words = (f'{name} {", ".join(f"{number:g}" for number in values)}' for name, values in settings.items())
+  said = ' and '.join(words)
+  return f'not stated by the file, and taken: {said} (cm/s, mm)' if said else ''
 
 
 def mask_faults(file: str, within: str, mask: np.ndarray, shape: tuple[int, ...]) -> list[Fault]:

@@ -5,12 +5,13 @@ external storage and virtual data sets are refused rather than followed.
 """
 
 import math
+from typing import Any
 
 import h5py
 
 from ear_jax.formats import checks
 
-DEFAULTS = {  # of the attributes by which a file states its settings
+DEFAULTS: dict[str, Any] = {  # of the attributes by which a file states its settings
   'venc': checks.DEFAULT_VENC,
   'spacing': (0.85, 0.85),
   'frame_interval': math.nan,
@@ -22,6 +23,12 @@ def settings(group: h5py.Group, defaults: dict = DEFAULTS) -> dict:
   """Returns the settings of a group: by its own attributes, else by those of the file, else the defaults."""
   parent = group.file.attrs
   return {key: group.attrs.get(key, parent.get(key, default)) for key, default in defaults.items()}
+
+
+def taken(group: h5py.Group) -> str:
+  """Returns, as a note, which of venc and spacing the file does not state; '' where it states both."""
+  stated = {*group.attrs, *group.file.attrs}
+  return checks.taken(**{name: DEFAULTS[name] for name in ('venc', 'spacing') if name not in stated})
 
 
 def member(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:

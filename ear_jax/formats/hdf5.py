@@ -48,7 +48,7 @@ def scan(path: pathlib.Path, root: pathlib.Path) -> Scan:
       for name in h5:
         names.append((path.stem, name))
         wrong = checks.name_faults(file, name) or _look_at(file, name, h5)
-        notes += [] if wrong else [_interval(h5[name])[1]]
+        notes += [] if wrong else [_interval(h5[name])[1], h5_arrays.taken(h5[name])]
         found += wrong
   except Exception as error:  # h5py raises errors of many kinds for a broken file, and all mean the same here
     return Scan((), (Fault(file, '', f'not a readable HDF5 file ({h5_arrays.reason(error)})'),))

@@ -32,7 +32,7 @@ import numpy as np
 
 from ear_jax.cine import Cine, Place, as_spacing, as_venc
 from ear_jax.formats import affine, checks
-from ear_jax.formats.checks import Scan, place
+from ear_jax.formats.checks import Scan
 from ear_jax.formats.faults import Fault, frames
 from ear_jax.formats.nifti_images import ENDINGS, load, reason, size_rule, spacing_and_interval, stack, walls
 from ear_jax.formats.walk import ends
@@ -220,6 +220,8 @@ def _notes(path: pathlib.Path, image, settings: dict) -> list[str]:
   found = [f'place in the patient unknown: {why}'] if why else []
   if rule := spacing_and_interval(image, settings)[2]:
     found.append(f'{rule} (state "frame_interval" in the JSON file beside the video)')
+  if image.ndim == 5 and image.shape[4] == 4 and settings['venc'] is checks.DEFAULT_VENC:
+    found.append(checks.taken(venc=checks.DEFAULT_VENC))
   mask_path = _mask_path(path)
   if mask_path is not None and matrix is not None and affine.of_image(mask := load(mask_path))[0] is None:
     why = affine.of_image(mask)[1] or 'it does not say where it lies'
@@ -246,10 +248,9 @@ def _faults(path: pathlib.Path, root: pathlib.Path, image, settings: dict, label
   for z, name in enumerate(names):
     within = f'slice {name}'
     found += checks.video_faults(file, within, video[z]) or checks.black_faults(file, within, video[z])
-    fast = np.flatnonzero((np.abs(video[z][..., 1:]) > checks.FASTEST).any(axis=(1, 2, 3)))
-    if fast.size:
-      rule = f'velocity beyond {checks.FASTEST:g} cm/s: expected cm/s, not phase pixels'
-      found.append(Fault(file, place(within, frames(fast)), rule))
+    if venc:
+      stated_venc = settings['venc'] is not checks.DEFAULT_VENC
+      found += checks.velocity_faults(file, within, video[z][..., 1:], venc=stated_venc)
   if mask_path is not None and not found:
     try:
       walls(load(mask_path), image, settings, label)

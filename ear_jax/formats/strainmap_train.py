@@ -42,7 +42,7 @@ def scan(path: pathlib.Path, root: pathlib.Path) -> Scan:
   try:
     with h5py.File(checks.ordinary(path)) as h5:
       found = _file_faults(file, h5)
-      notes = [] if found else [_interval(h5)[1]]
+      notes = [] if found else [_interval(h5)[1], h5_arrays.taken(h5)]
   except Exception as error:  # h5py raises errors of many kinds for a broken file, and all mean the same here
     return Scan((), (Fault(file, '', f'not a readable netCDF-4 file ({h5_arrays.reason(error)})'),))
   return Scan((_ids(path),), tuple(found), tuple(filter(None, notes)))

@@ -46,6 +46,11 @@ def build_model(config: ConfigDict, axis_name: str | None = None) -> nn.Module:
 
   Raises: ValueError for an unknown name.
   """
+  check_name(config)
+  return NETWORKS[config.name](config, axis_name)
+
+
+def check_name(config: ConfigDict) -> None:
+  """Raises ValueError where `config.model` names a network that there is not."""
   if config.name not in NETWORKS:
     raise ValueError(f'config.model.name {config.name!r} is not one of {", ".join(NETWORKS)}')
-  return NETWORKS[config.name](config, axis_name)

@@ -24,13 +24,16 @@ def network_to_start_from(config: ConfigDict, shapes: TrainState) -> Network | N
   """
   if not config.init_from:
     return None
-  trained = load_network(config.init_from, devices=jax.local_devices()[:1])
+  try:
+    trained = load_network(config.init_from, devices=jax.local_devices()[:1])
+  except UserError as fault:
+    raise UserError(f'config.init_from={config.init_from!r}: {fault}') from fault
   try:
     jax.eval_shape(
       lambda fresh, weights: take_over(fresh, weights, **_models(config, trained))[0], shapes, trained.variables
     )
   except ValueError as misfit:
-    raise UserError(str(misfit)) from misfit
+    raise UserError(f'config.init_from={config.init_from!r} {misfit}') from misfit
   return trained
 
 

@@ -63,7 +63,8 @@ def write_report(
     rows: one row per frame, from `cine_metrics`, of all cines.
     cases: pictures and masks of the cines, in any order. Only those that are drawn are kept, and no more is asked of
       an iterator once they are found. `extremes` tells beforehand which they are.
-    manifest: versions, checkpoint, split and the like; strict JSON, stored under 'manifest'.
+    manifest: versions, checkpoint, split and the like; strict JSON, stored under 'manifest'. Its 'window', what the
+      network saw of each picture, is a note too.
     curves: agreement of the velocity curves of the same cines, written by `agreement.write_agreement`.
     stacks: of `volume_agreement.agree`, of the same cines, written by `write_volume_agreement`.
     seed: of the bootstrap.
@@ -80,7 +81,8 @@ def write_report(
   summary = summarise(rows, seed=seed)
   roles = extremes(rows)
   cines = {role: {'name': name, 'dice': dice} for role, (name, dice) in roles.items()}
-  content = {**summary, 'cines': cines, 'notes': tables.notes(summary), 'manifest': dict(manifest)}
+  remarks = tables.notes(summary) + [f'Window: {manifest["window"]}.'] * ('window' in manifest)
+  content = {**summary, 'cines': cines, 'notes': remarks, 'manifest': dict(manifest)}
   tables.strict_json(content)
   found = _find(cases, {name for name, _ in roles.values()})  # the last that can be refused: from here on it is written
   (output / 'metrics.json').unlink(missing_ok=True)

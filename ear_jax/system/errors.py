@@ -1,6 +1,7 @@
 """The one exception that means "the user can correct this": commands print it as a sentence, without traceback."""
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 
 _SOME = 8  # names that one sentence lists
 
@@ -20,3 +21,9 @@ def printable(text: str) -> str:
 def some(names: Sequence[object]) -> str:
   """Returns names or numbers with commas; of many the first and how many they are."""
   return ', '.join(map(str, names[:_SOME])) + f', ... ({len(names)} of them)' * (len(names) > _SOME)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+  """Returns, for the end of a sentence, which of the known names is most like a word; '' where none is."""
+  found = difflib.get_close_matches(word, list(known), 1)
+  return f'; nearest: {found[0]}' if found else ''

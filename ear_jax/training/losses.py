@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from ear_jax.config.fields import FIELDS
+from ear_jax.system.errors import UserError, nearest
 
 REDUCTIONS = FIELDS['loss.reduction'].choices
 CLASSES = FIELDS['loss.loss_classes'].choices
@@ -87,7 +88,7 @@ def segmentation_loss(
     if term == 'cross_entropy':
       total += _cross_entropy(logits, target, weight, axis_name)
     else:
-      loss = functools.partial(REGION_LOSSES[term], smooth=smooth)
+      loss = functools.partial(_of_counts, term, smooth)
       total += _region_loss(loss, logits, target, weight, reduction, first, axis_name)
   return total
 
@@ -98,6 +99,16 @@ def _cross_entropy(logits: jax.Array, target: jax.Array, weight: jax.Array, axis
   pixels = jnp.sum(jnp.broadcast_to(weight, per_pixel.shape))
   total, pixels = _psum((jnp.sum(per_pixel * weight), pixels), axis_name)
   return total / jnp.maximum(pixels, 1.0)
+
+
+def _of_counts(name: str, smooth: float, i: jax.Array, p: jax.Array, y: jax.Array) -> jax.Array:
+  value = REGION_LOSSES[name](i, p, y, smooth=smooth)
+  if jnp.shape(value) != i.shape or not jnp.issubdtype(value.dtype, jnp.floating):
+    raise UserError(
+      f'config.loss.name: {name!r} returns {jnp.shape(value)} {jnp.result_type(value)} for counts of {i.shape}: '
+      'expected a float for each count, without a mean or sum of its own (classes and cines are averaged afterwards)'
+    )
+  return value
 
 
 def _region_loss(
@@ -127,9 +138,13 @@ def _psum(tree: Any, axis_name: str | None) -> Any:
 
 def check_loss(name: str, reduction: str, loss_classes: str) -> None:
   """Raises ValueError for a loss, a reduction or classes that there are not."""
-  unknown = [term for term in name.split('+') if term not in LOSSES]
+  known = ('cross_entropy', *REGION_LOSSES)  # with those that a program has put there
+  unknown = [term for term in name.split('+') if term not in known]
   if unknown:
-    raise ValueError(f'loss {unknown[0]!r} is not one of {LOSSES} or a sum of them')
+    raise ValueError(
+      f'config.loss.name: loss {unknown[0]!r} is not one of {", ".join(known)} or a sum of them, such as '
+      f'dice_iou+cross_entropy{nearest(unknown[0], known)}'
+    )
   for what, value, known in (('reduction', reduction, REDUCTIONS), ('classes', loss_classes, CLASSES)):
     if value not in known:
       raise ValueError(f'loss {what} {value!r} is not one of {known}')

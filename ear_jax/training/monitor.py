@@ -109,8 +109,13 @@ class Monitor:
 def _check_finite(scalars: dict[str, float], step: int) -> None:
   for name in ('loss', 'grad_norm'):
     if not math.isfinite(scalars[name]):
+      found = f'{name} is {scalars[name]} at step {step}'
+      if step == 1:  # its figures are those of the weights that training began with
+        raise FloatingPointError(
+          f'{found}, before any weight was changed, which no learning rate does: the network, the loss or the weights '
+          'of config.init_from do; try --config.model.name=unet3d, then --config.loss.name=dice_iou, to see which'
+        )
       raise FloatingPointError(
-        f'{name} is {scalars[name]} at step {step}: train anew, in another --workdir, with a smaller '
-        '--config.optimizer.learning_rate, --config.optimizer.clip_norm=1, or --config.model.dtype=float32; '
-        'the last checkpoint here is sound'
+        f'{found}: train anew, in another --workdir, with a smaller --config.optimizer.learning_rate, '
+        '--config.optimizer.clip_norm=1, or --config.model.dtype=float32; the last checkpoint here is sound'
       )

@@ -14,11 +14,13 @@ from ml_collections import ConfigDict
 from ear_jax.data.pipeline import batch_shapes
 from ear_jax.devices.memory import memory_limit
 from ear_jax.devices.placement import AXIS, Placement
-from ear_jax.models import build_model
+from ear_jax.models import build_model, check_name
 from ear_jax.system.errors import UserError
+from ear_jax.training.contract import check_logits, check_loss_of, check_network, of_network
+from ear_jax.training.losses import check_loss
 from ear_jax.training.memory import QUICKLY, describe, refuse_too_much, step_bytes
 from ear_jax.training.optim import make_optimizer, make_schedule
-from ear_jax.training.state import TrainState, create_state, make_state
+from ear_jax.training.state import FIRST_VIDEO, TrainState, create_state, make_state_and_logits
 from ear_jax.training.steps import make_train_step
 
 
@@ -49,25 +51,34 @@ class Program:
     """
     place, devices = self.placement, len(self.placement.devices)
     batch = place.abstract_batch(batch_shapes(self.config, frames, devices))
-    return step_bytes(self.step.lower(place.abstract(self.shapes), batch).compile(options))
+    with of_network(self.config):
+      lowered = self.step.lower(place.abstract(self.shapes), batch)
+    return step_bytes(lowered.compile(options))
 
 
 def make_program(config: ConfigDict, placement: Placement) -> Program:
   """Returns the program of a configuration.
 
-  Raises: UserError for networks, schedules, losses and sizes that cannot be.
+  Raises: UserError for networks, schedules, losses and sizes that cannot be, own ones too: see `contract`.
   """
   ema_decay = config.optimizer.ema_decay
+  size, channels, ema = config.data.crop, config.data.channels, ema_decay > 0
   try:
-    model = build_model(config.model)
+    check_loss(*(config.loss[key] for key in ('name', 'reduction', 'loss_classes')))
     schedule = make_schedule(config.optimizer, config.steps)
-    optimizer = make_optimizer(config.optimizer, schedule)
-    step = make_train_step(model.clone(axis_name=AXIS), optimizer, config.loss, ema_decay=ema_decay, axis_name=AXIS)
-    like = model, optimizer, config.data.channels
-    size, ema = config.data.crop, ema_decay > 0
-    shapes = jax.eval_shape(functools.partial(make_state, *like, size, ema), jax.random.key(0))
-  except ValueError as fault:  # a network, schedule or loss that there is not, or that does not fit the crop
+    check_name(config.model)
+  except ValueError as fault:  # a network, schedule or loss that there is not
     raise UserError(str(fault)) from fault
+  optimizer = make_optimizer(config.optimizer, schedule)
+  with of_network(config):
+    model = build_model(config.model)
+    check_network(model, config)
+    step = make_train_step(model.clone(axis_name=AXIS), optimizer, config.loss, ema_decay=ema_decay, axis_name=AXIS)
+    like = model, optimizer, channels
+    made = functools.partial(make_state_and_logits, *like, size, ema)
+    shapes, logits = jax.eval_shape(made, jax.random.key(0))
+  check_logits(logits, (*FIRST_VIDEO, size, size, channels), config)
+  check_loss_of(logits, config)
   initial_state = functools.partial(create_state, *like, config.seed, size=size, ema=ema)
   jit = config.get('parallel') == 'jit'  # runs of earlier versions do not say
   spread = placement.jit_step if jit else placement.pmap_step

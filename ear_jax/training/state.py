@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+FIRST_VIDEO = (1, 2)  # B and T to initialise with: two frames are enough, no parameter depends on T
+
 
 class TrainState(flax.struct.PyTreeNode):
   """State of a run after `step` training steps.
@@ -62,11 +64,18 @@ def make_state(
   model: nn.Module, optimizer: optax.GradientTransformation, channels: int, size: int, ema: bool, rng: jax.Array
 ) -> TrainState:
   """Returns `create_state` as a function of its key, to be traced: a checkpoint is restored into its shapes."""
+  return make_state_and_logits(model, optimizer, channels, size, ema, rng)[0]
+
+
+def make_state_and_logits(
+  model: nn.Module, optimizer: optax.GradientTransformation, channels: int, size: int, ema: bool, rng: jax.Array
+) -> tuple[TrainState, jax.Array]:
+  """Returns the state of `make_state`, and what the network makes of the `FIRST_VIDEO` that it is made with."""
   init_rng, rng = jax.random.split(rng)
-  # Two frames are enough: no parameter depends on T.
-  variables = model.init(init_rng, jnp.zeros((1, 2, size, size, channels)))
+  video = jnp.zeros((*FIRST_VIDEO, size, size, channels))
+  logits, variables = model.init_with_output(init_rng, video, train=False)
   params = variables['params']
-  return TrainState(
+  state = TrainState(
     step=jnp.zeros((), jnp.int32),
     params=params,
     batch_stats=variables.get('batch_stats', {}),
@@ -74,6 +83,7 @@ def make_state(
     ema_params=jax.tree.map(jnp.copy, params) if ema else None,
     rng=rng,
   )
+  return state, logits
 
 
 def count_parameters(params: Any) -> int:

@@ -1,19 +1,22 @@
 """Stops a run on a signal: SIGTERM, which a scheduler sends before it ends a job, or Ctrl-C."""
 
+import contextlib
 import os
 import signal
 import threading
-from typing import Any, Self
+import time
+from typing import Self
 
 import jax
 
 from ear_jax.devices.together import largest
 
 _CAUGHT = (signal.SIGTERM, signal.SIGINT)
+_LATE = 0.5  # seconds after which a signal is one that Python has not heard yet
 
 
-class Stopped(Exception):
-  """A run was told to stop, and is saved.
+class Stopped(BaseException):
+  """A run was told to stop, and is saved; as KeyboardInterrupt no Exception, or a reader of files took it for damage.
 
   Attributes:
     step: where the same command goes on.
@@ -31,27 +34,32 @@ class Stopped(Exception):
 
 
 class StopRequest:
-  """Remembers within a `with` block that SIGTERM or SIGINT came, in place of what they do otherwise.
+  """Hears within a `with` block that SIGTERM or SIGINT came, in place of what they do otherwise.
 
-  A second Ctrl-C interrupts as usual; a second SIGTERM, which some schedulers send, changes nothing. Outside the main
-  thread, where Python knows no signals, nothing is noticed.
+  Before the first step there is nothing to save: a run of one process is stopped where it stands. After that the signal
+  is remembered until the step is done. A second Ctrl-C interrupts as usual; a second SIGTERM, which some schedulers
+  send, changes nothing. Outside the main thread, where Python knows no signals, nothing is noticed.
 
   Attributes:
     signal: what came; None: nothing yet.
+    before: where the run stands as long as no step is under way; None from the first one on.
   """
 
   def __init__(self) -> None:
     self.signal: signal.Signals | None = None
-    self._before: dict[signal.Signals, Any] = {}
+    self.before: int | None = 0
+    self._alone = jax.process_count() == 1  # others would wait for one that stops by itself
+    self._closing = contextlib.ExitStack()
 
   def __enter__(self) -> Self:
     if threading.current_thread() is threading.main_thread():
-      self._before = {number: signal.signal(number, self._notice) for number in _CAUGHT}
+      for number in _CAUGHT:
+        self._closing.callback(signal.signal, number, signal.signal(number, self._notice))
+      self._watch_signals()
     return self
 
   def __exit__(self, *_: object) -> None:
-    for number, handler in self._before.items():
-      signal.signal(number, handler)
+    self._closing.close()
 
   def told(self, state: object, done: int, *, every: int) -> signal.Signals | None:
     """Returns the signal to stop after step `done`, or None.
@@ -67,8 +75,36 @@ class StopRequest:
     return signal.Signals(number) if number else None
 
   def _notice(self, number: int, _: object) -> None:
-    if self.signal is None:
-      os.write(2, f'{signal.Signals(number).name}: stopping after this step\n'.encode())  # a logger may be in use
-    self.signal = self.signal or signal.Signals(number)
+    first, self.signal = self.signal is None, self.signal or signal.Signals(number)
     if number == signal.SIGINT:
       signal.signal(signal.SIGINT, signal.default_int_handler)
+    if first and self._alone and self.before is not None:
+      raise Stopped(self.before, self.signal)
+    if first:
+      _say(number, 'stopping after this step')
+
+  def _watch_signals(self) -> None:
+    """Has a thread say what a signal waits for where Python hears it late: the main thread compiles."""
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+
+    def watch() -> None:
+      while told := os.read(read, 1):  # nothing comes when `write` is closed
+        time.sleep(_LATE)
+        if told[0] in _CAUGHT and self.signal is None and self.before is not None:
+          _say(
+            told[0],
+            'the step is being compiled, which cannot be interrupted: stopping before the first step; '
+            f'`kill -9 {os.getpid()}` ends it now, and nothing is lost',
+          )
+          break
+      os.close(read)
+
+    self._closing.callback(os.close, write)
+    self._closing.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(write, warn_on_full_buffer=False))
+    with contextlib.suppress(RuntimeError):  # no room for a thread: it is said when the step is compiled
+      threading.Thread(target=watch, daemon=True).start()
+
+
+def _say(number: int, words: str) -> None:
+  os.write(2, f'{signal.Signals(number).name}: {words}\n'.encode())  # a logger may be in use

@@ -38,7 +38,7 @@ def take_over(
     variables: of the trained one, `{'params': ..., 'batch_stats': ...}`.
     there, here: the `model` sections of both configurations as JSON has them, named where they differ.
 
-  Raises: ValueError when any other weight differs in shape or is in one of them only.
+  Raises: ValueError when any other weight differs in shape or is in one of them only; its text begins with a verb.
   """
   fresh = {'params': state.params, 'batch_stats': state.batch_stats}
   new, old = (flatten_dict(dict(part), sep='/') for part in (fresh, variables))
@@ -51,18 +51,30 @@ def take_over(
   if any(name in old and name in new and new[name].shape != old[name].shape for name in HEAD):
     taken |= {name: new[name] for name in HEAD if name in new}
     notes.append(f'classes: {old[HEAD[1]].shape[0]} there and {new[HEAD[1]].shape[0]} here; the head starts anew')
-  fields = [f'model.{key} is {was!r} there and {now!r} here' for key, (was, now) in differing(there, here).items()]
+  fields = differing(there, here)
   if misfits := _misfits(new, taken):
-    more = f' and {len(misfits) - _NAMED} more' if len(misfits) > _NAMED else ''
-    because = f' ({"; ".join(fields)})' if fields else ''
-    raise ValueError(
-      f'the network of config.init_from does not fit this one: {", ".join(misfits[:_NAMED])}{more}{because}: give the '
-      'model fields of that network, or train from scratch'
-    )
+    raise ValueError(_refusal(misfits, fields))
   tree = {'batch_stats': {}} | unflatten_dict({name: jnp.array(x) for name, x in taken.items()}, sep='/')
   average = None if state.ema_params is None else jax.tree.map(jnp.copy, tree['params'])
   state = state.replace(params=tree['params'], batch_stats=tree['batch_stats'], ema_params=average)
-  return state, notes + fields
+  return state, notes + [f'model.{key} is {was!r} there and {now!r} here' for key, (was, now) in fields.items()]
+
+
+def _refusal(misfits: list[str], fields: dict[str, tuple[Any, Any]]) -> str:
+  """Returns what this run asks for, what that network has, and what to do."""
+  weights = ', '.join(misfits[:_NAMED]) + f' and {len(misfits) - _NAMED} more' * (len(misfits) > _NAMED)
+  asked = ', '.join(f'model.{key} {now!r}' for key, (_, now) in fields.items())
+  has = ', '.join(f'{was!r}' for was, _ in fields.values())
+  flags = ' '.join(f'--config.model.{key}={_as_flag(was)}' for key, (was, _) in fields.items())
+  because = f'this run asks for {asked}, that network has {has}; ' * bool(fields)
+  return (
+    f'does not fit: {because}weights that differ: {weights}: {f"set {flags}" if flags else "take another network"}, or '
+    'leave config.init_from out to train from scratch'
+  )
+
+
+def _as_flag(value: Any) -> str:
+  return ','.join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _fit_channels(kernel: jax.Array, channels: int) -> jax.Array:
@@ -77,7 +89,7 @@ def _misfits(new: dict[str, Any], old: dict[str, Any]) -> list[str]:
   found = []
   for name in sorted(new.keys() | old.keys()):
     if name not in new or name not in old:
-      found.append(f'{name} is only {"here" if name in new else "there"}')
+      found.append(f'{name} (only in {"this run" if name in new else "that network"})')
     elif new[name].shape != old[name].shape:
-      found.append(f'{name} is {old[name].shape} there and {new[name].shape} here')
+      found.append(f'{name} ({new[name].shape} in this run, {old[name].shape} in that network)')
   return found

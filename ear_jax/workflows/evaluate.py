@@ -23,6 +23,9 @@ from ear_jax.scoring.segmentation import score
 from ear_jax.system.errors import UserError, some
 from ear_jax.system.terminal import tracked
 
+_WINDOW = (
+  '{0} x {0} pixels at the centre of each picture; `predict` and `evaluate --studies` find the heart, and look there'
+)
 _DATA = ('data_hash', 'data_content')
 
 
@@ -97,6 +100,7 @@ def evaluate(
   manifest = described(trained) | {'split': part, 'subjects': list(subjects), 'step': trained.step}
   manifest |= {'trained_on': known if split else 'unknown', 'data_hash': data.hash, 'data_content': data.content}
   manifest |= {'data': name, 'tta': trained.config.eval.tta, 'velocity_settings': dataclasses.asdict(settings)}
+  manifest |= {'window': _WINDOW.format(trained.config.data.crop)}
   return write_report(output, rows, _cases(data, records, masks, rows), manifest, curves=concatenate(curves))
 
 

@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 
 from ear_jax.config.fields import check_config
 from ear_jax.data.carried import with_carried
-from ear_jax.data.data_set import DataSet, open_data_set, open_further_sets
+from ear_jax.data.data_set import DataSet, check_data_sets, open_data_set, open_further_sets
 from ear_jax.data.on_device import Windows, make_batches, windows_of
 from ear_jax.data.pipeline import training_batches, training_examples
 from ear_jax.data.splits import Split, make_split
@@ -23,6 +23,7 @@ from ear_jax.system.heartbeat import heartbeat
 from ear_jax.system.lock import only_writer
 from ear_jax.system.log_file import kept_in
 from ear_jax.training.checkpoint import Checkpoints
+from ear_jax.training.checksums import saved_steps
 from ear_jax.training.failures import failures_in_words
 from ear_jax.training.manifest import read_origin, write_run
 from ear_jax.training.memory import check_address_space
@@ -66,12 +67,16 @@ def _train_and_evaluate(config, workdir, stop, preparing, profile):
   check_config(config)
   if config.check_memory:
     check_address_space(address_space_free())
+  check_data_sets(config)
+  logging.info('making the network %s', config.model.name)
+  program = make_program(config, Placement(devices_for(config.batch_size, config.num_devices)))
+  placement = program.placement
+  stop.before = max(saved_steps(workdir / 'checkpoints'), default=0)
+  trained = None if stop.before else network_to_start_from(config, program.shapes)
   logging.info('opening the data set %s', config.data.name)
   data, also = open_data_set(config), open_further_sets(config)
   split = make_split(data.subjects, config.split)
   check_same_run(workdir, config, data, split, also)
-  program = make_program(config, Placement(devices_for(config.batch_size, config.num_devices)))
-  placement = program.placement
   with Checkpoints(workdir / 'checkpoints') as checkpoints:
     check_same(configuration=config.to_json(), data=data.hash, checkpoints=checkpoints.steps)
     placement.connect()
@@ -81,7 +86,6 @@ def _train_and_evaluate(config, workdir, stop, preparing, profile):
     batches = training_batches(learnt, split.train, config, **shares, also=further)
     frames = max(data.frames[record] for record in data.records_of(split.train))
     validate = make_validation(program, data, split)
-    trained = network_to_start_from(config, program.shapes) if checkpoints.latest is None else None
     windows = _windows(learnt, split, further, config)
     logging.info('compiling the training step')
     check_memory(program, frames, held=sum(x.nbytes for x in windows or ()))
@@ -131,9 +135,7 @@ def _loop(program: Program, state, batches, feed, checkpoints, validate, monitor
   resumed run's log lacks none.
   """
   config, placement, pending = program.config, program.placement, None
-  begun = int(jax.device_get(state.step))
-  if stop.signal and jax.process_count() == 1:
-    raise Stopped(begun, stop.signal)
+  begun, stop.before = int(jax.device_get(state.step)), None
   monitor.pace.restart()
   for step in range(begun, config.steps):
     if monitor.exhausted():

@@ -329,3 +329,28 @@ def test_sunnybrook_says_which_way_up_it_is(tmp_path):
   assert picture['axes'] == upright.CLINICAL
   assert np.shape(picture['heart']) == (3, 16, 16)
   assert data.picture(data.subjects)['heart'] is None  # without a spacing nobody knows how large a heart is
+
+
+@pytest.mark.parametrize('name', ['nowhere', 'empty', 'file'])
+@pytest.mark.parametrize('builder', [(sunnybrook.Builder, 'frames'), (mvm_cmr.Builder, 'folder')])
+def test_without_files_to_read_nothing_is_begun(tmp_path, monkeypatch, builder, name):
+  (tmp_path / 'empty').mkdir()
+  (tmp_path / 'file').touch()
+  words = {'nowhere': 'nowhere does not exist', 'empty': 'empty is empty', 'file': 'file is a file'}[name]
+  made = builder[0](config=builder[1], data_dir=tmp_path / 'data')
+  config = tfds.download.DownloadConfig(manual_dir=tmp_path / name)
+  with pytest.raises(UserError, match=rf'{words}: say where they are with --manual_dir\. .*docs/data.md|README.md'):
+    made.download_and_prepare(download_config=config)
+  with pytest.raises(UserError, match='downloads/manual does not exist'):  # where TFDS looks by itself
+    made.download_and_prepare()
+  monkeypatch.setattr(sys, 'argv', ['/anywhere/bin/tfds', 'build'])
+  with pytest.raises(SystemExit, match=f'^error: .*{words}'):
+    made.download_and_prepare(download_config=config)
+  assert not (tmp_path / 'data').exists()
+
+
+def test_a_malformed_folder_ends_the_command_with_its_sentence(tmp_path, monkeypatch):
+  (tmp_path / 'manual/frames').mkdir(parents=True)
+  monkeypatch.setattr(sys, 'argv', ['/site-packages/tensorflow_datasets/scripts/cli/main.py', 'build'])
+  with pytest.raises(SystemExit, match='frames/images: 1 problem; nothing was read'):
+    _build(sunnybrook.Builder, 'frames', tmp_path)

@@ -66,6 +66,26 @@ def test_what_cannot_be_right_is_refused(folder, change, words):
 
 
 @pytest.mark.parametrize(
+  ('factor', 'words'),
+  [
+    (0.01, '): expected cm/s; is it in m/s?'),
+    (5, 'cm/s, and venc is not stated (without, 20, 20, 30 cm/s is taken): state it'),
+  ],
+)
+def test_velocities_in_another_unit_or_beyond_a_venc_that_nobody_states_are_refused(tmp_path, make_cine, factor, words):
+  cine = make_cine()
+  path = nifti.write(cine, tmp_path)
+  (tmp_path / BESIDE).unlink()
+  assert nifti.scan(path, tmp_path).faults == ()
+  video = cine.video.copy()
+  video[..., 1:] *= factor
+  nifti.write(cine.replace(video=video, venc=(150.0,) * 3), tmp_path)
+  assert factor < 1 or nifti.scan(path, tmp_path).faults == (), 'with its venc it is sound'
+  (tmp_path / BESIDE).unlink()
+  assert words in refused(tmp_path)
+
+
+@pytest.mark.parametrize(
   ('stated', 'interval', 'spacing'),
   [
     ('\ufeff{"frame_interval": 50.8}'.encode(), 50.8, (0.85, 0.9)),

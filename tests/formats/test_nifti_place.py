@@ -192,7 +192,8 @@ def test_an_interval_that_no_heart_has_is_unknown(tmp_path, make_cine, interval,
   assert next(nifti.read(path)).frame_interval == interval  # a person stated it
   beside.unlink()
   assert math.isnan(next(nifti.read(path)).frame_interval)
-  (note,) = scanned(path)[2]
+  note, taken = scanned(path)[2]
+  assert taken == 'not stated by the file, and taken: venc 20, 20, 30 (cm/s, mm)'
   assert note.startswith(f'20 frames of {interval:.4g} ms are {cycle} ms, and a heartbeat lasts 300 to 2000 ms')
   beside.write_text('{"frame_interval": 50.8}')
   assert next(nifti.read(path)).frame_interval == 50.8

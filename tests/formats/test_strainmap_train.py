@@ -62,7 +62,8 @@ def test_an_interval_that_no_heart_has_is_unknown(tmp_path):
   path = write(tmp_path / 'A_1_17_train.nc', np.repeat(PIXELS, 7, 1), frame_interval=1000.0)
   (cine,) = strainmap_train.read(path)
   assert np.isnan(cine.frame_interval)
-  (note,) = strainmap_train.scan(path, tmp_path).notes
+  note, taken = strainmap_train.scan(path, tmp_path).notes
+  assert taken == 'not stated by the file, and taken: venc 20, 20, 30 and spacing 0.85, 0.85 (cm/s, mm)'
   assert note.startswith('21 frames of 1000 ms are 21000 ms')
 
 

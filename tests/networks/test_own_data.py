@@ -49,5 +49,7 @@ def test_the_block_for_own_data_takes_five_people_and_the_weights_that_it_names(
 @pytest.mark.parametrize('field', ['model.filters', 'model.name', 'model.norm'])
 def test_weights_that_do_not_fit_are_refused_before_anything_is_compiled(field, caplog):
   value = {'model.filters': (16, 32, 64, 128), 'model.name': 'unet3d', 'model.norm': 'batch'}[field]
-  with pytest.raises(UserError, match=rf'init_from does not fit this one: .*{field} is .* there and .* here'):
+  with pytest.raises(
+    UserError, match=rf'init_from=.ear3d-phantom. does not fit: this run asks for .*{field} .*, that network has '
+  ):
     started_from(readme_config(**{field: value}), caplog)

@@ -65,7 +65,7 @@ def test_a_run_on_magnitude_begins_from_the_working_directory_of_one_on_velociti
 def test_what_cannot_be_taken_over_is_refused_before_anything_is_written(forks, config_file, trained, tmp_path):
   run = ('ear_jax.train', '--config', config_file, '--workdir', tmp_path / 'run')
   other = forks.run(*run, f'--config.init_from={trained}', '--config.model.filters=4,12').sentence
-  assert 'config.init_from does not fit' in other
+  assert f'config.init_from={str(trained)!r} does not fit: this run asks for model.filters [4, 12]' in other
   unknown = forks.run(*run, '--config.init_from=ear3d-fantom').sentence
   assert "'ear3d-fantom'" in unknown
   assert 'ear3d-phantom' in unknown

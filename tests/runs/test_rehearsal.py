@@ -29,7 +29,11 @@ def _planned(config, axis, **changes):
     ({'data': {'crop': (32, 33)}}, {}, '^crop=33: .*33'),
     ({'optimizer': {'learning_rate': (0.1, -1.0)}}, {}, '^learning_rate=_1.0: config.optimizer.learning_rate is -1.0'),
     ({'loss': {'name': ('dice',)}}, {'folds': 9}, '^dice: 4 subjects outside .* into 9 folds.*folds=4'),  # case T8
-    ({'loss': {'name': ('dice',)}}, {'test_data': 'toy/nothing'}, r'^dice: no data set in \S+/toy/nothing: build it'),
+    (
+      {'loss': {'name': ('dice',)}},
+      {'test_data': 'toy/nothing'},
+      r'^dice: no data set in \S+/toy/nothing .*: build it',
+    ),
   ],
   ids=['loss', 'network', 'crop', 'number', 'folds', 'test data'],
 )

@@ -118,15 +118,21 @@ def test_heads_of_deep_supervision_start_anew_and_change_no_result(there, here):
 @pytest.mark.parametrize(
   ('model', 'words'),
   [
-    ({'filters': (4, 6)}, ['params/', 'there and', 'model.filters is [4, 8] there and [4, 6] here']),
-    ({'name': 'unet3d'}, ['params/attention1', 'is only there', "model.name is 'ear3d' there and 'unet3d' here"]),
-    ({'norm': 'batch'}, ['is only here', "model.norm is 'group' there"]),
+    (
+      {'filters': (4, 6)},
+      ['params/', 'model.filters [4, 6], that network has [4, 8]; ', 'set --config.model.filters=4,8,'],
+    ),
+    (
+      {'name': 'unet3d'},
+      ['params/attention1', 'only in that network', "asks for model.name 'unet3d', that network has 'ear3d'"],
+    ),
+    ({'norm': 'batch'}, ['only in this run', "model.norm 'batch', that network has 'group'", 'model.norm=group']),
   ],
   ids=['filters', 'rung', 'norm'],
 )
 def test_another_network_is_refused_with_what_differs(model, words):
   source = _config()
-  with pytest.raises(ValueError, match='init_from') as fault:
+  with pytest.raises(ValueError, match=r'^does not fit: this run asks for') as fault:
     _start(_config(**model), _trained(source), source)
   assert [word for word in words if word not in str(fault.value)] == [], str(fault.value)
 

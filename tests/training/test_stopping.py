@@ -1,0 +1,48 @@
+"""What a signal does before the first step, while something cannot be interrupted, and in the loop."""
+
+import hashlib
+import os
+import signal
+import threading
+
+import pytest
+
+from ear_jax.training import stopping
+from ear_jax.training.stopping import Stopped, StopRequest
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_before_the_first_step_a_run_stops_where_it_stands(number):
+  before, request = signal.getsignal(number), StopRequest()
+  request.before = 7
+  with pytest.raises(Stopped, match='stopped at step 7: the same command goes on') as stopped, request:
+    signal.raise_signal(number)
+  assert stopped.value.status == (130 if number == signal.SIGINT else 0)
+  assert not isinstance(stopped.value, Exception), 'what reads files takes any Exception for damage'
+  assert signal.getsignal(number) == before
+
+
+def test_in_the_loop_the_step_is_finished_first_and_a_second_ctrl_c_interrupts(capfd):
+  with StopRequest() as request:
+    request.before = None
+    signal.raise_signal(signal.SIGTERM)
+    signal.raise_signal(signal.SIGTERM)
+    signal.raise_signal(signal.SIGINT)
+    assert request.told(None, 1, every=10) == signal.SIGTERM
+    with pytest.raises(KeyboardInterrupt):
+      signal.raise_signal(signal.SIGINT)
+  assert capfd.readouterr().err == 'SIGTERM: stopping after this step\n'
+
+
+def test_what_cannot_be_interrupted_is_said_to_be_waited_for(capfd, monkeypatch):
+  monkeypatch.setattr(stopping, '_LATE', 0.01)
+
+  def compile_for_long():
+    threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+    hashlib.pbkdf2_hmac('sha256', b'C, without the lock of Python', b'', 1_000_000)
+
+  with pytest.raises(Stopped), StopRequest():
+    compile_for_long()
+  said = capfd.readouterr().err
+  assert said.startswith('SIGINT: the step is being compiled, which cannot be interrupted: stopping before the first')
+  assert f'`kill -9 {os.getpid()}`' in said
