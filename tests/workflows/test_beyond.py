@@ -72,7 +72,7 @@ def test_a_slice_that_the_ventricle_leaves_in_systole_does_not_fail_and_has_no_c
   assert first['expected_dice'] == pytest.approx(np.mean([v for v in first['expected_dice_by_frame'] if v]), abs=1e-3)
   (count,) = [c['reason'] for c in summary['checks'] if (c['slice_id'], c['name']) == ('s0', 'contours')]
   assert count.startswith(f'0 of {16 - gone.sum()} frames without contours')
-  _, _, slices, _, _, _, deformed, _ = written
+  _, _, slices, _, _, _, deformed, *_ = written
   curves = [one.result.motion.curves['global'] for one in slices]
   assert np.isnan(curves[0]).all()
   assert np.isfinite(curves[1:]).all()
