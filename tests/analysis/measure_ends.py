@@ -1,8 +1,8 @@
 """Where phantom stacks end by `analysis.ends`, against what is so: `python tests/analysis/measure_ends.py`.
 
-The limits of `ends` were chosen on these stacks of the twelve people of `phantom_mini`; docs/results.md says what real
-stacks made of them. Prints how the cavity changes where there is a ventricle and where not, how long it is gone, and
-how many stacks and planted faults are told rightly.
+The limits of `ends` were held against these stacks of the twelve people of `phantom_mini`, after three real ones had
+been seen (docs/results.md). Prints how the cavity changes where there is a ventricle and where not, how long it is
+gone, and how many stacks and planted faults are told rightly.
 """
 
 import numpy as np
