@@ -55,7 +55,8 @@ class StopRequest:
     if threading.current_thread() is threading.main_thread():
       for number in _CAUGHT:
         self._closing.callback(signal.signal, number, signal.signal(number, self._notice))
-      self._watch_signals()
+      if os.name == 'posix':  # elsewhere a pipe cannot tell of signals: what they wait for is said late
+        self._watch_signals()
     return self
 
   def __exit__(self, *_: object) -> None:
@@ -97,7 +98,6 @@ class StopRequest:
             'the step is being compiled, which cannot be interrupted: stopping before the first step; '
             f'`kill -9 {os.getpid()}` ends it now, and nothing is lost',
           )
-          break
       os.close(read)
 
     self._closing.callback(os.close, write)

@@ -60,6 +60,7 @@ def evaluate_studies(
   """
   trained = load_network(network, checkpoint)
   manifest = described(trained) | {'step': trained.step, 'trained_on': 'unknown'}
+  manifest['window'] = 'round the heart, which the network finds as in `predict`'
   return _scored(lambda cine, source: segment(cine, [trained]).probability, output, studies, choices, manifest)
 
 

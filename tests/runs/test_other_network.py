@@ -35,7 +35,9 @@ def test_it_is_trained_saved_scored_and_exported(config, data, tmp_path):
   config.steps = 3
   assert train_and_evaluate(config, tmp_path / 'run')[1]['step'] == 3, 'it goes on from its checkpoint'
   evaluate(tmp_path / 'run', tmp_path / 'scores')
-  assert json.loads((tmp_path / 'scores/metrics.json').read_text())['n_subjects'] == 1
+  scores = json.loads((tmp_path / 'scores/metrics.json').read_text())
+  assert scores['n_subjects'] == 1
+  assert [note for note in scores['notes'] if note.startswith('Window: 32 x 32 pixels at the centre of each picture')]
   export([tmp_path / 'run'], tmp_path / 'tiny.zip')
   cine = data.cine(0)
   found = []

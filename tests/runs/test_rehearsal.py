@@ -24,7 +24,7 @@ def _planned(config, axis, **changes):
 @pytest.mark.parametrize(
   ('axis', 'fields', 'sentence'),
   [
-    ({'loss': {'name': ('dice', 'dcie')}}, {}, r"^dcie: loss 'dcie' is not one of"),  # case T7
+    ({'loss': {'name': ('dice', 'dcie')}}, {}, r"^dcie: config.loss.name: loss 'dcie' is not one of"),  # case T7
     ({'model': {'name': ('unet3d', 'ear4d')}}, {}, r'^ear4d: .*ear4d'),
     ({'data': {'crop': (32, 33)}}, {}, '^crop=33: .*33'),
     ({'optimizer': {'learning_rate': (0.1, -1.0)}}, {}, '^learning_rate=_1.0: config.optimizer.learning_rate is -1.0'),

@@ -212,7 +212,7 @@ def test_losses_grow_with_the_error_and_bfloat16_logits_are_summed_in_float32(ba
 @pytest.mark.parametrize(
   ('changes', 'sentence'),
   [
-    ({'name': 'dice+focal'}, "'focal' is not one of .*'dice_iou_product'"),
+    ({'name': 'dice+focal'}, r"'focal' is not one of .*dice_iou_product or a sum of them"),
     ({'reduction': 'mean'}, "reduction 'mean' is not one of .*'cine', 'batch'"),
     ({'loss_classes': 'background'}, "classes 'background' is not one of .*'both', 'foreground'"),
   ],
