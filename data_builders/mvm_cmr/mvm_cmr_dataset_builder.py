@@ -53,7 +53,7 @@ class Builder(StudyBuilder):
   VERSION = tfds.core.Version('2.0.0')
   RELEASE_NOTES = {  # noqa: RUF012  (the base class declares it so)
     '1.0.0': 'First version.',
-    '2.0.0': 'Phantoms: spirals have no density error at the centre of k-space, so that velocities are 2 to 4 % larger.',
+    '2.0.0': 'Phantoms: no density error at the centre of k-space, so that spirals have velocities 2 to 4 % larger.',
   }
   MANUAL_DOWNLOAD_INSTRUCTIONS = """\
   Only for the config `folder`: put your studies into the manual directory, with their contours: velocity-mapping DICOM,
