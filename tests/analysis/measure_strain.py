@@ -204,7 +204,7 @@ def person(name: str, slices: list[tuple[Cine, Truth]], masks: list[np.ndarray])
   ]
   done = deform(motions)
   ends = [done.at_end_systole(k) for k in range(len(done.motions))]
-  truths = [truth for _, truth in slices]
+  truths = [truth for (_, truth), one in zip(slices, motions, strict=True) if not one.contours.failed.all()]
   found = np.mean([one.strain.strain['global'][0, t, :3] for one, t in zip(done.motions, ends, strict=True)], 0)
   true = np.mean([truth.strain[t] for truth, t in zip(truths, ends, strict=True)], 0)
   twist, true_twist = (
