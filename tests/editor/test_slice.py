@@ -74,8 +74,7 @@ def apart(found, kept):
   return np.hypot(*np.moveaxis(way - share[..., None] * chord, -1, 0)).min(2).max(1)
 
 
-@pytest.mark.parametrize('velocities', [True, False])
-@pytest.mark.parametrize(('side', 'other'), [('epi', 'endo'), ('endo', 'epi')])
+@pytest.mark.parametrize(('side', 'other', 'velocities'), [('epi', 'endo', True), ('endo', 'epi', False)])
 def test_one_border_that_is_drawn_moves_the_other_in_no_frame(phantom, opened, side, other, velocities):
   one = (
     opened() if velocities else opened(cine=phantom.cines[1].replace(video=phantom.cines[1].video[..., :1], venc=None))
