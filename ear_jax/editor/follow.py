@@ -4,6 +4,7 @@ Pure. Everything is done in a window about the heart; contours come and go in pi
 """
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from ear_jax.editor.handles import SIDES, rings
 from ear_jax.report.overlay import heart_window
 
 BY_HAND, AGREED, CLEARED = 'by hand', 'agreed to by hand', 'no ventricle here, by hand'
+_BORDERS = 'borders'
 ORIGINS = ('network', 'drawn', 'agreed', 'carried', 'none')
 SEEN, NEEDED = 1.0, 0.4  # of the heart's extent on each side: what a person sees, what is calculated with
 
@@ -97,7 +99,7 @@ def follow(
     marks: what a person has settled.
     settings: of the analysis.
     corner: (row, column) at which the window begins.
-    kept: of `carrying.carry`.
+    kept: of `carrying.carry`, of one base, window and settings.
   """
   frames = len(cine.video)
   first = base.drawn and dataclasses.replace(
@@ -105,6 +107,8 @@ def follow(
   )
   alike = {t: id(pair) for t, pair in marks.endo.items()} == {t: id(pair) for t, pair in marks.epi.items()}
   network = _nothing(frames) if base.network is None else base.network
+  kept = {} if kept is None else kept
+  before, now = kept.pop(_BORDERS, {}), {}  # of the last call: one gesture mostly leaves one border as it was
   given, found = [], []
   for own in (marks.endo, *[marks.epi] * (not alike)):
     given.append(_given(first, own, frames))
@@ -113,8 +117,12 @@ def follow(
     if 0 < len(keys) < frames - len(marks.cleared):
       back = (-corner[0], -corner[1])
       heard = None if network.failed.all() else moved(network, back)
-      carried = carry(_carrying(cine), moved(given[-1], back), keys, network=heard, settings=settings, kept=kept)
-      found[-1] = moved(carried.contours, corner)
+      name = hashlib.sha256(given[-1].endo.tobytes() + given[-1].epi.tobytes()).digest()
+      if name not in before:
+        carried = carry(_carrying(cine), moved(given[-1], back), keys, network=heard, settings=settings, kept=kept)
+        before[name] = moved(carried.contours, corner)
+      now[name] = found[-1] = before[name]
+  kept[_BORDERS] = now
   whole = np.array([marks.endo.get(t) is marks.epi.get(t) for t in range(frames)])
   endo, epi, by_hand = _together(found, given, whole)
   failed = np.isnan(endo).any((1, 2)) | np.isnan(epi).any((1, 2))

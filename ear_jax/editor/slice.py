@@ -5,7 +5,6 @@ import math
 import pathlib
 import threading
 from collections import OrderedDict
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,6 +39,12 @@ class View(NamedTuple):
 
   followed: Followed
   motion: SliceMotion
+
+
+class Verdict(NamedTuple):
+  """What the quality gate says of a view; the contours of its motion are a person's where one has agreed to them."""
+
+  motion: SliceMotion
   expected: Expected
   checks: tuple[Check, ...]
 
@@ -66,7 +71,7 @@ class Slice:
     self.cine = window(cine, self.box)
     self._lock, self._seen = threading.RLock(), OrderedDict[str, View]()
     self._ways: dict[Box, dict] = {}
-    self._agreed: dict[str, View] = {}
+    self._verdicts: dict[tuple[str, bool], Verdict] = {}
 
   def _replayed(self, gestures: list[dict]) -> History:
     try:
@@ -107,31 +112,32 @@ class Slice:
     _shorten(self._ways, 1)
     corner = self.box.top, self.box.left
     contours = moved(followed.contours, (-corner[0], -corner[1]))
-    with ThreadPoolExecutor(1) as beside:
-      judging = beside.submit(self._judged, contours)
-      motion = analyse_with_contours(self.cine, contours, septum=self.septum(marks, corner), settings=self._settings)
-      expected, wall = judging.result()
-    checks = tuple(check(self.cine, motion, expected, contours, wall, by_person=contours.drawn))
-    return View(followed, motion, expected, checks)
+    motion = analyse_with_contours(self.cine, contours, septum=self.septum(marks, corner), settings=self._settings)
+    return View(followed, motion)
 
-  def _judged(self, contours: Contours) -> tuple[Expected, on_wall.Judged | None]:
-    """What the pictures say of contours, those of a person twice."""
-    return expected_dice(self.cine, contours), on_wall.judge(self.cine, contours) if contours.drawn else None
+  def judged(self, history: History | None = None, *, agreed: bool = False) -> Verdict:
+    """Returns what the gate says, which costs as much as the analysis.
 
-  def agreed(self) -> View:
-    """Returns the slice as it is, its contours as a person's even if nobody touched them."""
+    Args:
+      history: as of `view`.
+      agreed: a person has agreed to contours that nobody touched.
+    """
+    history = history or self.history
     with self._lock:
-      view, name = self.view(), self.history.name
-      contours = view.motion.contours
-      if contours.drawn:
-        return view
-      if name not in self._agreed:
-        contours = dataclasses.replace(contours, drawn=True, corrected=True)
-        motion = dataclasses.replace(view.motion, contours=contours)
-        wall = on_wall.judge(self.cine, contours)
-        checks = check(self.cine, motion, view.expected, contours, wall, by_person=True)
-        self._agreed = {name: view._replace(motion=motion, checks=tuple(checks))}
-      return self._agreed[name]
+      cine, motion = self.cine, self.view(history).motion
+      agreed = agreed and not motion.contours.drawn
+      known = self._verdicts.get((history.name, agreed))
+    if known is None:
+      if agreed:
+        motion = dataclasses.replace(motion, contours=dataclasses.replace(motion.contours, drawn=True, corrected=True))
+      contours, expected = motion.contours, expected_dice(cine, motion.contours)
+      wall = on_wall.judge(cine, contours) if contours.drawn else None
+      found = check(cine, motion, expected, contours, wall, by_person=contours.drawn)
+      known = Verdict(motion, expected, tuple(found))
+      with self._lock:
+        self._verdicts[history.name, agreed] = known
+        _shorten(self._verdicts, _KEPT, ('', False))
+    return known
 
   def septum(self, marks: Marks, corner: tuple[int, int] = (0, 0)) -> Septum:
     """Returns the septal reference, points relative to `corner`."""
@@ -147,7 +153,7 @@ class Slice:
     with self._lock:
       self.cine, self.box = cine, Box(0, 0, *self.shape)
       self._seen.clear()
-      self._agreed.clear()
+      self._verdicts.clear()
 
   def edit(self, version: int, gesture: dict, *, preview: bool = False) -> dict[str, Any]:
     """Takes a gesture and returns the state after it; `preview`: what the state would be.
@@ -161,37 +167,40 @@ class Slice:
       gesture = self._completed(gesture)
       self._check(gesture)
       history = self.history.after(gesture)
-      view = self.view(history)
+      self.view(history)
       if preview:
-        return self.state(history, view) | {'proposed': True}
+        return self.state(history) | {'proposed': True}
       if history.name != self.history.name:  # there may be nothing to undo
         journal.append(self.log, gesture)
         self.history, self.version = history, self.version + 1
-      return self.state()
+      return self.state(judge=False)
 
-  def state(self, history: History | None = None, view: View | None = None) -> dict[str, Any]:
-    """Returns what the page shows, ready for JSON."""
+  def state(self, history: History | None = None, *, judge: bool = True) -> dict[str, Any]:
+    """Returns what the page shows, ready for JSON; without `judge` what the gate says is None where it is not known."""
     with self._lock:
-      history = history or self.history
-      view, before = view or self.view(history), self.view(History())
-      marks, size = history.marks, lengths(self.cine.spacing)
-      motion = view.motion
-      return {
-        'version': self.version,
-        'undo': len(history.done),
-        'redo': len(history.undone),
-        'frames': _frames(view, marks),
-        'septum': {
-          'point': _rounded(motion.septum[:1] + np.array(self.box[:2]))[0],
-          'certain': motion.septal_reference.certain,
-        },
-        'insertion': marks.insertion,
-        'curves': None if motion.venc is None else _curves(before.motion, motion),
-        'areas': {**_areas(view.followed.contours, size), 'before': _areas(before.followed.contours, size)},
-        'verdict': worst(view.checks),
-        'why': '; '.join(f'{one.name}: {one.reason}' for one in view.checks if one.status in ('warn', 'fail')),
-        'dice_expected': round(view.expected.dice, 4),
-      }
+      history, version = history or self.history, self.version
+      view, before = self.view(history), self.view(History())
+      verdict, box = self._verdicts.get((history.name, False)), self.box
+    if judge:
+      verdict = self.judged(history)
+    marks, size, motion, checks = history.marks, lengths(self.cine.spacing), view.motion, verdict and verdict.checks
+    why = [f'{one.name}: {one.reason}' for one in checks or () if one.status in ('warn', 'fail')]
+    return {
+      'version': version,
+      'undo': len(history.done),
+      'redo': len(history.undone),
+      'frames': _frames(view, marks, verdict and verdict.expected),
+      'septum': {
+        'point': _rounded(motion.septum[:1] + np.array(box[:2]))[0],
+        'certain': motion.septal_reference.certain,
+      },
+      'insertion': marks.insertion,
+      'curves': None if motion.venc is None else _curves(before.motion, motion),
+      'areas': {**_areas(view.followed.contours, size), 'before': _areas(before.followed.contours, size)},
+      'verdict': checks and worst(checks),
+      'why': None if checks is None else '; '.join(why),
+      'dice_expected': verdict and round(verdict.expected.dice, 4),
+    }
 
   def _require(self, version: int) -> None:
     if version != self.version:
@@ -245,7 +254,7 @@ class Slice:
       raise UserError(f'{where}: the contour leaves the window about the heart that is shown: Whole picture shows all')
 
 
-def _shorten(kept: dict, most: int, *always: str) -> None:
+def _shorten(kept: dict, most: int, *always: Any) -> None:
   """Forgets what was put there first."""
   for name in [name for name in kept if name not in always][: max(0, len(kept) - most)]:
     del kept[name]
@@ -258,7 +267,7 @@ def _common(one: Box, other: Box) -> Box:
   return Box(top, left, bottom - top, right - left)
 
 
-def _frames(view: View, marks: Marks) -> list[dict[str, Any]]:
+def _frames(view: View, marks: Marks, expected: Expected | None) -> list[dict[str, Any]]:
   contours, found = view.followed.contours, []
   for t, (failed, origin) in enumerate(zip(contours.failed.tolist(), view.followed.origins, strict=True)):
     sure = origin in ('drawn', 'agreed') or t in marks.cleared
@@ -268,7 +277,7 @@ def _frames(view: View, marks: Marks) -> list[dict[str, Any]]:
         'epi': None if failed else _rounded(handles_of(contours.epi[t])),
         'origin': origin,
         'state': 'pinned' if t in marks.pinned else 'key' if sure else 'free',
-        'suspicion': 0.0 if sure else round(float(1 - view.expected.by_frame[t]), 4),
+        'suspicion': 0.0 if sure else expected and round(float(1 - expected.by_frame[t]), 4),
       }
     )
   return found

@@ -140,7 +140,7 @@ class Study:
         self._stated = conventions(self.options, source, settled)
       septum = septum_lib.find(self.options.septum_angle, None if self._blind else source.septum, source.orientation)
       one = Slice(cine, self._base(number, cine, source), septum, settled, self.edits / f'slice-{number:02d}.jsonl')
-      one.view()
+      one.judged()
       if self._blind:
         self._require_own(one)
       yield one
@@ -203,7 +203,7 @@ class Study:
 
   def gate(self) -> list[Check]:
     """Returns the quality gate's checks with the contours as they are: those of the results when they are saved."""
-    views = {one.slice_id: one.agreed() if self.done else one.view() for one in self.slices}
+    views = {one.slice_id: one.judged(agreed=self.done) for one in self.slices}
     drawn = {name: view for name, view in views.items() if not view.motion.contours.failed.all()}
     notes = [*self.notes, *(left_out([name for name in views if name not in drawn]) if drawn else [])]
     held = drawn or views

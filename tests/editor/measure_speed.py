@@ -3,8 +3,9 @@
 `PYTHONPATH=. python tests/editor/measure_speed.py` makes the study as DICOM (0.6 GB in a temporary folder, minutes),
 opens it in a real browser, drags borders with a pointer, plays, and prints milliseconds: shown (from a move of the
 pointer to the frame that is drawn after it), carried (contours of all frames), analysed (the whole of the server's
-work on an edit, carrying within), answered (as the page waits for it), page ready; frames a second; and the processor
-time of an edit. `--matrix=160` is a rehearsal.
+work on an edit, carrying within), answered (as the page waits for it), judged (the quality gate, after the answer and
+once when several edits follow each other), page ready; frames a second; and the processor time of an edit without the
+gate. `--matrix=160` is a rehearsal.
 """
 
 import os
@@ -75,10 +76,11 @@ def measure(folder, matrix):
   driver = test_editing.browser.start()
   driver.set_script_timeout(300)
   carried = Timed(slice_module.follow)
-  analysed = Timed(slice_module.Slice.edit)
+  analysed, judged = Timed(slice_module.Slice.edit), Timed(slice_module.Slice.judged)
   with (
     mock.patch.object(slice_module, 'follow', carried),
     mock.patch.object(slice_module.Slice, 'edit', lambda *given, **named: analysed(*given, **named)),
+    mock.patch.object(slice_module.Slice, 'judged', lambda *given, **named: judged(*given, **named)),
     test_editing.serving_page(study) as address,
   ):
     begun = time.perf_counter()
@@ -91,6 +93,7 @@ def measure(folder, matrix):
       ready.append(1000 * (time.perf_counter() - begun))
     editor.js(SHOWN)
     carried.clock.clear()
+    judged.clock.clear()
     answered = []
     for number in range(EDITS):
       edit(editor, number)
@@ -106,6 +109,7 @@ def measure(folder, matrix):
   said('carried', carried.clock)
   said('analysed', analysed.clock)
   said('answered', answered)
+  said('judged, when idle', [one for one in judged.clock if one > 1])  # the others were known
   said('processor, an edit', analysed.processor)
   print(f'frames a second        {rate}')
 

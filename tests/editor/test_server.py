@@ -45,8 +45,8 @@ def edited(phantom, study):
   one = study()
   with serving([one]) as browser:
     assert browser.get('/api/study/0')[0] == 200
-    state = browser.post(f'{SLICE}/edit', {'version': 0, **gesture(phantom.truths[1], [3])})[1]
-    yield browser, one, state
+    assert browser.post(f'{SLICE}/edit', {'version': 0, **gesture(phantom.truths[1], [3])})[0] == 200
+    yield browser, one, browser.get(SLICE)[1]
 
 
 def test_the_page_finds_everything(edited, phantom):

@@ -99,5 +99,5 @@ def test_the_page_has_the_table_and_only_where_there_is_a_reference(tmp_path):
   page = (tmp_path / 'with.html').read_text()
   assert 'Network and reference' in page
   assert f'<td>{told["dice"]:.3f}</td>' in page
-  assert 'Both over the same 3 of 3 slices' in page
+  assert 'Both are sums over the same 3 of 3 slices' in page
   assert 'Network and reference' not in (tmp_path / 'without.html').read_text()

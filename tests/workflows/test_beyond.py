@@ -82,6 +82,7 @@ def test_a_slice_that_the_ventricle_leaves_in_systole_does_not_fail_and_has_no_c
 
 def test_the_verdict_is_of_the_slices_that_hold_the_ventricle(stack, tmp_path):
   summary = ear_jax.predict(stack, tmp_path, [NETWORK], Options(septum_angle=90.0))
+  assert 'reference' not in summary  # no contours came with it
   absent = {check['slice_id']: check['reason'] for check in summary['checks'] if check['status'] == 'absent'}
   assert set(absent) == {'s0', 's4'}
   assert all('no left ventricle is found at this end of the stack' in reason for reason in absent.values())

@@ -3,6 +3,14 @@
 import { get, post } from './api.js';
 import { say } from './say.js';
 
+// The gate takes its time: until it has looked again (`judge`) what it said before stands.
+function judgedBefore(now, before) {
+  if (now.verdict) return now;
+  const frames = now.frames.map((frame, k) => ({ ...frame, suspicion: frame.suspicion ?? before.frames[k].suspicion }));
+  const { verdict, why, dice_expected } = before;
+  return { ...now, frames, verdict, why, dice_expected, unjudged: true };
+}
+
 export function createSender(model, judge) {
   const waiting = [];
   let [running, stopped] = [false, false];
@@ -28,7 +36,7 @@ export function createSender(model, judge) {
         waiting.shift();
         if (answer.proposed) model.set({ asked: { item, state: answer } });
         else {
-          slice.state = answer;
+          slice.state = judgedBefore(answer, slice.state);
           drop(item);
         }
         model.set({ slices: model.slices });

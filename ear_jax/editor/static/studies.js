@@ -128,11 +128,22 @@ export function createStudies(model) {
 
   // The gate's verdict on the study as it is now: what the results say when they are saved.
   async function judge() {
-    const { study } = model;
-    const now = study && await get(`/api/study/${study.index}`).catch(() => null);
-    if (!now || !now.slices || model.study !== study) return;
-    [study.verdict, study.checks] = [now.verdict, now.checks];
-    model.set({ study });
+    const { study, slices } = model;
+    await wait(100);
+    if (!study || model.busy) return; // more is coming; this is asked again after it
+    try {
+      await Promise.all(slices.map(async (slice, number) => {
+        if (!slice.state.unjudged) return;
+        const state = await get(`/api/study/${study.index}/slice/${number}`);
+        if (slice.state.version === state.version && state.frames) slice.state = state;
+      }));
+      const now = await get(`/api/study/${study.index}`);
+      if (model.study !== study || !now.slices) return;
+      [study.verdict, study.checks] = [now.verdict, now.checks];
+      model.set({ study, slices: model.slices });
+    } catch (error) {
+      if (!error.away) say(model, error.message, 'error');
+    }
   }
 
   async function list() {
