@@ -44,11 +44,11 @@ def _audit(given: SimpleNamespace) -> None:
   networks = [load_network(name, 'latest') for name in given.checkpoint.split(',')]
   output = pathlib.Path(given.output).expanduser()
   choice = {'data_dir': given.data_dir, 'trust': given.trust, 'pictures': given.pictures, 'plant': given.plant}
-  found = audit(given.words[0], output, networks, **choice)
+  ranked = audit(given.words[0], output, networks, **choice)
   console = Console()
-  console.print(terminal(found))
-  if found['planted']:
-    console.print(drawn(to_table(found['planted'])))
+  console.print(terminal(ranked))
+  if ranked['planted']:
+    console.print(drawn(to_table(ranked['planted'])))
   console.print(f'all frames in their order: {output / "audit.csv"}; pictures: {output / "audit.html"}')
 
 

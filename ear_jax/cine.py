@@ -148,35 +148,41 @@ def problems(cine: Cine) -> list[str]:
   video, mask, annotated = cine.video, cine.mask, cine.annotated
   if video.ndim != 4:
     return [f'video has shape {video.shape}, expected [T, H, W, C]']
-  found = []
+  sentences = []
   if video.shape[-1] not in (1, 4):
-    found.append(f'video has {video.shape[-1]} channels, expected 1 (magnitude) or 4 (magnitude and three velocities)')
+    sentences.append(
+      f'video has {video.shape[-1]} channels, expected 1 (magnitude) or 4 (magnitude and three velocities)'
+    )
   if mask.shape != video.shape[:3]:
-    found.append(f'mask has shape {mask.shape}, the video {video.shape[:3]}')
+    sentences.append(f'mask has shape {mask.shape}, the video {video.shape[:3]}')
   if annotated.shape != video.shape[:1]:
-    found.append(f'annotated has shape {annotated.shape}, the video has {video.shape[0]} frames')
+    sentences.append(f'annotated has shape {annotated.shape}, the video has {video.shape[0]} frames')
   if (cine.venc is None) != (video.shape[-1] == 1):
-    found.append('venc goes with the three velocity channels: give both or neither')
+    sentences.append('venc goes with the three velocity channels: give both or neither')
   if cine.venc is not None and not all(v >= SLOWEST_VENC for v in cine.venc):
-    found.append(f'venc is {cine.venc}, expected cm/s, {SLOWEST_VENC:g} or more (of m/s a hundred times the number)')
+    sentences.append(
+      f'venc is {cine.venc}, expected cm/s, {SLOWEST_VENC:g} or more (of m/s a hundred times the number)'
+    )
   if not all(FINEST <= s <= COARSEST or math.isnan(s) for s in cine.spacing):
-    found.append(f'pixel spacing is {cine.spacing}, expected mm, from {FINEST:g} to {COARSEST:g}')
+    sentences.append(f'pixel spacing is {cine.spacing}, expected mm, from {FINEST:g} to {COARSEST:g}')
   if not (SHORTEST_STEP <= cine.frame_interval <= LONGEST_STEP or math.isnan(cine.frame_interval)):
-    found.append(f'frame interval is {cine.frame_interval}, expected ms, from {SHORTEST_STEP:g} to {LONGEST_STEP:g}')
+    sentences.append(
+      f'frame interval is {cine.frame_interval}, expected ms, from {SHORTEST_STEP:g} to {LONGEST_STEP:g}'
+    )
   if cine.place and not _perpendicular(cine.place):
-    found.append(f'place {cine.place} does not hold two perpendicular unit vectors')
+    sentences.append(f'place {cine.place} does not hold two perpendicular unit vectors')
   if cine.place and any(math.isnan(s) for s in cine.spacing):
-    found.append('a place in the patient goes with a known pixel spacing')
+    sentences.append('a place in the patient goes with a known pixel spacing')
   if not np.issubdtype(video.dtype, np.floating):
-    found.append(f'video is {video.dtype}, expected float32')
+    sentences.append(f'video is {video.dtype}, expected float32')
   elif not np.isfinite(video).all():
     frames = np.flatnonzero(~np.isfinite(video).all(axis=(1, 2, 3)))
-    found.append(f'video holds NaN or infinity in frame {", ".join(map(str, frames))}')
+    sentences.append(f'video holds NaN or infinity in frame {", ".join(map(str, frames))}')
   if mask.size and not np.isin(mask, (0, 1)).all():
-    found.append(f'mask holds values other than 0 and 1 (maximum {mask.max()})')
+    sentences.append(f'mask holds values other than 0 and 1 (maximum {mask.max()})')
   elif mask.ndim == 3 and mask.shape[:1] == annotated.shape and mask[~annotated.astype(bool)].any():
-    found.append('mask is not empty on a frame that is not annotated')
-  return found
+    sentences.append('mask is not empty on a frame that is not annotated')
+  return sentences
 
 
 def _perpendicular(place: Place) -> bool:

@@ -77,11 +77,11 @@ def _compare(given: SimpleNamespace) -> None:
   output = pathlib.Path(given.output).expanduser()
   names = ('groups', 'visits', 'normal', 'repeatability', 'bands')
   files = {name: pathlib.Path(path).expanduser() for name in names if (path := getattr(given, name))}
-  found = compare(pathlib.Path(given.words[0]).expanduser(), output, **files, choice=choice)
+  compared = compare(pathlib.Path(given.words[0]).expanduser(), output, **files, choice=choice)
   console = Console()
-  for sentence in sentences(found):
+  for sentence in sentences(compared):
     console.print(sentence, markup=False, soft_wrap=True)
-  for note in found['notes']:
+  for note in compared['notes']:
     console.print(f'  {note}', markup=False, soft_wrap=True)
   console.print(f'  {output / "comparison.html"}', markup=False, soft_wrap=True)
 

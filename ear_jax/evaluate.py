@@ -86,8 +86,8 @@ def _evaluate(given: SimpleNamespace) -> None:
   if 'window' in summary['manifest']:
     console.print(f'window: {summary["manifest"]["window"]}')
   if summary.get('volumes', {}).get('quantities'):
-    found = summary['volumes']
-    console.print(table.terminal([volume_agreement.text_table(found)], found['notes']))
+    volumes = summary['volumes']
+    console.print(table.terminal([volume_agreement.text_table(volumes)], volumes['notes']))
   console.print(f'pictures and tables: {output}')
   console.print(f'subject-mean Dice on {part}: {summary["metrics"]["dice"]["mean"]:.4f}')
 

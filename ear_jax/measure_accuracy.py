@@ -38,11 +38,11 @@ def _measure(given: SimpleNamespace) -> None:
   if output.suffix != '.json':
     raise UserError(f'--output {output}: expected the name of a .json file')
   start = time.monotonic()
-  found = measure(given.subjects, cohort=given.cohort)
-  found['seconds'] = round(time.monotonic() - start, 1)
-  files.write_text(output, json.dumps(found, indent=2, allow_nan=False) + '\n')
-  files.write_text(output.with_suffix('.md'), to_markdown(found))
-  print(to_markdown(found))
+  results = measure(given.subjects, cohort=given.cohort)
+  results['seconds'] = round(time.monotonic() - start, 1)
+  files.write_text(output, json.dumps(results, indent=2, allow_nan=False) + '\n')
+  files.write_text(output.with_suffix('.md'), to_markdown(results))
+  print(to_markdown(results))
 
 
 if __name__ == '__main__':

@@ -37,10 +37,10 @@ def _plan(given: SimpleNamespace) -> None:
   if given.config is None:
     raise UserError('give --config, such as configs/ear3d.py')
   cli.request_cpu_devices(1, 1)
-  found = plan(given.config, given.gpu, given.frames)
-  Console().print(table(found, given.config, given.frames))
+  rows = plan(given.config, given.gpu, given.frames)
+  Console().print(table(rows, given.config, given.frames))
   if given.output:
-    write_text(pathlib.Path(given.output).expanduser() / 'plan_memory.json', strict_json({'steps': found}))
+    write_text(pathlib.Path(given.output).expanduser() / 'plan_memory.json', strict_json({'steps': rows}))
 
 
 if __name__ == '__main__':

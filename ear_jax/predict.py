@@ -173,11 +173,11 @@ def _contours(paths: list[str]) -> tuple[list[Drawn], list[Fault]]:
   drawn: list[Drawn] = []
   faults: list[Fault] = []
   for path in paths:
-    found = references.find(pathlib.Path(path).expanduser())
-    if not found.drawn:
-      raise UserError(f'--contours={path}: ' + '; '.join(map(str, found.faults or ['no contours lie there'])))
-    drawn += found.drawn
-    faults += found.faults
+    files = references.find(pathlib.Path(path).expanduser())
+    if not files.drawn:
+      raise UserError(f'--contours={path}: ' + '; '.join(map(str, files.faults or ['no contours lie there'])))
+    drawn += files.drawn
+    faults += files.faults
   return drawn, faults
 
 
@@ -224,13 +224,13 @@ def _say(summary: dict, folder: pathlib.Path) -> None:
   console.print(f'  {folder / "report.html"}', markup=False, soft_wrap=True)
 
 
-def _volumes_in_words(found: dict) -> str:
-  if found['missing']:
-    return f'no volumes: {found["missing"]}'
-  edv, esv, mass = (round(found[key]) for key in ('edv_mL', 'esv_mL', 'mass_g'))
-  ef = round(found['ejection_fraction_percent'])
-  frames = f'frames {found["ed_frame"]} and {found["es_frame"]}'
-  return '; '.join([f'EDV {edv} mL, ESV {esv} mL ({frames}), EF {ef} %, mass {mass} g', *found['notes']])
+def _volumes_in_words(volumes: dict) -> str:
+  if volumes['missing']:
+    return f'no volumes: {volumes["missing"]}'
+  edv, esv, mass = (round(volumes[key]) for key in ('edv_mL', 'esv_mL', 'mass_g'))
+  ef = round(volumes['ejection_fraction_percent'])
+  frames = f'frames {volumes["ed_frame"]} and {volumes["es_frame"]}'
+  return '; '.join([f'EDV {edv} mL, ESV {esv} mL ({frames}), EF {ef} %, mass {mass} g', *volumes['notes']])
 
 
 if __name__ == '__main__':

@@ -58,8 +58,8 @@ def _train(given: SimpleNamespace) -> int | None:
       logging.info('%s', stopped)
       return stopped.status
   best = summary['validation_dice']
-  found = 'no validation fold' if best is None else f'best validation Dice {best:.4f}'
-  logging.info('done: step %d, loss %.4f, %s', summary['step'], summary['loss'], found)
+  best_in_words = 'no validation fold' if best is None else f'best validation Dice {best:.4f}'
+  logging.info('done: step %d, loss %.4f, %s', summary['step'], summary['loss'], best_in_words)
   return None
 
 

@@ -21,19 +21,19 @@ def read_results(jobs: Iterable[Job], folder: pathlib.Path) -> dict[str, dict]:
   Raises:
     UserError: runs were trained, or ensembles scored, on different data.
   """
-  found: dict[str, dict] = {}
+  results: dict[str, dict] = {}
   seen: dict[bool, dict] = {}
   for job in jobs:
     path = folder / job.name / 'result.json'
     if path.exists():
-      result = found[job.name] = json.loads(path.read_text())
+      result = results[job.name] = json.loads(path.read_text())
       other = seen.setdefault(job.fold is None, result)
       if result['data_hash'] != other['data_hash']:
         raise UserError(
           f'{result["name"]} and {other["name"]} are of different data sets: remove the folder of the older one in '
           f'{folder}, or use a new --workdir'
         )
-  return found
+  return results
 
 
 def subject_table(results: Mapping[str, dict]) -> pd.DataFrame:

@@ -70,10 +70,10 @@ def axes(grid: ConfigDict) -> dict[str, tuple]:
   Raises:
     UserError: there is none, one has no or repeated values, or one is a field that the grid itself sets.
   """
-  found = leaves(grid.grid)
+  varied = leaves(grid.grid)
   if grid.variants:
-    found[VARIANT] = tuple(name for name, _ in grid.variants)
-  for name, values in found.items():
+    varied[VARIANT] = tuple(name for name, _ in grid.variants)
+  for name, values in varied.items():
     if not isinstance(values, tuple) or not values:
       raise UserError(f'config.grid.{name} is {values!r}: give a tuple of values, such as (1, 4)')
     if any(isinstance(value, str) and ',' in value for value in values):
@@ -84,14 +84,14 @@ def axes(grid: ConfigDict) -> dict[str, tuple]:
   for variant, settings in grid.variants:
     for name in leaves(ConfigDict(settings)):
       _check_differs_by(f'variants.{variant}.{name}', name)
-  if not found:
+  if not varied:
     raise UserError('config.grid is empty, and so is config.variants: give at least one axis')
   if grid.together:
-    found[NETWORKS] = (SINGLE, TOGETHER)
+    varied[NETWORKS] = (SINGLE, TOGETHER)
   last = grid.columns
-  if last and last not in found:
-    raise UserError(f"config.columns is {last!r}, which is no axis: choose one of {', '.join(found)}, or ''")
-  return {name: found[name] for name in sorted(found, key=lambda name: name == last)}
+  if last and last not in varied:
+    raise UserError(f"config.columns is {last!r}, which is no axis: choose one of {', '.join(varied)}, or ''")
+  return {name: varied[name] for name in sorted(varied, key=lambda name: name == last)}
 
 
 def _check_differs_by(where: str, field: str) -> None:
@@ -102,13 +102,13 @@ def _check_differs_by(where: str, field: str) -> None:
 def cells(grid: ConfigDict) -> list[Cell]:
   """Returns the combinations of all axes, in the order of their values."""
   names, values = zip(*axes(grid).items(), strict=True)
-  found = []
+  combinations = []
   for chosen in itertools.product(*values):
     pairs = tuple(zip(names, chosen, strict=True))
     row, column = (pairs[:-1], chosen[-1]) if grid.columns else (pairs, '')
     name = '-'.join(_word(*pair) for pair in pairs if pair != (NETWORKS, SINGLE))
-    found.append(Cell(name, row, column, pairs))
-  return found
+    combinations.append(Cell(name, row, column, pairs))
+  return combinations
 
 
 def jobs(grid: ConfigDict, base: ConfigDict) -> list[Job]:
@@ -172,11 +172,11 @@ def _ensemble(grid: ConfigDict, cell: str, fold: int | None, runs: list[Job]) ->
   return Job(name, cell, first.seed, fold, first.config, grid.checkpoint, members, test_data)
 
 
-def _twins(found: list[Cell]) -> list[tuple[Cell, Cell]]:
+def _twins(cells: list[Cell]) -> list[tuple[Cell, Cell]]:
   """Pairs of cells that differ in whether their networks are scored one by one or together."""
   others = lambda cell: [pair for pair in cell.values if pair[0] != NETWORKS]  # noqa: E731
-  together = [cell for cell in found if (NETWORKS, TOGETHER) in cell.values]
-  return [(cell, twin) for twin in together for cell in found if cell is not twin and others(cell) == others(twin)]
+  together = [cell for cell in cells if (NETWORKS, TOGETHER) in cell.values]
+  return [(cell, twin) for twin in together for cell in cells if cell is not twin and others(cell) == others(twin)]
 
 
 def _check(grid: ConfigDict) -> None:
@@ -195,10 +195,10 @@ def _check(grid: ConfigDict) -> None:
 
 def leaves(config: ConfigDict, prefix: str = '') -> dict[str, Any]:
   """Returns everything in a configuration, dotted field to value."""
-  found: dict[str, Any] = {}
+  values: dict[str, Any] = {}
   for key, value in config.items():
-    found |= leaves(value, f'{prefix}{key}.') if isinstance(value, ConfigDict) else {prefix + key: value}
-  return found
+    values |= leaves(value, f'{prefix}{key}.') if isinstance(value, ConfigDict) else {prefix + key: value}
+  return values
 
 
 def _set(config: ConfigDict, name: str, value: Any) -> None:

@@ -58,9 +58,9 @@ def run(folder: pathlib.Path) -> None:
     config = ConfigDict(job.config)
     cli.request_cpu_devices(config.batch_size, config.cpu_devices)
     with clock.measure('job'):
-      found = _together(job, config, folder) if job.members else _train(job, config, folder, clock)
+      score = _together(job, config, folder) if job.members else _train(job, config, folder, clock)
     said = {'name': job.name, 'cell': job.cell, 'seed': job.seed, 'fold': job.fold, 'cost': _cost(clock)}
-    write_text(folder / 'result.json', strict_json(said | found))
+    write_text(folder / 'result.json', strict_json(said | score))
 
 
 def _train(job: Job, config: ConfigDict, folder: pathlib.Path, clock: Clock) -> dict:
@@ -69,13 +69,13 @@ def _train(job: Job, config: ConfigDict, folder: pathlib.Path, clock: Clock) -> 
   with clock.measure('training'):
     train_and_evaluate(config, workdir)
   data, (_, split) = open_data_set(config), load_run(workdir)
-  found = _score(data, split.validation, config, [_restore(workdir, job)], folder)
+  score = _score(data, split.validation, config, [_restore(workdir, job)], folder)
   manifest = json.loads((workdir / 'manifest.json').read_text())
   kept = ('parameters', 'data_hash', 'split_hash', 'devices', 'ear_jax')
   # Of all steps, validations not counted; also of a run that was cut off and resumed.
   pace = statistics.median(line['seconds_per_step'] for line in read_metrics(workdir) if 'seconds_per_step' in line)
-  found |= {'seconds_per_step': pace, 'training_minutes': pace * config.steps / 60}
-  return found | {key: manifest[key] for key in kept}
+  score |= {'seconds_per_step': pace, 'training_minutes': pace * config.steps / 60}
+  return score | {key: manifest[key] for key in kept}
 
 
 def _together(job: Job, config: ConfigDict, folder: pathlib.Path) -> dict:

@@ -48,8 +48,8 @@ class Queue:
         (self.folder / name / 'result.json').exists() or self._launcher.ended(self._started[name])
       ):
         self._launcher.release(name)
-        found = self._found(name)
-        self.states[name] = FAILED if found == WAITING else found
+        state_now = self._found(name)
+        self.states[name] = FAILED if state_now == WAITING else state_now
       elif state == ELSEWHERE:
         self.states[name] = self._found(name)
     for name, job in self.jobs.items():

@@ -46,11 +46,11 @@ def write_report(
   for part, heading in _PARTS.items():
     complete = gather.complete_cells(jobs, results, part)
     if complete:
-      found, described, pictures = _part(output, grid, cells, complete, subjects, part, results)
+      tables_of_part, described, pictures = _part(output, grid, cells, complete, subjects, part, results)
       numbers += described
-      main += list(found.values())[:2]
-      sections += [_section(heading, found), '\n'.join(f'![{picture}]({picture})' for picture in pictures)]
-      _write_tables(output / 'tables', {f'{part}_{name}': table for name, table in found.items()})
+      main += list(tables_of_part.values())[:2]
+      sections += [_section(heading, tables_of_part), '\n'.join(f'![{picture}]({picture})' for picture in pictures)]
+      _write_tables(output / 'tables', {f'{part}_{name}': table for name, table in tables_of_part.items()})
   if len(runs):
     cost = {'cost': tables.cost_table('What a run costs, mean over runs; memory is the largest', runs, cells)}
     sections.append(_section('Cost', cost))
@@ -70,36 +70,38 @@ def notes(grid: ConfigDict, jobs: Sequence[Job], results: Mapping[str, dict]) ->
   count = {
     part: len({line['subject'] for result in part_of(results, part) for line in result['subjects']}) for part in _PARTS
   }
-  found = [
+  sentences = [
     _what_was_run(grid),
     f'Means, SD and intervals are over subjects ({count[TEST]} test, {count[VALIDATION]} cross-validation), never over '
     'frames; values of a subject are averaged over seeds first.',
   ]
   if grid.variants:
     variants = (f'{name}: {_told(settings) or "no change"}' for name, settings in grid.variants)
-    found.append(f'Variants: {"; ".join(variants)}.')
+    sentences.append(f'Variants: {"; ".join(variants)}.')
   missing = [job.name for job in jobs if job.name not in results]
   if missing:
-    found.append(f'{len(missing)} of {len(jobs)} jobs have no result yet: {", ".join(missing)}.')
-  found += few_subjects(min(filter(None, count.values()), default=FEW_SUBJECTS))
+    sentences.append(f'{len(missing)} of {len(jobs)} jobs have no result yet: {", ".join(missing)}.')
+  sentences += few_subjects(min(filter(None, count.values()), default=FEW_SUBJECTS))
   for part, n in count.items():
     if 0 < n < 6:
-      found.append(f'With n = {n} ({part}) no test can give p below {2 / 2**n:.3g}, whatever the data.')
-  found.append(
+      sentences.append(f'With n = {n} ({part}) no test can give p below {2 / 2**n:.3g}, whatever the data.')
+  sentences.append(
     'Networks of different folds share training data: intervals are about subjects like these, not about training '
     'again' + ('.' if len(grid.seeds) > 1 else '; with one seed nothing here says how much another start would change.')
   )
   if grid.checkpoint == 'best':
-    found.append('Each checkpoint was chosen on its validation fold, so cross-validation is optimistic.')
+    sentences.append('Each checkpoint was chosen on its validation fold, so cross-validation is optimistic.')
   reference = ' (of variants, those with the first)' if grid.variants else ''
-  found.append(
+  sentences.append(
     f'Compared are all pairs of cells that differ in one axis{reference}, by the sign-flip test of paired differences '
     f'of {tables.METRIC_LABELS[grid.metric]} over subjects; the correction by Holm is over all of them within a part.'
   )
   failed, cines = (sum(result['curves'][key] for result in results.values()) for key in ('failed', 'expected'))
   if failed:
-    found.append(f'{failed} of {cines} cines have a frame without contours and are in no mean of the velocity curves.')
-  return found
+    sentences.append(
+      f'{failed} of {cines} cines have a frame without contours and are in no mean of the velocity curves.'
+    )
+  return sentences
 
 
 def _told(settings: Mapping) -> str:
@@ -134,7 +136,7 @@ def _part(output, grid, cells, complete, subjects, part, results) -> tuple[dict[
   curves = f'Global velocity curves against the reference ({part})'
   paired = f'Paired differences of {named} ({part})'
   folds = {} if part == TEST else {'folds': tables.fold_table(f'{named} fold by fold', own, ready, grid.metric)}
-  found = {
+  own_tables = {
     'table1': tables.paper_table(f'Table 1 ({part}): Dice', own, cells, complete, ['dice']),
     'table2': tables.paper_table(
       f'Table 2 ({part}): sensitivity and PPV', own, cells, complete, ['sensitivity', 'ppv']
@@ -153,16 +155,16 @@ def _part(output, grid, cells, complete, subjects, part, results) -> tuple[dict[
   for path, figure in pictures.items():
     save(figure, output / path)
   numbers = [{'part': part} | line for line in numbers]
-  return {name: table for name, table in found.items() if table.rows}, numbers, list(pictures)
+  return {name: table for name, table in own_tables.items() if table.rows}, numbers, list(pictures)
 
 
-def _write_tables(folder: pathlib.Path, found: Mapping[str, Table]) -> None:
-  for name, table in found.items():
+def _write_tables(folder: pathlib.Path, own: Mapping[str, Table]) -> None:
+  for name, table in own.items():
     write_text(folder / f'{name}.md', document(table.title, [table], []))
     write_text(folder / f'{name}.tex', latex(table))
     write_csv(folder / f'{name}.csv', frame(table))
 
 
-def _section(title: str, found: Mapping[str, Table]) -> str:
+def _section(title: str, own: Mapping[str, Table]) -> str:
   """A document one level further down."""
-  return '#' + document(title, found.values(), []).replace('\n## ', '\n### ').rstrip()
+  return '#' + document(title, own.values(), []).replace('\n## ', '\n### ').rstrip()

@@ -25,12 +25,12 @@ def lower_is_better(metric: str) -> bool:
 def family(cells: Sequence[Cell]) -> list[tuple[str, str]]:
   """Returns the pairs of cells that differ in exactly one axis, the later first; of variants those with the first."""
   reference = {value for axis, value in cells[0].values if axis == VARIANT} if cells else set()
-  found = []
+  pairs = []
   for first, second in itertools.combinations(cells, 2):
     differing = [a for a, b in zip(first.values, second.values, strict=True) if a != b]
     if len(differing) == 1 and (differing[0][0] != VARIANT or differing[0][1] in reference):
-      found.append((second.name, first.name))
-  return found
+      pairs.append((second.name, first.name))
+  return pairs
 
 
 def comparisons(values: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> list[dict]:
@@ -44,15 +44,15 @@ def comparisons(values: pd.DataFrame, pairs: Sequence[tuple[str, str]]) -> list[
     UserError: two cells were scored on different subjects.
   """
   there = [pair for pair in pairs if set(pair) <= set(values.columns)]
-  found = []
+  rows = []
   for first, second in there:
     try:
       result = compare(values[first].dropna().to_dict(), values[second].dropna().to_dict())
     except ValueError as fault:
       raise UserError(f'{first} and {second} cannot be compared: {fault}') from fault
-    found.append({'first': first, 'second': second} | result)
-  adjusted = holm({f'{line["first"]} {line["second"]}': line['p'] for line in found})
-  return [line | {'holm': p} for line, p in zip(found, adjusted.values(), strict=True)]
+    rows.append({'first': first, 'second': second} | result)
+  adjusted = holm({f'{line["first"]} {line["second"]}': line['p'] for line in rows})
+  return [line | {'holm': p} for line, p in zip(rows, adjusted.values(), strict=True)]
 
 
 def ranking(values: pd.DataFrame, *, lower: bool, seed: int = 0) -> pd.DataFrame:

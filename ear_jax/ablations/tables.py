@@ -146,11 +146,11 @@ def interval_table(title: str, numbers: Sequence[Mapping], labels: Mapping[str, 
   return Table(title, header, rows)
 
 
-def comparison_table(title: str, found: Sequence[Mapping], labels: Mapping[str, str]) -> Table:
+def comparison_table(title: str, compared: Sequence[Mapping], labels: Mapping[str, str]) -> Table:
   """Returns the paired differences of `statistics.comparisons`, a line a pair; `labels` by the name of the cell."""
   header = ['', 'n', 'difference', '95 % t interval', '95 % BCa interval', 'p', 'p (Holm)']
   rows = []
-  for line in found:
+  for line in compared:
     pair = f'{labels[line["first"]]} minus {labels[line["second"]]}'
     p_values = [_p_value(line['p']), _p_value(line['holm'])]
     rows.append([pair, str(line['n']), number(line['mean'], 3), *_intervals(line), *p_values])

@@ -251,10 +251,10 @@ def radii(curves: np.ndarray, centre: np.ndarray) -> np.ndarray:
   """
   away = curves - centre[:, None, None]
   angle, radius = np.arctan2(away[..., 1], away[..., 0]), np.hypot(away[..., 0], away[..., 1])
-  found = np.empty((*curves.shape[:2], POINTS))
+  on_rays = np.empty((*curves.shape[:2], POINTS))
   for t, side in np.ndindex(*curves.shape[:2]):
-    found[t, side] = np.interp(ANGLES, angle[t, side], radius[t, side], period=2 * np.pi)
-  return found
+    on_rays[t, side] = np.interp(ANGLES, angle[t, side], radius[t, side], period=2 * np.pi)
+  return on_rays
 
 
 def _prior(radius: np.ndarray, ways: Sequence[_Way], keys: np.ndarray, cine: Cine) -> np.ndarray:

@@ -87,14 +87,14 @@ def check_slice(cine: Cine, motion: SliceMotion, expected: Expected | None = Non
     motion: its analysis.
     expected: how good a network's delineation is; None when contours were given.
   """
-  found = []
+  checks = []
   if math.isnan(cine.frame_interval):
-    found.append(('frame interval', 'warn', 'the time between frames is unknown: curves are by frame, without ms'))
+    checks.append(('frame interval', 'warn', 'the time between frames is unknown: curves are by frame, without ms'))
   if any(math.isnan(s) for s in cine.spacing):
-    found.append(('pixel spacing', 'warn', 'unknown: contours are in pixels, rotation and areas are not in mm'))
+    checks.append(('pixel spacing', 'warn', 'unknown: contours are in pixels, rotation and areas are not in mm'))
   known = cine.venc if not motion.contours.failed.all() else None
   velocity = [] if known is None else _of_velocity(cine, known, motion)
-  before, after = ([Check(name, cine.slice_id, *said) for name, *said in of] for of in (found, velocity))
+  before, after = ([Check(name, cine.slice_id, *said) for name, *said in of] for of in (checks, velocity))
   return before + check_delineation(cine.slice_id, motion, expected) + after
 
 
@@ -131,13 +131,13 @@ def _of_contours(motion: SliceMotion) -> list[tuple[str, str, str]]:
   failed = frames - int(good.sum())
   repaired = sum('ring closed' in flag or INTERPOLATED in flag for flag in motion.contours.flags)
   jumps = area_jumps(np.where(good, motion.mask.sum(axis=(1, 2), dtype=float), np.nan))
-  found = [
+  graded = [
     _grade('contours', failed / frames, f'{failed} of {frames} frames without contours'),
     _grade('repaired rings', repaired / frames, f'{repaired} of {frames} rings closed or interpolated'),
     _grade('steady area', jumps / frames, f'{jumps} of {frames} frames with a leap of the wall area'),
   ]
   if not good.any() or any(math.isnan(s) for s in motion.spacing):
-    return found
+    return graded
   inner, outer = (
     float(np.hypot(*np.moveaxis((side[good] - motion.centre[good][:, None]) * motion.spacing, -1, 0)).mean())
     for side in (motion.contours.endo, motion.contours.epi)
@@ -150,7 +150,7 @@ def _of_contours(motion: SliceMotion) -> list[tuple[str, str, str]]:
   thick = np.hypot(*np.moveaxis((motion.contours.epi - motion.contours.endo)[good] * motion.spacing, -1, 0))
   thin = float((thick < _THIN).mean())
   text = f'{thin:.1%} of the wall, over angles and frames, thinner than {_THIN:g} mm'
-  return [*found, ('size of the heart', 'pass' if sound else 'fail', reason), _grade('thin wall', thin, text)]
+  return [*graded, ('size of the heart', 'pass' if sound else 'fail', reason), _grade('thin wall', thin, text)]
 
 
 def area_jumps(area: np.ndarray) -> int:
@@ -205,12 +205,12 @@ def _of_signs(motion: SliceMotion) -> list[tuple[str, str, str]]:
 
 def _of_speed(motion: SliceMotion) -> list[tuple[str, str, str]]:
   """Whether contours move as fast as the velocities say; it warns only, since contours may be too quiet."""
-  found = speed(motion)
-  if found is None or abs(found.correlation) < _SPEED_TELLS:
+  measured = speed(motion)
+  if measured is None or abs(measured.correlation) < _SPEED_TELLS:
     return []
   low, high = _SPEED
-  sound = low <= abs(found.ratio) <= high
-  reason = f'contours move {abs(found.ratio):.2f} times as fast as the velocities say (expected {low:g} to {high:g})'
+  sound = low <= abs(measured.ratio) <= high
+  reason = f'contours move {abs(measured.ratio):.2f} times as fast as the velocities say (expected {low:g} to {high:g})'
   doubt = '' if sound else ': is venc, or the time between frames, wrong?'
   return [('size of velocities', 'pass' if sound else 'warn', reason + doubt)]
 
@@ -239,12 +239,12 @@ def check_alike(motions: Sequence[SliceMotion]) -> list[Check]:
 
   Of a study without velocities one note says so.
   """
-  found = []
+  checks = []
   grey = [motion.name.rpartition('/')[2] for motion in motions if motion.venc is None]
   if grey:
     which = 'magnitude only' if len(grey) == len(motions) else f'magnitude only in {", ".join(grey)}'
     status = 'pass' if len(grey) == len(motions) else 'warn'
-    found.append(Check('velocities', '', status, f'{which}: there is no velocity to analyse'))
+    checks.append(Check('velocities', '', status, f'{which}: there is no velocity to analyse'))
   settings: dict[str, tuple[str, list[tuple[float, ...] | None]]] = {
     'venc': ('cm/s', [motion.venc for motion in motions]),
     'pixel spacing': ('mm', [motion.spacing for motion in motions]),
@@ -253,8 +253,8 @@ def check_alike(motions: Sequence[SliceMotion]) -> list[Check]:
     stated = {tuple(round(v, 4) for v in value) for value in values if value and not math.isnan(value[0])}
     if len(stated) > 1:
       text = '; '.join(', '.join(f'{v:g}' for v in value) for value in sorted(stated))
-      found.append(Check(name, '', 'warn', f'slices of this study differ: {text} {unit}'))
-  return found
+      checks.append(Check(name, '', 'warn', f'slices of this study differ: {text} {unit}'))
+  return checks
 
 
 def check_markers(motions: Sequence[SliceMotion]) -> list[Check]:
@@ -294,14 +294,14 @@ def check_study(cines: Sequence[tuple[str, int, float]], notes: Sequence[str] = 
     cines: slice id, number of frames and frame interval in ms of each slice.
     notes: what the reader had to decide, and what it skipped.
   """
-  found = [Check('reading', '', 'warn', note) for note in dict.fromkeys(notes)]
+  checks = [Check('reading', '', 'warn', note) for note in dict.fromkeys(notes)]
   counts = {frames for _, frames, _ in cines}
   status = 'pass' if len(counts) == 1 else 'warn'
-  found.append(Check('frames', '', status, f'{len(cines)} slices of {" and ".join(map(str, sorted(counts)))} frames'))
+  checks.append(Check('frames', '', status, f'{len(cines)} slices of {" and ".join(map(str, sorted(counts)))} frames'))
   cycles = [frames * interval for _, frames, interval in cines if math.isfinite(interval)]
   if cycles:
     spread = max(cycles) / min(cycles) - 1
     status = 'warn' if spread > 0.15 else 'pass'
     text = f'{min(cycles):.0f} to {max(cycles):.0f} ms over the slices (warns when they differ by over 15 %)'
-    found.append(Check('heart rate', '', status, 'cardiac cycle ' + text))
-  return found
+    checks.append(Check('heart rate', '', status, 'cardiac cycle ' + text))
+  return checks

@@ -132,9 +132,9 @@ def polygon_area(points: np.ndarray) -> np.ndarray:
 
 def bounding_box(wall: np.ndarray, margin: int) -> tuple[slice, slice, slice]:
   """Returns the smallest window of `[T, H, W]` that holds all True pixels of all frames, widened by `margin`."""
-  found = ndimage.find_objects(wall.any(0).astype(np.uint8), 1)[0] or (slice(0, 1), slice(0, 1))
+  box = ndimage.find_objects(wall.any(0).astype(np.uint8), 1)[0] or (slice(0, 1), slice(0, 1))
   rows, columns = (
-    slice(max(s.start - margin, 0), min(s.stop + margin, size)) for s, size in zip(found, wall.shape[1:], strict=True)
+    slice(max(s.start - margin, 0), min(s.stop + margin, size)) for s, size in zip(box, wall.shape[1:], strict=True)
   )
   return slice(None), rows, columns
 

@@ -88,27 +88,27 @@ def notes_on(
   ends: tuple[int, int],
 ) -> tuple[str, ...]:
   """Returns what a reader must know of volumes that are given; arguments as of `missing_because`."""
-  found = [*stack.notes]
+  notes = [*stack.notes]
   for k in dict.fromkeys((inside[0], inside[-1])):
     if count := int(gone(motions[k]).sum()):
-      found.append(f'{slice_id(motions[k])}, at an end of the ventricle: no wall in {count} frames, which count as 0')
+      notes.append(f'{slice_id(motions[k])}, at an end of the ventricle: no wall in {count} frames, which count as 0')
     if count := int(leaves(motions[k]).sum()):
       said = 'areas there are those of the frames beside them'
-      found.append(f'{slice_id(motions[k])}: the ventricle leaves the plane in part in {count} frames; {said}')
+      notes.append(f'{slice_id(motions[k])}: the ventricle leaves the plane in part in {count} frames; {said}')
   unknown = int((~np.isfinite(cavity)).sum())
   if unknown:
-    found.append(f'{unknown} of {len(cavity)} frames have no contours in one slice or more, and no volume')
+    notes.append(f'{unknown} of {len(cavity)} frames have no contours in one slice or more, and no volume')
   by_person = all(motions[k].contours.drawn for k in inside)
   for name, frame in zip(('diastole', 'systole'), ends, strict=True):
     beside = [(frame + step) % len(cavity) for step in (-1, 1)]
     if not (by_person or np.isfinite(cavity[beside]).all()):
-      found.append(f'a frame beside frame {frame} is one of them: end {name} may be there')
+      notes.append(f'a frame beside frame {frame} is one of them: end {name} may be there')
   cut = [name for name, k in (('base', 0), ('apex', -1)) if endo[k, ends[0]] > 0]
   if cut:
-    found.append(f'the stack ends within the ventricle at {" and ".join(cut)}: what lies beyond it is not counted')
+    notes.append(f'the stack ends within the ventricle at {" and ".join(cut)}: what lies beyond it is not counted')
   if not by_person:
-    found.append('whether the widest slices, at the base, hold ventricle or atrium counts most: look at them')
-  return tuple(found)
+    notes.append('whether the widest slices, at the base, hold ventricle or atrium counts most: look at them')
+  return tuple(notes)
 
 
 def gone(motion: SliceMotion) -> np.ndarray:

@@ -129,11 +129,15 @@ def _with_longitudinal(plain: Deformation) -> Deformation:
       np.sqrt(sum((w * at_times(getattr(s, name), frames)) ** 2 for w, s in zip(slope[k], every, strict=True)))
       for name in ('descent_error', 'descent_rate_error')
     )
-    found = np.stack([100 * descent, 100 * error, rate / (1 + descent), rate_error], -1)  # [24, T, 4]
-    motions.append(dataclasses.replace(one, strain=_lengthened(one, found)))
+    longitudinal = np.stack([100 * descent, 100 * error, rate / (1 + descent), rate_error], -1)  # [24, T, 4]
+    motions.append(dataclasses.replace(one, strain=_lengthened(one, longitudinal)))
     end, raw = plain.at_end_systole(k), one.strain.strain['global'][0]
     if end >= 0:
-      stretches = (1 + raw[end, RADIAL] / 100, 1 + raw[end, CIRCUMFERENTIAL] / 100, 1 + found[:, end, 0].mean() / 100)
+      stretches = (
+        1 + raw[end, RADIAL] / 100,
+        1 + raw[end, CIRCUMFERENTIAL] / 100,
+        1 + longitudinal[:, end, 0].mean() / 100,
+      )
       residual[k] = 100 * (math.prod(stretches) - 1)
   change = float(known_mean(residual, 0))
   if abs(change) > _CONTRADICTS:
@@ -145,14 +149,18 @@ def _with_longitudinal(plain: Deformation) -> Deformation:
   return dataclasses.replace(done, notes=_planes(done))
 
 
-def _lengthened(motion: SliceMotion, found: np.ndarray) -> Strain:
+def _lengthened(motion: SliceMotion, longitudinal: np.ndarray) -> Strain:
   """The strain of a slice with its longitudinal part from `[24, T, 4]`: strain, its error, rate, its error."""
   strain = motion.strain
   whole = closed_integral(len(motion.mask), motion.frame_interval)
   made: dict[str, dict[str, np.ndarray]] = {'strain': {}, 'strain_error': {}, 'rate': {}, 'rate_error': {}}
   for group, regions in GROUPS.items():
-    of = found if group == 'angular24' else found.reshape(regions if group == 'angular6' else 1, -1, *found.shape[1:])
-    of = of if group == 'angular24' else np.broadcast_to(of.mean(1), (regions, *found.shape[1:]))
+    of = (
+      longitudinal
+      if group == 'angular24'
+      else longitudinal.reshape(regions if group == 'angular6' else 1, -1, *longitudinal.shape[1:])
+    )
+    of = of if group == 'angular24' else np.broadcast_to(of.mean(1), (regions, *longitudinal.shape[1:]))
     rate, error = strain.rate[group].copy(), strain.rate_error[group].copy()
     rate[..., LONGITUDINAL], error[..., LONGITUDINAL] = of[..., 2], of[..., 3]
     three = [RADIAL, CIRCUMFERENTIAL, LONGITUDINAL]
@@ -167,11 +175,14 @@ def _lengthened(motion: SliceMotion, found: np.ndarray) -> Strain:
   return dataclasses.replace(strain, **made)  # type: ignore[arg-type]  # only its dicts by group
 
 
-def _planes(found: Deformation) -> tuple[str, ...]:
+def _planes(deformation: Deformation) -> tuple[str, ...]:
   """What longitudinal strain takes for granted, with both values."""
-  if math.isnan(found.end_systole):
+  if math.isnan(deformation.end_systole):
     return ()
-  ends = [one.strain.strain['global'][0, found.at_end_systole(k), LONGITUDINAL] for k, one in enumerate(found.motions)]
+  ends = [
+    one.strain.strain['global'][0, deformation.at_end_systole(k), LONGITUDINAL]
+    for k, one in enumerate(deformation.motions)
+  ]
   mean = float(known_mean(np.array(ends)[None], 1)[0])
   if math.isnan(mean):
     return ()

@@ -31,17 +31,17 @@ _SEARCHED = 4  # frames at most that other rings are looked for in
 def evidence(wall: Straightened, cine: Cine) -> dict[str, float]:
   """Returns the evidence of a straightened wall by name; without velocities, or of few frames, what there is of it."""
   magnitude = wall.values[..., MAGNITUDE]
-  found, cycle = of_pictures(wall), len(magnitude) >= max(_CYCLE, _MOST * len(cine.video))
+  measured, cycle = of_pictures(wall), len(magnitude) >= max(_CYCLE, _MOST * len(cine.video))
   if cycle:
-    found['steady'] = steadiness(magnitude)
+    measured['steady'] = steadiness(magnitude)
   if not cycle or cine.venc is None:
-    found['place'] = places(wall, cine)
-    return found
+    measured['place'] = places(wall, cine)
+    return measured
   velocity = wall.values[..., 1:] - wall.values[..., 1:].mean(0)  # without background phase
-  found['velocity depth'] = together(by_sector(velocity, 1))
-  found['motion'] = motion(wall, cine)
-  found['size'] = rivals(wall.rays)
-  return found
+  measured['velocity depth'] = together(by_sector(velocity, 1))
+  measured['motion'] = motion(wall, cine)
+  measured['size'] = rivals(wall.rays)
+  return measured
 
 
 def places(wall: Straightened, cine: Cine) -> float:
@@ -130,11 +130,11 @@ def motion(wall: Straightened, cine: Cine) -> float:
   rate = by_sector(np.roll(radius, -1, 0) - np.roll(radius, 1, 0), 1)
   row, column = moved[..., ALONG_ROW], moved[..., ALONG_COLUMN]
   ways = [(s * a, t * b) for a, b in ((row, column), (column, row)) for s in (1, -1) for t in (1, -1)]
-  found = []
+  agreements = []
   for along_row, along_column in ways:
     outward = by_sector(away[..., 0] * along_row + away[..., 1] * along_column, 1)
-    found.append(_correlation(*(ndimage.gaussian_filter1d(x, 1.0, axis=0, mode='wrap') for x in (outward, rate))))
-  return max(found)
+    agreements.append(_correlation(*(ndimage.gaussian_filter1d(x, 1.0, axis=0, mode='wrap') for x in (outward, rate))))
+  return max(agreements)
 
 
 def _correlation(one: np.ndarray, other: np.ndarray) -> float:

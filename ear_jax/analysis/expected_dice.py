@@ -130,25 +130,25 @@ def expected_dice(cine: Cine, contours: Contours) -> Expected:
   if not good.any():
     return Expected(0.0, by_frame, {}, '', ())
   wall = straighten(cine, contours)
-  found = evidence(wall, cine)
-  column = kind(found)
+  measured = evidence(wall, cine)
+  column = kind(measured)
   scale = SCALES[column]
   own = np.array([logit(of_pictures(wall.frame(k)), SCALES['within']) for k in range(len(wall.values))])
-  by_frame[good] = share(logit(found, scale) + scale.frame * (own - own.mean()))
-  lost = {name: (1 - counts(found[name], one)) * one.weight for name, one in scale.weights.items()}
+  by_frame[good] = share(logit(measured, scale) + scale.frame * (own - own.mean()))
+  lost = {name: (1 - counts(measured[name], one)) * one.weight for name, one in scale.weights.items()}
   against = sorted((name for name in lost if lost[name] > _SPEAKS), key=lost.__getitem__, reverse=True)
-  return Expected(float(by_frame.mean()), by_frame, found, column, tuple(against[:_SAID_AT_ONCE]))
+  return Expected(float(by_frame.mean()), by_frame, measured, column, tuple(against[:_SAID_AT_ONCE]))
 
 
-def kind(found: dict[str, float]) -> str:
+def kind(measured: dict[str, float]) -> str:
   """Returns which column of the table some evidence belongs to."""
-  return 'velocity' if 'motion' in found else 'magnitude' if 'steady' in found else 'frame'
+  return 'velocity' if 'motion' in measured else 'magnitude' if 'steady' in measured else 'frame'
 
 
-def logit(found: dict[str, float], scale: Scale) -> float:
+def logit(measured: dict[str, float], scale: Scale) -> float:
   """Returns the logit of the Dice that some evidence speaks for; what was not asked counts nothing."""
   return scale.start + sum(
-    one.weight * counts(found[name], one) for name, one in scale.weights.items() if name in found
+    one.weight * counts(measured[name], one) for name, one in scale.weights.items() if name in measured
   )
 
 

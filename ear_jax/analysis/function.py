@@ -38,23 +38,30 @@ class Row(NamedTuple):
   withheld: str = ''
 
 
-def measures(found: Deformation) -> pd.DataFrame:
+def measures(deformation: Deformation) -> pd.DataFrame:
   """Returns one row a number of the study, columns as in `COLUMNS`; no row where no slice holds a wall."""
-  if not found.motions:
+  if not deformation.motions:
     return pd.DataFrame(columns=list(COLUMNS))
   rows = [
-    *_strains(found),
-    *_rates(found),
-    *_turning(found),
-    *_waves(found),
-    *_asynchrony(found),
-    *_gradients(found),
-    Row('volume residual', 'whole wall', float(np.mean(found.residual)), math.nan, '%', _missing(found.residual)),
+    *_strains(deformation),
+    *_rates(deformation),
+    *_turning(deformation),
+    *_waves(deformation),
+    *_asynchrony(deformation),
+    *_gradients(deformation),
+    Row(
+      'volume residual',
+      'whole wall',
+      float(np.mean(deformation.residual)),
+      math.nan,
+      '%',
+      _missing(deformation.residual),
+    ),
   ]
   return pd.DataFrame([_judged(row) for row in rows], columns=list(COLUMNS))
 
 
-def segment_table(found: Deformation) -> pd.DataFrame:
+def segment_table(deformation: Deformation) -> pd.DataFrame:
   """Returns 17 rows, the segments of `segments.NAMES`, with their end-systolic strains (%).
 
   Columns segment, name, then for radial, circumferential and longitudinal the strain and its standard error, and
@@ -65,13 +72,13 @@ def segment_table(found: Deformation) -> pd.DataFrame:
   said[-1] = 'no short-axis slice shows the cap'
   for kind, name in enumerate(KINDS[:3]):
     value, error = np.full(17, math.nan), np.full(17, math.nan)
-    if found.motions and not math.isnan(found.end_systole):
-      turned = found.motions[0].settings.orientation
-      ends = [found.at_end_systole(k) for k in range(len(found.motions))]
+    if deformation.motions and not math.isnan(deformation.end_systole):
+      turned = deformation.motions[0].settings.orientation
+      ends = [deformation.at_end_systole(k) for k in range(len(deformation.motions))]
       value, error = (
         segments.gather(
-          [getattr(one.strain, of)['angular24'][:, t, kind] for one, t in zip(found.motions, ends, strict=True)],
-          found.levels,
+          [getattr(one.strain, of)['angular24'][:, t, kind] for one, t in zip(deformation.motions, ends, strict=True)],
+          deformation.levels,
           turned,
         )
         for of in ('strain', 'strain_error')
@@ -102,30 +109,30 @@ def _missing(values: np.ndarray) -> str:
   return 'the slices have no longitudinal strain' if np.isnan(values).any() else ''
 
 
-def _over_slices(found: Deformation, name: str, group: str = 'global', region: int = 0) -> np.ndarray:
+def _over_slices(deformation: Deformation, name: str, group: str = 'global', region: int = 0) -> np.ndarray:
   """The mean `[T, 4]` over slices of a quantity of strain, at the first one's frames; of an error, that of the mean."""
-  frames = len(found.motions[0].mask)
-  every = [at_times(getattr(one.strain, name)[group][region].T, frames).T for one in found.motions]
+  frames = len(deformation.motions[0].mask)
+  every = [at_times(getattr(one.strain, name)[group][region].T, frames).T for one in deformation.motions]
   return np.sqrt(np.mean(np.square(every), 0) / len(every)) if name.endswith('error') else np.mean(every, 0)
 
 
-def _strains(found: Deformation) -> Iterator[Row]:
-  end = found.at_end_systole(0)
+def _strains(deformation: Deformation) -> Iterator[Row]:
+  end = deformation.at_end_systole(0)
   if end < 0:
     return
-  strain, error = (_over_slices(found, name)[end] for name in ('strain', 'strain_error'))
+  strain, error = (_over_slices(deformation, name)[end] for name in ('strain', 'strain_error'))
   for kind in range(3):
     yield Row(f'{KINDS[kind]} strain', 'whole wall', strain[kind], error[kind], '%')
   for layer, name in enumerate(('inner', 'middle', 'outer')):
-    strain, error = (_over_slices(found, name, 'layers', layer)[end] for name in ('strain', 'strain_error'))
+    strain, error = (_over_slices(deformation, name, 'layers', layer)[end] for name in ('strain', 'strain_error'))
     yield Row(f'{KINDS[CIRCUMFERENTIAL]} strain', f'{name} third', strain[1], error[1], '%')
 
 
-def _rates(found: Deformation) -> Iterator[Row]:
-  frames, end = len(found.motions[0].mask), found.at_end_systole(0)
+def _rates(deformation: Deformation) -> Iterator[Row]:
+  frames, end = len(deformation.motions[0].mask), deformation.at_end_systole(0)
   if end < 0:
     return
-  rate, error = _over_slices(found, 'rate'), np.sqrt(known_mean(_over_slices(found, 'rate_error') ** 2, 0))
+  rate, error = _over_slices(deformation, 'rate'), np.sqrt(known_mean(_over_slices(deformation, 'rate_error') ** 2, 0))
   for kind, sign in enumerate(_SHORTENING.values()):
     windows = (('systolic', 0, end, sign), ('early diastolic', end, end + _FILLING * frames, -sign))
     for when, begin, stop, way in windows:
@@ -133,7 +140,7 @@ def _rates(found: Deformation) -> Iterator[Row]:
       yield Row(f'{KINDS[kind]} strain rate, {when} peak', 'whole wall', value, error[kind], '1/s')
 
 
-def turning(found: Deformation) -> pd.DataFrame:
+def turning(deformation: Deformation) -> pd.DataFrame:
   """Returns how the last slice turns against the first, one row a frame of the first.
 
   Columns base and apex (the two slices), frame, normalised_cycle (from 0), twist_deg (last minus first) and its
@@ -142,12 +149,12 @@ def turning(found: Deformation) -> pd.DataFrame:
   distance: Young and Cowan, JCMR 2012;14:49), positive (how a positive twist turns).
   Torsion is NaN where the distance is not known, all are where there is one slice.
   """
-  first, last = found.motions[0], found.motions[-1]
+  first, last = deformation.motions[0], deformation.motions[-1]
   frames = len(first.mask)
-  per_cm, shear = _per_twist(found)
+  per_cm, shear = _per_twist(deformation)
   twist = at_times(last.strain.rotation, frames) - first.strain.rotation
   error = np.hypot(at_times(last.strain.rotation_error, frames), first.strain.rotation_error)
-  if len(found.motions) < 2:
+  if len(deformation.motions) < 2:
     twist = np.full(frames, math.nan)
   rate = _slope(twist, first.frame_interval)
   return pd.DataFrame(
@@ -176,26 +183,26 @@ def _slope(curve: np.ndarray, frame_interval: float) -> np.ndarray:
   return np.fft.irfft(spectrum, frames)
 
 
-def _per_twist(found: Deformation) -> tuple[float, np.ndarray]:
+def _per_twist(deformation: Deformation) -> tuple[float, np.ndarray]:
   """What a degree of twist is in deg/cm, and of the shear angle `[T]`; NaN where the distance is not known."""
-  first, last = found.motions[0], found.motions[-1]
-  distance = float(found.depth[-1] - found.depth[0]) or math.nan
+  first, last = deformation.motions[0], deformation.motions[-1]
+  distance = float(deformation.depth[-1] - deformation.depth[0]) or math.nan
   radii = at_times(last.strain.radius, len(first.mask)) + first.strain.radius
   return _MM_PER_CM / distance, radii / (2 * distance)
 
 
-def _turning(found: Deformation) -> Iterator[Row]:
-  end = found.at_end_systole(0)
-  why = '' if len(found.motions) > 1 else 'there is one slice only'
+def _turning(deformation: Deformation) -> Iterator[Row]:
+  end = deformation.at_end_systole(0)
+  why = '' if len(deformation.motions) > 1 else 'there is one slice only'
   if end < 0:
     return
-  table = turning(found)
-  frames, first = len(table), found.motions[0]
+  table = turning(deformation)
+  frames, first = len(table), deformation.motions[0]
   at = table.iloc[end]
-  where = f'{_name(found.motions[-1])} against {_name(first)}, positive: {at["positive"]}'
+  where = f'{_name(deformation.motions[-1])} against {_name(first)}, positive: {at["positive"]}'
   yield Row('twist', where, at['twist_deg'], at['twist_error_deg'], 'deg', why)
-  apart = why or ('' if np.isfinite(found.depth).all() else 'the distance of the slices is not known')
-  per_cm, shear = _per_twist(found)
+  apart = why or ('' if np.isfinite(deformation.depth).all() else 'the distance of the slices is not known')
+  per_cm, shear = _per_twist(deformation)
   yield Row('torsion, per length', where, at['torsion_deg_cm'], at['twist_error_deg'] * per_cm, 'deg/cm', apart)
   yield Row('torsion, shear angle', where, at['torsion_deg'], at['twist_error_deg'] * shear[end], 'deg', apart)
   rate = table['twist_rate_deg_s'].to_numpy()
@@ -204,9 +211,11 @@ def _turning(found: Deformation) -> Iterator[Row]:
   yield Row('time of the untwisting rate', where, place * first.frame_interval, math.nan, 'ms', why)
 
 
-def _waves(found: Deformation) -> Iterator[Row]:
+def _waves(deformation: Deformation) -> Iterator[Row]:
   """Peak longitudinal velocities of the base: s' in systole, e' in early diastole, a' with the atrium."""
-  base = next((one for one, level in zip(found.motions, found.levels, strict=True) if level == 'base'), None)
+  base = next(
+    (one for one, level in zip(deformation.motions, deformation.levels, strict=True) if level == 'base'), None
+  )
   why = '' if base is not None else 'there is no basal slice'
   peaks = {}
   for wall, of in (('septal', segments.SEPTAL), ('lateral', segments.LATERAL)):
@@ -229,23 +238,23 @@ def _peak(curve: np.ndarray, marker: str) -> tuple[float, float]:
   return timing.peak(curve, first * len(curve) / _FRAMES, last * len(curve) / _FRAMES, sign)
 
 
-def times_to_peak(found: Deformation, component: str) -> tuple[np.ndarray, np.ndarray]:
+def times_to_peak(deformation: Deformation, component: str) -> tuple[np.ndarray, np.ndarray]:
   """Returns the times to the systolic peak of the segments 1 to 16, ms, and their standard errors, `[16]` both.
 
   Args:
-    found: the study.
+    deformation: the study.
     component: of `motion.COMPONENTS`.
   """
   index, times, errors = COMPONENTS.index(component), np.full(16, math.nan), np.full(16, math.nan)
-  frames, step = len(found.motions[0].mask), found.motions[0].frame_interval
-  every = [at_times(one.curves['angular24'][..., index], frames) for one in found.motions]
-  curves = segments.gather(every, found.levels, found.motions[0].settings.orientation)[:16]
-  noise = [at_times(one.strain.descent_rate_error, frames) / _MM_PER_CM for one in found.motions]
+  frames, step = len(deformation.motions[0].mask), deformation.motions[0].frame_interval
+  every = [at_times(one.curves['angular24'][..., index], frames) for one in deformation.motions]
+  curves = segments.gather(every, deformation.levels, deformation.motions[0].settings.orientation)[:16]
+  noise = [at_times(one.strain.descent_rate_error, frames) / _MM_PER_CM for one in deformation.motions]
   noise = [
     part * (one.strain.noise[0] / one.strain.noise[2] if component != COMPONENTS[0] else 1.0)
-    for part, one in zip(noise, found.motions, strict=True)
+    for part, one in zip(noise, deformation.motions, strict=True)
   ]
-  error = segments.gather(noise, found.levels, found.motions[0].settings.orientation)[:16]
+  error = segments.gather(noise, deformation.levels, deformation.motions[0].settings.orientation)[:16]
   first, last, sign = PEAKS['PS']
   begin, stop = first * frames / _FRAMES, last * frames / _FRAMES
   for k, curve in enumerate(curves):
@@ -253,40 +262,40 @@ def times_to_peak(found: Deformation, component: str) -> tuple[np.ndarray, np.nd
   return times * step, errors * step
 
 
-def _asynchrony(found: Deformation) -> Iterator[Row]:
-  base_and_mid = {'base', 'mid'} <= set(found.levels)
+def _asynchrony(deformation: Deformation) -> Iterator[Row]:
+  base_and_mid = {'base', 'mid'} <= set(deformation.levels)
   why = '' if base_and_mid else 'it needs a basal and a mid slice'
-  first = found.motions[0]
+  first = deformation.motions[0]
   frames, step = len(first.mask), first.frame_interval
   for component in ('longitudinal', 'radial'):
-    times, errors = times_to_peak(found, component)
+    times, errors = times_to_peak(deformation, component)
     error = float(np.sqrt(np.mean(errors[:12] ** 2)))
     yield Row(f'SD of {component} time to peak', '12 segments', timing.spread(times[:12]), error, 'ms', why)
     septal, lateral = (times[np.array(of) - 1].mean() for of in (segments.SEPTAL, segments.LATERAL))
     yield Row(f'{component} time to peak, lateral minus septal', 'base', lateral - septal, error, 'ms', why)
-    every = [at_times(one.curves['angular24'][..., COMPONENTS.index(component)], frames) for one in found.motions]
-    curves = segments.gather(every, found.levels, first.settings.orientation)[:12]
+    every = [at_times(one.curves['angular24'][..., COMPONENTS.index(component)], frames) for one in deformation.motions]
+    curves = segments.gather(every, deformation.levels, first.settings.orientation)[:12]
     delays = np.array([timing.lag(curve, curves.mean(0)) for curve in curves]) * step
     yield Row(f'SD of {component} cross-correlation delay', '12 segments', timing.spread(delays), math.nan, 'ms', why)
-  shortening = [at_times(one.strain.strain['angular24'][..., CIRCUMFERENTIAL], frames) for one in found.motions]
+  shortening = [at_times(one.strain.strain['angular24'][..., CIRCUMFERENTIAL], frames) for one in deformation.motions]
   even = [timing.uniformity(one) for one in shortening]
   yield Row('uniformity of circumferential strain (CURE)', 'mean of slices', float(np.mean(even)), math.nan, '')
-  of = segments.gather(shortening, found.levels, first.settings.orientation)[:16]
+  of = segments.gather(shortening, deformation.levels, first.settings.orientation)[:16]
   of = of[np.isfinite(of).all(1)]
   places = np.array([timing.peak(one, 0, 0.7 * frames, -1)[0] for one in of]) * step
   index = timing.dyssynchrony_index(places, frames * step)
   yield Row('dyssynchrony index of circumferential strain (SDI)', f'{len(of)} segments', index, math.nan, '%')
 
 
-def _gradients(found: Deformation) -> Iterator[Row]:
+def _gradients(deformation: Deformation) -> Iterator[Row]:
   """Slopes of straight lines through the slices' longitudinal peaks over their places, from base to apex."""
-  known = np.isfinite(found.depth).all() and len(found.motions) > 1
+  known = np.isfinite(deformation.depth).all() and len(deformation.motions) > 1
   why = '' if known else 'the distance of the slices is not known'
   for marker in ('PS', 'PD'):
     slope = share = math.nan
     if known:
-      peaks = np.array([_peak(one.curves['global'][0, :, 0], marker)[1] for one in found.motions])
-      slope, start = line(found.depth / _MM_PER_CM, peaks)
+      peaks = np.array([_peak(one.curves['global'][0, :, 0], marker)[1] for one in deformation.motions])
+      slope, start = line(deformation.depth / _MM_PER_CM, peaks)
       share = 100 * slope / start
     yield Row(f'gradient of longitudinal {marker}', 'base to apex', slope, math.nan, 'cm/s/cm', why)
     yield Row(f'gradient of longitudinal {marker}', 'base to apex, of the base', share, math.nan, '%/cm', why)

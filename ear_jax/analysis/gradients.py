@@ -98,48 +98,48 @@ def fit(wall: Wall, frames: int, sign: int = 1) -> Gradients:
   return Gradients(wall.frame, values, coefficients[:, :count], spread[:, :count, :count], noise, sign)
 
 
-def sums(found: Gradients, number: np.ndarray, count: int) -> np.ndarray:
+def sums(gradients: Gradients, number: np.ndarray, count: int) -> np.ndarray:
   """Returns `[count, T, 2 K + 1]`: sums of the functions over the pixels of each region, and how many there are.
 
   Those of regions that do not overlap add up to those of what they are together.
 
   Args:
-    found: of N pixels.
+    gradients: of N pixels.
     number: `[N]` int, the region of each.
     count: of regions.
   """
-  frames = len(found.spread)
-  cell = number * frames + found.frame
-  of = [np.bincount(cell, weights, count * frames) for weights in (*found.values, None)]
+  frames = len(gradients.spread)
+  cell = number * frames + gradients.frame
+  of = [np.bincount(cell, weights, count * frames) for weights in (*gradients.values, None)]
   return np.stack(of, -1).reshape(count, frames, -1)
 
 
-def means(found: Gradients, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def means(gradients: Gradients, total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """Returns means over regions and their standard errors, `[count, T, 5]` both.
 
   They are radial, circumferential and shear rate (1/s), through-plane velocity (mm/s) and turning (rad/s).
 
   Args:
-    found: the fit.
+    gradients: the fit.
     total: `[count, T, 2 K + 1]` of `sums`.
   """
   size = total[..., -1:]
   value, over = np.split(np.where(size > 0, total[..., :-1] / np.maximum(size, 1), np.nan), 2, -1)  # [count, T, K]
   dr, da = _POWERS * over, over @ _TURNED
-  out, turned, through = np.moveaxis(found.coefficients, -1, 0)
+  out, turned, through = np.moveaxis(gradients.coefficients, -1, 0)
   parts = [
     dr * out,
     over * out + da * turned,
-    found.sign * (da * out + (dr - over) * turned) / 2,
+    gradients.sign * (da * out + (dr - over) * turned) / 2,
     value * through,
-    found.sign * over * turned,
+    gradients.sign * over * turned,
   ]
   none = np.zeros_like(dr)
   # What the coefficients of the radial and of the circumferential fit (of the through-plane one: the first) add.
   of = np.stack([[dr, over, da / 2, value, none], [none, da, (dr - over) / 2, none, over]])  # [2, 5, count, T, K]
-  variance = np.einsum('cqgtk,tkl,cqgtl->cqgt', of, found.spread, of, optimize=True)
-  noise = np.repeat(found.noise[:2, None], 5, 1)
-  noise[0, 3] = found.noise[2]
+  variance = np.einsum('cqgtk,tkl,cqgtl->cqgt', of, gradients.spread, of, optimize=True)
+  noise = np.repeat(gradients.noise[:2, None], 5, 1)
+  noise[0, 3] = gradients.noise[2]
   error = np.sqrt((np.maximum(variance, 0) * (noise**2)[:, :, None, None]).sum(0))
   return np.stack(parts, -2).sum(-1), np.moveaxis(error, 0, -1)
 

@@ -41,9 +41,9 @@ def find_markers(curves: dict[str, np.ndarray], frame_interval: float, orientati
   end_systole = find_end_systole(curves['global'][0, :, COMPONENTS.index('radial')])
   rows = []
   for group, regions in curves.items():
-    found = {name: markers_of(regions[..., k], name, end_systole) for k, name in enumerate(COMPONENTS)}
+    by_component = {name: markers_of(regions[..., k], name, end_systole) for k, name in enumerate(COMPONENTS)}
     for region, name in enumerate(region_names(group, orientation)):
-      for component, markers in found.items():
+      for component, markers in by_component.items():
         for marker, (frame, velocity) in markers.items():
           rows.append((group, region, name, component, marker, frame[region], velocity[region]))
   columns = ['group', 'region', 'region_name', 'component', 'marker', 'frame', 'velocity']
@@ -120,14 +120,14 @@ def markers_of(
     end_systole: frame, `[...]` or one for all; NaN when unknown.
   """
   circumferential, frames = component == 'circumferential', curve.shape[-1]
-  found = {
+  peaks = {
     name: find_peak(curve, _scaled(first, frames), _scaled(last, frames), sign)
     for name, (first, last, sign) in (CIRCUMFERENTIAL_PEAKS if circumferential else PEAKS).items()
   }
-  found['ES'] = find_peak(curve, end_systole, end_systole, 1)  # the one frame
+  peaks['ES'] = find_peak(curve, end_systole, end_systole, 1)  # the one frame
   if circumferential:
-    found['PC3'] = _third_peak(curve, np.asarray(end_systole))
-  return found
+    peaks['PC3'] = _third_peak(curve, np.asarray(end_systole))
+  return peaks
 
 
 def _third_peak(curve: np.ndarray, end_systole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

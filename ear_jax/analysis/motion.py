@@ -187,11 +187,11 @@ class SliceMotion:
 
   def _deformation(self) -> dict[str, tuple[tuple[str, ...], np.ndarray, str]]:
     named = {'strain': '%', 'strain_error': '%', 'rate': '1/s', 'rate_error': '1/s'}
-    found: dict[str, tuple[tuple[str, ...], np.ndarray, str]] = {}
+    variables: dict[str, tuple[tuple[str, ...], np.ndarray, str]] = {}
     for name, units in named.items():
       values = np.concatenate(list(getattr(self.strain, name).values()))
-      found[name.replace('rate', 'strain_rate')] = (('kind', 'region', 'frame'), np.moveaxis(values, -1, 0), units)
-    return found
+      variables[name.replace('rate', 'strain_rate')] = (('kind', 'region', 'frame'), np.moveaxis(values, -1, 0), units)
+    return variables
 
   def to_xarray(self) -> xr.Dataset:
     """Returns everything as named arrays, each with its `units`; what is not known is NaN.

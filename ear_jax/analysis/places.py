@@ -86,13 +86,13 @@ def _looks(mean: Callable[[int, np.ndarray], Any], ring: _Ring, thick: float) ->
   out = mean(2, along_row) + mean(3, along_column)
   square = sum(mean(4 + k, weight) for k, weight in enumerate(squares))
   unlike, beyond = (cavity - wall) ** 2, of_outside + (outside - wall) ** 2
-  found = {
+  measures = {
     'blood': unlike / (unlike + 2 * (of_cavity + of_wall) + 1e-6),
     'same': out**2 / np.maximum(square, 1e-6),
     'outside': beyond / (beyond + 2 * of_wall + 1e-6),
     'thick': thick,
   }
-  return sum(_LOOKS[name] * found[name] for name in _LOOKS)
+  return sum(_LOOKS[name] * measures[name] for name in _LOOKS)
 
 
 def _own(pictures: list[np.ndarray], cavity: np.ndarray, heart: np.ndarray) -> float:
@@ -152,8 +152,8 @@ def _resampled(picture: np.ndarray, centre: np.ndarray, step: float) -> np.ndarr
   window = picture[low[0] : high[0], low[1] : high[1]].astype(float)
   smooth = ndimage.gaussian_filter(window, 0.5 * step, mode='nearest')
   where = np.meshgrid(*(centre[k] - low[k] + reach for k in range(2)), indexing='ij')
-  found = ndimage.map_coordinates(smooth, where, order=1, mode='nearest')
-  return (found - found.mean()) / max(float(found.std()), 1e-9)
+  sampled = ndimage.map_coordinates(smooth, where, order=1, mode='nearest')
+  return (sampled - sampled.mean()) / max(float(sampled.std()), 1e-9)
 
 
 def _signed(inside: np.ndarray) -> np.ndarray:

@@ -79,10 +79,10 @@ def _aligned(
 
 def _step(look: np.ndarray, wanted: np.ndarray, basis: np.ndarray, apart: np.ndarray) -> np.ndarray:
   """One step of Gauss and Newton for a frame, `[K, 2]`; `apart` is how far it is from its neighbours."""
-  found, down, right = look.T
-  weight = np.ones_like(found)
+  seen, down, right = look.T
+  weight = np.ones_like(seen)
   for _ in range(2):
-    rest = _off_line(found, wanted, weight**2)
+    rest = _off_line(seen, wanted, weight**2)
     weight = 1 / np.sqrt(1 + (rest / (_ODD * np.sqrt(np.mean(rest**2)) + 1e-9)) ** 2)
   jacobian = np.concatenate([down[:, None] * basis, right[:, None] * basis], 1)  # [N, 2 K]
   weighed = jacobian * (weight**2)[:, None]
@@ -99,8 +99,8 @@ def _roughness(size: int) -> np.ndarray:
   return np.repeat(np.concatenate([[_STIFF_MEAN], squares, squares]), DEGREE + 1)
 
 
-def _off_line(found: np.ndarray, wanted: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def _off_line(step: np.ndarray, wanted: np.ndarray, weight: np.ndarray) -> np.ndarray:
   """What is left `[N]` of one brightness by another when it may change as a whole: a weighted line is taken off."""
   total = weight.sum()
-  away, other = wanted - (weight @ wanted) / total, found - (weight @ found) / total
+  away, other = wanted - (weight @ wanted) / total, step - (weight @ step) / total
   return other - away * (weight @ (away * other) / max(float(weight @ away**2), 1e-12))

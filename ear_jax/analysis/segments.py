@@ -47,9 +47,9 @@ def gather(values: Sequence[np.ndarray], levels: Sequence[str], orientation: str
     levels: of each slice.
     orientation: 'CCW' or 'CW'.
   """
-  found = np.full((len(NAMES), *np.shape(values[0])[1:]), np.nan)
+  of_segments = np.full((len(NAMES), *np.shape(values[0])[1:]), np.nan)
   for segment in range(1, 17):
     here = [one for one, level in zip(values, levels, strict=True) if level == level_of(segment)]
     if here:
-      found[segment - 1] = np.mean([one[sectors_of(segment, orientation)].mean(0) for one in here], 0)
-  return found
+      of_segments[segment - 1] = np.mean([one[sectors_of(segment, orientation)].mean(0) for one in here], 0)
+  return of_segments

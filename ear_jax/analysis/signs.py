@@ -41,8 +41,8 @@ def signs(motion: SliceMotion) -> Signs | None:
   if systole is None:
     systole = np.where(np.arange(frames) < _SYSTOLE * frames, 1.0, 0.0)
     decided = 'systole is the first third of the cycle, by time: contours hardly move'
-  found = [_agreement(curve, systole) for curve in motion.inward.T]
-  return Signs((found[0], found[1], found[2]), certain, decided)
+  agreements = [_agreement(curve, systole) for curve in motion.inward.T]
+  return Signs((agreements[0], agreements[1], agreements[2]), certain, decided)
 
 
 def _narrowing(motion: SliceMotion) -> np.ndarray | None:

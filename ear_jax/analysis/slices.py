@@ -58,8 +58,8 @@ def analyse(
   mask, settings = np.asarray(mask), settings or Settings()
   if mask.shape != cine.video.shape[:3]:
     raise ValueError(f'{cine.name}: the mask has shape {mask.shape}, the cine {cine.video.shape[:3]}')
-  found = from_mask(mask, smooth=settings.smooth_contours)
-  return analyse_with_contours(cine, found, septum=septum, settings=settings)
+  contours = from_mask(mask, smooth=settings.smooth_contours)
+  return analyse_with_contours(cine, contours, septum=septum, settings=settings)
 
 
 def analyse_with_contours(

@@ -25,7 +25,7 @@ def check_stack(motions: Sequence[SliceMotion]) -> list[Check]:
   normals = np.array([np.cross(one.place.across, one.place.down) for one in placed if one.place])
   usual = usual_normal(normals)
   tilt = np.degrees(np.arccos(np.clip(np.abs(normals @ usual), 0, 1)))
-  found = [
+  checks = [
     _check(one, 'fail', f'its plane is tilted by {angle:.0f} deg against the other slices (expected under {TILT:g})')
     for one, angle in zip(placed, tilt, strict=True)
     if angle > TILT
@@ -34,8 +34,8 @@ def check_stack(motions: Sequence[SliceMotion]) -> list[Check]:
   steps = np.diff(depth)
   if (np.abs(steps) < _SAME).any() or len(set(np.sign(steps))) > 1:
     told = ', '.join(f'{d - depth[0]:.1f}' for d in depth)
-    found.append(Check('stack', '', 'warn', f'slices are not in the order of their position ({told} mm)'))
-  return found + _off_axis(placed, usual)
+    checks.append(Check('stack', '', 'warn', f'slices are not in the order of their position ({told} mm)'))
+  return checks + _off_axis(placed, usual)
 
 
 def check_end_systole(motions: Sequence[SliceMotion]) -> list[Check]:
@@ -73,13 +73,13 @@ def _off_axis(placed: Sequence[SliceMotion], usual: np.ndarray) -> list[Check]:
   if len(rings) < 3:
     return []
   points = np.array([centre for _, centre in rings])
-  found = []
+  checks = []
   for k, (one, _) in enumerate(rings):
     off = _off(points, points @ usual, k)
     status = 'fail' if off > OFF_AXIS else 'pass'
     reason = f'centre of the ring {off:.0f} mm from the line through those of other slices (fails above {OFF_AXIS:g})'
-    found.append(_check(one, status, reason))
-  return found
+    checks.append(_check(one, status, reason))
+  return checks
 
 
 def ring_centre(motion: SliceMotion) -> np.ndarray | None:

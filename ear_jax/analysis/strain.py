@@ -80,15 +80,15 @@ def measure(wall: Wall, to_septum: np.ndarray, frame_interval: float, settings: 
   if frames < _FEWEST or not len(wall.frame) or not np.isfinite(frame_interval):
     return unknown(frames)
   whole = closed_integral(frames, frame_interval)
-  found = fit(wall, frames, sign)
-  whole_ring = sums(found, np.zeros_like(wall.frame), 1)
-  turning, turning_error = (part[0, :, 4] for part in _means(found, whole_ring, settings))
+  gradients = fit(wall, frames, sign)
+  whole_ring = sums(gradients, np.zeros_like(wall.frame), 1)
+  turning, turning_error = (part[0, :, 4] for part in _means(gradients, whole_ring, settings))
   rotation, rotation_error = integral(whole, turning, turning_error)
   # Tissue turns through sectors that do not: a sector of the tissue begins where the septum was and has turned since.
   septum = (screen_angle(to_septum) + sign * rotation)[wall.frame]
   fine, layers = GROUPS['angular24'], GROUPS['layers']
   number = sector_numbers(screen_angle(wall.offset), septum, fine) * layers + wall.layer
-  cells = sums(found, number, fine * layers).reshape(fine, layers, frames, -1)
+  cells = sums(gradients, number, fine * layers).reshape(fine, layers, frames, -1)
   by_sector = cells.sum(1)
   totals = {
     'global': whole_ring,
@@ -98,7 +98,7 @@ def measure(wall: Wall, to_septum: np.ndarray, frame_interval: float, settings: 
   }
   strain, strain_error, rate, rate_error = {}, {}, {}, {}
   for group, total in totals.items():
-    mean, error = _means(found, total, settings)
+    mean, error = _means(gradients, total, settings)
     mean, _ = remove_cycle_mean(mean)
     rate[group], rate_error[group] = _four(mean), _four(error)
     strain[group], strain_error[group] = strains(whole, rate[group], rate_error[group])
@@ -120,7 +120,7 @@ def measure(wall: Wall, to_septum: np.ndarray, frame_interval: float, settings: 
     np.rad2deg(rotation),
     np.rad2deg(rotation_error),
     mean_radius,
-    found.noise / 10,
+    gradients.noise / 10,
   )
 
 
@@ -149,13 +149,15 @@ def readable(values: np.ndarray, error: np.ndarray, limits: Mapping[str, float] 
   return np.where(error <= np.array([limits[kind] for kind in KINDS]), values, np.nan)
 
 
-def _means(found: Gradients, total: np.ndarray, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
+def _means(gradients: Gradients, total: np.ndarray, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
   """Means of regions with view sharing undone."""
-  mean, error = means(found, total)
+  mean, error = means(gradients, total)
   if not settings.view_sharing:
     return mean, error
   sharp = undo_view_sharing(mean.swapaxes(0, 1), settings.view_sharing).swapaxes(0, 1)
-  alone = undo_view_sharing(np.eye(len(found.spread))[:, :1], settings.view_sharing)  # what one frame's noise becomes
+  alone = undo_view_sharing(
+    np.eye(len(gradients.spread))[:, :1], settings.view_sharing
+  )  # what one frame's noise becomes
   return sharp, error * np.linalg.norm(alone)
 
 

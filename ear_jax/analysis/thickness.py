@@ -17,9 +17,9 @@ def thickness(motion: SliceMotion) -> np.ndarray:
   """
   contours = motion.contours
   frames, count = len(contours.failed), GROUPS['angular6']
-  found = np.full((count, frames), math.nan)
+  thick = np.full((count, frames), math.nan)
   if any(math.isnan(s) for s in motion.spacing):
-    return found
+    return thick
   if contours.drawn:  # whose points lie where they like
     pairs = zip(contours.endo, contours.epi, contours.failed, strict=True)
     contours = on_rays([None if failed else (endo, epi) for endo, epi, failed in pairs])
@@ -31,5 +31,5 @@ def thickness(motion: SliceMotion) -> np.ndarray:
     alpha = screen_angle(middle[t])
     sector = sector_numbers(alpha, np.full_like(alpha, septum[t]), count)
     total, rays = (np.bincount(sector, weights, count) for weights in (across[t], None))
-    found[:, t] = np.where(rays > 0, total / np.maximum(rays, 1), math.nan)
-  return found
+    thick[:, t] = np.where(rays > 0, total / np.maximum(rays, 1), math.nan)
+  return thick

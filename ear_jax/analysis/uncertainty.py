@@ -78,8 +78,8 @@ def of_network(dice: float) -> Uncertainty:
     dice: expected of the slice (`analysis.expected_dice`).
   """
   times = (1 - dice) / _AS_READ
-  found = {name: times * getattr(READER, name) for name in _CONTOURS}
-  return dataclasses.replace(READER, **found, spread=_SPREAD, noise=_ROUGHER)
+  errors = {name: times * getattr(READER, name) for name in _CONTOURS}
+  return dataclasses.replace(READER, **errors, spread=_SPREAD, noise=_ROUGHER)
 
 
 def with_intervals(
@@ -130,8 +130,10 @@ def drawn_changes(
   for first in range(0, draws, _TOGETHER):
     count = min(_TOGETHER, draws - first)
     contours = _contours(rays, uncertain, count, len(motion.mask), rng)
-    found = by_region(*redraw(rays, *contours, np.full(count, settings.border), settings.circumferential_sign))
-    changes.append(before - found)
+    changes_of_regions = by_region(
+      *redraw(rays, *contours, np.full(count, settings.border), settings.circumferential_sign)
+    )
+    changes.append(before - changes_of_regions)
   # What was measured is to the truth as what is drawn is to what was measured: hence the sign. But what drawn
   # contours take in of blood and fat always makes a wall seem slower, by far more where they are poor than where they
   # are good: their mean is taken away, and one-sided is only what the rim may hold of these.
@@ -195,10 +197,10 @@ def _noise(values: np.ndarray, area: np.ndarray, factor: float, draws: int, rng:
   return by_region(drawn, np.broadcast_to(size, drawn.shape[1:]).astype(np.float32))
 
 
-def _as_curves(found: np.ndarray, frames: np.ndarray, motion: SliceMotion) -> dict[str, np.ndarray]:
+def _as_curves(values: np.ndarray, frames: np.ndarray, motion: SliceMotion) -> dict[str, np.ndarray]:
   """`[3, D, F, regions]` as curves of each group, view sharing undone and the mean over the cycle taken away."""
-  whole = np.full((len(motion.mask), found.shape[1], found.shape[3], 3), np.nan)
-  whole[frames] = np.moveaxis(found, (2, 0), (0, 3))
+  whole = np.full((len(motion.mask), values.shape[1], values.shape[3], 3), np.nan)
+  whole[frames] = np.moveaxis(values, (2, 0), (0, 3))
   sharp = np.moveaxis(undo_view_sharing(whole, motion.settings.view_sharing), 0, 2)  # [D, regions, T, 3]
   flat = sharp.reshape(-1, *sharp.shape[2:])
   curves = remove_cycle_mean(flat, motion.settings.remove_mean)[0].reshape(sharp.shape)
@@ -214,12 +216,12 @@ def _ends(
   rows = motion.markers[['group', 'region', 'component', 'marker', 'frame', 'velocity']].itertuples(index=False)
   ends = []
   for group, region, component, marker, frame, velocity in rows:
-    (_, calm), (frames, found) = (one[group, component][marker] for one in (plain, noisy))
+    (_, calm), (frames, of_noisy) = (one[group, component][marker] for one in (plain, noisy))
     # Noise makes a peak larger: once in what was measured, and once more in what was drawn.
-    larger = _finite(found[:, region] - calm[:, region])
-    found = found[:, region] - 2 * (float(larger.mean()) if larger.size else 0.0)
+    larger = _finite(of_noisy[:, region] - calm[:, region])
+    of_noisy = of_noisy[:, region] - 2 * (float(larger.mean()) if larger.size else 0.0)
     times = frames[:, region] + rng.uniform(-0.5, 0.5, len(frames))  # between two frames
-    ends.append((*_interval(found, velocity), *_interval(times, frame)))
+    ends.append((*_interval(of_noisy, velocity), *_interval(times, frame)))
   low, high, first, last = np.array(ends).reshape(-1, 4).T
   first, last = first * motion.frame_interval, last * motion.frame_interval
   return {'velocity_low': low, 'velocity_high': high, 'time_low': np.maximum(first, 0), 'time_high': last}
@@ -230,8 +232,8 @@ def _markers(curves: dict[str, np.ndarray]) -> dict[tuple[str, str], dict[str, t
   radial = curves['global'][:, 0, :, COMPONENTS.index('radial')]
   ends = np.array([find_end_systole(one) for one in radial])[:, None]
   return {
-    (group, component): markers_of(found[..., k], component, ends)
-    for group, found in curves.items()
+    (group, component): markers_of(curve[..., k], component, ends)
+    for group, curve in curves.items()
     for k, component in enumerate(COMPONENTS)
   }
 

@@ -165,10 +165,10 @@ def volumes(motions: Sequence[SliceMotion], *, ed_frame: int | None = None, es_f
   )
 
 
-def withheld(found: Volumes, reason: str) -> Volumes:
+def withheld(volumes: Volumes, reason: str) -> Volumes:
   """Returns the same slices without any number that was measured, and with a sentence why."""
-  unknown = {name: np.full_like(getattr(found, name), math.nan) for name in _MEASURED}
-  return dataclasses.replace(found, **unknown, ed=None, es=None, missing=reason, notes=())
+  unknown = {name: np.full_like(getattr(volumes, name), math.nan) for name in _MEASURED}
+  return dataclasses.replace(volumes, **unknown, ed=None, es=None, missing=reason, notes=())
 
 
 def _areas(motions: Sequence[SliceMotion], side: str, frames: int, inside: range) -> np.ndarray:
@@ -176,17 +176,17 @@ def _areas(motions: Sequence[SliceMotion], side: str, frames: int, inside: range
 
   A plane that the ventricle leaves in part holds most of it still: its area is that of the frames beside.
   """
-  found = np.zeros((len(motions), frames))
+  areas = np.zeros((len(motions), frames))
   for k in inside:
     motion = motions[k]
     pixel = math.prod(motion.spacing)
     area = polygon_area(getattr(motion.contours, side)) * (1.0 if math.isnan(pixel) else pixel)
-    found[k] = _padded(area[None], frames)[0]
+    areas[k] = _padded(area[None], frames)[0]
     if k in (inside[0], inside[-1]):
-      found[k, : len(area)][gone(motion)] = 0
+      areas[k, : len(area)][gone(motion)] = 0
     if (partly := leaves(motion)).any():
-      found[k, : len(area)] = np.where(partly, bridge_gaps(found[k, : len(area)]), found[k, : len(area)])
-  return found
+      areas[k, : len(area)] = np.where(partly, bridge_gaps(areas[k, : len(area)]), areas[k, : len(area)])
+  return areas
 
 
 def _inside(motions: Sequence[SliceMotion]) -> range:

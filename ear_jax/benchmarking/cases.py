@@ -73,10 +73,10 @@ def parse_size(text: str, levels: int) -> tuple[int, int]:
 
   Raises: UserError when it is not of that form, or a picture that `levels` levels of pooling cannot halve.
   """
-  found = re.fullmatch(r'(\d+)x(\d+)x(\d+)', text)
-  if not found or found[2] != found[3]:
+  match = re.fullmatch(r'(\d+)x(\d+)x(\d+)', text)
+  if not match or match[2] != match[3]:
     raise UserError(f'size {text!r} is not frames x rows x columns of a square picture, such as 16x128x128')
-  frames, size = int(found[1]), int(found[2])
+  frames, size = int(match[1]), int(match[2])
   if not frames or not size or size % 2**levels:
     raise UserError(
       f'size {text!r}: rows and columns must be divisible by {2**levels} ({levels} levels), and frames be 1 or more'

@@ -114,21 +114,21 @@ def hold(
   """
   with contextlib.ExitStack() as stack:
     workers = [stack.enter_context(Worker(entry)) for entry in entries]
-    found = {worker.entry.name: _prepare(worker, weights, check, report) for worker in workers}
+    results = {worker.entry.name: _prepare(worker, weights, check, report) for worker in workers}
     for number in range(rounds):
       for which in PASSES:
         report(f'round {number + 1} of {rounds}, {which}')
         for worker in workers[number % len(workers) :] + workers[: number % len(workers)]:
-          _turn(worker, which, found[worker.entry.name])
-  return found
+          _turn(worker, which, results[worker.entry.name])
+  return results
 
 
 def _prepare(worker, weights, check, report) -> dict:
   """Loads the case, compiles, and measures memory, with the other processes idle."""
   entry = worker.entry
   report(f'{entry.name}: loading and compiling')
-  found = {'versions': worker.open(), 'cores': len(entry.cores), 'devices': entry.devices}
-  found |= worker.load(weights) | {
+  result = {'versions': worker.open(), 'cores': len(entry.cores), 'devices': entry.devices}
+  result |= worker.load(weights) | {
     'first_call': {},
     'peak_memory': {},
     'seconds': {which: [] for which in PASSES},
@@ -137,19 +137,19 @@ def _prepare(worker, weights, check, report) -> dict:
   }
   for which in PASSES:
     first = worker.ask('time', which=which, calls=1)  # compiles
-    found['first_call'][which] = first['seconds'][0]
-    found['peak_memory'][which] = worker.ask('memory', which=which)['megabytes']
+    result['first_call'][which] = first['seconds'][0]
+    result['peak_memory'][which] = worker.ask('memory', which=which)['megabytes']
     if which == 'forward':
-      found |= check(worker)  # after the first call was timed, before any training
+      result |= check(worker)  # after the first call was timed, before any training
     else:
-      found['losses'] = first['losses'] + worker.ask('time', which=which, calls=1)['losses']
-  return found
+      result['losses'] = first['losses'] + worker.ask('time', which=which, calls=1)['losses']
+  return result
 
 
-def _turn(worker: Worker, which: str, found: dict) -> None:
-  past = found['seconds'][which]
+def _turn(worker: Worker, which: str, result: dict) -> None:
+  past = result['seconds'][which]
   calls = max(1, round(_SHORTEST / past[-1])) if past else 1
   time.sleep(_SETTLE)
   reply = worker.ask('time', which=which, calls=calls)
   past.append(statistics.median(reply['seconds']))
-  found['busy'][which].append(reply['busy'])
+  result['busy'][which].append(reply['busy'])

@@ -27,23 +27,23 @@ def plan(config: ConfigDict, gpus: list[str], frames: int) -> list[dict]:
   """
   if unknown := [name for name in gpus if name not in GPUS]:
     raise UserError(f'--gpu {unknown[0]!r} is not one of {", ".join(GPUS)}')
-  found = []
+  rows = []
   for name in gpus:
     placement = Placement([compile_only(name)])
     for switch, changes in SWITCHES.items():
       other = changed(config, changes)
       need = make_program(other, placement).needed_bytes(frames)
       logging.info('%s, %s: %s', name, switch, describe(other, frames, need, 1))
-      found.append({'gpu': name, 'switch': switch, 'bytes': need, 'usable': usable(name)})
-  return found
+      rows.append({'gpu': name, 'switch': switch, 'bytes': need, 'usable': usable(name)})
+  return rows
 
 
-def table(found: list[dict], config: ConfigDict, frames: int) -> rich.table.Table:
+def table(plans: list[dict], config: ConfigDict, frames: int) -> rich.table.Table:
   """Returns what `plan` found as a table for the terminal."""
   shape = f'{frames} x {config.data.crop} x {config.data.crop} x {config.data.channels}'
   title = f'{config.model.name}, {shape}, batch {config.batch_size}: peak memory of a training step'
   rows = []
-  for row in found:
+  for row in plans:
     need, there = row['bytes'], row['usable']
     size = f'{need / 1e9:.3g}', f'{there / 1e9:.3g} GB', 'fits' if need <= there else 'too much'
     rows.append([GPUS[row['gpu']].title, row['switch'], *size])

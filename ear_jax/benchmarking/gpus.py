@@ -93,14 +93,14 @@ def compile_only(name: str) -> jax.Device:
   jax.config.update('jax_platforms', 'cpu')
   try:
     gpu = GPUS[name]
-    found = topologies.get_topology_desc(name, 'cuda', topology='1x1x1', target_config=gpu.description())
+    topology = topologies.get_topology_desc(name, 'cuda', topology='1x1x1', target_config=gpu.description())
   except NotImplementedError:
     raise UserError(
       f'compiling for {name} needs jax\'s CUDA plugin, but no GPU: pip install "jax[cuda12]=={jax.__version__}"'
     ) from None
   finally:
     jax.config.update('jax_platforms', platforms)
-  return found.devices[0]
+  return topology.devices[0]
 
 
 def usable(name: str) -> int:

@@ -29,7 +29,7 @@ def measure_loading(config: ConfigDict, *, devices: int = 1) -> list[dict]:
 
   Raises: UserError when the data set is not built.
   """
-  data, found = open_data_set(config), []
+  data, rows = open_data_set(config), []
   for on_device in (True, False):
     for name, augmentation in (("the paper's", default_config().augment), ('its own', config.augment)):
       chosen = config.copy_and_resolve_references()
@@ -37,8 +37,8 @@ def measure_loading(config: ConfigDict, *, devices: int = 1) -> list[dict]:
       logging.info('batches with %s augmentation, made on the %s', name, 'device' if on_device else 'host')
       figures = (_on_device if on_device else _on_host)(data, chosen, devices)
       logging.info('%s', ', '.join(f'{what} {value:.3g}' for what, value in figures.items()))
-      found.append({'augmentation': name, 'on_device': on_device} | figures)
-  return found
+      rows.append({'augmentation': name, 'on_device': on_device} | figures)
+  return rows
 
 
 def _on_device(data: DataSet, config: ConfigDict, devices: int) -> dict[str, float]:

@@ -33,8 +33,8 @@ def measure(cases: Sequence[Case], *, on: Sequence[str], rounds: int, config: Co
   for case in cases:
     logging.info('%s %d x %d x %d', case.network, case.frames, case.size, case.size)
     group = entries(case, on)
-    found = contest.hold(group, rounds=rounds, report=logging.info)
-    result['cases'] += [record(entry.case, {entry.name: found[entry.name]}) for entry in group]
+    results = contest.hold(group, rounds=rounds, report=logging.info)
+    result['cases'] += [record(entry.case, {entry.name: results[entry.name]}) for entry in group]
   return result
 
 
@@ -45,12 +45,12 @@ def entries(case: Case, on: Sequence[str]) -> list[contest.Entry]:
   def entry(title, cores, devices):
     return contest.Entry(title, OURS, dataclasses.replace(case, batch=devices), cores, devices)
 
-  found = {
+  named = {
     'core': entry('1 core', cores[:1], 1),
     'device': entry(f'{len(cores)} cores, 1 device', cores, 1),
     'devices': entry(f'{len(cores)} cores, {len(cores)} devices', cores, len(cores)),
   }
-  return [found[name] for name in on]
+  return [named[name] for name in on]
 
 
 def warn_if_busy() -> float:
@@ -63,16 +63,16 @@ def warn_if_busy() -> float:
 
 def ceilings() -> dict[str, float]:
   """Returns the GFLOP/s of a large float32 matrix product by the number of cores it may use."""
-  found = {}
+  gflops = {}
   case = Case('unet3d', 1, 2, 1, (2,))  # not loaded: only the device is wanted
   for cores in {1: machine.cores()[:1], len(machine.cores()): machine.cores()}.values():
     with contest.Worker(contest.Entry('matrix product', OURS, case, cores)) as worker:
       worker.open()
-      found[str(len(cores))] = worker.ask('ceiling')['gflops']
-  return found
+      gflops[str(len(cores))] = worker.ask('ceiling')['gflops']
+  return gflops
 
 
-def record(case: Case, found: dict) -> dict:
+def record(case: Case, result: dict) -> dict:
   """Returns one case's figures with what it is and how much arithmetic it takes (GFLOP a batch)."""
   work = flops.count(network(case), (case.batch, case.frames, case.size, case.size, CHANNELS))
   return {
@@ -82,5 +82,5 @@ def record(case: Case, found: dict) -> dict:
     'filters': list(case.filters),
     'batch': case.batch,
     'gflop': {'forward': work.forward / 1e9, 'step': work.step / 1e9},
-    'entries': found,
+    'entries': result,
   }

@@ -75,7 +75,7 @@ def of_ours(result: dict) -> str:
   return text + ('\n' + of_loading(result['loading']) if 'loading' in result else '')
 
 
-def of_loading(found: dict) -> str:
+def of_loading(measured: dict) -> str:
   """Returns the table of what training batches cost, see `loading.measure_loading`."""
   heads = ['augmentation', 'made on', 'first epoch, cines a second', 'of a processor, s', 'later, of the host, ms']
   rows = [
@@ -87,9 +87,11 @@ def of_loading(found: dict) -> str:
       f'{row["later_ms"]:.2f}',
       f'{row["device_ms"]:.0f}' if row['on_device'] else '-',
     ]
-    for row in found['rows']
+    for row in measured['rows']
   ]
-  text = f'Training batches of {found["data"]} at crop {found["crop"]}, {found["threads"]} threads, a cine:\n\n'
+  text = (
+    f'Training batches of {measured["data"]} at crop {measured["crop"]}, {measured["threads"]} threads, a cine:\n\n'
+  )
   return text + markdown([*heads, 'of the device here, ms'], rows)
 
 

@@ -62,7 +62,7 @@ def found_from(path: str, file: str) -> str:
 
 def _last_of_each(words: Sequence[str], name: str) -> list[str]:
   """Returns the words without `--config.field=value` that a later one replaces."""
-  fields = [found and found[1] for found in (re.match(rf'--?({name}\.[^=]+)=', word) for word in words)]
+  fields = [match and match[1] for match in (re.match(rf'--?({name}\.[^=]+)=', word) for word in words)]
   return [word for k, word in enumerate(words) if fields[k] is None or fields[k] not in fields[k + 1 :]]
 
 
@@ -88,7 +88,7 @@ class _Parser(flags.ArgumentParser):
 
 def _fault(config: ConfigDict, words: Sequence[str], name: str) -> str:
   """Returns what is wrong with the fields among the words of a command line, or ''."""
-  given = Counter(found[1] for word in words if (found := re.match(rf'--?(?:no)?{name}\.([^=]+)', word)))
+  given = Counter(match[1] for word in words if (match := re.match(rf'--?(?:no)?{name}\.([^=]+)', word)))
   for path, count in given.items():
     if rule := _field_fault(config, path, name):
       return rule

@@ -49,24 +49,24 @@ def with_carried(data: DataSet, subjects: Sequence[str], config: ConfigDict) -> 
     return data
   records = data.records_of(subjects)
   logging.info('carrying the contours of %d cines to their other frames', len(records))
-  found: dict[int, _Learnt] = {}
+  learnt_of: dict[int, _Learnt] = {}
   with ThreadPoolExecutor(max(1, config.data.threads)) as pool:
     for record, learnt in zip(records, pool.map(functools.partial(_learnt, data, config), records), strict=True):
-      found[record] = learnt
-      logging.log_every_n_seconds(logging.INFO, 'contours of %d of %d cines carried', 10, len(found), len(records))
-  faults = [learnt.fault for learnt in found.values() if learnt.fault]
+      learnt_of[record] = learnt
+      logging.log_every_n_seconds(logging.INFO, 'contours of %d of %d cines carried', 10, len(learnt_of), len(records))
+  faults = [learnt.fault for learnt in learnt_of.values() if learnt.fault]
   if faults:
     said = 'no contours could be carried in %d of %d cines, which are learnt from as they are annotated; the first: %s'
     logging.warning(said, len(faults), len(records), faults[0])
-  weights = [found[record].weight if record in found else flags for record, flags in enumerate(data.annotated)]
-  return dataclasses.replace(data, source=_Source(data.source, found), annotated=tuple(weights))
+  weights = [learnt_of[record].weight if record in learnt_of else flags for record, flags in enumerate(data.annotated)]
+  return dataclasses.replace(data, source=_Source(data.source, learnt_of), annotated=tuple(weights))
 
 
 class _Source(Sequence):
   """Examples of a data set, those that are learnt from with what was carried."""
 
-  def __init__(self, source: Sequence, found: dict[int, _Learnt]):
-    self._source, self._found = source, found
+  def __init__(self, source: Sequence, learnt: dict[int, _Learnt]):
+    self._source, self._found = source, learnt
 
   def __len__(self) -> int:
     return len(self._source)

@@ -121,8 +121,8 @@ def portrait(cines: Iterable[Cine]) -> list | None:
     frames = np.flatnonzero(cine.mask.any(axis=(1, 2)))
     if frames.size and np.isfinite(cine.spacing).all():
       where = np.argwhere(cine.mask[frames[0]]).mean(axis=0)
-      found = looks(cine.video[frames[0], ..., MAGNITUDE], (where[0], where[1]), cine.spacing)
-      seen.setdefault(cine.subject, []).append(found)
+      look = looks(cine.video[frames[0], ..., MAGNITUDE], (where[0], where[1]), cine.spacing)
+      seen.setdefault(cine.subject, []).append(look)
   if not seen:
     return None
   subjects = [np.array(own) for own in seen.values()]

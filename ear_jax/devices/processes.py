@@ -67,13 +67,13 @@ def joined(processes: int, coordinator: str | None, process_id: int | None) -> I
     _check_port(coordinator)
   supervisor.go_on_in_child(_aborted(process_id, processes))
   jax.config.update('jax_enable_preemption_service', False)  # it would take SIGTERM away from us
-  found = coordinator is None  # by jax, from SLURM's environment
+  alone = coordinator is None  # by jax, from SLURM's environment
   try:
     jax.distributed.initialize(
       coordinator_address=coordinator,
-      num_processes=None if found else processes,
+      num_processes=None if alone else processes,
       process_id=process_id,
-      cluster_detection_method=None if found else 'deactivate',
+      cluster_detection_method=None if alone else 'deactivate',
       initialization_timeout=_JOIN_SECONDS,
       heartbeat_timeout_seconds=_SILENCE_SECONDS,
     )

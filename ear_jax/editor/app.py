@@ -82,8 +82,8 @@ class _Server:
     return self._opened(request).described(request.path_params['study'])
 
   def progress(self, request: Request, given: dict) -> Any:
-    found = self._study(request).progress
-    return {'doing': found.doing, 'share': round(found.share, 3)}
+    progress = self._study(request).progress
+    return {'doing': progress.doing, 'share': round(progress.share, 3)}
 
   def slice(self, request: Request, given: dict) -> Any:
     return self._slice(request).state()
@@ -183,7 +183,7 @@ def _answering(handler: Callable[[Request, dict], Any], hidden: Sequence[str]) -
   async def answer(request: Request) -> Response:
     try:
       given = await requests.body(request) if request.method == 'POST' else {}
-      found = await run_in_threadpool(handler, request, given)
+      content = await run_in_threadpool(handler, request, given)
     except _NotYet as early:
       return JSONResponse({'doing': early.progress.doing, 'share': round(early.progress.share, 3)}, 202)
     except (Stale, Busy) as fault:
@@ -199,9 +199,9 @@ def _answering(handler: Callable[[Request, dict], Any], hidden: Sequence[str]) -
       return refused(422, sentence)
     except OSError as fault:
       return refused(507, f'it cannot be written ({fault.strerror}): make room on the disk; nothing of it was taken')
-    if isinstance(found, Response):
-      return found
-    return Response(json.dumps(found, allow_nan=False, separators=(',', ':')), media_type='application/json')
+    if isinstance(content, Response):
+      return content
+    return Response(json.dumps(content, allow_nan=False, separators=(',', ':')), media_type='application/json')
 
   return answer
 

@@ -25,8 +25,8 @@ def on_360(contours: Contours) -> Contours:
   if contours.endo.shape[1] == POINTS:
     return contours
   frames = zip(contours.failed, contours.endo, contours.epi, strict=True)
-  found = on_rays([None if bad else (endo, epi) for bad, endo, epi in frames])
-  return dataclasses.replace(found, drawn=contours.drawn, corrected=contours.corrected)
+  on_360_rays = on_rays([None if bad else (endo, epi) for bad, endo, epi in frames])
+  return dataclasses.replace(on_360_rays, drawn=contours.drawn, corrected=contours.corrected)
 
 
 def write(path: pathlib.Path, base: Base, fingerprint: str) -> None:
@@ -51,8 +51,8 @@ def read(path: pathlib.Path, fingerprint: str) -> Base | None:
     with np.load(path, allow_pickle=False) as stored:
       if str(stored['fingerprint']) != fingerprint:
         raise UserError(f'{path.name} was begun on other pictures than these: give another --output')
-      found = {source: _contours(stored, source) for source in _SOURCES if source in stored}
-      return Base(**found, made=str(stored['made']))
+      contours = {source: _contours(stored, source) for source in _SOURCES if source in stored}
+      return Base(**contours, made=str(stored['made']))
   except (OSError, ValueError, KeyError, zipfile.BadZipFile) as fault:
     if isinstance(fault, UserError):
       raise

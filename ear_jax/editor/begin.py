@@ -56,11 +56,13 @@ def begin(
   drawn: list[Drawn] = []
   faults: list[Fault] = []
   for path in contours:
-    found = references.find(path)
-    if not found.drawn:
-      raise UserError(f'--contours={path}: ' + '; '.join(map(str, found.faults or ['no contours lie there'])))
-    drawn += found.drawn
-    faults += found.faults
+    references_found = references.find(path)
+    if not references_found.drawn:
+      raise UserError(
+        f'--contours={path}: ' + '; '.join(map(str, references_found.faults or ['no contours lie there']))
+      )
+    drawn += references_found.drawn
+    faults += references_found.faults
   opened, unused = references.attach(opened, drawn, trusted=choices.trusted)
   networks = [load_network(name) for name in checkpoints]
   for network in networks:
@@ -74,13 +76,13 @@ def begin(
 
 def _of_results(folder: pathlib.Path) -> dict[str, Drawn]:
   """Returns the contours among results by the fingerprint of their pictures. Raises: UserError."""
-  found: dict[str, Drawn] = {}
+  drawn_in: dict[str, Drawn] = {}
   for file in sorted(folder.rglob('*.nc')):
-    found |= {one.mark.fingerprint: one for one in references.find(file).drawn if one.mark.fingerprint}
-  if not found:
+    drawn_in |= {one.mark.fingerprint: one for one in references.find(file).drawn if one.mark.fingerprint}
+  if not drawn_in:
     raise UserError(f'--results={folder}: no contours that ear_jax wrote lie there')
 
-  return found
+  return drawn_in
 
 
 def _base(held: Mapping[str, Drawn], cine: Cine, source: Source) -> Base | None:

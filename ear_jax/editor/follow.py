@@ -109,11 +109,11 @@ def follow(
   network = _nothing(frames) if base.network is None else base.network
   kept = {} if kept is None else kept
   before, now = kept.pop(_BORDERS, {}), {}  # of the last call: one gesture mostly leaves one border as it was
-  given, found = [], []
+  given, start = [], []
   for own in (marks.endo, *[marks.epi] * (not alike)):
     given.append(_given(first, own, frames))
     keys = np.flatnonzero(~given[-1].failed).tolist()
-    found.append(network)
+    start.append(network)
     if 0 < len(keys) < frames - len(marks.cleared):
       back = (-corner[0], -corner[1])
       heard = None if network.failed.all() else moved(network, back)
@@ -121,12 +121,12 @@ def follow(
       if name not in before:
         carried = carry(_carrying(cine), moved(given[-1], back), keys, network=heard, settings=settings, kept=kept)
         before[name] = moved(carried.contours, corner)
-      now[name] = found[-1] = before[name]
+      now[name] = start[-1] = before[name]
   kept[_BORDERS] = now
   whole = np.array([marks.endo.get(t) is marks.epi.get(t) for t in range(frames)])
-  endo, epi, by_hand = _together(found, given, whole)
+  endo, epi, by_hand = _together(start, given, whole)
   failed = np.isnan(endo).any((1, 2)) | np.isnan(epi).any((1, 2))
-  source = next((one for one in found if one is not network), network)
+  source = next((one for one in start if one is not network), network)
   flags, origins = list(source.flags), np.where(failed, 'none', 'carried' if by_hand.any() else 'network').tolist()
   for t in np.flatnonzero(by_hand).tolist():
     flags[t], origins[t] = (AGREED, 'agreed') if t in marks.agreed else (BY_HAND, 'drawn')
@@ -139,13 +139,13 @@ def follow(
 
 def _given(first: Contours | None, own: Mapping[int, Pair], frames: int) -> Contours:
   """The contours that a person made, in the editor or `first`, the other frames failed."""
-  found = rings([own.get(t) for t in range(frames)])
+  given_rings = rings([own.get(t) for t in range(frames)])
   if first is None:
-    return found
-  before = ~first.failed & found.failed
+    return given_rings
+  before = ~first.failed & given_rings.failed
   for side in SIDES:
-    getattr(found, side)[before] = getattr(first, side)[before]
-  return dataclasses.replace(found, failed=found.failed & ~before)
+    getattr(given_rings, side)[before] = getattr(first, side)[before]
+  return dataclasses.replace(given_rings, failed=given_rings.failed & ~before)
 
 
 def _together(

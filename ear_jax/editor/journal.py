@@ -18,7 +18,7 @@ def read(path: pathlib.Path) -> list[dict]:
   if not path.exists():
     return []
   *lines, rest = path.read_bytes().split(b'\n')
-  found = []
+  entries = []
   for number, line in enumerate(lines, start=1):
     try:
       gesture = json.loads(line)
@@ -26,10 +26,10 @@ def read(path: pathlib.Path) -> list[dict]:
       gesture = None
     if not isinstance(gesture, dict) or 'what' not in gesture:
       raise UserError(f'{path.name}, line {number} is not a gesture: restore the log from a copy, or remove it')
-    found.append(gesture)
+    entries.append(gesture)
   if rest:
     os.truncate(path, sum(len(line) + 1 for line in lines))
-  return found
+  return entries
 
 
 def append(path: pathlib.Path, gesture: dict) -> None:

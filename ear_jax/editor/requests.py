@@ -39,12 +39,12 @@ async def body(request: Request) -> dict[str, Any]:
     if len(data) > LARGEST:
       raise Refused(413, f'a request is at most {LARGEST} bytes')
   try:
-    found = json.loads(data or b'{}', parse_constant=_no_number)
+    value = json.loads(data or b'{}', parse_constant=_no_number)
   except (ValueError, RecursionError) as fault:
     raise Refused(400, 'the request is no JSON') from fault
-  if not isinstance(found, dict):
+  if not isinstance(value, dict):
     raise Refused(400, 'the request is no JSON object')
-  return found
+  return value
 
 
 def _no_number(name: str) -> None:

@@ -95,10 +95,10 @@ def _cines(
   """The cines of the study with the contours as a person's."""
   numbers = range(len(study.slices))[which]
   for number, (cine, source) in zip(numbers, study.opened.cines(which), strict=True):
-    found = contours[number]
-    septum, good = study.slices[number].septum(marks[number]), ~found.failed
-    cine = cine.replace(mask=to_mask(found, cine.mask.shape[1:]), annotated=good)
-    yield cine, dataclasses.replace(source, drawn=found if good.any() else None, septum=septum)
+    contours_of_slice = contours[number]
+    septum, good = study.slices[number].septum(marks[number]), ~contours_of_slice.failed
+    cine = cine.replace(mask=to_mask(contours_of_slice, cine.mask.shape[1:]), annotated=good)
+    yield cine, dataclasses.replace(source, drawn=contours_of_slice if good.any() else None, septum=septum)
 
 
 def _told(study: Study, person: str) -> dict[str, Any]:

@@ -268,10 +268,10 @@ def _common(one: Box, other: Box) -> Box:
 
 
 def _frames(view: View, marks: Marks, expected: Expected | None) -> list[dict[str, Any]]:
-  contours, found = view.followed.contours, []
+  contours, frames = view.followed.contours, []
   for t, (failed, origin) in enumerate(zip(contours.failed.tolist(), view.followed.origins, strict=True)):
     sure = origin in ('drawn', 'agreed') or t in marks.cleared
-    found.append(
+    frames.append(
       {
         'endo': None if failed else _rounded(handles_of(contours.endo[t])),
         'epi': None if failed else _rounded(handles_of(contours.epi[t])),
@@ -280,7 +280,7 @@ def _frames(view: View, marks: Marks, expected: Expected | None) -> list[dict[st
         'suspicion': 0.0 if sure else expected and round(float(1 - expected.by_frame[t]), 4),
       }
     )
-  return found
+  return frames
 
 
 def _curves(before: SliceMotion, now: SliceMotion) -> dict[str, Any]:

@@ -154,13 +154,13 @@ class Study:
   def _base(self, number: int, cine: Cine, source: Source) -> Base:
     """The contours that a slice begins with: those of its first time, else of results, a person or a network."""
     path, mark = self.edits / f'slice-{number:02d}.npz', strainmap_marks.fingerprint(cine)
-    found = base_files.read(path, mark)
-    if found is None:
-      found = (self._begun and self._begun(cine, source)) or self._first(cine, source)
-      base_files.write(path, found, mark)
-    elif self._networks and found.made and found.made not in (network.name for network in self._networks):
-      logging.info('%s, slice %d: edits go on from %s, with which they began', self.name, number, found.made)
-    return found
+    base = base_files.read(path, mark)
+    if base is None:
+      base = (self._begun and self._begun(cine, source)) or self._first(cine, source)
+      base_files.write(path, base, mark)
+    elif self._networks and base.made and base.made not in (network.name for network in self._networks):
+      logging.info('%s, slice %d: edits go on from %s, with which they began', self.name, number, base.made)
+    return base
 
   def _first(self, cine: Cine, source: Source) -> Base:
     drawn, network, made = None, None, ''

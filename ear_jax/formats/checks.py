@@ -51,12 +51,12 @@ def place(within: str, *more: str) -> str:
   return ', '.join(part for part in (within, *more) if part)
 
 
-def channel_faults(file: str, within: str, found: int, wanted: int | None) -> list[Fault]:
+def channel_faults(file: str, within: str, channels: int, wanted: int | None) -> list[Fault]:
   """Returns a fault unless the video has 1 or 4 channels, or `wanted` of them where a number is wanted."""
-  if found in CHANNELS and wanted in (None, found):
+  if channels in CHANNELS and wanted in (None, channels):
     return []
   expected = ' or '.join(f'{count} ({CHANNELS[count]})' for count in ((wanted,) if wanted else CHANNELS))
-  return [Fault(file, within, f'wrong channel count: video has {found}, expected {expected}')]
+  return [Fault(file, within, f'wrong channel count: video has {channels}, expected {expected}')]
 
 
 def video_faults(file: str, within: str, video: np.ndarray) -> list[Fault]:
@@ -216,21 +216,23 @@ def settings_faults(
   venc is three positive numbers (cm/s) or None, spacing two positive or NaN ones (mm), the frame interval one (ms) or
   NaN, signs three of +1 or -1, the level 'base', 'mid', 'apex' or ''.
   """
-  found = []
+  faults = []
   if venc is not None and not _within(venc, (3,), FASTEST, smallest=SLOWEST_VENC):
     rule = f'expected three positive numbers in cm/s, from {SLOWEST_VENC:g} to {FASTEST:g}'
-    found.append(Fault(file, within, f'venc is {_plain(venc)}, {rule}'))
+    faults.append(Fault(file, within, f'venc is {_plain(venc)}, {rule}'))
   if not _within(spacing, (2,), COARSEST, smallest=FINEST, unknown=True):
     rule = f'expected two positive numbers in mm, from {FINEST:g} to {COARSEST:g}'
-    found.append(Fault(file, within, f'spacing is {_plain(spacing)}, {rule}'))
+    faults.append(Fault(file, within, f'spacing is {_plain(spacing)}, {rule}'))
   if not _within(frame_interval, (), LONGEST_STEP, smallest=SHORTEST_STEP, unknown=True):
     rule = f'expected a positive number of ms, from {SHORTEST_STEP:g} to {LONGEST_STEP:g}'
-    found.append(Fault(file, within, f'frame_interval is {_plain(frame_interval)}, {rule}'))
+    faults.append(Fault(file, within, f'frame_interval is {_plain(frame_interval)}, {rule}'))
   if not np.array_equal(np.abs(_numeric(signs)), (1, 1, 1)):
-    found.append(Fault(file, within, f'signs is {_plain(signs)}, expected three of +1 or -1'))
+    faults.append(Fault(file, within, f'signs is {_plain(signs)}, expected three of +1 or -1'))
   if not isinstance(level, str | bytes) or text(level) not in LEVELS:
-    found.append(Fault(file, within, f'level is none of {", ".join(filter(None, LEVELS))}: correct it or leave it out'))
-  return found
+    faults.append(
+      Fault(file, within, f'level is none of {", ".join(filter(None, LEVELS))}: correct it or leave it out')
+    )
+  return faults
 
 
 def spacing_fault(spacing: tuple[float, float]) -> str | None:

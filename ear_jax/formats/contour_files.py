@@ -95,8 +95,8 @@ def is_contours(file: pathlib.Path) -> bool:
 
 def among(files: Sequence[pathlib.Path], root: pathlib.Path) -> Found:
   """Returns the contours by persons of some files; sentences name them relative to `root`."""
-  found = _read(files, root)
-  return found._replace(drawn=tuple(one for one in found.drawn if _by_person(one)))
+  in_files = _read(files, root)
+  return in_files._replace(drawn=tuple(one for one in in_files.drawn if _by_person(one)))
 
 
 def read_contour(path: pathlib.Path) -> np.ndarray:
@@ -126,9 +126,9 @@ def _read(files: Sequence[pathlib.Path], root: pathlib.Path) -> Found:
     except UserError as error:
       faults.append(Fault(_named(file, root), '', str(error).removeprefix(f'{file}: ')))
   for folder, sides in texts.items():
-    one, found = _pictures(folder, sides, root)
+    one, all_faults = _pictures(folder, sides, root)
     drawn.append(one)
-    faults += found
+    faults += all_faults
   return Found(tuple(drawn), tuple(sorted(faults)))
 
 
@@ -164,7 +164,7 @@ def _pictures(
 ) -> tuple[Drawn, list[Fault]]:
   frames: dict[int, Pair] = {}
   cavities: dict[int, np.ndarray] = {}
-  found = []
+  faults = []
   for number in sorted({number for number, _ in sides}):
     pair: list[np.ndarray | None] = []
     for side in 'io':
@@ -173,14 +173,14 @@ def _pictures(
         try:
           points = read_contour(file)[:, ::-1]
         except (ValueError, OSError) as error:
-          found.append(Fault(_named(file, root), '', f'not a contour: {error}'))
+          faults.append(Fault(_named(file, root), '', f'not a contour: {error}'))
       pair.append(points)
     if (number, 'o') in sides and (number, 'i') not in sides:
       rule = 'epicardium without endocardium: add the other, or remove this contour'
-      found.append(Fault(_named(sides[number, 'o'], root), '', rule))
+      faults.append(Fault(_named(sides[number, 'o'], root), '', rule))
     endo, epi = pair
     if endo is not None and epi is not None:
       frames[number] = (endo, epi)
     elif endo is not None:
       cavities[number] = endo
-  return Drawn(folder, _named(folder, root), '', frames, cavities=cavities), found
+  return Drawn(folder, _named(folder, root), '', frames, cavities=cavities), faults

@@ -53,10 +53,10 @@ def require_none(root: pathlib.Path | str, faults: Iterable[Fault]) -> None:
     raise MalformedStudy(root, faults)
 
 
-def once(found: Iterable[tuple[Hashable, Fault]]) -> list[Fault]:
+def once(faults: Iterable[tuple[Hashable, Fault]]) -> list[Fault]:
   """Returns one fault for each rule that the files of a group break: that of the first, with how many there are."""
   groups: dict[tuple, list[Fault]] = {}
-  for group, fault in found:
+  for group, fault in faults:
     groups.setdefault((group, fault.rule), []).append(fault)
   return [
     first if not more else dataclasses.replace(first, rule=f'{first.rule} ({1 + len(more)} times; this is the first)')

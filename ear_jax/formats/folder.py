@@ -48,12 +48,12 @@ def open_folder(root: str | pathlib.Path, *, channels: int | None = None, choice
   logging.info('looking over the studies in %s', root)
   with heartbeat():
     studies = open_studies(root, choices)
-  subjects, found = _subjects(root, studies)
-  found += [fault for study in studies for fault in study.faults]
+  subjects, faults = _subjects(root, studies)
+  faults += [fault for study in studies for fault in study.faults]
   for study in studies:
     if not study.faults:
-      found += _channel_faults(study, channels)
-  require_none(root, set(found))
+      faults += _channel_faults(study, channels)
+  require_none(root, set(faults))
   _warn_of_persons(root, studies, subjects)
   for study in studies:
     logging.info('%s is the study in %s', study.dataset, study.origin)
@@ -99,11 +99,11 @@ def with_reference(root: str | pathlib.Path, cines: Iterable[tuple[Cine, Source]
 
 def fingerprint(root: str | pathlib.Path) -> str:
   """Returns a hash of the names, sizes and times of change of the files below `root`, our own results aside."""
-  found = []
+  parts = []
   for file in walk(pathlib.Path(root)).files:
     with contextlib.suppress(OSError):  # a link to nowhere, or no folder at all: reading it says so
-      found.append((str(file.relative_to(root)), file.stat().st_size, file.stat().st_mtime_ns))
-  return hashlib.sha256(repr(found).encode()).hexdigest()
+      parts.append((str(file.relative_to(root)), file.stat().st_size, file.stat().st_mtime_ns))
+  return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def _warn_of_persons(root: pathlib.Path, studies: Sequence[Opened], subjects: Mapping[str, str]) -> None:
@@ -158,16 +158,16 @@ def _subjects(root: pathlib.Path, studies: Sequence[Opened]) -> tuple[dict[str, 
   if not rows or not {'dataset', 'subject'} <= rows[0].keys():
     return {}, [Fault(_SUBJECTS, '', 'expected the header dataset,subject and one line a dataset')]
   known = {name: study.dataset for study in studies for name in (study.dataset, study.origin)}
-  found, subjects = [], {}
+  faults, subjects = [], {}
   for number, row in enumerate(rows, start=2):
     given, subject = (row['dataset'] or '').strip(), (row['subject'] or '').strip()
     dataset = known.get(given, given)
     if not dataset or not subject:
-      found.append(Fault(_SUBJECTS, f'line {number}', 'dataset or subject is empty'))
+      faults.append(Fault(_SUBJECTS, f'line {number}', 'dataset or subject is empty'))
     elif dataset in subjects:
-      found.append(Fault(_SUBJECTS, f'line {number}', f'dataset {given} is named twice'))
+      faults.append(Fault(_SUBJECTS, f'line {number}', f'dataset {given} is named twice'))
     elif given not in known:
       rule = f'dataset {given} has no readable file in this folder: add it, or remove the line'
-      found.append(Fault(_SUBJECTS, f'line {number}', rule))
+      faults.append(Fault(_SUBJECTS, f'line {number}', rule))
     subjects[dataset] = subject
-  return subjects, found
+  return subjects, faults

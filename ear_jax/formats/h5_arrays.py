@@ -37,28 +37,30 @@ def member(group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
     raise ValueError(f'`{_plain(name)}` is missing')
   if not isinstance(group.get(name, getlink=True), h5py.HardLink):
     raise ValueError(f'`{_plain(name)}` is a link: store the data themselves')
-  found = group[name]
-  if isinstance(found, h5py.Dataset) and (found.external or found.is_virtual):
+  one = group[name]
+  if isinstance(one, h5py.Dataset) and (one.external or one.is_virtual):
     raise ValueError(f'`{_plain(name)}` is stored in other files: store the data in this one')
-  return found
+  return one
 
 
 def declared(group: h5py.Group, name: str) -> h5py.Dataset:
   """Returns a data set of numbers, not read yet. Raises ValueError as `member`; also for what is too large."""
-  found = member(group, name)
-  if not isinstance(found, h5py.Dataset) or found.shape is None or found.dtype.kind not in 'biuf':
+  dataset = member(group, name)
+  if not isinstance(dataset, h5py.Dataset) or dataset.shape is None or dataset.dtype.kind not in 'biuf':
     raise ValueError(f'`{_plain(name)}` is no array of numbers')
-  if rule := checks.size_rule(found.shape):
+  if rule := checks.size_rule(dataset.shape):
     raise ValueError(f'`{_plain(name)}` {rule}')
-  return found
+  return dataset
 
 
 def texts(group: h5py.Group, name: str, most: int = 10_000) -> list[str]:
   """Returns the words of a one-dimensional data set of text. Raises ValueError when it is none, or too long."""
-  found = member(group, name)
-  if not isinstance(found, h5py.Dataset) or found.ndim != 1 or found.size > most or found.dtype.kind not in 'OSU':
+  dataset = member(group, name)
+  if (
+    not isinstance(dataset, h5py.Dataset) or dataset.ndim != 1 or dataset.size > most or dataset.dtype.kind not in 'OSU'
+  ):
     raise ValueError(f'`{_plain(name)}` is no list of words')
-  return list(map(checks.text, found[()]))
+  return list(map(checks.text, dataset[()]))
 
 
 def reason(error: Exception) -> str:

@@ -38,7 +38,7 @@ def find(files: Sequence[pathlib.Path]) -> list[pathlib.Path]:
 def scan(path: pathlib.Path, root: pathlib.Path) -> Scan:
   """Looks over every slice of a file."""
   file = str(path.relative_to(root))
-  names, found, notes = [], [], []
+  names, faults, notes = [], [], []
   try:
     with h5py.File(checks.ordinary(path)) as h5:
       if not len(h5):
@@ -49,10 +49,10 @@ def scan(path: pathlib.Path, root: pathlib.Path) -> Scan:
         names.append((path.stem, name))
         wrong = checks.name_faults(file, name) or _look_at(file, name, h5)
         notes += [] if wrong else [_interval(h5[name])[1], h5_arrays.taken(h5[name])]
-        found += wrong
+        faults += wrong
   except Exception as error:  # h5py raises errors of many kinds for a broken file, and all mean the same here
     return Scan((), (Fault(file, '', f'not a readable HDF5 file ({h5_arrays.reason(error)})'),))
-  return Scan(tuple(names), tuple(found), tuple(dict.fromkeys(filter(None, notes))))
+  return Scan(tuple(names), tuple(faults), tuple(dict.fromkeys(filter(None, notes))))
 
 
 def _look_at(file: str, name: str, h5: h5py.File) -> list[Fault]:
@@ -118,24 +118,24 @@ def _slice_faults(file: str, within: str, group: h5py.Group) -> list[Fault]:
   if image.shape[-1] != 4:
     return checks.channel_faults(file, within, image.shape[-1], 4)
   settings = h5_arrays.settings(group, _DEFAULTS)
-  found = checks.settings_faults(file, within, **settings)
+  faults = checks.settings_faults(file, within, **settings)
   pixels = image[()]
-  found += checks.video_faults(file, within, pixels) or checks.black_faults(file, within, pixels)
-  found += checks.phase_faults(file, within, pixels[..., 1:]) if not found else []
+  faults += checks.video_faults(file, within, pixels) or checks.black_faults(file, within, pixels)
+  faults += checks.phase_faults(file, within, pixels[..., 1:]) if not faults else []
   if 'label' in group:
-    found += checks.mask_faults(file, within, h5_arrays.declared(group, 'label')[()], image.shape[:3])
+    faults += checks.mask_faults(file, within, h5_arrays.declared(group, 'label')[()], image.shape[:3])
   for key in sorted({'annotated', 'trigger_time'} & set(group)):
     values = h5_arrays.declared(group, key)[()]
     if values.shape != image.shape[:1]:
-      found.append(Fault(file, within, f'{key} has shape {values.shape}, the video has {image.shape[0]} frames'))
+      faults.append(Fault(file, within, f'{key} has shape {values.shape}, the video has {image.shape[0]} frames'))
     elif key == 'annotated' and not np.isin(values, (0, 1)).all():
-      found.append(Fault(file, within, 'annotated holds other values than 0 and 1, a flag a frame'))
+      faults.append(Fault(file, within, 'annotated holds other values than 0 and 1, a flag a frame'))
     elif key == 'trigger_time':
-      found += checks.time_faults(file, within, values)
-      if not found:
+      faults += checks.time_faults(file, within, values)
+      if not faults:
         interval = checks.frame_interval(values)
-        found += checks.settings_faults(file, within, None, (1, 1), frame_interval=interval)
-  return found
+        faults += checks.settings_faults(file, within, None, (1, 1), frame_interval=interval)
+  return faults
 
 
 def _interval(group: h5py.Group) -> tuple[float, str]:

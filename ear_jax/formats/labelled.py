@@ -67,19 +67,19 @@ class Labelled:
 
 def by_folder(files: Sequence[pathlib.Path]) -> Mapping[pathlib.Path, list[pathlib.Path]]:
   """Returns files by the folder that they lie in."""
-  found = defaultdict(list)
+  folders = defaultdict(list)
   for file in files:
-    found[file.parent].append(file)
-  return found
+    folders[file.parent].append(file)
+  return folders
 
 
 def open_layout(
   layout: ModuleType, files: Sequence[pathlib.Path], root: pathlib.Path, choices: Asked
 ) -> tuple[list[Opened], set[pathlib.Path]]:
   """Returns the checked studies of one layout among some files, and the files that it takes."""
-  found = layout.find(files, root)
-  taken = set().union(*(one.all_files for one in found))
-  return [_open(one, root, choices) for one in found], taken
+  labelled = layout.find(files, root)
+  taken = set().union(*(one.all_files for one in labelled))
+  return [_open(one, root, choices) for one in labelled], taken
 
 
 def _open(one: Labelled, root: pathlib.Path, choices: Asked) -> Opened:
@@ -120,13 +120,13 @@ def _cines(
     nifti_images.spacing_and_interval(image, {}),
     affine.of_image(image)[0],
   )
-  found = np.zeros(video.shape[:4], np.uint8)
+  masks = np.zeros(video.shape[:4], np.uint8)
   for each in one.maps:
     frames, values = _mask(each, one, image, choices)
-    found[:, frames] = values
+    masks[:, frames] = values
   several = {*one.meaning.values()} > {'myocardium'} and choices.made.label is None
   for z in range(len(ids))[which]:
-    mask = (found[z] == labels.MYOCARDIUM).astype(np.uint8)
+    mask = (masks[z] == labels.MYOCARDIUM).astype(np.uint8)
     cine = Cine(
       video=video[z],
       mask=mask,
@@ -139,15 +139,15 @@ def _cines(
       slice_id=ids[z],
       place=affine.place(matrix, z),
     )
-    yield cine, Source(labels=found[z] if several else None)
+    yield cine, Source(labels=masks[z] if several else None)
 
 
 def _mask(
   each: Map, one: Labelled, image: nib.spatialimages.SpatialImage, choices: Asked
 ) -> tuple[list[int], np.ndarray]:
   """Returns the frames of a map, and its masks `[Z, T, H, W]` in our values. Raises ValueError as `structures`."""
-  found = nifti_images.structures(nifti_images.load(each.path), image, one.meaning, choices.settle('label'))
-  return [_frame(each, image)] if found.shape[1] < image.shape[3] else [*range(image.shape[3])], found
+  drawn = nifti_images.structures(nifti_images.load(each.path), image, one.meaning, choices.settle('label'))
+  return [_frame(each, image)] if drawn.shape[1] < image.shape[3] else [*range(image.shape[3])], drawn
 
 
 def _frame(each: Map, image: nib.spatialimages.SpatialImage) -> int:

@@ -49,8 +49,8 @@ def understand(mask: np.ndarray, known: Meaning, label: int | None) -> Meaning:
 
 def ours(mask: np.ndarray, meaning: Meaning) -> np.ndarray:
   """Returns a mask of the same shape, uint8, in our own values; 0 where the value means nothing of ours."""
-  found = np.zeros(mask.shape, np.uint8)
+  structures = np.zeros(mask.shape, np.uint8)
   for value, structure in meaning.items():
     if structure in STRUCTURES:
-      found[np.rint(mask) == value] = 1 + STRUCTURES.index(structure)
-  return found
+      structures[np.rint(mask) == value] = 1 + STRUCTURES.index(structure)
+  return structures

@@ -35,7 +35,7 @@ def attach(
     return list(studies), []
   targets = [target for number, study in enumerate(studies) if not study.faults for target in _targets(number, study)]
   chosen: dict[tuple[int, int], np.ndarray] = {}
-  found = []
+  faults = []
   for path in paths:
     try:
       for target, mask in _placed(path, targets, label):
@@ -43,12 +43,12 @@ def attach(
           raise ValueError(f'lies on slice {studies[target.study].slices[target.index]}, which has contours already')
         chosen[target.study, target.index] = mask
     except Exception as error:  # nibabel and what it stands on raise errors of many kinds, and all mean the same here
-      found.append(Fault(str(path.relative_to(root)), '', f'mask without video: it {nifti_images.reason(error)}'))
+      faults.append(Fault(str(path.relative_to(root)), '', f'mask without video: it {nifti_images.reason(error)}'))
   given = []
   for number, study in enumerate(studies):
     mine = {index: mask for (k, index), mask in chosen.items() if k == number}
     given.append(_with(study, mine) if mine else study)
-  return given, found
+  return given, faults
 
 
 def _targets(number: int, study: Opened) -> Iterator[_Target]:

@@ -105,8 +105,8 @@ def matched(
   by_file: dict[pathlib.Path, dict[int, Drawn]] = defaultdict(dict)
   for number, one in enumerate(drawn):
     by_file[one.path][number] = one
-  found = [_of_one_file(several, candidates, studies) for several in by_file.values()]
-  return [one for matches, _ in found for one in matches], [fault for _, faults in found for fault in faults]
+  by_files = [_of_one_file(several, candidates, studies) for several in by_file.values()]
+  return [one for matches, _ in by_files for one in matches], [fault for _, faults in by_files for fault in faults]
 
 
 def judged(
@@ -148,18 +148,20 @@ def _of_one_file(
     names = some([studies[number].dataset for number in best])
     rule = f'the contours fit {len(best)} studies ({names}): put them into the folder of theirs, or give one study'
     return [], [Fault(first.file, '', rule)]
-  matches, found = [], []
+  matches, faults = [], []
   for number, drawn in several.items():
     mine = [one for one in fits[number] if one.study in best]
     if not mine or (len(mine) > 1 and not text):
       ids = some([one.slice_id for one in mine])
       rule = f'the contours fit several slices ({ids}): nothing tells which' if mine else _strange(drawn, candidates)
-      found.append(Fault(drawn.file, drawn.called, f'not used: {rule}'))
+      faults.append(Fault(drawn.file, drawn.called, f'not used: {rule}'))
       continue
     if text and (left := sorted(set(drawn.frames) - {frame for one in mine for frame in one.numbers})):
-      found.append(Fault(drawn.file, '', f'contours of {len(left)} pictures that are not there (first: {left[0]:04d})'))
+      faults.append(
+        Fault(drawn.file, '', f'contours of {len(left)} pictures that are not there (first: {left[0]:04d})')
+      )
     matches += [Match(number, drawn, one) for one in mine]
-  return matches, found
+  return matches, faults
 
 
 def _best_studies(first: Drawn, fits: Mapping[int, Sequence[Candidate]], candidates: Sequence[Candidate]) -> list[int]:
@@ -217,8 +219,8 @@ def _strange(drawn: Drawn, candidates: Sequence[Candidate]) -> str:
 
 def number_of(path: pathlib.Path) -> int | None:
   """Returns the number that the name of a file ends with."""
-  found = re.search(r'(\d+)$', path.stem)
-  return int(found[1]) if found else None
+  match = re.search(r'(\d+)$', path.stem)
+  return int(match[1]) if match else None
 
 
 def frames_of(drawn: Drawn, numbers: Sequence[int | None], frames: int) -> list[Pair | None]:

@@ -72,13 +72,13 @@ def scan(path: pathlib.Path, root: pathlib.Path, label: int | None = None) -> Sc
     if rule := size_rule(image.shape, image.get_data_dtype()):
       return Scan((), (Fault(file, '', rule),))
     settings = _settings(path)
-    found, notes = _faults(path, root, image, settings, label), _notes(path, image, settings)
+    faults, notes = _faults(path, root, image, settings, label), _notes(path, image, settings)
     matrix = affine.of_image(image)[0]
   except Exception as error:  # nibabel and what it stands on raise errors of many kinds, and all mean the same here
     return Scan((), (Fault(file, '', f'not readable ({reason(error)})'),))
   names = _slice_ids(slice_id, image.shape[2])
-  places = tuple(affine.place(matrix, z) for z in range(len(names))) if not found else ()
-  return Scan(tuple((dataset, name) for name in names), tuple(found), tuple(notes), places)
+  places = tuple(affine.place(matrix, z) for z in range(len(names))) if not faults else ()
+  return Scan(tuple((dataset, name) for name in names), tuple(faults), tuple(notes), places)
 
 
 def read(path: pathlib.Path, label: int | None = None) -> Iterator[Cine]:
@@ -217,16 +217,16 @@ def _settings(path: pathlib.Path) -> dict:
 def _notes(path: pathlib.Path, image, settings: dict) -> list[str]:
   """Returns what had to be decided about place and time of a sound file and of its mask, in words without its name."""
   matrix, why = affine.of_image(image)
-  found = [f'place in the patient unknown: {why}'] if why else []
+  notes = [f'place in the patient unknown: {why}'] if why else []
   if rule := spacing_and_interval(image, settings)[2]:
-    found.append(f'{rule} (state "frame_interval" in the JSON file beside the video)')
+    notes.append(f'{rule} (state "frame_interval" in the JSON file beside the video)')
   if image.ndim == 5 and image.shape[4] == 4 and settings['venc'] is checks.DEFAULT_VENC:
-    found.append(checks.taken(venc=checks.DEFAULT_VENC))
+    notes.append(checks.taken(venc=checks.DEFAULT_VENC))
   mask_path = _mask_path(path)
   if mask_path is not None and matrix is not None and affine.of_image(mask := load(mask_path))[0] is None:
     why = affine.of_image(mask)[1] or 'it does not say where it lies'
-    found.append(f'mask taken as it lies on the array of its video: {why}')
-  return found
+    notes.append(f'mask taken as it lies on the array of its video: {why}')
+  return notes
 
 
 def _faults(path: pathlib.Path, root: pathlib.Path, image, settings: dict, label: int | None) -> list[Fault]:
@@ -237,23 +237,23 @@ def _faults(path: pathlib.Path, root: pathlib.Path, image, settings: dict, label
   spacing, interval, _ = spacing_and_interval(image, settings)
   venc = None if image.ndim == 4 or image.shape[4] == 1 else settings['venc'] or ()
   stated = {'venc': venc, 'level': settings['level']}
-  found = checks.settings_faults(file, '', spacing=spacing, frame_interval=interval, **stated)
+  faults = checks.settings_faults(file, '', spacing=spacing, frame_interval=interval, **stated)
   annotated = settings.get('annotated', [])
   if not isinstance(annotated, list) or not all(type(frame) is int for frame in annotated):
-    found.append(Fault(file, '', '`annotated` is no list of whole numbers'))
+    faults.append(Fault(file, '', '`annotated` is no list of whole numbers'))
   elif beyond := [frame for frame in annotated if frame not in range(image.shape[3])]:
-    found.append(Fault(file, '', f'`annotated` names {frames(beyond)}, but the video has {image.shape[3]} frames'))
+    faults.append(Fault(file, '', f'`annotated` names {frames(beyond)}, but the video has {image.shape[3]} frames'))
   video, mask_path = stack(image), _mask_path(path)
   names = _slice_ids(_ids(path)[1], image.shape[2])
   for z, name in enumerate(names):
     within = f'slice {name}'
-    found += checks.video_faults(file, within, video[z]) or checks.black_faults(file, within, video[z])
+    faults += checks.video_faults(file, within, video[z]) or checks.black_faults(file, within, video[z])
     if venc:
       stated_venc = settings['venc'] is not checks.DEFAULT_VENC
-      found += checks.velocity_faults(file, within, video[z][..., 1:], venc=stated_venc)
-  if mask_path is not None and not found:
+      faults += checks.velocity_faults(file, within, video[z][..., 1:], venc=stated_venc)
+  if mask_path is not None and not faults:
     try:
       walls(load(mask_path), image, settings, label)
     except ValueError as error:
-      found.append(Fault(str(mask_path.relative_to(root)), '', f'mask {error}'))
-  return found
+      faults.append(Fault(str(mask_path.relative_to(root)), '', f'mask {error}'))
+  return faults

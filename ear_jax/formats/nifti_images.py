@@ -69,9 +69,9 @@ def single(image):
   """Returns an image of (column, row, slice) as one of a single frame, and one with frames as it is."""
   if image.ndim != 3:
     return image
-  found = image.__class__(np.asanyarray(image.dataobj)[..., None], None, image.header.copy())
-  found.header.set_zooms((*image.header.get_zooms(), 0.0))
-  return found
+  with_frame = image.__class__(np.asanyarray(image.dataobj)[..., None], None, image.header.copy())
+  with_frame.header.set_zooms((*image.header.get_zooms(), 0.0))
+  return with_frame
 
 
 def structures(mask, video, known: labels.Meaning, label: int | None) -> np.ndarray:
@@ -96,14 +96,14 @@ def structures(mask, video, known: labels.Meaning, label: int | None) -> np.ndar
 
 def walls(mask, video, settings: dict, label: int | None) -> np.ndarray:
   """Returns `[slice, T, H, W]` uint8, 1 in the myocardium. Raises ValueError as `structures`."""
-  found = (structures(mask, video, {}, label) == labels.MYOCARDIUM).astype(np.uint8)
-  if found.shape[1] == video.shape[3]:
-    return found
+  masks = (structures(mask, video, {}, label) == labels.MYOCARDIUM).astype(np.uint8)
+  if masks.shape[1] == video.shape[3]:
+    return masks
   frame = settings.get('annotated', ())
   if len(frame) != 1:
     raise ValueError('is of one frame: say which by "annotated" in the JSON file beside the video, such as [0]')
-  whole = np.zeros((found.shape[0], video.shape[3], *found.shape[2:]), np.uint8)
-  whole[:, frame[0]] = found[:, 0]
+  whole = np.zeros((masks.shape[0], video.shape[3], *masks.shape[2:]), np.uint8)
+  whole[:, frame[0]] = masks[:, 0]
   return whole
 
 

@@ -85,13 +85,13 @@ def open_studies(path: str | pathlib.Path, choices: Choices = REFUSE) -> list[Op
     raise MalformedStudy(path, [Fault('.', '', _nothing(there, left + masks)), *there.faults])
   passed = (*there.others, *_unnamed(left))
   opened = [dataclasses.replace(study, notes=(*study.notes, *passed)) for study in _unique(opened)]
-  found = contour_files.among(contours, there.root)
-  drawn = found.drawn
+  in_files = contour_files.among(contours, there.root)
+  drawn = in_files.drawn
   if any(one.mark.followed for one in drawn) and asked.settle('followed') == 'leave':
     drawn = tuple(one.by_hand() for one in drawn)
   opened, unused = references.attach(opened, drawn, trusted=choices.trusted)
   opened, lost = mask_files.attach(opened, masks, there.root, asked.settle('label') if masks else None)
-  if faults := (*there.faults, *found.faults, *unused, *lost):  # of no study, and they must not go unsaid
+  if faults := (*there.faults, *in_files.faults, *unused, *lost):  # of no study, and they must not go unsaid
     opened.append(_unreadable('unused-files', faults, there.root))
   if all(study.faults for study in opened):
     raise MalformedStudy(path, sorted({fault for study in opened for fault in study.faults}))
@@ -114,30 +114,30 @@ def _nothing(there: Walk, left: Sequence[pathlib.Path]) -> str:
 
 def _open_dicom(left: Sequence[pathlib.Path], root: pathlib.Path, choices: Asked) -> Taken:
   """Opens the DICOM studies; files that are none are its own too where there is a study that can say so."""
-  found = instances.find([file for file in left if file.is_file()], root)
-  opened = [_open_one(study, found, root, choices) for study in found.studies.values()]
-  if found.faults and not found.studies:  # no DICOM study that could carry them, and they must not go unsaid
-    opened.append(_unreadable('unreadable-dicom', found.faults, root))
-  return _scattered(opened, [*found.studies.values()]), left if opened else ()
+  pictures = instances.find([file for file in left if file.is_file()], root)
+  opened = [_open_one(study, pictures, root, choices) for study in pictures.studies.values()]
+  if pictures.faults and not pictures.studies:  # no DICOM study that could carry them, and they must not go unsaid
+    opened.append(_unreadable('unreadable-dicom', pictures.faults, root))
+  return _scattered(opened, [*pictures.studies.values()]), left if opened else ()
 
 
-def _open_one(files: Sequence[Instance], found: Found, root: pathlib.Path, choices: Asked) -> Opened:
+def _open_one(files: Sequence[Instance], pictures: Found, root: pathlib.Path, choices: Asked) -> Opened:
   reader: ModuleType = dicom_study
   if any(map(evident, files)):
     reader = siemens
   elif any(map(velocity_tags.encodes, files)):
     reader = phase_contrast
   opened = reader.open_study(files, root, choices)
-  others: Sequence[Fault] = found.faults
+  others: Sequence[Fault] = pictures.faults
   folders = {str(file.path.parent.relative_to(root)) for file in files}
-  if len(found.studies) > 1:  # a file that cannot be read is one of the study that it lies beside
-    every = {str(file.path.parent.relative_to(root)) for study in found.studies.values() for file in study}
+  if len(pictures.studies) > 1:  # a file that cannot be read is one of the study that it lies beside
+    every = {str(file.path.parent.relative_to(root)) for study in pictures.studies.values() for file in study}
     beside = folders | ({_parent(fault) for fault in others} - every)
     others = [fault for fault in others if _parent(fault) in beside]
   people, note = _people(files)
   mixed = f'{people} different patients in one study (one StudyInstanceUID): give each its own folder and study'
   where = [Fault('.', opened.dataset, mixed)] if people > 1 else []
-  notes = (*opened.notes, *note, *instances.unclear_notes(files), *found.notes)
+  notes = (*opened.notes, *note, *instances.unclear_notes(files), *pictures.notes)
   faults = tuple(sorted((*opened.faults, *others, *where)))
   known = {file.person for file in files} - {''}
   person = known.pop() if len(known) == 1 else ''
@@ -209,19 +209,19 @@ def _opened_files(form: ModuleType, files: Sequence[pathlib.Path], root: pathlib
 def _open_file(form: ModuleType, read: Callable, called: str, sources: list, root: pathlib.Path) -> Opened:
   names: Sequence[str] = [slice_id for _, scan in sources for _, slice_id in scan.names]
   dataset = pseudonym(called)
-  found = [fault for _, scan in sources for fault in scan.faults]
-  found += [
+  faults = [fault for _, scan in sources for fault in scan.faults]
+  faults += [
     Fault('.', dataset, f'{count} files hold slice {name} of this study: names must be unique')
     for name, count in Counter(names).items()
     if count > 1
   ]
-  found += _same_place(dataset, names, [place for _, scan in sources for place in scan.places]) if not found else []
-  if form is hdf5 and not found:
+  faults += _same_place(dataset, names, [place for _, scan in sources for place in scan.places]) if not faults else []
+  if form is hdf5 and not faults:
     names = hdf5.from_base(sources[0][0])
   cines = functools.partial(_cines, read, sources, names, dataset)
   notes = [HASHED] * (dataset != called) + [note for _, scan in sources for note in scan.notes]
   origin = str(sources[0][0].relative_to(root))
-  return Opened(dataset, tuple(names), tuple(dict.fromkeys(notes)), tuple(sorted(found)), root, cines, origin)
+  return Opened(dataset, tuple(names), tuple(dict.fromkeys(notes)), tuple(sorted(faults)), root, cines, origin)
 
 
 def _same_place(dataset: str, names: Sequence[str], places: Sequence[Place | None]) -> list[Fault]:

@@ -47,17 +47,17 @@ def attach(
   candidates = [one for k, study in enumerate(studies) if not study.faults for one in look(k, study, drawn, trusted)]
   if not candidates:
     return list(studies), []  # what is wrong with the studies has been said
-  matches, found = matched(drawn, candidates, studies)
+  matches, faults = matched(drawn, candidates, studies)
   matches, refused, notes = judged(matches, studies)
   matches, rivals = _without_rivals(matches, studies)
   given = []
   for number, study in enumerate(studies):
     mine = {one.slice.index: one.drawn for one in matches if one.slice.study == number}
     if contradiction := _contradiction(mine):
-      found.append(Fault('.', study.dataset, contradiction))
+      faults.append(Fault('.', study.dataset, contradiction))
       mine = {}
     given.append(_with(study, mine, notes.get(number, ())) if mine else study)
-  return given, sorted([*found, *refused, *rivals])
+  return given, sorted([*faults, *refused, *rivals])
 
 
 def _without_rivals(matches: Sequence[Match], studies: Sequence[Opened]) -> tuple[list[Match], list[Fault]]:
@@ -65,13 +65,13 @@ def _without_rivals(matches: Sequence[Match], studies: Sequence[Opened]) -> tupl
   by_slice: dict[tuple[int, int], list[Match]] = defaultdict(list)
   for one in matches:
     by_slice[one.slice.study, one.slice.index].append(one)
-  found = []
+  faults = []
   for (number, _), rivals in by_slice.items():
     if len(rivals) > 1:
       files = ', '.join(sorted({one.drawn.file for one in rivals}))
       where = f'slice {rivals[0].slice.slice_id} of {studies[number].dataset}'
-      found.append(Fault(files, '', f'not used: {len(rivals)} contours for {where}; keep those that are meant'))
-  return [one for one, *others in by_slice.values() if not others], found
+      faults.append(Fault(files, '', f'not used: {len(rivals)} contours for {where}; keep those that are meant'))
+  return [one for one, *others in by_slice.values() if not others], faults
 
 
 def _contradiction(mine: Mapping[int, Drawn]) -> str:

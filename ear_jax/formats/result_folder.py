@@ -60,19 +60,19 @@ def read_results(folder: pathlib.Path) -> tuple[list[Results], int]:
   """
   if not folder.is_dir():
     raise UserError(f'{folder} is no folder: give the --output of ear_jax.predict')
-  found: dict[str, tuple[pathlib.Path, Results]] = {}
+  by_study: dict[str, tuple[pathlib.Path, Results]] = {}
   for path in sorted(folder.rglob('summary.json')):
     one = _read(path)
     if one is None:
       continue
-    if one.study in found:
-      raise UserError(f'study {one.study} is in {found[one.study][0]} and in {path.parent}: keep one of the two')
-    found[one.study] = path.parent, one
-  if not found:
+    if one.study in by_study:
+      raise UserError(f'study {one.study} is in {by_study[one.study][0]} and in {path.parent}: keep one of the two')
+    by_study[one.study] = path.parent, one
+  if not by_study:
     raise UserError(f'no results lie in {folder}: it has no summary.json as ear_jax.predict writes it')
-  finished = {where for where, _ in found.values()}
+  finished = {where for where, _ in by_study.values()}
   unfinished = sum(path.parent not in finished for path in folder.rglob('curves.csv'))
-  return [found[study][1] for study in sorted(found)], unfinished
+  return [by_study[study][1] for study in sorted(by_study)], unfinished
 
 
 def _read(path: pathlib.Path) -> Results | None:

@@ -127,10 +127,10 @@ def _signs(path: pathlib.Path, stated: xr.DataArray | None) -> tuple[int, int, i
     return None
   values = stated.values.tolist()
   by_name = dict(zip(map(str, stated['comp'].values), values, strict=True)) if 'comp' in stated.coords else {}
-  found = [by_name.get(name, 0) for name in 'XYZ'] if by_name else values
-  if len(found) != 3 or not set(found) <= {1, -1}:
+  given_signs = [by_name.get(name, 0) for name in 'XYZ'] if by_name else values
+  if len(given_signs) != 3 or not set(given_signs) <= {1, -1}:
     raise UserError(f'{path}: `sign_reversal` is not +1 or -1 for each of X, Y and Z')
-  column, row, through = map(int, found)
+  column, row, through = map(int, given_signs)
   return column, row, through
 
 

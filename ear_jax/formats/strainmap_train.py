@@ -41,11 +41,11 @@ def scan(path: pathlib.Path, root: pathlib.Path) -> Scan:
     return Scan((), (Fault(file, '', 'name is not <name>_<n>_<seconds>_train.nc'),))
   try:
     with h5py.File(checks.ordinary(path)) as h5:
-      found = _file_faults(file, h5)
-      notes = [] if found else [_interval(h5)[1], h5_arrays.taken(h5)]
+      faults = _file_faults(file, h5)
+      notes = [] if faults else [_interval(h5)[1], h5_arrays.taken(h5)]
   except Exception as error:  # h5py raises errors of many kinds for a broken file, and all mean the same here
     return Scan((), (Fault(file, '', f'not a readable netCDF-4 file ({h5_arrays.reason(error)})'),))
-  return Scan((_ids(path),), tuple(found), tuple(filter(None, notes)))
+  return Scan((_ids(path),), tuple(faults), tuple(filter(None, notes)))
 
 
 def read(path: pathlib.Path) -> Iterator[Cine]:
@@ -99,8 +99,8 @@ def _file_faults(file: str, h5: h5py.File) -> list[Fault]:
     rule = f'stacked has shape {stacked.shape} and comp {", ".join(names[:9])}; expected (comp, frame, row, col)'
     return [Fault(file, '', f'{rule} with comp {", ".join(COMPONENTS)}')]
   settings = h5_arrays.settings(h5)
-  found = checks.settings_faults(file, '', **settings)
+  faults = checks.settings_faults(file, '', **settings)
   pixels = dict(zip(names, stacked[()], strict=True))
   video = np.stack([pixels[name] for name in ('MAG', 'X', 'Y', 'Z')], -1)
-  found += checks.video_faults(file, '', video) or checks.phase_faults(file, '', video[..., 1:])
-  return found + checks.mask_faults(file, '', pixels['LABELS'], stacked.shape[1:])
+  faults += checks.video_faults(file, '', video) or checks.phase_faults(file, '', video[..., 1:])
+  return faults + checks.mask_faults(file, '', pixels['LABELS'], stacked.shape[1:])

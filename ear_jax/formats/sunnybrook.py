@@ -48,46 +48,46 @@ def read_frames(root: str | pathlib.Path) -> Iterator[Cine]:
 
 
 def _faults(root: pathlib.Path, pictures: dict[str, pathlib.Path]) -> list[Fault]:
-  found = []
+  faults = []
   if not pictures:
-    found.append(Fault('images', '', f'no .png in this folder; expected {_HOLDING}'))
+    faults.append(Fault('images', '', f'no .png in this folder; expected {_HOLDING}'))
   for kind in ('endo', 'epi'):
     orphans = {path.name for path in (root / kind).glob('*.png')} - pictures.keys()
-    found += [
+    faults += [
       Fault(f'{kind}/{name}', 'frame 0', f'mask without image: add images/{name} or remove the mask')
       for name in orphans
     ]
   for name in pictures:
     if not _NAME.fullmatch(name):
       rule = 'name is not <patient>-IM-<series>-<nnnn>.png with a patient such as SC-HF-I-01'
-      found.append(Fault(f'images/{name}', '', rule))
+      faults.append(Fault(f'images/{name}', '', rule))
     elif (root / 'epi' / name).exists():
-      found += _picture_faults(root, name)
-  return found
+      faults += _picture_faults(root, name)
+  return faults
 
 
 def _picture_faults(root: pathlib.Path, name: str) -> list[Fault]:
   """Returns the faults of one annotated frame: its picture and its two masks."""
   if not (root / 'endo' / name).exists():
     return [Fault(f'epi/{name}', 'frame 0', f'epi mask without endo mask: add endo/{name}, or remove the epi mask')]
-  found, arrays = [], {}
+  faults, arrays = [], {}
   for kind in ('images', 'endo', 'epi'):
     try:
       arrays[kind] = _pixels(root / kind / name)
     except (OSError, UnidentifiedImageError, ValueError) as error:
-      found.append(Fault(f'{kind}/{name}', 'frame 0', f'not a readable 8-bit grey PNG ({error})'))
-  if found:
-    return found
+      faults.append(Fault(f'{kind}/{name}', 'frame 0', f'not a readable 8-bit grey PNG ({error})'))
+  if faults:
+    return faults
   shape = arrays['images'].shape
   for kind in ('endo', 'epi'):
     mask = arrays[kind]
     if mask.shape != shape:
-      found.append(Fault(f'{kind}/{name}', 'frame 0', f'mask has shape {mask.shape}, its image {shape}'))
+      faults.append(Fault(f'{kind}/{name}', 'frame 0', f'mask has shape {mask.shape}, its image {shape}'))
     if not np.isin(mask, (0, 255)).all():
-      found.append(Fault(f'{kind}/{name}', 'frame 0', 'mask holds values other than 0 and 255'))
-  if not found and not _myocardium(arrays['endo'], arrays['epi']).any():
-    found.append(Fault(f'epi/{name}', 'frame 0', 'no myocardium is left: the epi mask lies within the endo mask'))
-  return found
+      faults.append(Fault(f'{kind}/{name}', 'frame 0', 'mask holds values other than 0 and 255'))
+  if not faults and not _myocardium(arrays['endo'], arrays['epi']).any():
+    faults.append(Fault(f'epi/{name}', 'frame 0', 'no myocardium is left: the epi mask lies within the endo mask'))
+  return faults
 
 
 def _read(root: pathlib.Path, path: pathlib.Path) -> Cine:

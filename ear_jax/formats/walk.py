@@ -49,30 +49,30 @@ class Walk:
 def walk(path: pathlib.Path) -> Walk:
   """Returns the files at `path`, a file or a folder with its subfolders."""
   root, faults, own = path if path.is_dir() else path.parent, [], 0
-  found = []
+  files = []
 
   def refused(error: OSError) -> None:
     where = os.path.relpath(error.filename or root, root)
     faults.append(Fault(where, '', f'this folder cannot be looked into ({error.strerror})'))
 
   if not path.is_dir():
-    found = [path]
+    files = [path]
   else:
     seen: set[tuple[int, int]] = set()
     _is_new(str(path), '', seen)
     for folder, folders, names in os.walk(path, followlinks=True, onerror=refused):
       if 'summary.json' in names and _is_ours(pathlib.Path(folder, 'summary.json')):
         own, folders[:] = own + 1, []
-        found += [pathlib.Path(folder, name) for name in names if _EDITED in names and name.endswith('.nc')]
+        files += [pathlib.Path(folder, name) for name in names if _EDITED in names and name.endswith('.nc')]
         continue
       folders[:] = sorted(name for name in folders if not name.startswith('.') and _is_new(folder, name, seen))
-      found += [pathlib.Path(folder, name) for name in names if not name.startswith('.')]
-  kinds = {file: kind for file in found if (kind := _kind(file))}
+      files += [pathlib.Path(folder, name) for name in names if not name.startswith('.')]
+  kinds = {file: kind for file in files if (kind := _kind(file))}
   others = [_counted(count, *kind) for kind, count in Counter(kinds.values()).items()]
   others += [_counted(own, 'folder of results of ear_jax', '')] * bool(own)
   return Walk(
     root,
-    tuple(sorted(set(found) - set(kinds), key=lambda file: [natural(part) for part in file.parts])),
+    tuple(sorted(set(files) - set(kinds), key=lambda file: [natural(part) for part in file.parts])),
     tuple(others),
     tuple(faults),
   )

@@ -35,10 +35,10 @@ class Pending:
     return self.videos[0].shape
 
   def __jax_array__(self) -> jax.Array:
-    found = self.videos + self.constants
+    videos = self.videos + self.constants
     for function in self.functions:
-      found = (function(*found),)
-    return found[0]
+      videos = (function(*videos),)
+    return videos[0]
 
   def astype(self, dtype: jax.typing.DTypeLike) -> Self:
     """Returns the same from videos of another dtype."""

@@ -45,9 +45,9 @@ def export(runs: Sequence[str | os.PathLike], output: str | os.PathLike) -> dict
       raise UserError(f'{run} is an exported network already: give the working directory of a run')
     _check_alike(paths[0], networks[0], run, network)
   first, config = networks[0], networks[0].config
-  found = [_validation_dice(run, network.step) for run, network in zip(paths, networks, strict=True)]
-  dice = [one for one in found if one is not None]
-  description = describe(first, statistics.mean(dice) if len(dice) == len(found) else None)
+  validation_dice = [_validation_dice(run, network.step) for run, network in zip(paths, networks, strict=True)]
+  dice = [one for one in validation_dice if one is not None]
+  description = describe(first, statistics.mean(dice) if len(dice) == len(validation_dice) else None)
   description['network']['networks'] = len(networks)
   members = [network.variables for network in networks]
   function = serialise(myocardium(build_model(config.model)), members, config.data.crop, config.data.channels)

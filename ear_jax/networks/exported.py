@@ -109,9 +109,9 @@ def _function(path, function, description):
   writer = versions.get('jax', jax.__version__) if isinstance(versions, dict) else jax.__version__
   try:
     with _flatbuffers():
-      found = jax.export.deserialize(bytearray(function))
+      exported = jax.export.deserialize(bytearray(function))
     if writer != jax.__version__:
-      found.mlir_module()  # what a newer jax wrote is otherwise not refused before it compiles
+      exported.mlir_module()  # what a newer jax wrote is otherwise not refused before it compiles
   except UserError:
     raise
   except Exception as fault:  # jax too raises errors of many kinds
@@ -122,7 +122,7 @@ def _function(path, function, description):
       f'{path} was exported under jax {writer}, and jax {jax.__version__} here cannot read it ({name}): install jax '
       f'{writer} or newer, or export its run again under {jax.__version__}'
     ) from fault
-  return found.call
+  return exported.call
 
 
 @contextlib.contextmanager

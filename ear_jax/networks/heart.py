@@ -58,11 +58,11 @@ def _first_harmonic(signal):
 def _peaks(blurred, sigma):
   """Returns the highest places (row, column), each outside the reach of those before it."""
   left = blurred.copy()
-  found: list[tuple[float, float]] = []
+  peaks: list[tuple[float, float]] = []
   rows, columns = np.indices(left.shape)
   highest = left.max()
-  while len(found) < _PEAKS and left.max() > 0.3 * highest > 0:
+  while len(peaks) < _PEAKS and left.max() > 0.3 * highest > 0:
     r, c = np.unravel_index(np.argmax(left), left.shape)
-    found.append((float(r), float(c)))
+    peaks.append((float(r), float(c)))
     left[((rows - r) / sigma[0]) ** 2 + ((columns - c) / sigma[1]) ** 2 < 3.0**2] = 0
-  return found or [((left.shape[0] - 1) / 2, (left.shape[1] - 1) / 2)]
+  return peaks or [((left.shape[0] - 1) / 2, (left.shape[1] - 1) / 2)]

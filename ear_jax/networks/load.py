@@ -45,10 +45,10 @@ def load_network(
   """
   path, placement = locate(os.fspath(network)), Placement(list(devices or jax.local_devices()))
   with _understood(path):
-    found = (_exported if path.suffix == '.zip' else _trained)(path, os.fspath(network), checkpoint, placement)
-    if found.manifest.get('training_picture') is not None:
-      found.picture()
-    return found
+    loaded = (_exported if path.suffix == '.zip' else _trained)(path, os.fspath(network), checkpoint, placement)
+    if loaded.manifest.get('training_picture') is not None:
+      loaded.picture()
+    return loaded
 
 
 @contextlib.contextmanager

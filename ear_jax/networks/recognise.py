@@ -56,13 +56,13 @@ def recognise(read: Callable[[int], Cine], count: int, network: Network) -> tupl
 
 def views(cine: Cine, network: Network) -> np.ndarray:
   """Returns the likeness `[8]` of each view of a slice, in the order of `TURNS`; 0 where the network finds no heart."""
-  heart, found = network.picture().heart or (), []
+  heart, pictures = network.picture().heart or (), []
   for turn in TURNS:
     view = turned(cine, turn)
     centre, size = find_heart(view, network)
     spacing = view.spacing if np.isfinite(view.spacing).all() else network.picture().spacing or (1.0, 1.0)
-    found.append(likeness(looks(view.video[0, ..., MAGNITUDE], centre, spacing), heart) if size > 0 else 0.0)
-  return np.array(found)
+    pictures.append(likeness(looks(view.video[0, ..., MAGNITUDE], centre, spacing), heart) if size > 0 else 0.0)
+  return np.array(pictures)
 
 
 def _margin(scores: dict[int, np.ndarray]) -> float:

@@ -158,8 +158,8 @@ def segment(cine: Cine, networks: Sequence[Network], *, tta: bool = False, axes:
   centre = _turned_point(find_heart(turned(cine, turns[0]), networks[0], tta)[0], cine, turns[0], back=True)
   probability = np.zeros(cine.mask.shape, np.float32)
   for network, turn in zip(networks, turns, strict=True):
-    found = _segment(turned(cine, turn), network, _turned_point(centre, cine, turn), tta)
-    probability += picture_turned(found, undone(turn))
+    delineation = _segment(turned(cine, turn), network, _turned_point(centre, cine, turn), tta)
+    probability += picture_turned(delineation, undone(turn))
   probability /= np.float32(len(networks))
   return Delineation(probability, expected_error(probability), centre)
 
@@ -224,10 +224,10 @@ def find_heart(cine: Cine, network: Network, tta: bool = False) -> tuple[tuple[f
   Where something beats, then moved to what the network finds there. Of several places with enough wall it is the one
   that the network is surest of, since other round organs are taken for a heart too; without one, that with most wall.
   """
-  found = [_follow(cine, network, centre, tta) for centre in heart_centres(cine)]
+  candidates = [_follow(cine, network, centre, tta) for centre in heart_centres(cine)]
   enough = 0.005 * math.prod(network.picture().size)  # half of the pixels that a ventricle usually has
-  large = [one for one in found if one.mass > enough]
-  best = min(large, key=lambda one: one.error) if large else max(found, key=lambda one: one.mass)
+  large = [one for one in candidates if one.mass > enough]
+  best = min(large, key=lambda one: one.error) if large else max(candidates, key=lambda one: one.mass)
   return best.centre, best.mass
 
 

@@ -106,7 +106,7 @@ def plan(size: Size, seed: int = 0) -> tuple[SlicePlan, ...]:
   visits = [(s, v) for s in range(size.subjects) for v in range(2 if s < size.rescans else 1)]
   if len(counts) != len(visits):
     raise ValueError(f'{size.name}: slice counts for {len(counts)} datasets, but there are {len(visits)}')
-  found = []
+  plans = []
   for (subject, visit), count in zip(visits, counts, strict=True):
     person = _sized(size, seed, subject)
     name = f'phantom{seed or ""}-{subject + 1:02d}'  # people of another seed are other people
@@ -114,8 +114,8 @@ def plan(size: Size, seed: int = 0) -> tuple[SlicePlan, ...]:
       position = k / (count - 1)
       level = 'base' if position < 0.2 else 'apex' if position > 0.8 else 'mid'
       ids = (name, f'{name}-{"ab"[visit]}', f'sax{k + 1}', level, position)
-      found.append(SlicePlan(person, *ids, seed, subject, visit, k))
-  return tuple(found)
+      plans.append(SlicePlan(person, *ids, seed, subject, visit, k))
+  return tuple(plans)
 
 
 def first_visit(size: Size | str, *, seed: int = 0, subject: int = 1) -> list[SlicePlan]:

@@ -67,8 +67,8 @@ def brief(summary: Mapping) -> dict:
     for component, entry in summary['curves'].items()
   }
   markers = {
-    component: {marker: {'velocity': entry['velocity']} for marker, entry in found.items() if 'velocity' in entry}
-    for component, found in summary['markers'].items()
+    component: {marker: {'velocity': entry['velocity']} for marker, entry in peaks.items() if 'velocity' in entry}
+    for component, peaks in summary['markers'].items()
   }
   return {key: summary[key] for key in kept} | {'curves': curves, 'markers': markers}
 

@@ -16,51 +16,51 @@ NAMES = {'velocity': 'Peak velocity', 'time': 'Time to peak', 'normalised_time':
 def notes(summary: Mapping) -> list[str]:
   """Returns what a reader must know before using the numbers of `agreement_summary.summarise`."""
   cines, n = summary['cines'], summary['n_subjects']
-  found = [f'Cines not compared: {count}, {reason}.' for reason, count in summary['skipped'].items()]
+  sentences = [f'Cines not compared: {count}, {reason}.' for reason, count in summary['skipped'].items()]
   if not cines['expected']:
-    return ['No velocity curve was compared.', *found]
-  found.insert(
+    return ['No velocity curve was compared.', *sentences]
+  sentences.insert(
     0,
     'Errors are prediction minus reference; both masks were analysed with the same velocities and settings. Means are '
     f'taken over the cines and datasets of a subject in turn, then over subjects (n = {n}).',
   )
-  found.append(
+  sentences.append(
     'No septum is given to the evaluation: sectors begin in a fixed direction, the same for both masks, so their '
     'errors can be compared and their names mean nothing.'
   )
   if cines['failed']:
-    found.append(
+    sentences.append(
       f'{cines["failed"]} of {cines["expected"]} cines have a frame without contours and are in no mean of the curves '
       f'and markers: {", ".join(summary["failed"])}.'
     )
   if cines['flagged']:
-    found.append(
+    sentences.append(
       f'{cines["flagged"]} of {cines["expected"]} cines have frames whose contours were repaired or look implausible; '
       'they are in the means.'
     )
   if summary['frame_interval']:
     low, high = (f'{interval:.0f}' for interval in summary['frame_interval'])
-    found.append(
+    sentences.append(
       f'One frame is {low if low == high else f"{low} to {high}"} ms and times differ by whole frames: a spread of 0 '
       'means that all subjects agree to the frame, not that times are exact.'
     )
   else:
-    found.append('The time between frames is unknown: times are given in normalised ms only.')
-  return found + few_subjects(n)
+    sentences.append('The time between frames is unknown: times are given in normalised ms only.')
+  return sentences + few_subjects(n)
 
 
 def text_tables(summary: Mapping) -> list[Table]:
   """Returns all tables of the summary as strings; a table without a line is left out."""
-  found = [_curve_table(summary), *(_marker_table(summary, quantity) for quantity in UNITS)]
-  found += [_region_table(summary), _temporal_table(summary), _repeatability_table(summary)]
+  tables = [_curve_table(summary), *(_marker_table(summary, quantity) for quantity in UNITS)]
+  tables += [_region_table(summary), _temporal_table(summary), _repeatability_table(summary)]
   counts = [[name.replace('_', ' '), str(count)] for name, count in summary['cines'].items()]
-  return [table for table in (*found, Table('Cines', ['cines', 'number'], counts)) if table.rows]
+  return [table for table in (*tables, Table('Cines', ['cines', 'number'], counts)) if table.rows]
 
 
 def terminal(summary: Mapping) -> Group:
   """Returns the errors of the global curves and of their peaks with the notes, to be printed by `rich`."""
-  found = [_curve_table(summary), _peak_table(summary)]
-  return forms.terminal([table for table in found if table.rows], summary['notes'])
+  tables = [_curve_table(summary), _peak_table(summary)]
+  return forms.terminal([table for table in tables if table.rows], summary['notes'])
 
 
 def _curve_table(summary: Mapping) -> Table:

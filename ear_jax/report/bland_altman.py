@@ -84,9 +84,9 @@ def _bands(entry: Mapping) -> list[tuple[float, float, str, float]]:
   if not entry['sd']:
     return []
   reach = entry['limits'][1] - entry['bias']
-  found = [(*interval, _LIMIT, 0.16) for interval in entry['limit_intervals']]
-  found.append((*entry['bias_t_interval'], _BIAS, 0.13))
-  return [band for band in found if (band[1] - band[0]) / 2 < reach]
+  bands = [(*interval, _LIMIT, 0.16) for interval in entry['limit_intervals']]
+  bands.append((*entry['bias_t_interval'], _BIAS, 0.13))
+  return [band for band in bands if (band[1] - band[0]) / 2 < reach]
 
 
 def _caption(entry: Mapping, unit: str, bands: int) -> str:

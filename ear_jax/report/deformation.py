@@ -41,31 +41,31 @@ class Told(NamedTuple):
   curves: Mapping[str, str]
 
 
-def tell(found: Deformation) -> Told:
+def tell(deformation: Deformation) -> Told:
   """Returns the deformation of a study for its page and summary."""
-  rows, segments = _records(measures(found)), segment_table(found)
+  rows, segments = _records(measures(deformation)), segment_table(deformation)
   known = segments.filter(like='_percent').notna().to_numpy().any()
   curves = {
-    one.name: _uri(strain_curves.figure(found, [k]))
-    for k, one in enumerate(found.motions)
+    one.name: _uri(strain_curves.figure(deformation, [k]))
+    for k, one in enumerate(deformation.motions)
     if np.isfinite(one.strain.strain['global']).any()
   }
-  return Told(rows, _records(segments), found.notes, _uri(bulls_eye.figure(segments)) if known else '', curves)
+  return Told(rows, _records(segments), deformation.notes, _uri(bulls_eye.figure(segments)) if known else '', curves)
 
 
-def write(folder: pathlib.Path, pseudonym: str, found: Deformation | None) -> None:
+def write(folder: pathlib.Path, pseudonym: str, deformation: Deformation | None) -> None:
   """Writes `FILES` into a folder, or removes what an earlier analysis wrote where `found` is None."""
   for name in FILES:
     (folder / name).unlink(missing_ok=True)
-  if found is None or not found.motions:
+  if deformation is None or not deformation.motions:
     return
-  write_csv(folder / 'strain.csv', *map(strain_table, found.motions))
-  segments = segment_table(found)
+  write_csv(folder / 'strain.csv', *map(strain_table, deformation.motions))
+  segments = segment_table(deformation)
   write_csv(folder / 'segments.csv', segments)
-  write_csv(folder / 'function.csv', measures(found))
-  if len(found.motions) > 1:
-    write_csv(folder / 'twist.csv', turning(found))
-  figures.save_each(strain_curves.figure(found, title=pseudonym), folder, PICTURES)
+  write_csv(folder / 'function.csv', measures(deformation))
+  if len(deformation.motions) > 1:
+    write_csv(folder / 'twist.csv', turning(deformation))
+  figures.save_each(strain_curves.figure(deformation, title=pseudonym), folder, PICTURES)
   figures.save(bulls_eye.figure(segments, title=pseudonym), folder / 'bulls_eye.png')
 
 

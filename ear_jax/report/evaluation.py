@@ -84,12 +84,14 @@ def write_report(
   remarks = tables.notes(summary) + [f'Window: {manifest["window"]}.'] * ('window' in manifest)
   content = {**summary, 'cines': cines, 'notes': remarks, 'manifest': dict(manifest)}
   tables.strict_json(content)
-  found = _find(cases, {name for name, _ in roles.values()})  # the last that can be refused: from here on it is written
+  cases_of_roles = _find(
+    cases, {name for name, _ in roles.values()}
+  )  # the last that can be refused: from here on it is written
   (output / 'metrics.json').unlink(missing_ok=True)
   write_csv(output / 'per_frame.csv', tables.per_frame_table(rows))
   write_csv(output / 'per_subject.csv', tables.per_subject_table(rows))
   write_text(output / 'summary.md', document('Evaluation', tables.text_tables(summary), content['notes']))
-  _write_pictures(output, rows, roles, found)
+  _write_pictures(output, rows, roles, cases_of_roles)
   if curves is not None:
     content['agreement'] = brief(write_agreement(output, curves, seed=seed))
   if stacks is not None:
@@ -99,28 +101,28 @@ def write_report(
 
 
 def _find(cases: Iterable[Case], names: set[str]) -> dict[str, Case]:
-  found = {}
+  by_name = {}
   for case in cases:
     if case.cine.name in names:
-      found[case.cine.name] = case
-      if len(found) == len(names):
-        return found
-  raise ValueError(f'no pictures for {", ".join(sorted(names - set(found)))}: pass the cines that were scored')
+      by_name[case.cine.name] = case
+      if len(by_name) == len(names):
+        return by_name
+  raise ValueError(f'no pictures for {", ".join(sorted(names - set(by_name)))}: pass the cines that were scored')
 
 
 def _write_pictures(
-  output: pathlib.Path, rows: pd.DataFrame, roles: Mapping[str, tuple[str, float]], found: Mapping[str, Case]
+  output: pathlib.Path, rows: pd.DataFrame, roles: Mapping[str, tuple[str, float]], cases: Mapping[str, Case]
 ) -> None:
   labelled = {}
   for role, (name, dice) in roles.items():
     dataset, slice_id = name.split('/', 1)  # a line each: ids of hospital exports are long
-    labelled[f'{role}, Dice {dice:.2f}\n{dataset}\n{slice_id}'] = found[name]
+    labelled[f'{role}, Dice {dice:.2f}\n{dataset}\n{slice_id}'] = cases[name]
   figures.save(figures.result_figure(labelled), output / 'result.png')
   for role in ('best', 'median', 'worst'):
     path = output / f'{role}.png'
     if role in roles:
       name, dice = roles[role]
-      figures.save(figures.cine_overview(found[name], title=f'{role}: {name}, mean Dice {dice:.2f}'), path)
+      figures.save(figures.cine_overview(cases[name], title=f'{role}: {name}, mean Dice {dice:.2f}'), path)
     else:
       path.unlink(missing_ok=True)  # of an earlier evaluation with more cines, in the same folder
   figures.save(figures.dice_against_frame(rows), output / 'dice_against_frame.png')

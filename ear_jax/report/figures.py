@@ -103,12 +103,12 @@ def dice_against_frame(rows: pd.DataFrame) -> Figure:
   kept = rows[rows['case'] != 'both_empty']
   if kept.empty:
     raise ValueError(f'none of {len(rows)} frames has a mask to draw a curve of')
-  found = [level for level in (*LEVELS, *sorted(set(kept['level']) - set(LEVELS))) if (kept['level'] == level).any()]
-  figure = Figure(figsize=(max(2.6 * len(found), 4.5), 2.8), layout='constrained')
-  axes = figure.subplots(1, len(found), sharex=True, sharey=True, squeeze=False)[0]
-  for axis, level in zip(axes, found, strict=True):
+  levels = [level for level in (*LEVELS, *sorted(set(kept['level']) - set(LEVELS))) if (kept['level'] == level).any()]
+  figure = Figure(figsize=(max(2.6 * len(levels), 4.5), 2.8), layout='constrained')
+  axes = figure.subplots(1, len(levels), sharex=True, sharey=True, squeeze=False)[0]
+  for axis, level in zip(axes, levels, strict=True):
     _draw_dice(axis, kept[kept['level'] == level])
-    axis.set_title(level or ('unknown level' if len(found) > 1 else 'all slices'), fontsize=TEXT, color=INK)
+    axis.set_title(level or ('unknown level' if len(levels) > 1 else 'all slices'), fontsize=TEXT, color=INK)
   axes[0].xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6, min_n_ticks=1))
   axes[0].set_xlim(kept['frame'].min() - 0.5, kept['frame'].max() + 0.5)
   low = kept['dice'].min()

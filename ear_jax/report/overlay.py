@@ -74,13 +74,13 @@ def heart_window(masks: np.ndarray, margin: float = 0.35) -> tuple[slice, slice]
   """
   height, width = masks.shape[-2:]
   shade = np.asarray(masks, bool).reshape(-1, height, width).any(0)
-  found = ndimage.find_objects(shade.astype(np.uint8), 1)[0]
-  if not found:
+  box = ndimage.find_objects(shade.astype(np.uint8), 1)[0]
+  if not box:
     return slice(0, height), slice(0, width)
-  side = int(np.ceil(max(s.stop - s.start for s in found) * (1 + 2 * margin)))
+  side = int(np.ceil(max(s.stop - s.start for s in box) * (1 + 2 * margin)))
   sizes = min(side, height), min(side, width)
   top, left = (
     int(np.clip((s.start + s.stop - size) // 2, 0, length - size))
-    for s, size, length in zip(found, sizes, shade.shape, strict=True)
+    for s, size, length in zip(box, sizes, shade.shape, strict=True)
   )
   return slice(top, top + sizes[0]), slice(left, left + sizes[1])

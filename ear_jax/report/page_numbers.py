@@ -27,7 +27,7 @@ def directions(settings: Settings) -> tuple[str, str, str]:
   return 'towards the apex', 'inward', f'{turn} in the picture'
 
 
-def contours(found: Contours, top: int, left: int) -> list[dict[str, list[int]] | None]:
+def contours(of_slice: Contours, top: int, left: int) -> list[dict[str, list[int]] | None]:
   """Returns endo and epi of each frame as x0, y0, x1, y1, ... in tenths of a pixel; None for a failed frame.
 
   The origin is the upper left corner of the pixel (top, left), so that a picture of n pixels goes from 0 to 10 n.
@@ -40,7 +40,7 @@ def contours(found: Contours, top: int, left: int) -> list[dict[str, list[int]] 
 
   return [
     None if failed else {'endo': line(endo), 'epi': line(epi)}
-    for endo, epi, failed in zip(found.endo, found.epi, found.failed, strict=True)
+    for endo, epi, failed in zip(of_slice.endo, of_slice.epi, of_slice.failed, strict=True)
   ]
 
 
@@ -65,16 +65,16 @@ def numbers(values: np.ndarray) -> list:
 
 def markers(motion: SliceMotion) -> dict[str, list[list[dict]]]:
   """Returns for each group and region the markers in the order of `MARKERS`; velocities and times are not rounded."""
-  found: dict[str, list[list[dict]]] = {group: [[] for _ in range(count)] for group, count in GROUPS.items()}
+  by_group: dict[str, list[list[dict]]] = {group: [[] for _ in range(count)] for group, count in GROUPS.items()}
   order = {(c, m): rank for rank, (c, m) in enumerate((c, m) for c in COMPONENTS for m in MARKERS[c])}
   for row in motion.markers.to_dict('records'):
     values = {key: plain(row[key]) for key in ('frame', 'velocity', 'time', 'normalised_time', *INTERVALS)}
     entry = {'component': row['component'], 'marker': row['marker'], **values}
-    found[row['group']][int(row['region'])].append(entry)
-  for regions in found.values():
+    by_group[row['group']][int(row['region'])].append(entry)
+  for regions in by_group.values():
     for entries in regions:
       entries.sort(key=lambda entry: order[entry['component'], entry['marker']])
-  return found
+  return by_group
 
 
 def axes(motions: Sequence[SliceMotion]) -> dict[str, list[list[float]]]:
@@ -87,13 +87,13 @@ def colour_ranges(motions: Sequence[SliceMotion]) -> list[float]:
 
   It is the 99th percentile of the sectors' speed: one noisy sector does not pale the others.
   """
-  found = []
+  ranges = []
   for component in range(len(COMPONENTS)):
     parts = [np.abs(m.curves['angular24'][..., component]).ravel() for m in motions]
     speeds = np.concatenate([*parts, [np.nan]])
     speeds = speeds[np.isfinite(speeds)]
-    found.append(round_up(float(np.percentile(speeds, 99)) if speeds.size else 1.0, _LIMITS))
-  return found
+    ranges.append(round_up(float(np.percentile(speeds, 99)) if speeds.size else 1.0, _LIMITS))
+  return ranges
 
 
 def _limits(motions: Sequence[SliceMotion], group: str, component: int) -> list[float]:

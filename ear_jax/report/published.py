@@ -72,7 +72,7 @@ def read_bands(path: pathlib.Path) -> list[Band]:
   Raises: UserError when a column is missing, a cell is empty, a number is none, a component is unknown, or its unit is
     another.
   """
-  found = []
+  bands = []
   table = read_table(path, ())
   if set(_OF_VELOCITY) <= set(table):
     table = table.rename(columns=_OF_VELOCITY).assign(unit='cm/s')
@@ -91,5 +91,5 @@ def read_bands(path: pathlib.Path) -> list[Band]:
       )
     if measured != unit(component):
       raise UserError(f'{path}, line {line}: {component} is in {unit(component)}, and the unit there is {measured!r}')
-    found.append(Band(level, component, marker, *numbers, *said))
-  return found
+    bands.append(Band(level, component, marker, *numbers, *said))
+  return bands

@@ -25,10 +25,12 @@ def write_readers(output: pathlib.Path, content: Mapping) -> None:
   shown = [('dice_against_frame.png', 'Dice of both readers against the frame'), ('result.png', 'contours of both')]
   parts = [Section('Contours', [_WHO], _pictures(output, *shown), tables.text_tables(content))]
   if curves.exists():
-    found = json.loads(curves.read_text())
+    curves_of_reader = json.loads(curves.read_text())
     shown = [(f'bland_altman{end}.png', f'Bland-Altman: {what}') for end, what in (('', 'peaks'), ('_time', 'times'))]
-    parts.append(Section('Velocity curves', [], _pictures(output, *shown), agreement_tables.text_tables(found)))
-    notes += found['notes']
+    parts.append(
+      Section('Velocity curves', [], _pictures(output, *shown), agreement_tables.text_tables(curves_of_reader))
+    )
+    notes += curves_of_reader['notes']
   if content.get('volumes', {}).get('quantities'):
     shown = [(volume_agreement.FILES[2], 'Bland-Altman: volumes')]
     table = volume_agreement.text_table(content['volumes'])
@@ -43,7 +45,7 @@ def write_readers(output: pathlib.Path, content: Mapping) -> None:
 
 
 def _pictures(output: pathlib.Path, *names: tuple[str, str]) -> list[Picture]:
-  found = []
+  pictures = []
   for name, alternative in names:
     path = output / name
     if path.exists():
@@ -51,5 +53,5 @@ def _pictures(output: pathlib.Path, *names: tuple[str, str]) -> list[Picture]:
         width, height = image.size
       share = min(1.0, _WIDTH / width)
       uri = f'data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}'
-      found.append(Picture(alternative, uri, round(width * share), round(height * share)))
-  return found
+      pictures.append(Picture(alternative, uri, round(width * share), round(height * share)))
+  return pictures

@@ -55,7 +55,7 @@ class Sheets:
 
 def sheets(cine: Cine, motion: SliceMotion | None, reference: SliceMotion | None = None) -> Sheets:
   """Returns the window around the walls of `motion` and `reference` (or around the cine's mask) as encoded pictures."""
-  masks = [found.mask for found in (motion, reference) if found is not None] or [cine.mask]
+  masks = [drawn.mask for drawn in (motion, reference) if drawn is not None] or [cine.mask]
   rows, columns = heart_window(np.stack([mask.any(axis=0) for mask in masks]))
   step = math.ceil(max(rows.stop - rows.start, columns.stop - columns.start) / _LONGEST)
   rows, columns = (slice(s.start, s.stop - (s.stop - s.start) % step) for s in (rows, columns))

@@ -16,36 +16,36 @@ _DASHES = ('-', (0, (6, 2)), (0, (1.5, 1.5)))
 _ROOM = 0.08  # of a column's extent above and below
 
 
-def figure(found: Deformation, slices: list[int] | None = None, *, title: str = '') -> Figure:
+def figure(deformation: Deformation, slices: list[int] | None = None, *, title: str = '') -> Figure:
   """Returns strains in % over the cycle: radial, circumferential and longitudinal.
 
   A column has one axis over all slices of the study; where a strain is noise it is left out, and the panel says so.
 
   Args:
-    found: the study.
+    deformation: the study.
     slices: which to draw, from 0; None: all.
     title: above the panels.
   """
-  chosen = list(range(len(found.motions))) if slices is None else slices
+  chosen = list(range(len(deformation.motions))) if slices is None else slices
   drawn = Figure(figsize=(8.4, 1.55 * len(chosen) + 0.7), facecolor='white', layout='constrained')
   panels = drawn.subplots(len(chosen), 3, squeeze=False)
   for row, k in zip(panels, chosen, strict=True):
     for kind, axis in enumerate(row):
-      _draw(axis, found, k, kind)
-      axis.set_ylim(*_limits(found, kind))
-    name = found.motions[k].name.rpartition('/')[2]
-    row[0].set_ylabel(f'{name} ({found.levels[k]})\n%', fontsize=TEXT, color=INK)
+      _draw(axis, deformation, k, kind)
+      axis.set_ylim(*_limits(deformation, kind))
+    name = deformation.motions[k].name.rpartition('/')[2]
+    row[0].set_ylabel(f'{name} ({deformation.levels[k]})\n%', fontsize=TEXT, color=INK)
   for kind, axis in enumerate(panels[0]):
     axis.set_title(f'{KINDS[kind]} strain', fontsize=TEXT, color=INK)
-  unknown = any(math.isnan(one.frame_interval) for one in found.motions)
+  unknown = any(math.isnan(one.frame_interval) for one in deformation.motions)
   drawn.supxlabel('frame' if unknown else 'time (ms)', fontsize=SMALL, color=INK)
   if title:
     drawn.suptitle(title, fontsize=TEXT + 1, color=INK)
   return drawn
 
 
-def _draw(axis: Axes, found: Deformation, k: int, kind: int) -> None:
-  motion, strain = found.motions[k], found.motions[k].strain
+def _draw(axis: Axes, deformation: Deformation, k: int, kind: int) -> None:
+  motion, strain = deformation.motions[k], deformation.motions[k].strain
   step = 1.0 if math.isnan(motion.frame_interval) else motion.frame_interval
   time = np.arange(len(motion.mask)) * step
   for sector in readable(strain.strain['angular6'], strain.strain_error['angular6'])[..., kind]:
@@ -54,7 +54,7 @@ def _draw(axis: Axes, found: Deformation, k: int, kind: int) -> None:
   error = 1.96 * strain.strain_error['global'][0, :, kind]
   axis.fill_between(time, curve - error, curve + error, color=_COLOURS[kind], alpha=0.3, lw=0)
   axis.plot(time, curve, color=_COLOURS[kind], ls=_DASHES[kind], lw=1.5)
-  end = found.at_end_systole(k)
+  end = deformation.at_end_systole(k)
   if end >= 0 and np.isfinite(curve[end]):
     axis.axvline(time[end], color='#9a9a9a', lw=0.6, ls=(0, (3, 3)), zorder=0)
     clear = 0.3 if curve[end] > 0 else 0.78  # of the panel's height, away from the curve
@@ -68,9 +68,9 @@ def _draw(axis: Axes, found: Deformation, k: int, kind: int) -> None:
   plain_axes(axis)
 
 
-def _limits(found: Deformation, kind: int) -> tuple[float, float]:
+def _limits(deformation: Deformation, kind: int) -> tuple[float, float]:
   parts = [readable(one.strain.strain[g], one.strain.strain_error[g])[..., kind].ravel()
-           for one in found.motions for g in ('global', 'angular6')]  # fmt: skip
+           for one in deformation.motions for g in ('global', 'angular6')]  # fmt: skip
   values = np.concatenate([*parts, [0.0, 1.0 if kind == 0 else -1.0]])
   low, high = float(np.nanmin(values)), float(np.nanmax(values))
   return low - _ROOM * (high - low), high + _ROOM * (high - low)

@@ -63,32 +63,32 @@ def notes(summary: Mapping) -> list[str]:
   """Returns what a reader must know before using the numbers of `aggregate.summarise`, a sentence or two each."""
   n, frames, unit = summary['n_subjects'], summary['frames'], summary['distance_unit']
   imputed = frames['in_means'] - frames['scored']
-  found = [
+  sentences = [
     f'Means are taken over frames, slices and datasets of a subject in turn, then over subjects (n = {n}); SD and '
     'intervals are over subjects.'
   ]
-  found += few_subjects(n)
+  sentences += few_subjects(n)
   if frames['both_empty']:
-    found.append(f'{frames["both_empty"]} frames with both masks empty are excluded.')
+    sentences.append(f'{frames["both_empty"]} frames with both masks empty are excluded.')
   lost = summary['counts']['subjects']['expected'] - n
   if lost:
-    found.append(f'{lost} subjects have no frame that can be scored and are not in n.')
+    sentences.append(f'{lost} subjects have no frame that can be scored and are not in n.')
   if imputed:
-    found.append(
+    sentences.append(
       f'{imputed} of the {frames["in_means"]} frames in the means: one mask is empty or the prediction failed. They '
       'score 0 and their distances are the image diagonal; the column "measured" is the mean without them.'
     )
   if 'hd95' in summary['metrics']:
-    found.append(
+    sentences.append(
       'Surface metrics count boundary pixels and do not weight them by contour length; other tools differ.'
       + (' The pixel spacing is unknown, so distances are in pixels.' if unit == 'px' else '')
     )
   contours = summary['contours']
   if contours and contours['open_reference']:
-    found.append(
+    sentences.append(
       f'{contours["open_reference"]} frames are in no number of the contours: the ring of their reference is open.'
     )
-  return found + sorted({entry['note'] for entry in summary['metrics'].values() if entry['note']})
+  return sentences + sorted({entry['note'] for entry in summary['metrics'].values() if entry['note']})
 
 
 def label(metric: str, unit: str) -> str:

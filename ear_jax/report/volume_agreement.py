@@ -28,37 +28,37 @@ def write_volume_agreement(output: str | os.PathLike, table: pd.DataFrame, *, se
     seed: of the bootstrap.
   """
   output = pathlib.Path(output)
-  found = summarise(table, seed=seed)
-  found['notes'] = notes(found)
+  summary = summarise(table, seed=seed)
+  summary['notes'] = notes(summary)
   for name in FILES:
     (output / name).unlink(missing_ok=True)
-  if found['quantities']:
+  if summary['quantities']:
     write_csv(output / FILES[0], table)
-    write_text(output / FILES[1], document('Agreement of volumes', [text_table(found)], found['notes']))
-    figures.save(figure(table, found), output / FILES[2])
-  return found
+    write_text(output / FILES[1], document('Agreement of volumes', [text_table(summary)], summary['notes']))
+    figures.save(figure(table, summary), output / FILES[2])
+  return summary
 
 
-def notes(found: Mapping) -> list[str]:
+def notes(summary: Mapping) -> list[str]:
   """Returns what a reader must know before using the numbers of `summarise`."""
-  if not found['quantities']:
+  if not summary['quantities']:
     return []
   said = [
     'Both sides are summed over the same slices, those with a reference: the choice of slices at the base, which '
     'counts most in practice, is in none of the differences.'
   ]
-  if found['left_out']:
-    said.append(f'{found["left_out"]} of {found["slices"]} slices, without a ring on one side, count on neither.')
-  if any(entry['unit'] == OF_REFERENCE for entry in found['quantities'].values()):
+  if summary['left_out']:
+    said.append(f'{summary["left_out"]} of {summary["slices"]} slices, without a ring on one side, count on neither.')
+  if any(entry['unit'] == OF_REFERENCE for entry in summary['quantities'].values()):
     said.append('The distance of the slices is not known and is taken to be equal: volumes are in % of the reference.')
-  n = max(entry['n'] for entry in found['quantities'].values())
+  n = max(entry['n'] for entry in summary['quantities'].values())
   return said + few_subjects(n)
 
 
-def text_table(found: Mapping) -> Table:
+def text_table(summary: Mapping) -> Table:
   """Returns one line a quantity: n, reference, bias, SD, interval of the bias, limits of agreement."""
   body = []
-  for name, entry in found['quantities'].items():
+  for name, entry in summary['quantities'].items():
     cells = [number(entry[key], 1) for key in ('mean_reference', 'bias', 'sd')]
     intervals = [span(entry['bias_t_interval'], 1), span(entry['limits'], 1)]
     body.append([f'{name} ({entry["unit"]})', str(entry['n']), *cells, *intervals])
@@ -66,9 +66,9 @@ def text_table(found: Mapping) -> Table:
   return Table('Volumes: prediction minus reference', header, body)
 
 
-def figure(table: pd.DataFrame, found: Mapping) -> Figure:
+def figure(table: pd.DataFrame, summary: Mapping) -> Figure:
   """Returns a Bland-Altman panel a quantity; a point is a subject."""
-  quantities = found['quantities']
+  quantities = summary['quantities']
   drawing = Figure(figsize=(4.0 * len(quantities), 3.9), facecolor='white', layout='constrained')
   axes = drawing.subplots(1, len(quantities), squeeze=False)[0]
   for axis, (name, entry) in zip(axes, quantities.items(), strict=True):

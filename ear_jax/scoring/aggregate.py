@@ -172,10 +172,10 @@ def _count_groups(rows: pd.DataFrame, tables: Tables) -> dict[str, dict[str, int
 
 def _by_level(rows: pd.DataFrame, seed: int) -> dict[str, dict[str, Any]]:
   """Returns the summary per slice level, base to apex; empty when no slice has a level."""
-  found = [level for level in rows['level'].unique() if level]
-  if not found:
+  levels = [level for level in rows['level'].unique() if level]
+  if not levels:
     return {}
-  ordered = [*LEVELS, *sorted(set(found) - set(LEVELS)), '']
+  ordered = [*LEVELS, *sorted(set(levels) - set(LEVELS)), '']
   summary = {}
   for level in ordered:
     part = rows[rows['level'] == level]
@@ -196,12 +196,12 @@ def _contours(rows: pd.DataFrame, seed: int) -> dict[str, Any] | None:
     return None
   known = rows[rows['endo_dice'].notna()].reset_index(drop=True)
   referenced = int((rows['reference_pixels'] > 0).sum())
-  found: dict[str, Any] = {'frames': len(known), 'open_reference': referenced - len(known)}
+  summary: dict[str, Any] = {'frames': len(known), 'open_reference': referenced - len(known)}
   for contour in challenge.CONTOURS:
     dice, apd, good = (known[f'{contour}_{score}'] for score in challenge.SCORES)
     columns = {'dice': dice, 'good': good, 'dice_of_good': dice[good == 1], 'apd_of_good': apd[good == 1]}
-    found[contour] = {name: _over_subjects(known, column, seed) for name, column in columns.items()}
-  return found
+    summary[contour] = {name: _over_subjects(known, column, seed) for name, column in columns.items()}
+  return summary
 
 
 def _over_subjects(rows: pd.DataFrame, column: pd.Series, seed: int) -> dict[str, Any] | None:

@@ -62,8 +62,8 @@ def summarise(rows: Rows, *, seed: int = 0) -> dict[str, Any]:
   skipped = {str(reason): int(count) for reason, count in rows.skipped['reason'].value_counts().items()}
   if rows.curves.empty:
     counts = dict.fromkeys(('expected', 'in_means', *STATUS), 0)
-    found = {'n_subjects': 0, 'cines': counts, 'skipped': skipped, 'failed': {}, 'curves': {}, 'markers': {}}
-    return found | {'temporal': {}, 'repeatability': None, 'frame_interval': None}
+    summary = {'n_subjects': 0, 'cines': counts, 'skipped': skipped, 'failed': {}, 'curves': {}, 'markers': {}}
+    return summary | {'temporal': {}, 'repeatability': None, 'frame_interval': None}
   cines = rows.curves.drop_duplicates(['dataset', 'slice_id'])
   curves, markers = (table[table['status'] != 'failed'] for table in (rows.curves, rows.markers))
   failed = cines[cines['status'] == 'failed']
@@ -107,7 +107,7 @@ def summarise_temporal(temporal: pd.DataFrame, *, seed: int = 0) -> dict[str, An
   Raises:
     ValueError: lengths in mm and in pixels are mixed.
   """
-  found = {}
+  summary = {}
   for metric in METRICS:
     lines = temporal[temporal['metric'] == metric]
     units = sorted(set(lines['unit']))
@@ -117,13 +117,13 @@ def summarise_temporal(temporal: pd.DataFrame, *, seed: int = 0) -> dict[str, An
     if subjects.empty:
       continue
     positive = bool((subjects['reference'] > 0).all())
-    found[metric] = {
+    summary[metric] = {
       'unit': units[0],
       'prediction': float(subjects['prediction'].mean()),
       'reference': float(subjects['reference'].mean()),
       'ratio': describe((subjects['prediction'] / subjects['reference']).to_numpy(), seed=seed) if positive else None,
     }
-  return found
+  return summary
 
 
 def visits(markers: pd.DataFrame, component: str, marker: str, quantity: str) -> pd.DataFrame:
@@ -152,7 +152,7 @@ def summarise_repeatability(markers: pd.DataFrame, *, seed: int = 0) -> dict[str
 
   None when no subject has two visits. The ratio is s_w of predicted over that of reference masks.
   """
-  found: dict[str, dict[str, dict[str, Any]]] = {}
+  summary: dict[str, dict[str, dict[str, Any]]] = {}
   for component, marker in markers[['component', 'marker']].drop_duplicates().itertuples(index=False):
     for quantity in QUANTITIES:
       pairs = visits(markers, component, marker, quantity)
@@ -160,22 +160,22 @@ def summarise_repeatability(markers: pd.DataFrame, *, seed: int = 0) -> dict[str
         continue
       automatic, manual = (pairs[side].to_numpy() for side in _SIDES)  # [n, 2]
       ratio, interval = sd_ratio(np.diff(automatic)[:, 0], np.diff(manual)[:, 0])
-      found.setdefault(component, {}).setdefault(marker, {})[quantity] = {
+      summary.setdefault(component, {}).setdefault(marker, {})[quantity] = {
         'manual': repeatability(*manual.T, seed=seed),
         'automatic': repeatability(*automatic.T, seed=seed),
         'ratio': ratio,
         'ratio_interval': interval,
       }
-  return found or None
+  return summary or None
 
 
 def _curve_summary(rows: pd.DataFrame, seed: int) -> dict[str, Any]:
-  found = {name: _describe(rows, name, seed) for name in ('rmse', 'r', 'max_difference')}
+  summary = {name: _describe(rows, name, seed) for name in ('rmse', 'r', 'max_difference')}
   brief = {}
   for group in REGIONS:
     entries = {name: _describe(rows, f'{name}_{group}', seed) for name in ('rmse', 'r')}
     brief[group] = {name: entry and {key: entry[key] for key in ('n', 'mean', 'sd')} for name, entry in entries.items()}
-  return found | {'regions': brief}
+  return summary | {'regions': brief}
 
 
 def _describe(rows: pd.DataFrame, column: str, seed: int) -> dict[str, Any] | None:
@@ -184,7 +184,7 @@ def _describe(rows: pd.DataFrame, column: str, seed: int) -> dict[str, Any] | No
 
 
 def _marker_summary(markers: pd.DataFrame, seed: int) -> dict[str, Any]:
-  found = {}
+  summary = {}
   for marker in markers['marker'].unique():
     entries = {}
     for quantity in QUANTITIES:
@@ -195,5 +195,5 @@ def _marker_summary(markers: pd.DataFrame, seed: int) -> dict[str, Any]:
         entries[quantity]['cines'] = int(chosen.notna().all(axis=1).sum())
         entries[quantity]['missing'] = len(chosen) - entries[quantity]['cines']
     if entries:
-      found[str(marker)] = entries
-  return found
+      summary[str(marker)] = entries
+  return summary

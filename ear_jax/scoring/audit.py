@@ -46,13 +46,13 @@ def rank(visits: Sequence[Sequence[Suspicion]]) -> pd.DataFrame:
   rows: list[dict[str, Any]] = []
   for visit in visits:
     deviations = [(1 - cine.frame_dice - usual[cine.level][0]) / usual[cine.level][1] for cine in visit]
-    of_cines = np.array([np.median(found) for found in deviations])
+    of_cines = np.array([np.median(deviation) for deviation in deviations])
     alone = np.array([_own_gain(cine, ordinary) for cine in visit]) / _OWN_GAIN
     together = _shared(visit, in_common)
     suspected = bool(np.median(of_cines) > LIMIT or together > LIMIT) and len(visit) >= _SHARING
     common = _explanation(visit, [cine.shared for cine in visit], usual) if suspected else None
-    for cine, found, support in zip(visit, deviations, _others(of_cines) + alone, strict=True):
-      score = found + _others(found) + support + together
+    for cine, deviation, support in zip(visit, deviations, _others(of_cines) + alone, strict=True):
+      score = deviation + _others(deviation) + support + together
       kind, fit = _kind(cine, common, bool(score.max() > LIMIT), usual)
       ids = {name: getattr(cine, name) for name in ('subject', 'dataset', 'slice_id', 'level')}
       ids |= {'kind': kind, 'detail': fit.detail if fit else '', 'gain': fit.dice - cine.dice if fit else np.nan}
@@ -71,28 +71,28 @@ def first_of_cines(table: pd.DataFrame) -> pd.DataFrame:
 
 def remarks(visits: Sequence[Sequence[Suspicion]]) -> list[str]:
   """Returns what a reader of the ranking must know of the data set as a whole, a sentence each."""
-  found = []
+  sentences = []
   for kind, (gain, _, detail) in _in_common(visits).items():
     if gain > _GAIN:
       how = f' ({detail})' if detail else ''
-      found.append(
+      sentences.append(
         f'all references alike look {kind}{how}: half of the visits gain {gain:.2f} of Dice or more by undoing it; the '
         'network draws otherwise than the readers, or the whole data set is so'
       )
   unseen = sum(cine.no_prediction and not cine.no_reference for visit in visits for cine in visit)
   if unseen:
-    found.append(f'in {unseen} cines with a reference the network found no wall at all: their rank says little')
-  return found
+    sentences.append(f'in {unseen} cines with a reference the network found no wall at all: their rank says little')
+  return sentences
 
 
 def _usual(cines: Sequence[Suspicion]) -> dict[str, tuple[float, float]]:
   """Median and robust SD of 1 - Dice over frames, by level; of all, for levels with few cines."""
   every = np.concatenate([1 - cine.frame_dice for cine in cines])
-  found = {}
+  usual = {}
   for level in {cine.level for cine in cines}:
     own = [1 - cine.frame_dice for cine in cines if cine.level == level]
-    found[level] = _median_and_spread(np.concatenate(own) if len(own) >= _FEWEST else every)
-  return found
+    usual[level] = _median_and_spread(np.concatenate(own) if len(own) >= _FEWEST else every)
+  return usual
 
 
 def _median_and_spread(values: np.ndarray) -> tuple[float, float]:
@@ -130,16 +130,18 @@ class _Common(NamedTuple):
 
 
 def _in_common(visits: Sequence[Sequence[Suspicion]]) -> dict[str, _Common]:
-  found = {}
+  in_common = {}
   for kind, gains, details in _kinds(visits):
     middle, spread = _median_and_spread(gains)
-    found[kind] = _Common(max(middle, 0.0), spread if middle > _GAIN else _GAIN, max(set(details), key=details.count))
-  return found
+    in_common[kind] = _Common(
+      max(middle, 0.0), spread if middle > _GAIN else _GAIN, max(set(details), key=details.count)
+    )
+  return in_common
 
 
 def _shared(visit: Sequence[Suspicion], in_common: dict[str, _Common]) -> float:
   """The evidence of one fault in a visit, in standard deviations: its gain beyond what the visits have in common."""
-  common = max((found.gain for found in in_common.values()), default=0.0)
+  common = max((shared.gain for shared in in_common.values()), default=0.0)
   return float(max([0.0] + [(gains[0] - common) / in_common[kind].spread for kind, gains, _ in _kinds([visit])]))
 
 

@@ -42,7 +42,7 @@ def bland_altman(measured: np.ndarray, reference: np.ndarray, *, seed: int = 0) 
     raise ValueError(f'measured has shape {measured.shape}, reference {reference.shape}; expected [n] twice')
   differences = measured - reference
   spread = describe(differences, seed=seed)
-  found = {
+  summary = {
     'n': spread['n'],
     'mean_measured': float(measured.mean()),
     'mean_reference': float(reference.mean()),
@@ -51,8 +51,8 @@ def bland_altman(measured: np.ndarray, reference: np.ndarray, *, seed: int = 0) 
     'bias_t_interval': spread['t_interval'],
     'bias_bca_interval': spread['bca_interval'],
   }
-  found |= limits_of_agreement(spread['n'], spread['mean'], spread['sd'])
-  return found | _slope(differences, (measured + reference) / 2) | {'note': spread['note']}
+  summary |= limits_of_agreement(spread['n'], spread['mean'], spread['sd'])
+  return summary | _slope(differences, (measured + reference) / 2) | {'note': spread['note']}
 
 
 def limits_of_agreement(n: int, bias: float, sd: float | None) -> dict[str, Any]:

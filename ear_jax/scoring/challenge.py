@@ -55,28 +55,28 @@ def contour_scores(
   true = regions(reference)
   if true is None:
     return dict.fromkeys(COLUMNS, math.nan)
-  found = regions(prediction)
+  drawn = regions(prediction)
   scores: dict[str, float] = {}
   for name, region in true.items():
     dice, apd = 0.0, math.nan
-    if found is not None:
-      dice = 2 * float((found[name] & region).sum() / (found[name].sum() + region.sum()))
-      apd = perpendicular_distance(found[name], region, spacing)
+    if drawn is not None:
+      dice = 2 * float((drawn[name] & region).sum() / (drawn[name].sum() + region.sum()))
+      apd = perpendicular_distance(drawn[name], region, spacing)
     scores |= {f'{name}_dice': dice, f'{name}_apd': apd, f'{name}_good': float(apd < good)}
   return scores
 
 
-def perpendicular_distance(found: np.ndarray, reference: np.ndarray, spacing: tuple[float, float]) -> float:
+def perpendicular_distance(vertices: np.ndarray, reference: np.ndarray, spacing: tuple[float, float]) -> float:
   """Returns the mean distance of the contour of one region to the nearest point of the other's.
 
   A contour runs half way between the centres of pixels inside and outside.
 
   Args:
-    found: `[H, W]` bool, not empty; its contour's points are averaged over.
+    vertices: `[H, W]` bool, not empty; its contour's points are averaged over.
     reference: `[H, W]` bool, not empty.
     spacing: length of a pixel along row and column index; the distance comes back in its unit.
   """
-  points, line = (_outline(region) * spacing for region in (found, reference))
+  points, line = (_outline(region) * spacing for region in (vertices, reference))
   start, along = line[:-1], np.diff(line, axis=0)  # [Q, 2] each: the pieces of the reference's contour
   away = points[:, None] - start  # [P, Q, 2]
   share = np.clip((away * along).sum(-1) / (along**2).sum(-1), 0, 1)

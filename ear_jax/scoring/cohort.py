@@ -97,14 +97,14 @@ def strain_curves(strain: pd.DataFrame, markers: pd.DataFrame, align: str = 'rr'
 
 def strain_peaks(curves: pd.Series) -> pd.Series:
   """Returns by `KEYS` the peak of each curve of `strain_curves`: its largest value, or its smallest."""
-  found = {}
+  peaks = {}
   grouped: Any = curves.groupby(level=['level', 'component'])
   for (level, component), values in grouped:
     of = STRAINS[component]
     peak = values.max(skipna=False) if of == 'largest' else values.min(skipna=False)
-    found[level, component, of, 'strain'] = peak
-  index = pd.MultiIndex.from_tuples(list(found), names=KEYS)
-  return pd.Series(list(found.values()), index, name='value', dtype=float)
+    peaks[level, component, of, 'strain'] = peak
+  index = pd.MultiIndex.from_tuples(list(peaks), names=KEYS)
+  return pd.Series(list(peaks.values()), index, name='value', dtype=float)
 
 
 def placed(table: pd.DataFrame, groups: Collection[str]) -> pd.DataFrame:
@@ -121,17 +121,17 @@ def unit(component: str) -> str:
 
 def table(rows: Mapping[str, pd.Series]) -> pd.DataFrame:
   """Returns one line a study and one column a value, in the order of levels, components and time."""
-  found = pd.DataFrame.from_dict({name: row.to_dict() for name, row in rows.items()}, orient='index')
-  if found.empty:
-    return found
+  frame = pd.DataFrame.from_dict({name: row.to_dict() for name, row in rows.items()}, orient='index')
+  if frame.empty:
+    return frame
   names = next(iter(rows.values())).index.names
-  found.columns = pd.MultiIndex.from_tuples(keys(found), names=names)
+  frame.columns = pd.MultiIndex.from_tuples(keys(frame), names=names)
   regions = ('', *SECTORS['CW'], *_THIRDS.values())
   levels = (WHOLE, *(f'{level} {region}'.strip() for region in regions for level in LEVELS))
   parts = (*levels, *COMPONENTS, *STRAINS, 'PS', 'PD', 'PAS', 'PC1', 'PC2', *STRAINS.values(), *QUANTITIES)
   rank = {name: i for i, name in enumerate(parts)}
-  order = sorted(keys(found), key=lambda key: [rank.get(part, part) for part in key])
-  return found[order]
+  order = sorted(keys(frame), key=lambda key: [rank.get(part, part) for part in key])
+  return frame[order]
 
 
 def keys(values: pd.DataFrame) -> list[tuple[Any, ...]]:

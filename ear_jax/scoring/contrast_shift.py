@@ -49,8 +49,8 @@ def common_shift(shifts: Sequence[np.ndarray]) -> str:
   Args:
     shifts: for each visit `[n, 2]`, `contrast_shift` of its cines.
   """
-  known = [found[np.isfinite(found).all(1)] for found in shifts]
-  of_visits = np.array([np.median(found, axis=0) for found in known if len(found)]).reshape(-1, 2)
+  known = [shift[np.isfinite(shift).all(1)] for shift in shifts]
+  of_visits = np.array([np.median(shift, axis=0) for shift in known if len(shift)]).reshape(-1, 2)
   if len(of_visits) < _FEWEST:
     return ''
   middle = np.median(of_visits, axis=0)

@@ -48,7 +48,7 @@ def compare_curves(
 
   Raises: ValueError as `max_t`.
   """
-  found = max_t(curves.to_numpy(), second, permutations=permutations, seed=seed)
+  compared = max_t(curves.to_numpy(), second, permutations=permutations, seed=seed)
   lines = curves.columns.to_frame(index=False)
   lines['cycle_percent'] = 100 * lines['point'] / (lines['point'].max() + 1)
   for number, group in ((1, curves[~second]), (2, curves[second])):
@@ -56,9 +56,9 @@ def compare_curves(
     bands = [t_interval(column) or [np.nan, np.nan] for column in group.to_numpy().T]
     lines[[f'low_{number}', f'high_{number}']] = bands
   lines['difference'] = lines['mean_2'] - lines['mean_1']
-  lines['t'], lines['p'] = found.t, found.p
+  lines['t'], lines['p'] = compared.t, compared.p
   lines['claimed'] = ('curves' in families) & (lines['p'] * len(families) <= LEVEL)
-  return lines, found
+  return lines, compared
 
 
 def compare_peaks(

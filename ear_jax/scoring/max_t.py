@@ -53,17 +53,17 @@ def max_t(values: np.ndarray, second: np.ndarray, *, permutations: int = 10_000,
   if not np.isfinite(values).all() or min(count, len(second) - count) < 2:
     raise ValueError(f'groups of {len(second) - count} and {count}, expected two or more each, all values finite')
   centred = values - values.mean(0)
-  found = welch_t(centred, second[None])[0]
+  t = welch_t(centred, second[None])[0]
   total = math.comb(len(second), count)
   exact = total <= permutations
   labels = _every(len(second), count) if exact else _random(second, permutations - 1, seed)
   largest = np.concatenate([np.abs(welch_t(centred, chunk)).max(1) for chunk in labels])
-  largest = largest if exact else np.append(largest, np.abs(found).max())  # all labellings hold the true one
+  largest = largest if exact else np.append(largest, np.abs(t).max())  # all labellings hold the true one
   largest.sort()
-  reached = len(largest) - np.searchsorted(largest, np.abs(found) * (1 - _ROUNDING))
+  reached = len(largest) - np.searchsorted(largest, np.abs(t) * (1 - _ROUNDING))
   allowed = math.floor(0.05 * len(largest))
   threshold = float(largest[-allowed]) if allowed else math.inf
-  return MaxT(found, reached / len(largest), threshold, len(largest), exact)
+  return MaxT(t, reached / len(largest), threshold, len(largest), exact)
 
 
 def welch_t(values: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -132,12 +132,12 @@ def turned(mask: np.ndarray, view: tuple[bool, int]) -> np.ndarray:
 
 def scaled(mask: np.ndarray, scale: float) -> np.ndarray:
   """Returns `[F, H, W]` bool with each frame larger or smaller about the middle of its pixels."""
-  found = np.zeros_like(mask)
+  resized = np.zeros_like(mask)
   for index in np.flatnonzero(mask.any((1, 2))):
     centre = np.argwhere(mask[index]).mean(0)
     frame = mask[index].astype(np.float32)
-    found[index] = ndimage.affine_transform(frame, np.full(2, 1 / scale), centre * (1 - 1 / scale), order=1) > 0.5
-  return found
+    resized[index] = ndimage.affine_transform(frame, np.full(2, 1 / scale), centre * (1 - 1 / scale), order=1) > 0.5
+  return resized
 
 
 def cavity_and_filled(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -165,9 +165,9 @@ def _families(pairs: Sequence[Pair]) -> Iterator[_Family]:
   views = [[overlap(turned(p.reference, view), p.prediction) for view in VIEWS] for p in pairs]
   yield _Family('mirrored or turned', np.array(views), lambda k: _view(VIEWS[k]))
   near = (_BESIDE, _BESIDE)
-  sizes = [[_shifts(scaled(reference, s), found, near).max() for s in SCALES] for reference, found in masks]
+  sizes = [[_shifts(scaled(reference, s), drawn, near).max() for s in SCALES] for reference, drawn in masks]
   yield _Family('scaled', np.array(sizes), lambda k: f'x {1 / SCALES[k]:.2f}')
-  inner = [cavity_and_filled(found) for _, found in masks]
+  inner = [cavity_and_filled(drawn) for _, drawn in masks]
   for kind, index in (('cavity in place of the wall', 0), ('cavity filled', 1)):
     dice = [overlap(reference, both[index]) for (reference, _), both in zip(masks, inner, strict=True)]
     yield _Family(kind, np.array(dice)[:, None], lambda _: '')
@@ -201,10 +201,10 @@ def _as_far_as(reference: np.ndarray, prediction: np.ndarray) -> float:
   cut, share = np.zeros_like(prediction), []
   for index in np.flatnonzero(prediction.any((1, 2))):
     wall = np.argwhere(prediction[index])
-    drawn, found = (_directions(points - wall.mean(0)) for points in (np.argwhere(reference[index]), wall))
+    drawn, directions = (_directions(points - wall.mean(0)) for points in (np.argwhere(reference[index]), wall))
     there = np.isin(np.arange(_BINS), drawn)
-    share.append(there[np.unique(found)].mean())
-    cut[index][tuple(wall[there[found]].T)] = True
+    share.append(there[np.unique(directions)].mean())
+    cut[index][tuple(wall[there[directions]].T)] = True
   return float(overlap(reference, cut)) if share and np.mean(share) < _WHOLE else 0.0
 
 
@@ -215,12 +215,12 @@ def _directions(offsets: np.ndarray) -> np.ndarray:
 
 def _orders(masks: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
   """Dice `[n, orders]` of each reference with the delineation of another slice."""
-  count, found = len(masks), np.zeros((len(masks), len(_ORDERS)))
+  count, overlaps = len(masks), np.zeros((len(masks), len(_ORDERS)))
   for (index, (reference, _)), (k, step) in itertools.product(enumerate(masks), enumerate(_ORDERS.values())):
     other = count - 1 - index if step is None else index + step
     if 0 <= other < count and count > 1:
-      found[index, k] = overlap(reference, masks[other][1])
-  return found
+      overlaps[index, k] = overlap(reference, masks[other][1])
+  return overlaps
 
 
 def _flat(grid: np.ndarray) -> np.ndarray:

@@ -33,14 +33,14 @@ def sign_flip_p(differences: np.ndarray, *, seed: int = 0) -> float:
   if not differences.size or not np.isfinite(differences).all():
     raise ValueError(f'{differences.size} differences: expected at least one, all finite')
   # Sums that are equal on paper differ by rounding, and they must count as reached.
-  found = abs(differences.sum()) - 1e-9 * np.abs(differences).sum()
+  observed = abs(differences.sum()) - 1e-9 * np.abs(differences).sum()
   if differences.size <= _ENUMERABLE:
     sums = np.zeros(1)
     for difference in differences:
       sums = np.concatenate([sums + difference, sums - difference])
-    return float((np.abs(sums) >= found).mean())
+    return float((np.abs(sums) >= observed).mean())
   signs = np.random.default_rng(seed).choice([-1.0, 1.0], (_FLIPS, differences.size))
-  return float((1 + (np.abs(signs @ differences) >= found).sum()) / (1 + _FLIPS))
+  return float((1 + (np.abs(signs @ differences) >= observed).sum()) / (1 + _FLIPS))
 
 
 def compare(first: Mapping[Any, float], second: Mapping[Any, float], *, seed: int = 0) -> dict[str, Any]:

@@ -47,11 +47,11 @@ def frame_areas(
   frames = sorted({*np.flatnonzero(cine.annotated).tolist(), *cavities})
   pixel = math.prod(cine.spacing)
   pixel = 1.0 if math.isnan(pixel) else pixel
-  found, known = (
+  predicted, known = (
     mask if isinstance(mask, Contours) else from_mask(mask),
     drawn if drawn is not None else from_mask(cine.mask),
   )
-  areas = {'endo_predicted': found.endo, 'epi_predicted': found.epi}
+  areas = {'endo_predicted': predicted.endo, 'epi_predicted': predicted.epi}
   areas |= {'endo_reference': known.endo, 'epi_reference': known.epi}
   table = pd.DataFrame({name: polygon_area(line[frames]) * pixel for name, line in areas.items()})
   for row, frame in enumerate(frames):
@@ -110,7 +110,7 @@ def agree(areas: pd.DataFrame, places: Mapping[tuple[str, str], Place | None] | 
 def _of_dataset(table: pd.DataFrame, ed: int, es: int) -> dict[str, float]:
   at_ed, at_es = (table[table['frame'] == frame] for frame in (ed, es))
   walls = at_ed[at_ed[[f'epi_{side}' for side in SIDES]].notna().all(axis=1)]
-  found: dict[str, float] = {}
+  errors: dict[str, float] = {}
   for side in SIDES:
     edv, esv = (float((rows[f'endo_{side}'] * rows['height']).sum()) / _ML for rows in (at_ed, at_es))
     wall = float(((walls[f'epi_{side}'] - walls[f'endo_{side}']) * walls['height']).sum()) / _ML
@@ -120,8 +120,8 @@ def _of_dataset(table: pd.DataFrame, ed: int, es: int) -> dict[str, float]:
       'ejection fraction': 100 * (1 - esv / edv) if es != ed else math.nan,
       'mass': DENSITY * wall if len(walls) else math.nan,
     }
-    found |= {f'{name}_{side}': value for name, value in values.items()}
-  return found
+    errors |= {f'{name}_{side}': value for name, value in values.items()}
+  return errors
 
 
 def summarise(table: pd.DataFrame, *, seed: int = 0) -> dict[str, Any]:

@@ -123,8 +123,8 @@ def _keep_compiled() -> None:
 
 def _ours_alone(folder: pathlib.Path) -> bool:
   """Whether no other user can write there: what jax finds is run."""
-  found = folder.stat()
-  owned = not hasattr(os, 'getuid') or (found.st_uid == os.getuid() and not found.st_mode & 0o022)
+  status = folder.stat()
+  owned = not hasattr(os, 'getuid') or (status.st_uid == os.getuid() and not status.st_mode & 0o022)
   return owned and os.access(folder, os.W_OK)
 
 
@@ -145,12 +145,12 @@ def _parse(argv: list[str], words: int) -> list[str]:
 
 def _expected(said: str) -> str:
   """Returns what absl says of a wrong value, with what the flag takes in place of Python's own words; '' for others."""
-  found = re.match(r'(flag --([\w.]+)=.*?): ', said, re.DOTALL)
-  if not found or found[2] not in flags.FLAGS:
+  match = re.match(r'(flag --([\w.]+)=.*?): ', said, re.DOTALL)
+  if not match or match[2] not in flags.FLAGS:
     return ''
-  parser = flags.FLAGS[found[2]].parser
+  parser = flags.FLAGS[match[2]].parser
   takes = parser.syntactic_help or _TAKES.get(parser.flag_type(), '')
-  return f'{found[1]}: expected {takes}' if takes else ''
+  return f'{match[1]}: expected {takes}' if takes else ''
 
 
 def set_up_logging() -> None:

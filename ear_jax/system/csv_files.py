@@ -30,5 +30,5 @@ def _as_text(value):
   """Returns a cell's value; a text so that it stays one in a spreadsheet."""
   if not isinstance(value, str):
     return value
-  text = _CONTROL.sub(lambda found: ascii(found[0])[1:-1], value)
+  text = _CONTROL.sub(lambda cell: ascii(cell[0])[1:-1], value)
   return f"'{text}" if _FORMULA.match(text) and not _NUMBERS.fullmatch(text) else text

@@ -48,12 +48,12 @@ def document(title: str, tables: Iterable[Table], remarks: Iterable[str]) -> str
 
 def drawn(table: Table, left: Collection[str] = ()) -> rich.table.Table:
   """Returns a table to be printed by `rich`, numbers right: all columns but the first and those named in `left`."""
-  found = rich.table.Table(title=table.title, box=box.SIMPLE_HEAD, title_justify='left', title_style='bold')
+  rich_table = rich.table.Table(title=table.title, box=box.SIMPLE_HEAD, title_justify='left', title_style='bold')
   for index, name in enumerate(table.columns):
-    found.add_column(name, justify='right' if index and name not in left else 'left')
+    rich_table.add_column(name, justify='right' if index and name not in left else 'left')
   for cells in table.rows:
-    found.add_row(*(escape(cell) if isinstance(cell, str) else cell for cell in cells))
-  return found
+    rich_table.add_row(*(escape(cell) if isinstance(cell, str) else cell for cell in cells))
+  return rich_table
 
 
 def terminal(tables: Iterable[Table], remarks: Iterable[str]) -> Group:

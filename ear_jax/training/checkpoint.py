@@ -45,7 +45,9 @@ class Checkpoints:
     try:
       self._manager = ocp.CheckpointManager(self._folder, options=_options(read_only), item_handlers=_handlers())
     except ValueError as fault:  # it reads the Dice of each
-      damaged = (self._damaged(s, found) for s in saved_steps(self._folder) if (found := find_damage(self._folder, s)))
+      damaged = (
+        self._damaged(s, damage) for s in saved_steps(self._folder) if (damage := find_damage(self._folder, s))
+      )
       raise UserError(next(damaged, f'{self._folder} cannot be read: {fault}')) from fault
 
   def __enter__(self) -> Self:
@@ -109,10 +111,10 @@ class Checkpoints:
     if iterator is not None:
       parts['data'] = ocp.args.JsonRestore()
     try:
-      found = self._manager.restore(step, args=ocp.args.Composite(**parts))
+      restored = self._manager.restore(step, args=ocp.args.Composite(**parts))
       if iterator is not None:
-        iterator.set_state(found['data'])
-      return found['state']
+        iterator.set_state(restored['data'])
+      return restored['state']
     except ValueError as fault:
       raise UserError(self._refusal(step, str(fault).splitlines()[0])) from fault
 

@@ -55,11 +55,11 @@ def set_damaged_aside(folder: pathlib.Path) -> list[str]:
   Raises: UserError when there are checkpoints and none is sound: beginning anew would throw the run away.
   """
   steps = saved_steps(folder)
-  damage = {step: found for step in steps if (found := find_damage(folder, step))}
+  damage = {step: reason for step in steps if (reason := find_damage(folder, step))}
   if not damage:
     return []
   sound = [step for step in steps if step not in damage]
-  words = '; '.join(f'{step}: {found}' for step, found in damage.items())
+  words = '; '.join(f'{step}: {reason}' for step, reason in damage.items())
   if not sound:
     raise UserError(
       f'no checkpoint in {folder} is sound ({words}): bring them back from a copy, or begin anew in a new --workdir'
@@ -72,8 +72,8 @@ def set_damaged_aside(folder: pathlib.Path) -> list[str]:
     (folder / str(step)).rename(place)
     (folder / f'{step}{_SUFFIX}').rename(place.with_name(f'{place.name}{_SUFFIX}'))
   return [
-    f'checkpoint {step} is damaged ({found}) and was moved to {aside}; checkpoint {sound[-1]} is sound'
-    for step, found in damage.items()
+    f'checkpoint {step} is damaged ({reason}) and was moved to {aside}; checkpoint {sound[-1]} is sound'
+    for step, reason in damage.items()
   ]
 
 

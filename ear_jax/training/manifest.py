@@ -76,9 +76,11 @@ def environment() -> dict[str, str]:
 
   Of flags none that names a file, or that says where or how long, but not how to compute.
   """
-  found = {name: os.environ.get(name, '') for name in _NUMBERS}
-  found['XLA_FLAGS'] = ' '.join(flag for flag in os.environ.get('XLA_FLAGS', '').split() if not _ELSEWHERE.search(flag))
-  return {name: value for name, value in found.items() if value}
+  variables = {name: os.environ.get(name, '') for name in _NUMBERS}
+  variables['XLA_FLAGS'] = ' '.join(
+    flag for flag in os.environ.get('XLA_FLAGS', '').split() if not _ELSEWHERE.search(flag)
+  )
+  return {name: value for name, value in variables.items() if value}
 
 
 def make_manifest(config: ConfigDict, data: DataSet, split: Split, parameters: int) -> dict[str, Any]:

@@ -95,8 +95,8 @@ def _measured_switches(
   if crop is not None:
     yield crop
   for changes in _other_switches(config, model, devices, platform):
-    found = estimate(changed(config, changes))
-    yield _text(changes, found), found
+    estimated = estimate(changed(config, changes))
+    yield _text(changes, estimated), estimated
 
 
 def _other_switches(config: ConfigDict, model: nn.Module, devices: int, platform: str) -> Iterator[dict[str, Any]]:
@@ -133,7 +133,7 @@ def changed(config: ConfigDict, changes: dict[str, Any]) -> ConfigDict:
   return other
 
 
-def _text(changes: dict[str, Any], found: int) -> str:
+def _text(changes: dict[str, Any], size: int) -> str:
   ((name, value),) = changes.items()
   value = ','.join(map(str, value)) if isinstance(value, tuple) else value
-  return f'--config.{name}={value} (about {found / _GB:.3g} GB)'
+  return f'--config.{name}={value} (about {size / _GB:.3g} GB)'

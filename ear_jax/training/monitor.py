@@ -78,17 +78,17 @@ class Monitor:
     if self._progress:
       self._progress.update(step, self._shown)
 
-  def validated(self, step: int, found: Validated | None) -> None:
+  def validated(self, step: int, validated: Validated | None) -> None:
     """Takes what a validation found, None where there was none."""
-    if found is None:
+    if validated is None:
       return
-    self._judge(found.dice)
-    self._shown['validation_dice'] = found.dice
+    self._judge(validated.dice)
+    self._shown['validation_dice'] = validated.dice
     if self._writer:
-      self._writer.write(step, {'validation_dice': found.dice})
-      self._writer.picture(step, found.picture)
+      self._writer.write(step, {'validation_dice': validated.dice})
+      self._writer.picture(step, validated.picture)
     if self._progress:
-      self._progress.say(f'step {step}: validation Dice {found.dice:.4f}')
+      self._progress.say(f'step {step}: validation Dice {validated.dice:.4f}')
 
   def exhausted(self) -> bool:
     """Whether so many validations were no better than the best that training is to end, which it says."""

@@ -79,9 +79,9 @@ class Pace:
 
   def take(self) -> dict[str, float]:
     """Returns the means over the steps since the last call, `seconds_per_step` and `wait_share`, and begins anew."""
-    found = {'seconds_per_step': self._seconds / self._steps, 'wait_share': self._idle / max(self._seconds, 1e-9)}
+    pace = {'seconds_per_step': self._seconds / self._steps, 'wait_share': self._idle / max(self._seconds, 1e-9)}
     self._seconds, self._idle, self._steps = 0.0, 0.0, 0
-    return found
+    return pace
 
 
 def _note_ends(waited_for: 'queue.SimpleQueue[Step | None]') -> None:

@@ -86,10 +86,10 @@ def _fit_channels(kernel: jax.Array, channels: int) -> jax.Array:
 
 def _misfits(new: dict[str, Any], old: dict[str, Any]) -> list[str]:
   """Returns names of weights in one network alone, or of another shape, in words."""
-  found = []
+  sentences = []
   for name in sorted(new.keys() | old.keys()):
     if name not in new or name not in old:
-      found.append(f'{name} (only in {"this run" if name in new else "that network"})')
+      sentences.append(f'{name} (only in {"this run" if name in new else "that network"})')
     elif new[name].shape != old[name].shape:
-      found.append(f'{name} ({new[name].shape} in this run, {old[name].shape} in that network)')
-  return found
+      sentences.append(f'{name} ({new[name].shape} in this run, {old[name].shape} in that network)')
+  return sentences

@@ -71,9 +71,9 @@ def audit(
   for cines in track(visits(), 'auditing', console=progress_console()):
     chosen = _unseen_by(cines[0].subject, networks, trust)
     subjects.add(cines[0].subject)
-    found = _delineate(cines, chosen, stored is not None and all(n.config.data.name == data for n in chosen))
-    masks |= {cine.name: mask for cine, mask in zip(cines, found, strict=True)}
-    pairs = [_pair(cine, mask) for cine, mask in zip(cines, found, strict=True)]
+    delineated = _delineate(cines, chosen, stored is not None and all(n.config.data.name == data for n in chosen))
+    masks |= {cine.name: mask for cine, mask in zip(cines, delineated, strict=True)}
+    pairs = [_pair(cine, mask) for cine, mask in zip(cines, delineated, strict=True)]
     suspicions.append(suspect(pairs))
     kept += [pairs] if plant else []
     shifts.append(np.array([_contrast_shift(cine) for cine in cines]))
@@ -184,23 +184,23 @@ def _notes(subjects: Sequence[str], networks: Sequence[Network], name: str, data
   held_out = [s for s in subjects if any(s not in split.train for split in splits)]
   known = {subject for split in splits for subject in split.subjects('all')}
   seen = [s for s in subjects if s not in held_out]
-  found = []
+  notes = []
   if held_out:
-    found.append(
+    notes.append(
       f'{len(held_out)} of {len(subjects)} subjects were audited by networks that were not trained on them, by the '
       'last checkpoint of each run, which no reference of theirs has chosen'
     )
   other = data and [n for n in networks if n.config.data.name == name and n.manifest['data_hash'] != data.hash]
   if other:
-    found.append(f'{len(other)} networks were trained on a {name} with another list of cines than this one')
+    notes.append(f'{len(other)} networks were trained on a {name} with another list of cines than this one')
   unnamed = [s for s in held_out if s not in known]
   if unnamed:
-    found.append(f'{len(unnamed)} of these are named by no run (first: {unnamed[0]}): they are taken for other people')
+    notes.append(f'{len(unnamed)} of these are named by no run (first: {unnamed[0]}): they are taken for other people')
   if seen and len(splits) < len(networks):
-    found.append(
+    notes.append(
       f'{len(seen)} subjects were audited by a network that does not say on whom it was trained (exported or shipped): '
       'where these references taught it, it agrees with their faults too'
     )
   elif seen:
-    found.append(f'{len(seen)} subjects were audited by networks that were trained on them: their faults are learnt')
-  return found
+    notes.append(f'{len(seen)} subjects were audited by networks that were trained on them: their faults are learnt')
+  return notes

@@ -80,14 +80,16 @@ def compare(
   if comparing and choice.strain:
     require_strain([*asked, *normals])
   curves, peaks = _tables(used, choice, levels)
-  found = Comparison(studies, names, curves, peaks, notes, choice, [*own, *(PUBLISHED if choice.published else ())])
+  comparison = Comparison(
+    studies, names, curves, peaks, notes, choice, [*own, *(PUBLISHED if choice.published else ())]
+  )
   if grouped:
-    found = _with_groups(found, grouped)
+    comparison = _with_groups(comparison, grouped)
   if controls:
-    found = _with_normal(found, *_tables(normals, choice, levels))
+    comparison = _with_normal(comparison, *_tables(normals, choice, levels))
   if visited:
-    found = _with_visits(found, visited, known)
-  return write_comparison(output, found)
+    comparison = _with_visits(comparison, visited, known)
+  return write_comparison(output, comparison)
 
 
 def _named(path: Path | None, needed: tuple[str, ...], names: Names) -> list[str]:
@@ -131,9 +133,9 @@ def _tables(studies: Sequence[Results], choice: Choice, levels: tuple[str, ...])
     peaks[one.study] = cohort.level_peaks(of_peaks)
     if choice.strain and one.strain is not None:
       strain = cohort.placed(one.strain[_of(one.strain, levels)], groups)
-      found = cohort.strain_curves(strain, whole, choice.align)
-      curves[one.study] = pd.concat([curves[one.study], found])
-      peaks[one.study] = pd.concat([peaks[one.study], cohort.strain_peaks(found)])
+      curves_of_strain = cohort.strain_curves(strain, whole, choice.align)
+      curves[one.study] = pd.concat([curves[one.study], curves_of_strain])
+      peaks[one.study] = pd.concat([peaks[one.study], cohort.strain_peaks(curves_of_strain)])
   return cohort.table(curves), cohort.table(peaks)
 
 

@@ -78,8 +78,8 @@ def evaluate_reader(
 
   Raises: UserError when nothing of both can be compared.
   """
-  found = references.find(pathlib.Path(contours)).drawn
-  second = {one.mark.fingerprint: one for one in found if one.mark.fingerprint}
+  in_files = references.find(pathlib.Path(contours)).drawn
+  second = {one.mark.fingerprint: one for one in in_files if one.mark.fingerprint}
   if not second:
     raise UserError(f'{contours}: no contours by a person lie there that say which pictures they are of')
 
@@ -111,14 +111,14 @@ def _scored(
     every = (pair for study in opened for pair in study.read())
     shown = tracked(every, 'scoring', sum(map(len, opened)))
     for cine, source in folder.with_reference(studies, shown):
-      found = delineate(cine, source)
-      if found is not None and by_person:  # frames that were not drawn are no errors
-        cine = _both(cine, found)
-      if found is None or not cine.annotated.any():
+      delineation = delineate(cine, source)
+      if delineation is not None and by_person:  # frames that were not drawn are no errors
+        cine = _both(cine, delineation)
+      if delineation is None or not cine.annotated.any():
         logging.warning('%s: left out, the second reader has no contours of it', cine.name)
         continue
-      masks[cine.name] = to_binary(found)
-      areas.append(frame_areas(cine, found, source.drawn, source.cavities))
+      masks[cine.name] = to_binary(delineation)
+      areas.append(frame_areas(cine, delineation, source.drawn, source.cavities))
       places[cine.dataset, cine.slice_id] = cine.place
       scores.append(score(cine, masks[cine.name], surface=True))
       curves.append(compare_masks(cine, masks[cine.name], settings=settings))

@@ -274,16 +274,16 @@ def conventions(asked: Options, source: Source, used: Settings) -> list[Check]:
     used: the settings of its analysis.
   """
   by_place = _named_by_place(asked, source).orientation
-  found = []
+  checks = []
   for name, file, value, flag in (
     ('velocity signs', source.signs, used.signs, '--signs'),
     ('order of sectors', source.sectors, used.orientation, '--orientation'),
   ):
     if file and file != value:
-      found.append(Check(name, '', 'warn', f'{value} by {flag}; the file of the contours states {file}'))
+      checks.append(Check(name, '', 'warn', f'{value} by {flag}; the file of the contours states {file}'))
     elif file and asked.auto_orientation and value == source.sectors and by_place != value:
       text = f'{value} as the file of the contours states; by how the slice lies in the patient it would be {by_place}'
-      found.append(Check(name, '', 'warn', text))
+      checks.append(Check(name, '', 'warn', text))
     elif file:
-      found.append(Check(name, '', 'pass', f'{value} as the file of the contours states'))
-  return found
+      checks.append(Check(name, '', 'pass', f'{value} as the file of the contours states'))
+  return checks

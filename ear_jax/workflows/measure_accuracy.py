@@ -57,21 +57,21 @@ def measure(subjects: int, *, cohort: int = 1, size: study.Size = study.PAPER) -
   }
 
 
-def to_markdown(found: dict) -> str:
+def to_markdown(results: dict) -> str:
   """Returns the tables of `measure` for a document."""
   rows = [
     [level, *(f'{entry[c]["mean"]:.4f} ({entry[c]["largest"]:.4f})' for c in COMPONENTS)]
-    for level, entry in found['exact_rms'].items()
+    for level, entry in results['exact_rms'].items()
   ]
   text = 'RMS difference from the analytic curves, exact velocities, cm/s: mean (largest) over subjects.\n\n'
   text += _lines(['level', *COMPONENTS], rows)
-  names, rows = list(found['peak_errors']), []
+  names, rows = list(results['peak_errors']), []
   for component, marker in MEASURED:
     key = f'{component} {marker}'
-    entries = [found['peak_errors'][name][key] for name in names]
+    entries = [results['peak_errors'][name][key] for name in names]
     cells = [f'{e["mean"]:+.2f} [{e["interval"][0]:+.2f}, {e["interval"][1]:+.2f}], {e["sd"]:.2f}' for e in entries]
     rows.append([key, f'{entries[0]["truth"]:+.1f}', *cells])
-  text += f'\nPeak errors of a noisy mid slice, cm/s: mean [95 % interval], SD over {found["subjects"]} subjects.\n\n'
+  text += f'\nPeak errors of a noisy mid slice, cm/s: mean [95 % interval], SD over {results["subjects"]} subjects.\n\n'
   return text + _lines(['peak', 'truth', *names], rows)
 
 
@@ -93,9 +93,9 @@ def _true_curves(truth):
 
 def _peak_errors(scan, truth, settings):
   """Returns `[2, peaks]`: measured minus true velocity, and the true one, of the peaks in `MEASURED`."""
-  found = analyse(scan, truth.mask, septum=truth.septal_angle, settings=settings).markers
+  analysed = analyse(scan, truth.mask, septum=truth.septal_angle, settings=settings).markers
   expected = find_markers({'global': _true_curves(truth)[None]}, scan.frame_interval, settings.orientation)
-  measured, true = (_velocities(table) for table in (found, expected))
+  measured, true = (_velocities(table) for table in (analysed, expected))
   return measured - true, true
 
 
@@ -106,16 +106,16 @@ def _velocities(markers):
 
 def _describe(rows):
   """Returns what `peak_errors` says of errors and true velocities `[subjects, 2, peaks]`."""
-  found = {}
+  summary = {}
   for k, (component, marker) in enumerate(MEASURED):
     error = rows[:, 0, k]
-    found[f'{component} {marker}'] = {
+    summary[f'{component} {marker}'] = {
       'mean': float(error.mean()),
       'interval': t_interval(error),
       'sd': float(error.std(ddof=1)),
       'truth': float(rows[:, 1, k].mean()),
     }
-  return found
+  return summary
 
 
 def _worst_and_mean(rows):

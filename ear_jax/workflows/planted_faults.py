@@ -74,12 +74,12 @@ def _filled(visits: Visits, index: int, _: np.random.Generator) -> list[np.ndarr
 
 
 def _half(visits: Visits, index: int, rng: np.random.Generator) -> list[np.ndarray]:
-  angle, found = rng.uniform(0, 2 * math.pi), []
+  angle, halves = rng.uniform(0, 2 * math.pi), []
   for pair in visits[index]:
     rows, columns = np.indices(pair.reference.shape[1:])
     row, column = np.argwhere(pair.reference.any(0)).mean(0) if pair.reference.any() else (0.0, 0.0)
-    found.append(pair.reference & ((rows - row) * math.sin(angle) + (columns - column) * math.cos(angle) > 0))
-  return found
+    halves.append(pair.reference & ((rows - row) * math.sin(angle) + (columns - column) * math.cos(angle) > 0))
+  return halves
 
 
 def _empty(visits: Visits, index: int, _: np.random.Generator) -> list[np.ndarray]:
@@ -128,7 +128,7 @@ def measure(visits: Visits, *, draws: int, seed: int = 0, persons: int = PERSONS
   subjects = sorted({visit[0].subject for visit in visits})
   require_enough(len(subjects), persons)
   sound = [suspect(visit) for visit in visits]
-  found: dict[str, dict[str, float | None]] = {}
+  results: dict[str, dict[str, float | None]] = {}
   for kind in FAULTS:
     trials = []
     for draw in range(draws):
@@ -136,9 +136,9 @@ def measure(visits: Visits, *, draws: int, seed: int = 0, persons: int = PERSONS
       chosen = rng.choice(subjects, persons, replace=False)
       trials.append(_trial(visits, sound, kind, [k for k, v in enumerate(visits) if v[0].subject in chosen], rng))
     joined = {name: np.concatenate([trial[name] for trial in trials]) for name in trials[0]}
-    found[kind] = {name: float(np.mean(values)) if len(values) else None for name, values in joined.items()}
-    found[kind]['cines'] = len(joined['in_top_tenth'])
-  return found
+    results[kind] = {name: float(np.mean(values)) if len(values) else None for name, values in joined.items()}
+    results[kind]['cines'] = len(joined['in_top_tenth'])
+  return results
 
 
 def _trial(
@@ -188,11 +188,11 @@ def _one_cine_each(
   return np.array([ranks[key] <= math.ceil(_TOP * len(ranked)) for key in keys], bool)
 
 
-def to_table(found: Mapping[str, Mapping[str, float | None]]) -> Table:
+def to_table(results: Mapping[str, Mapping[str, float | None]]) -> Table:
   """Returns the table of `measure`."""
   columns = ['in_top_tenth', 'of_subjects', 'changed', 'changed_in_top_tenth', 'kind_named', 'one_cine_in_top_tenth']
   rows = [
-    [kind, str(entry['cines']), *(_percent(entry[column]) for column in columns)] for kind, entry in found.items()
+    [kind, str(entry['cines']), *(_percent(entry[column]) for column in columns)] for kind, entry in results.items()
   ]
   header = ['planted', 'cines', 'in top tenth', 'subjects', 'changed', 'of these', 'named', 'one alone']
   return Table('Planted faults, % in the top tenth of the ranking (docs/audit.md)', header, rows)

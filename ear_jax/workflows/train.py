@@ -154,9 +154,9 @@ def _loop(program: Program, state, batches, feed, checkpoints, validate, monitor
     if due or told or (config.save_every and done % config.save_every == 0):
       monitor.trained(done, pending)
       pending = None
-      found = validate(state) if due else None
-      monitor.validated(done, found)
-      checkpoints.save(placement.across(state), batches, found and found.dice)
+      validated = validate(state) if due else None
+      monitor.validated(done, validated)
+      checkpoints.save(placement.across(state), batches, validated and validated.dice)
       monitor.pace.restart()
     if told and done < config.steps:
       raise Stopped(done, told)

@@ -19,13 +19,13 @@ def check_convolution(device: jax.Device) -> Finding:
   """Returns whether results and both gradients of a 3 x 3 x 3 convolution on a device stay within `BOUNDS`."""
   what = f'convolution on {device.platform}:{device.id}'
   errors = {dtype: error_on(device, dtype) for dtype in BOUNDS}
-  found = ', '.join(f'{dtype} off by {error:.1e}' for dtype, error in errors.items())
+  in_words = ', '.join(f'{dtype} off by {error:.1e}' for dtype, error in errors.items())
   wrong = [dtype for dtype, error in errors.items() if not error <= BOUNDS[dtype]]  # NaN is wrong
   if not wrong:
-    return Finding(what, 'pass', found)
+    return Finding(what, 'pass', in_words)
   other = 'float32' if wrong == ['bfloat16'] else None
   remedy = f'train with --config.model.dtype={other}, or ' if other else ''
-  return Finding(what, 'fail', found, f'{remedy}update driver, CUDA and cuDNN (9.15 or newer)')
+  return Finding(what, 'fail', in_words, f'{remedy}update driver, CUDA and cuDNN (9.15 or newer)')
 
 
 def error_on(device: jax.Device, dtype: str) -> float:
@@ -41,13 +41,13 @@ def error_on(device: jax.Device, dtype: str) -> float:
     return result, *backward(weight)
 
   placed = (jax.device_put(jnp.asarray(x, dtype), device) for x in (video, kernel, weight))
-  found = compute(*placed)
+  computed = compute(*placed)
   exact = _exact(video, kernel, weight)
-  return max(_relative(np.asarray(a, np.float64), b) for a, b in zip(found, exact, strict=True))
+  return max(_relative(np.asarray(a, np.float64), b) for a, b in zip(computed, exact, strict=True))
 
 
-def _relative(found, exact) -> float:
-  return float(np.sqrt(np.mean((found - exact) ** 2) / np.mean(exact**2)))
+def _relative(computed, exact) -> float:
+  return float(np.sqrt(np.mean((computed - exact) ** 2) / np.mean(exact**2)))
 
 
 def _exact(video, kernel, weight):

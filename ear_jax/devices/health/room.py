@@ -23,8 +23,8 @@ def check_devices(devices: Sequence[jax.Device]) -> Iterator[Finding]:
   for kind in dict.fromkeys(device.device_kind for device in devices):
     alike = [device for device in devices if device.device_kind == kind]
     limit = memory_limit(alike[:1])
-    found = f'{len(alike)} x {kind}' + ('' if limit is None else f', {limit / 1e9:.3g} GB free')
-    yield _judge(f'memory, {alike[0].platform}', limit, _MEMORY, found, 'a smaller --config.data.crop or batch_size')
+    in_words = f'{len(alike)} x {kind}' + ('' if limit is None else f', {limit / 1e9:.3g} GB free')
+    yield _judge(f'memory, {alike[0].platform}', limit, _MEMORY, in_words, 'a smaller --config.data.crop or batch_size')
   if all(device.platform == 'cpu' for device in devices) and pathlib.Path('/dev/nvidia0').exists():
     yield Finding('GPU', 'warn', 'there is one, and jax does not see it', 'pip install "ear_jax[cuda12]", or [cuda13]')
 
@@ -58,8 +58,8 @@ def check_writable(what: str, folder: pathlib.Path) -> Finding:
   return Finding(what, 'pass', f'{folder} can be written')
 
 
-def _judge(what: str, amount: int | None, bounds: dict[Result, float], found: str, remedy: str) -> Finding:
+def _judge(what: str, amount: int | None, bounds: dict[Result, float], in_words: str, remedy: str) -> Finding:
   if amount is None:
-    return Finding(what, 'warn', f'{found}, memory unknown', 'watch the first step')
+    return Finding(what, 'warn', f'{in_words}, memory unknown', 'watch the first step')
   result: Result = next((name for name, bound in bounds.items() if amount < bound), 'pass')
-  return Finding(what, result, found, '' if result == 'pass' else remedy)
+  return Finding(what, result, in_words, '' if result == 'pass' else remedy)

@@ -59,14 +59,14 @@ def parts(pictures: Sequence[Instance]) -> list[Part]:
   series: dict[tuple, list[Instance]] = defaultdict(list)
   for picture in pictures:
     series[series_key(picture)].append(picture)
-  found = []
+  parts_of_study = []
   for key in sorted(series):
     by_component: dict[str, list[Instance]] = defaultdict(list)
     for picture in series[key]:
       by_component[picture.component].append(picture)
     split = [some for one in by_component.values() for some in _by_orientation(one)]
-    found += [Part(tuple(some), len(split) == 1) for some in split]
-  return found
+    parts_of_study += [Part(tuple(some), len(split) == 1) for some in split]
+  return parts_of_study
 
 
 def stack(magnitudes: list[Part]) -> tuple[list[Part], list[str]]:

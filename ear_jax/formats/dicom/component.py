@@ -33,11 +33,13 @@ def component(standard: str, image_type: Sequence[str], private: str) -> str:
     image_type: ImageType or FrameType; Siemens and the standard say it in value 3, Philips in value 4.
     private: (2005,1011) of Philips.
   """
-  found = [_OF_IMAGE_TYPE[word] for word in image_type[2:4] if word in _OF_IMAGE_TYPE]
-  special = next((word for word in found if word in (*MIXTURES, 'B0')), '')  # the standard's word is wider than these
-  if not special and {_OF_STANDARD.get(standard, word) for word in found} - {*found}:
+  components = [_OF_IMAGE_TYPE[word] for word in image_type[2:4] if word in _OF_IMAGE_TYPE]
+  special = next(
+    (word for word in components if word in (*MIXTURES, 'B0')), ''
+  )  # the standard's word is wider than these
+  if not special and {_OF_STANDARD.get(standard, word) for word in components} - {*components}:
     return CONTRADICTORY
-  return special or _OF_STANDARD.get(standard, '') or _OF_IMAGE_TYPE.get(private, '') or next(iter(found), '')
+  return special or _OF_STANDARD.get(standard, '') or _OF_IMAGE_TYPE.get(private, '') or next(iter(components), '')
 
 
 def is_magnitude(word: str) -> bool:

@@ -32,11 +32,11 @@ class Label:
 
 def read_label(words: str) -> Label | None:
   """Returns the parts of a label, also at the end of a sequence's name; None where the words are none."""
-  found = _LABEL.search(words.strip('\0 '))
-  if not found or not float(found[1]):
+  match = _LABEL.search(words.strip('\0 '))
+  if not match or not float(match[1]):
     return None
-  plane = (found[2] or '').lower()
-  return Label(float(found[1]), 'through' if plane == 'in' else plane, (found[3] or '').lower())
+  plane = (match[2] or '').lower()
+  return Label(float(match[1]), 'through' if plane == 'in' else plane, (match[3] or '').lower())
 
 
 def of_label(label: Label, orientation: Sequence[float] | None, *, through: int) -> Vector | None:

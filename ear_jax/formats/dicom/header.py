@@ -123,7 +123,7 @@ def instance(header: Dataset, path: pathlib.Path, frame: int | None) -> Instance
       return default
 
   def first(understand: Callable, *tags: str):
-    return next((found for tag in tags if (found := value(tag, understand)) is not None), None)
+    return next((first_value for tag in tags if (first_value := value(tag, understand)) is not None), None)
 
   rows, columns = value('Rows', _whole), value('Columns', _whole)
   image_type = value('FrameType', _words) or value('ImageType', _words, ())
@@ -187,13 +187,13 @@ def _plain_name(name: str) -> str:
 
 
 def _mappings(items) -> tuple[Rescale, ...]:
-  found = []
+  rescales = []
   for item in items:
     units = item.get('MeasurementUnitsCodeSequence') or [Dataset()]
     if 'RealWorldValueSlope' in item:  # else a table
       unit = str(units[0].get('CodeValue', ''))
-      found.append(Rescale(_number(item.RealWorldValueSlope), _number(item.RealWorldValueIntercept), unit))
-  return tuple(found)
+      rescales.append(Rescale(_number(item.RealWorldValueSlope), _number(item.RealWorldValueIntercept), unit))
+  return tuple(rescales)
 
 
 def _encodings(items) -> tuple[Encoding, ...]:

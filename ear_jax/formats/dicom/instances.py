@@ -39,7 +39,7 @@ class Found:
 def find(paths: Iterable[pathlib.Path], root: pathlib.Path) -> Found:
   """Reads the headers of those of `paths` that are DICOM pictures; faults name files relative to `root`."""
   studies: dict[str, list[Instance]] = {}
-  found: list[tuple[pathlib.Path, Fault]] = []
+  faults: list[tuple[pathlib.Path, Fault]] = []
   passed: Counter[str] = Counter()
   for path in sorted(paths):
     try:
@@ -53,13 +53,13 @@ def find(paths: Iterable[pathlib.Path], root: pathlib.Path) -> Found:
     except Exception as error:  # pydicom raises errors of many kinds for a broken file, and all mean the same here
       rule, why = f'not a readable DICOM file ({reason(error)}): export it again or remove it', ''
     if rule:
-      found.append((path.parent, Fault(str(path.relative_to(root)), '', rule)))
+      faults.append((path.parent, Fault(str(path.relative_to(root)), '', rule)))
     elif why:
       passed[why] += 1
     else:
       studies.setdefault(pictures[0].study, []).extend(pictures)
   notes = tuple(f'{count} {"file" if count == 1 else "files"} skipped: {why}' for why, count in sorted(passed.items()))
-  return Found({uid: tuple(v) for uid, v in studies.items()}, notes, tuple(once(found)))
+  return Found({uid: tuple(v) for uid, v in studies.items()}, notes, tuple(once(faults)))
 
 
 def _unusable(picture: Instance) -> tuple[str, str]:

@@ -159,22 +159,22 @@ def in_order(placed: Iterable[tuple[float, Instance]], choices: Asked) -> Slices
 
 def look(slices: Slices, root: pathlib.Path) -> tuple[list[Grouped], list[tuple[str, str]]]:
   """Returns the faults and notes of each slice by itself, pixels included."""
-  found: list[Grouped] = []
+  faults: list[Grouped] = []
   notes: list[tuple[str, str]] = []
   for index, one in enumerate(slices):
     notes += one.timed.notes
     if one.timed.rule:
-      found.append(_fault(one, index, one.timed.at, one.timed.rule, root))
+      faults.append(_fault(one, index, one.timed.at, one.timed.rule, root))
     if rule := checks.size_rule((len(one.pictures), *(one.pictures[0].shape or ()))):
-      found.append(_fault(one, index, 0, f'the slice {rule}', root))
+      faults.append(_fault(one, index, 0, f'the slice {rule}', root))
       continue
     for number, picture in enumerate(one.pictures):
       rule, said = _look_at(picture, one.pictures[0])
       if rule:
-        found.append(_fault(one, index, number, rule, root))
+        faults.append(_fault(one, index, number, rule, root))
       if said:
         notes.append(('pixels', said))
-  return found, notes
+  return faults, notes
 
 
 def stack_faults(slices: Slices, folder: str, choices: Asked, notes: list[tuple[str, str]]) -> list[Fault]:
@@ -182,7 +182,7 @@ def stack_faults(slices: Slices, folder: str, choices: Asked, notes: list[tuple[
   counts = [len(one.pictures) for one in slices]
   usual = Counter(counts).most_common(1)[0][0]
   model = next(one for one in slices if len(one.pictures) == usual)
-  found = []
+  faults = []
   for index, one in enumerate(slices):
     if len(one.pictures) == usual or one.timed.rule:
       continue
@@ -191,8 +191,8 @@ def stack_faults(slices: Slices, folder: str, choices: Asked, notes: list[tuple[
       notes.append(('counts', f'slices have different numbers of frames ({said})'))
     else:
       advice = 'export the slice again, or --gaps=accept takes what is there'
-      found.append(Fault(folder, f'slice {index}', f'{said}: {advice}'))
-  return found + _missing_slices(slices, folder, choices, notes)
+      faults.append(Fault(folder, f'slice {index}', f'{said}: {advice}'))
+  return faults + _missing_slices(slices, folder, choices, notes)
 
 
 def _missing_slices(slices: Slices, folder: str, choices: Asked, notes: list[tuple[str, str]]) -> list[Fault]:
@@ -200,15 +200,15 @@ def _missing_slices(slices: Slices, folder: str, choices: Asked, notes: list[tup
   if len(steps) < 2:
     return []
   step = sorted(steps)[(len(steps) - 1) // 2]
-  found = []
+  faults = []
   for index in np.flatnonzero(steps > _GAP * step):
     said = f'{steps[index]:.1f} mm to slice {index + 1}, the usual step is {step:.1f} mm'
     if choices.settle('gaps') == 'accept':
       notes.append(('missing', f'a slice is missing in the stack ({said}), taken as --gaps=accept says'))
     else:
       rule = f'missing slice: {said}; export it too, or --gaps=accept takes what is there'
-      found.append(Fault(folder, f'slice {index}', rule))
-  return found
+      faults.append(Fault(folder, f'slice {index}', rule))
+  return faults
 
 
 def _whole_cycle(one: Slice, model: Slice) -> bool:

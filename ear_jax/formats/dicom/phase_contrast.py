@@ -35,17 +35,17 @@ def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Asked) ->
   places, outside = phase_slices.at_places(files)
   looked = [phase_slices.directed(pictures, root, choices) for pictures in places]
   notes = list(dict.fromkeys(note for _, said, _ in looked for note in said))
-  found = [fault for _, _, faults in looked for fault in faults] + _placeless(files, places, root)
-  found += _spacing(places, root) + _several(files, root)
+  faults_found = [fault for _, _, faults in looked for fault in faults] + _placeless(files, places, root)
+  faults_found += _spacing(places, root) + _several(files, root)
   # A place whose tags contradict each other has its fault: how many directions are left there says nothing more.
   several = [(pictures, [] if faults else known) for pictures, (known, _, faults) in zip(places, looked, strict=True)]
   most = max((len(directions) for _, directions in several), default=0)
-  if most < DIRECTIONS and not found:
+  if most < DIRECTIONS and not faults_found:
     return _magnitude_only(files, places, most, root, choices, notes)
   outside += [one for pictures, directions in several if not directions for one in pictures]
   slices, faults = _slices(several, root, choices)
-  found += faults
-  found += [] if found else [fault for one in slices for fault in pixel_faults(one, root)]
+  faults_found += faults
+  faults_found += [] if faults_found else [fault for one in slices for fault in pixel_faults(one, root)]
   towards = geometry.towards_apex(slices[0].slice.magnitude[0].orientation) if slices else 0
   slices.sort(key=lambda one: one.slice.position * (towards or 1))
   ids = tuple(map(magnitude.slice_id, range(len(slices))))
@@ -61,7 +61,7 @@ def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Asked) ->
       yield read_slice(one, dataset=dataset, slice_id=name, level=level), source
 
   own = gathered({name: one.slice.notes for name, one in zip(ids, slices, strict=True)})
-  return Opened(dataset, ids, (*notes, *own), tuple(sorted(set(found))), root, cines)
+  return Opened(dataset, ids, (*notes, *own), tuple(sorted(set(faults_found))), root, cines)
 
 
 def _placeless(files: Sequence[Instance], places: Sequence[Pictures], root: pathlib.Path) -> list[Fault]:
@@ -101,19 +101,19 @@ def _slices(
   several: Sequence[tuple[Pictures, list[Directed]]], root: pathlib.Path, choices: Asked
 ) -> tuple[list[Measured], list[Fault]]:
   """Returns the sound slices of places with directions of velocity, and the faults of the others."""
-  slices, found = [], []
+  slices, faults_of_slices = [], []
   for pictures, directions in several:
     if len(directions) == DIRECTIONS:
       one, faults = phase_slices.build(pictures, directions, root, choices)
       measured, more = measure(one, root, choices) if one else (None, [])
       slices += [measured] if measured else []
-      found += faults + more
+      faults_of_slices += faults + more
     elif directions:
       rule = f'{len(directions)} directions of velocity at {phase_slices.position(pictures[0]):.1f} mm, expected three'
       unclear = [one for one in pictures if one.component == CONTRADICTORY]
       beside = f', and {series_of(unclear)} holds {named(CONTRADICTORY)}' if unclear else ''
-      found.append(faulty(directions[0].pictures, f'{rule}{beside}: export the slice whole', root))
-  return slices, found
+      faults_of_slices.append(faulty(directions[0].pictures, f'{rule}{beside}: export the slice whole', root))
+  return slices, faults_of_slices
 
 
 def _magnitude_only(
@@ -137,20 +137,20 @@ def _magnitude_only(
 
 def _notes(slices: Sequence[Measured], outside: Sequence[Instance], towards: int) -> list[str]:
   """Returns what had to be decided for the study as a whole."""
-  found = []
+  notes = []
   if any(one.slice.held > 1 for one in slices):
     taken = series_of(picture for one in slices for picture in one.slice.magnitude)
-    found.append(f'the magnitude is that of {taken}; up to {max(one.slice.held for one in slices)} series hold one')
+    notes.append(f'the magnitude is that of {taken}; up to {max(one.slice.held for one in slices)} series hold one')
   if any(one.oblique for one in slices):
-    found.append('velocities were encoded along axes oblique to the picture and turned into it: wraps are not undone')
+    notes.append('velocities were encoded along axes oblique to the picture and turned into it: wraps are not undone')
   if len(slices) > _MANY:
-    found.append(
+    notes.append(
       f'{len(slices)} planes with velocities: of 4D flow each is taken for a slice, whatever its orientation'
     )
   if slices and not towards:
-    found.append('which end of the stack is the base is not known: velocity through the plane is along the normal')
+    notes.append('which end of the stack is the base is not known: velocity through the plane is along the normal')
   if outside:
-    found.append(f'{series_of(outside)} skipped: another place, size or orientation than the velocities')
-  found += differing('size of pictures', {_size(one.slice.magnitude[0]) for one in slices})
-  found += magnitude.contradictions([one.slice.magnitude[0] for one in slices])
-  return found + differing('phase encoding direction', {one.slice.direction for one in slices})
+    notes.append(f'{series_of(outside)} skipped: another place, size or orientation than the velocities')
+  notes += differing('size of pictures', {_size(one.slice.magnitude[0]) for one in slices})
+  notes += magnitude.contradictions([one.slice.magnitude[0] for one in slices])
+  return notes + differing('phase encoding direction', {one.slice.direction for one in slices})

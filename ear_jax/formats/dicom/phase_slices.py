@@ -84,10 +84,10 @@ def stacks(files: Sequence[Instance]) -> list[Pictures]:
   for one in files:
     if velocity_tags.encodes(one):
       planes[_plane(one)].append(one)
-  found = sorted(planes.values(), key=len, reverse=True)
-  whole = [pictures for pictures in found if _directions(pictures) >= _WHOLE_SET]
+  largest_first = sorted(planes.values(), key=len, reverse=True)
+  whole = [pictures for pictures in largest_first if _directions(pictures) >= _WHOLE_SET]
   best = max((choose.cosine(pictures[0]) for pictures in whole), default=0.0)
-  return [one for one in whole if choose.cosine(one[0]) >= best - choose.CLOSE] or found[:1]
+  return [one for one in whole if choose.cosine(one[0]) >= best - choose.CLOSE] or largest_first[:1]
 
 
 def one_stack(some: Pictures, others: Pictures) -> bool:
@@ -150,25 +150,25 @@ def directed(pictures: Pictures, root: pathlib.Path, choices: Asked) -> tuple[li
     groups.setdefault(same, []).append(one)
   if unknown:
     notes[f'phases of {series_of(unknown)} were not used: no tag says which direction of velocity they encode'] = None
-  found = [Directed(axis, in_time(group, choices)) for axis, group in groups.items()]
-  return found, list(notes), [faulty(group, rule, root) for rule, group in rules.items()]
+  directions = [Directed(axis, in_time(group, choices)) for axis, group in groups.items()]
+  return directions, list(notes), [faulty(group, rule, root) for rule, group in rules.items()]
 
 
 def build(
-  pictures: Pictures, found: list[Directed], root: pathlib.Path, choices: Asked
+  pictures: Pictures, directions: list[Directed], root: pathlib.Path, choices: Asked
 ) -> tuple[PhaseSlice | None, list[Fault]]:
   """Returns a slice of three directions and no fault, or None and what its headers break."""
-  if rules := [rule for one in found for rule in _time_rules(one)] or _agreement(found):
+  if rules := [rule for one in directions for rule in _time_rules(one)] or _agreement(directions):
     return None, [faulty(group, rule, root) for group, rule in rules]
-  first = found[0].pictures
-  candidates, refused = _magnitudes(pictures, found, choices)
+  first = directions[0].pictures
+  candidates, refused = _magnitudes(pictures, directions, choices)
   if not candidates:
     rule = f'no magnitude of {len(first)} frames at the place of these velocities: export the magnitude too'
     return None, [faulty(first, rule, root)] if not refused else [faulty(*each, root) for each in refused]
-  if unlike := list(_unlike(candidates[0], found)):
+  if unlike := list(_unlike(candidates[0], directions)):
     return None, [faulty([picture], rule, root) for picture, rule in unlike]
-  one, two, three = found
-  said = dict.fromkeys([text for direction in found for _, text in direction.timed.notes])
+  one, two, three = directions
+  said = dict.fromkeys([text for direction in directions for _, text in direction.timed.notes])
   if note := _short(one.timed):
     said[note] = None
   where, interval = position(first[0]), one.timed.interval
@@ -225,17 +225,17 @@ def _short(timed: Timed) -> str:
   return f'{both}: frames at the end are missing, or the scan does not cover the cycle'
 
 
-def _agreement(found: list[Directed]) -> list[tuple[Sequence[Instance], str]]:
+def _agreement(directions: list[Directed]) -> list[tuple[Sequence[Instance], str]]:
   """Returns what the three directions of a place do not have in common."""
-  first = found[0]
-  if abs(np.linalg.det([one.axis for one in found])) < _INDEPENDENT:
+  first = directions[0]
+  if abs(np.linalg.det([one.axis for one in directions])) < _INDEPENDENT:
     return [(first.pictures, 'the three directions of velocity do not span the room: their tags cannot be right')]
-  counts = [len(one.pictures) for one in found]
+  counts = [len(one.pictures) for one in directions]
   if len(set(counts)) > 1:
-    stated = ', '.join(f'{series_of(one.pictures)} {count}' for one, count in zip(found, counts, strict=True))
+    stated = ', '.join(f'{series_of(one.pictures)} {count}' for one, count in zip(directions, counts, strict=True))
     return [(first.pictures, f'unequal numbers of frames: {stated}; export the shorter series again')]
   times = _times(first.pictures)
-  for other in found[1:]:
+  for other in directions[1:]:
     later = _times(other.pictures)
     if times and later and len(times) > 1:
       off = np.abs(np.subtract(later, times)).max()
@@ -249,22 +249,22 @@ def _agreement(found: list[Directed]) -> list[tuple[Sequence[Instance], str]]:
   return []
 
 
-def _unlike(taken: Sequence[Instance], found: list[Directed]) -> Iterator[tuple[Instance, str]]:
+def _unlike(taken: Sequence[Instance], directions: list[Directed]) -> Iterator[tuple[Instance, str]]:
   """Yields the first picture of each series that does not belong to the slice, and why."""
-  for frames in (taken, *(one.pictures for one in found)):
+  for frames in (taken, *(one.pictures for one in directions)):
     unlike = ((one, magnitude.unlike(one, frames[0]) or magnitude.beside(one, taken[0])) for one in frames)
     yield from itertools.islice(((one, rule) for one, rule in unlike if rule), 1)
 
 
 def _magnitudes(
-  pictures: Pictures, found: list[Directed], choices: Asked
+  pictures: Pictures, directions: list[Directed], choices: Asked
 ) -> tuple[list[tuple[Instance, ...]], list[tuple[Pictures, str]]]:
   """Returns the series that could be the magnitude, and those that could not though they have its number of frames.
 
   The best is the first: of the velocities' own series, then the nearest.
   """
-  count, times = len(found[0].pictures), _times(found[0].pictures)
-  phases = [one for direction in found for one in direction.pictures]
+  count, times = len(directions[0].pictures), _times(directions[0].pictures)
+  phases = [one for direction in directions for one in direction.pictures]
   uids, numbers = {one.series for one in phases}, [one.series_number or 0 for one in phases]
   series: dict[tuple[str, str], Pictures] = defaultdict(list)
   for one in pictures:
@@ -277,8 +277,10 @@ def _magnitudes(
     apart = np.abs(np.subtract(own, times)).max() if times and own and len(own) == count else 0.0
     if len(group) >= count and timed.rule:
       refused.append((group, timed.rule))
-    elif len(timed.pictures) == count and apart > found[0].timed.interval:
-      near = f'trigger times of this magnitude differ by {apart:.1f} ms from those of {series_of(found[0].pictures)}'
+    elif len(timed.pictures) == count and apart > directions[0].timed.interval:
+      near = (
+        f'trigger times of this magnitude differ by {apart:.1f} ms from those of {series_of(directions[0].pictures)}'
+      )
       refused.append((group, f'{near}: series are mixed, or times have two units'))
     elif len(timed.pictures) == count:
       kept.append((uid not in uids, word != 'M', min(abs(number - other) for other in numbers), number, timed.pictures))

@@ -55,7 +55,7 @@ def measure(one: PhaseSlice, root: pathlib.Path, choices: Asked) -> tuple[Measur
   turn = np.array([across, down, apexward]) @ np.linalg.inv([direction.axis for direction in one.directions])
   if np.abs(turn - np.rint(turn)).max() < _OWN_AXES:
     turn = np.rint(turn)
-  limits, scales, found = [], [], []
+  limits, scales, faults = [], [], []
   for number, direction in enumerate(one.directions):
     said = choices.settle('venc')
     asked = said[int(np.argmax(np.abs(turn[:, number])))] if said else None
@@ -71,11 +71,11 @@ def measure(one: PhaseSlice, root: pathlib.Path, choices: Asked) -> tuple[Measur
         rules[str(error)].append(picture)
     if len(values) > 1:
       rules[f'venc differs between frames: {", ".join(f"{v:g}" for v in sorted(values))} cm/s'] += direction.pictures
-    found += [faulty(pictures, rule, root) for rule, pictures in rules.items()]
+    faults += [faulty(pictures, rule, root) for rule, pictures in rules.items()]
     limits += list(values)[:1]
     scales.append(tuple(own))
-  if found:
-    return None, found
+  if faults:
+    return None, faults
   weights = np.rint(turn) if np.abs(turn - np.rint(turn)).max() < _NEARLY else turn
   return Measured(one, turn, as_venc(limits), tuple(scales), as_venc(np.abs(weights) @ limits)), []
 
@@ -172,11 +172,11 @@ def _near(stated: float, asked: float) -> bool:
 
 def _fractions(one: Measured, t: int) -> np.ndarray:
   """Returns the encoded velocities `[H, W, 3]` of a frame as fractions of their venc."""
-  found = [
+  fractions = [
     _fraction(direction.pictures[t], scales[t], one.slice.magnitude[t])
     for direction, scales in zip(one.slice.directions, one.scales, strict=True)
   ]
-  return np.stack(found, -1)
+  return np.stack(fractions, -1)
 
 
 def _fraction(picture: Instance, scale: Scale, beside: Instance) -> np.ndarray:

@@ -100,10 +100,16 @@ def _refuse_disagreement(image: Dataset, frame: int, frames: int) -> None:
   syntax = image.file_meta.TransferSyntaxUID
   if not syntax.is_encapsulated or syntax == RLELossless:
     return
-  found = codestream.size_of(get_frame(image.PixelData, frame, number_of_frames=frames))
-  if found is None:
+  in_codestream = codestream.size_of(get_frame(image.PixelData, frame, number_of_frames=frames))
+  if in_codestream is None:
     raise Refused('the compressed picture does not say its size')
   stated = (image.Rows, image.Columns, image.SamplesPerPixel)
-  if (found.rows, found.columns, found.samples) != stated or found.bits > image.BitsAllocated:
-    size = f'{found.rows} x {found.columns} pixels of {found.samples} x {found.bits} bits'
+  if (
+    in_codestream.rows,
+    in_codestream.columns,
+    in_codestream.samples,
+  ) != stated or in_codestream.bits > image.BitsAllocated:
+    size = (
+      f'{in_codestream.rows} x {in_codestream.columns} pixels of {in_codestream.samples} x {in_codestream.bits} bits'
+    )
     raise Refused(f'the compressed picture has {size}, which is not what the header says')

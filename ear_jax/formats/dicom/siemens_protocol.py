@@ -37,14 +37,14 @@ class Protocol:
 
     Raises: ValueError with one sentence when it is missing, contradictory or not a positive number.
     """
-    found = {word for number, word in self.words if number == element}
+    values = {word for number, word in self.words if number == element}
     name = f'asElm[{element}].nVelocity'
-    if not found:
+    if not values:
       raise ValueError(f'venc is missing: no {name} in the protocol text')
-    if len(found) > 1:
-      raise ValueError(f'venc is contradictory: {len(found)} different values of {name} in the protocol text')
+    if len(values) > 1:
+      raise ValueError(f'venc is contradictory: {len(values)} different values of {name} in the protocol text')
     try:
-      value = float(found.pop())
+      value = float(values.pop())
     except ValueError:
       raise ValueError(f'venc is not a number: {name} in the protocol text') from None
     if not math.isfinite(value) or not 0 < value <= _FASTEST:

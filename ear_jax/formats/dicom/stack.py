@@ -49,17 +49,17 @@ def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Asked) ->
   pictures = [picture for part in stack for picture in part.pictures]
   places, orientation = _places(stack, notes)
   placed, broken = _placed(stack, places, orientation, root)
-  found = once(_duplicates(pictures, root, notes) + broken)
+  faults = once(_duplicates(pictures, root, notes) + broken)
   placed, crowded = _one_series_a_place(placed, folder, choices, notes)
   slices = dicom.in_order(placed, choices)
   if crowded or not slices:
     unused = 'phase pictures, which state no velocity encoding, were not used' if velocities else ''
-    found += [dataclasses.replace(fault, rule=f'{fault.rule}; {unused}') for fault in crowded] if unused else crowded
+    faults += [dataclasses.replace(fault, rule=f'{fault.rule}; {unused}') for fault in crowded] if unused else crowded
   else:
     looked, said = dicom.look(slices, root)
-    found += once(looked) + dicom.stack_faults(slices, folder, choices, said)
+    faults += once(looked) + dicom.stack_faults(slices, folder, choices, said)
     notes += _counted(said) + _contradictions(slices)
-  direction = geometry.towards_apex(orientation) if slices and not found and not places else 0
+  direction = geometry.towards_apex(orientation) if slices and not faults and not places else 0
   if not direction and slices:
     notes.append('which end of the stack is the base is not known: slices are in the order of their position')
   slices = slices[:: direction or 1]
@@ -73,7 +73,7 @@ def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Asked) ->
       frames, lies = tuple(picture.frame for picture in one.pictures), one.pictures[0].orientation or orientation
       yield cine, Source(paths, position, lies, notes=tuple(notes), frames=frames)
 
-  return Opened(dataset, ids, tuple(notes), tuple(sorted(found)), root, cines)
+  return Opened(dataset, ids, tuple(notes), tuple(sorted(faults)), root, cines)
 
 
 def _series(files: Sequence[Instance], notes: list[str]) -> Sequence[Instance]:
@@ -113,7 +113,7 @@ def _places(stack: list[Part], notes: list[str]):
 def _placed(stack: list[Part], places, orientation, root: pathlib.Path) -> tuple[list[Placed], list[Grouped]]:
   """Returns the pictures of the stack with their positions, and a fault for each that is none."""
   placed: list[Placed] = []
-  found: list[Grouped] = []
+  faults: list[Grouped] = []
   for number, part in enumerate(stack):
     for picture in part.pictures:
       try:
@@ -125,14 +125,14 @@ def _placed(stack: list[Part], places, orientation, root: pathlib.Path) -> tuple
           raise ValueError('ImageOrientationPatient differs from that of the other pictures of the stack')
       except ValueError as error:
         rule = f'not a single-frame cine image: {error}'
-        found.append((picture.series, Fault(str(picture.path.relative_to(root)), '', rule)))
-  return placed, found
+        faults.append((picture.series, Fault(str(picture.path.relative_to(root)), '', rule)))
+  return placed, faults
 
 
 def _duplicates(pictures: Sequence[Instance], root: pathlib.Path, notes: list[str]) -> list[Grouped]:
   """Returns a fault for each picture that is there twice; pictures that an archive gave one UID become a note."""
   seen: dict[tuple, tuple] = {}
-  found: list[Grouped] = []
+  faults: list[Grouped] = []
   shared = 0
   for picture in pictures:
     own = picture.series, picture.number, picture.trigger, picture.corner
@@ -141,17 +141,17 @@ def _duplicates(pictures: Sequence[Instance], root: pathlib.Path, notes: list[st
       shared += 1
     elif picture.sop and before is not own:
       rule = 'duplicated instance: another file holds the same picture (SOPInstanceUID): remove one of both'
-      found.append((picture.series, Fault(str(picture.path.relative_to(root)), '', rule)))
+      faults.append((picture.series, Fault(str(picture.path.relative_to(root)), '', rule)))
   if shared:
     notes.append(f'{shared + 1} pictures have the same SOPInstanceUID, and differ: all were read')
-  return found
+  return faults
 
 
 def _one_series_a_place(
   placed: list[Placed], folder: str, choices: Asked, notes: list[str]
 ) -> tuple[list[Placed], list[Fault]]:
   """Returns the pictures of one series a place, or a fault for each place where several lie."""
-  kept, found = [], []
+  kept, faults = [], []
   for index, here in enumerate(_near(placed)):
     series = sorted({choose.series_key(p) for _, p in here})
     if len(series) == 1:
@@ -165,18 +165,18 @@ def _one_series_a_place(
       rule = (
         f'{said}, but their SliceLocation reaches from {min(locations):g} to {max(locations):g} mm: one of both lies'
       )
-      found.append(Fault(folder, f'slice {index}', rule))
+      faults.append(Fault(folder, f'slice {index}', rule))
     elif len(original) == 1 and len(derived) == len(series) - 1:
       kept += [(at, p) for at, p in here if choose.series_key(p) == original[0]]
       notes.append(f'{said}: series {original[0][1]} is taken, the others are derived (ImageType)')
     elif choices.settle('repeated') == 'refuse':
       rule = f'{said}: keep the one that is the cine, or choose by --repeated=first or --repeated=last'
-      found.append(Fault(folder, f'slice {index}', rule))
+      faults.append(Fault(folder, f'slice {index}', rule))
     else:
       wanted = series[0 if choices.made.repeated == 'first' else -1]
       kept += [(at, p) for at, p in here if choose.series_key(p) == wanted]
       notes.append(f'{said}: series {wanted[1]} is taken')
-  return kept, found
+  return kept, faults
 
 
 def _near(placed: list[Placed]) -> list[list[Placed]]:

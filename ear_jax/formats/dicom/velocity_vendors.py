@@ -67,14 +67,14 @@ def statements(own: Private, names: Mapping[str, str], orientation: Sequence[flo
     names: of the sequence, by the tag that holds them.
     orientation: six direction cosines, or None.
   """
-  found: list[Said | None] = [
+  said: list[Said | None] = [
     _label(words(own.value(group, creator, number)), name, orientation, through)
     for group, creator, number, name, through in _LABELS
   ]
   venc = _csa_number(own.value(0x0029, 'SIEMENS CSA HEADER', 0x10), 'FlowVenc')
-  found += [_philips(own), _ge(own, orientation), Said('FlowVenc', venc=venc) if venc else None]
-  found += [_label(text, name, orientation, -1) for name, text in names.items()]
-  return tuple(one for one in found if one)
+  said += [_philips(own), _ge(own, orientation), Said('FlowVenc', venc=venc) if venc else None]
+  said += [_label(text, name, orientation, -1) for name, text in names.items()]
+  return tuple(one for one in said if one)
 
 
 def _label(text: str, source: str, orientation: Sequence[float] | None, through: int) -> Said | None:

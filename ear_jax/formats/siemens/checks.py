@@ -44,26 +44,26 @@ class Slice:
 def check(five: list[Series], root: pathlib.Path) -> tuple[Slice | None, list[Fault]]:
   """Returns the slice and no fault, or None and every fault of its headers; then of its pixels."""
   first = five[0][0]
-  found = [broken for role, one in zip(ROLES, five, strict=False) for broken in _series_faults(one, role, first, root)]
+  faults = [broken for role, one in zip(ROLES, five, strict=False) for broken in _series_faults(one, role, first, root)]
   used = five[:4]
   counts = [len(one) for one in used]
   if len(set(counts)) > 1:
     stated = ', '.join(f'{role} {count}' for role, count in zip(ROLES, counts, strict=False))
-    found.append(fault(five[0], root, f'unequal numbers of frames: {stated}; export the shorter series again'))
-  if found:
-    return None, found
+    faults.append(fault(five[0], root, f'unequal numbers of frames: {stated}; export the shorter series again'))
+  if faults:
+    return None, faults
   assert first.shape
   assert first.spacing
   rr = [value for one in used if not math.isnan(value := _rr(one[0]))] or [math.nan]
   if max(rr) - min(rr) > _RR_AGREE * rr[0]:
     stated = ', '.join(f'{value:g}' for value in rr)
-    found.append(fault(five[0], root, f'RR intervals of the four series differ ({stated} ms): series are mixed'))
-  found += [fault for one in used for fault in _time_faults(one, rr[0], root)] + _text_faults(five, root)
+    faults.append(fault(five[0], root, f'RR intervals of the four series differ ({stated} ms): series are mixed'))
+  faults += [fault for one in used for fault in _time_faults(one, rr[0], root)] + _text_faults(five, root)
   if rule := checks.size_rule((len(used[0]), *first.shape, 4)):
-    found.append(fault(five[0], root, f'the slice {rule}'))
-  found = found or _pixel_faults(five, root) or _pattern_faults(five, root)
-  if found:
-    return None, found
+    faults.append(fault(five[0], root, f'the slice {rule}'))
+  faults = faults or _pixel_faults(five, root) or _pattern_faults(five, root)
+  if faults:
+    return None, faults
   z, x, y = (_venc(one[0], role) for one, role in zip(used[1:], ROLES[1:], strict=False))
   place, direction, notes = position(first), first.direction, _notes(five)
   interval = _step(used[0]) or rr[0] / counts[0]
@@ -221,13 +221,13 @@ def _text_faults(five: list[Series], root: pathlib.Path) -> list[Fault]:
 
 
 def _pixel_faults(five: list[Series], root: pathlib.Path) -> list[Fault]:
-  found = []
+  faults = []
   for role, one in zip(ROLES, five, strict=False):
     name = f'series {one[0].series_number} ({role})'
     for t, file in enumerate(one if role != 'RefMag' else one[:_LOOK]):
       if rule := _pixel_rule(file):
-        found.append(Fault(str(file.path.relative_to(root)), f'{name}, frame {t}', rule))
-  return found
+        faults.append(Fault(str(file.path.relative_to(root)), f'{name}, frame {t}', rule))
+  return faults
 
 
 def _pixel_rule(file: Instance) -> str:

@@ -39,7 +39,7 @@ def group(files: Sequence[Instance], root: pathlib.Path) -> tuple[list[list[Seri
 
   A group is five series, or four where RefMag is missing.
   """
-  series, found = _by_number(files, root)
+  series, faults = _by_number(files, root)
   model = _model(series)
   kept, notes = [], []
   for one in series:
@@ -48,7 +48,7 @@ def group(files: Sequence[Instance], root: pathlib.Path) -> tuple[list[list[Seri
       notes.append(f'series {one[0].series_number} skipped: another size or orientation')
     elif rule := _place_rule(one):
       if marked:
-        found.append(fault(one, root, rule))
+        faults.append(fault(one, root, rule))
       else:
         notes.append(f'series {one[0].series_number} skipped: no single slice')
     else:
@@ -64,17 +64,17 @@ def group(files: Sequence[Instance], root: pathlib.Path) -> tuple[list[list[Seri
       continue
     rule = f'{len(run)} consecutive series at one slice location ({_named(run)}), expected five: {_PATTERN}'
     advice = 'export the missing series' if len(run) < _FIVE else 'remove the ones that do not belong to the slice'
-    found.append(fault(run[0], root, f'{rule}; {advice}'))
-  found += _repeated(groups, root)
-  return sorted(groups, key=lambda five: _number(five[0])), notes, found
+    faults.append(fault(run[0], root, f'{rule}; {advice}'))
+  faults += _repeated(groups, root)
+  return sorted(groups, key=lambda five: _number(five[0])), notes, faults
 
 
 def _by_number(files: Sequence[Instance], root: pathlib.Path) -> tuple[list[Series], list[Fault]]:
   numbered: dict[int, list[Instance]] = {}
-  found = []
+  faults = []
   for file in files:
     if file.series_number is None:
-      found.append(Fault(str(file.path.relative_to(root)), '', 'SeriesNumber is missing or no whole number'))
+      faults.append(Fault(str(file.path.relative_to(root)), '', 'SeriesNumber is missing or no whole number'))
     else:
       numbered.setdefault(file.series_number, []).append(file)
   in_order = lambda file: (file.number is None, file.number, file.path)  # noqa: E731
@@ -82,8 +82,8 @@ def _by_number(files: Sequence[Instance], root: pathlib.Path) -> tuple[list[Seri
   for one in series:
     count = len({file.series for file in one})
     if count > 1:
-      found.append(fault(one, root, f'{count} different SeriesInstanceUID under one SeriesNumber: series are mixed'))
-  return series, found
+      faults.append(fault(one, root, f'{count} different SeriesInstanceUID under one SeriesNumber: series are mixed'))
+  return series, faults
 
 
 def _model(series: list[Series]) -> Instance | None:

@@ -33,14 +33,14 @@ _PICTURES = {  # of v_col, v_row, v_long: (index among PhaseZ, PhaseX, PhaseY, s
 def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Asked) -> Opened:
   """Looks over one study, pixels included, and returns it with its notes and faults, slices from base to apex."""
   dataset = instances.pseudonym(files[0].study)
-  groups, notes, found = group(files, root)
+  groups, notes, faults_of_groups = group(files, root)
   slices = []
   for five in groups:
     one, faults = check(five, root)
-    found += faults or _flag_faults(one, root, choices)
+    faults_of_groups += faults or _flag_faults(one, root, choices)
     if one:
       slices.append(one)
-  found += _count_faults(slices, root)
+  faults_of_groups += _count_faults(slices, root)
   direction = _direction([one.series[0][0] for one in slices])
   slices.sort(key=lambda one: one.position * (direction or 1))
   if slices and not direction:
@@ -65,7 +65,7 @@ def open_study(files: Sequence[Instance], root: pathlib.Path, choices: Asked) ->
   notes += magnitude.contradictions([one.series[0][0] for one in slices])
   notes += differing('phase encoding direction', (one.direction for one in slices))
   every = (*notes, *gathered({name: one.notes for name, one in zip(ids, slices, strict=True)}))
-  return Opened(dataset, ids, every, tuple(sorted(found)), root, cines)
+  return Opened(dataset, ids, every, tuple(sorted(faults_of_groups)), root, cines)
 
 
 def read_slice(one: Slice, *, dataset: str, slice_id: str, level: str = '') -> Cine:
@@ -97,8 +97,8 @@ def read_slice(one: Slice, *, dataset: str, slice_id: str, level: str = '') -> C
 
 def _direction(first: list[Instance]) -> int:
   """Returns +1 or -1 as positions grow towards apex or base, 0 when any slice does not tell or they disagree."""
-  found = {geometry.towards_apex(file.orientation) if file.corner else 0 for file in first}
-  return found.pop() if len(found) == 1 else 0
+  directions = {geometry.towards_apex(file.orientation) if file.corner else 0 for file in first}
+  return directions.pop() if len(directions) == 1 else 0
 
 
 def _flag_faults(one: Slice | None, root: pathlib.Path, choices: Asked) -> list[Fault]:

@@ -67,11 +67,11 @@ def no_gradient(x: Pending, beside: jax.Array) -> Pending:
   return jax.tree.map(lambda leaf: zeros_beside(beside, leaf.shape).astype(leaf.dtype), x)
 
 
-def add_gradient(x: Pending, found: Pending, gradient: jax.Array, group: Group, groups: int) -> Pending:
-  """Returns `found` with one group's part of the gradients, from that by the group's value `[B, n, H, W, C]`."""
+def add_gradient(x: Pending, pending: Pending, gradient: jax.Array, group: Group, groups: int) -> Pending:
+  """Returns `pending` with one group's part of the gradients, from that by the group's value `[B, n, H, W, C]`."""
   of = jax.vjp(jnp.asarray, part_of(x, group, groups))[1](gradient)[0]
-  videos = tuple(_put_group(video, part, group) for video, part in zip(found.videos, of.videos, strict=True))
-  return dataclasses.replace(found, videos=videos, constants=jax.tree.map(jnp.add, found.constants, of.constants))
+  videos = tuple(_put_group(video, part, group) for video, part in zip(pending.videos, of.videos, strict=True))
+  return dataclasses.replace(pending, videos=videos, constants=jax.tree.map(jnp.add, pending.constants, of.constants))
 
 
 def _put_group(video: jax.Array, part: jax.Array, group: Group) -> jax.Array:

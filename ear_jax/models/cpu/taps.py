@@ -103,15 +103,15 @@ def _backward(time_padding: str, kept: Kept, dy: jax.Array) -> tuple[Inputs, jax
 
   def step(sums: Sums, group: Group, windows: tuple[Arrays, jax.Array]) -> Sums:
     dinputs, products, dbias = sums
-    found = []
+    collected = []
     each = zip(inputs, kernels, dinputs, products, windows[0], strict=True)
     for (x, kernel, dinput, total, value), below in zip(each, BELOW, strict=False):
       window = gather(windows[1]) if below else windows[1]
       turned = kernel[::-1, ::-1, ::-1].swapaxes(3, 4)
       padding = tuple(k - 1 - k // 2 for k in kernel.shape[1:3])
       dinput = add_gradient(x, dinput, convolve_window(window, turned, padding), group, groups)
-      found.append((dinput, total + kernel_products(value, window, kernel.shape)))
-    dinputs, products = zip(*found, strict=True)
+      collected.append((dinput, total + kernel_products(value, window, kernel.shape)))
+    dinputs, products = zip(*collected, strict=True)
     dbias += jnp.sum(group_of(dy, group, groups), axis=(1, 2, 3), dtype=jnp.float32)
     return dinputs, products, dbias
 
