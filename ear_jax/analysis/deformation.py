@@ -50,8 +50,10 @@ class Deformation:
 
   def at_end_systole(self, k: int) -> int:
     """Returns the frame of slice k at end systole; -1 when unknown."""
+    if math.isnan(self.end_systole):
+      return -1
     frames = len(self.motions[k].mask)
-    return -1 if math.isnan(self.end_systole) else round(self.end_systole * frames) % frames
+    return round(self.end_systole * frames) % frames
 
 
 def deform(motions: Sequence[SliceMotion]) -> Deformation:

@@ -81,12 +81,11 @@ def write_report(
   summary = summarise(rows, seed=seed)
   roles = extremes(rows)
   cines = {role: {'name': name, 'dice': dice} for role, (name, dice) in roles.items()}
-  remarks = tables.notes(summary) + [f'Window: {manifest["window"]}.'] * ('window' in manifest)
+  remarks = tables.notes(summary) + ([f'Window: {manifest["window"]}.'] if 'window' in manifest else [])
   content = {**summary, 'cines': cines, 'notes': remarks, 'manifest': dict(manifest)}
   tables.strict_json(content)
-  cases_of_roles = _find(
-    cases, {name for name, _ in roles.values()}
-  )  # the last that can be refused: from here on it is written
+  # The last that can be refused: from here on it is written.
+  cases_of_roles = _find(cases, {name for name, _ in roles.values()})
   (output / 'metrics.json').unlink(missing_ok=True)
   write_csv(output / 'per_frame.csv', tables.per_frame_table(rows))
   write_csv(output / 'per_subject.csv', tables.per_subject_table(rows))

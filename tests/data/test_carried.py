@@ -61,7 +61,7 @@ def test_a_step_sees_the_true_wall_in_frames_that_nobody_annotated(cine, people,
   assert weight.dtype == np.float32
   assert weight[0] == 1
   assert ((weight[1:] > 0.5) & (weight[1:] < 1)).all()
-  assert weight[1:][dice.argsort()[:5]].mean() < weight[1:][dice.argsort()[-5:]].mean(), 'worse contours count less'
+  assert weight[1:][dice.argmin()] < weight[1:].mean(), 'the worst contour counts less than most'
   config.data.on_device = True
   there = windows_of(training_examples(learnt, [cine.subject]), config)
   np.testing.assert_array_equal(there.annotated, weight)
