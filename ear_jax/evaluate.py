@@ -3,8 +3,9 @@
 Restores a checkpoint, segments every cine of the split and writes numbers, tables and pictures into
 `<workdir>/evaluation_<split>` (or `--output`). Subjects that the network was trained on are refused. An exported
 network or one that ships with the package takes the place of a run: `--checkpoint ear3d-phantom --output FOLDER`.
-`--studies FOLDER` scores studies as `predict` takes them, against the contours beside them; with `--reader RESULTS` not
-a network's contours are, but those of a second reader.
+`--studies FOLDER` scores studies as `predict` takes them, against the contours beside them, by one network or several
+with commas between them, whose mean is taken; with `--reader RESULTS` not a network's contours are, but those of a
+second reader.
 """
 
 import pathlib
@@ -66,7 +67,8 @@ def _evaluate(given: SimpleNamespace) -> None:
   if given.reader:
     summary = evaluate_reader(given.reader, output, pathlib.Path(given.studies).expanduser())
   elif given.studies:
-    summary = evaluate_studies(network, output, pathlib.Path(given.studies).expanduser(), checkpoint=checkpoint)
+    networks = [network] if given.workdir else network.split(',')
+    summary = evaluate_studies(networks, output, pathlib.Path(given.studies).expanduser(), checkpoint=checkpoint)
   else:
     summary = evaluate(
       network,

@@ -39,17 +39,17 @@ from ear_jax.workflows.evaluate import described
 
 
 def evaluate_studies(
-  network: str | os.PathLike,
+  networks: Sequence[str | os.PathLike],
   output: str | os.PathLike,
   studies: str | os.PathLike,
   *,
   checkpoint: str = 'best',
   choices: Choices = REFUSE,
 ) -> dict:
-  """Scores one network on a folder of studies and returns what `metrics.json` holds.
+  """Scores a network, or several as one, on a folder of studies and returns what `metrics.json` holds.
 
   Args:
-    network: as `load_network` takes it.
+    networks: each as `load_network` takes it; of several the mean probability is scored.
     output: folder to write.
     studies: a folder as `open_studies` takes it; slices without any contour are left out. Whether the network was
       trained on these people is not known.
@@ -58,10 +58,11 @@ def evaluate_studies(
 
   Raises: UserError when a study or the network cannot be read, or nothing carries a reference.
   """
-  trained = load_network(network, checkpoint)
-  manifest = described(trained) | {'step': trained.step, 'trained_on': 'unknown'}
+  trained = [load_network(network, checkpoint) for network in networks]
+  about = [described(one) | {'step': one.step, 'trained_on': 'unknown'} for one in trained]
+  manifest = about[0] | ({'together_with': about[1:]} if about[1:] else {})
   manifest['window'] = 'round the heart, which the network finds as in `predict`'
-  return _scored(lambda cine, source: segment(cine, [trained]).probability, output, studies, choices, manifest)
+  return _scored(lambda cine, source: segment(cine, trained).probability, output, studies, choices, manifest)
 
 
 def evaluate_reader(

@@ -19,26 +19,27 @@ from ear_jax.workflows.make_phantom import make_phantom
 pytestmark = [pytest.mark.multiprocess, pytest.mark.slow]
 
 
-def test_studies_are_scored_against_the_contours_beside_them(trained, tmp_path, monkeypatch):
+def test_studies_are_scored_against_the_contours_beside_them_by_two_networks_as_one(trained, tmp_path, monkeypatch):
   size = study.Size('phantom_scan', 2, 0, (2,), 3, 32, 3.6, 3.6, offset=2.0, sharing=0.0)
   for k in (1, 2):
     make_phantom(tmp_path / f'studies/p{k}', size=size, subject=k, contours=True)
   looked_over = []
   monkeypatch.setattr(folder, 'open_studies', lambda *given: looked_over.append(given) or open_studies(*given))
-  metrics = evaluate_studies(trained, tmp_path / 'scores', tmp_path / 'studies')
+  metrics = evaluate_studies([trained, 'ear3d-magnitude'], tmp_path / 'scores', tmp_path / 'studies')
+  assert metrics['manifest']['together_with'][0]['step'] == load_network('ear3d-magnitude').step
   assert metrics['n_subjects'] == 2
   assert len(looked_over) == 1  # it was opened again for the pictures, and its notes were said twice
   assert (tmp_path / 'scores/median.png').exists()
   rows = pd.read_csv(tmp_path / 'scores/per_frame.csv')
-  network = load_network(trained)
+  networks = [load_network(trained), load_network('ear3d-magnitude')]
   for opened in open_studies(tmp_path / 'studies'):
     for cine in opened:
-      mask = segment(cine, [network]).mask
+      mask = segment(cine, networks).mask
       own = rows[(rows.dataset == cine.dataset) & (rows.slice_id == cine.slice_id)]
       expected = [2 * (a & b).sum() / (a.sum() + b.sum()) for a, b in zip(mask, cine.mask, strict=True)]
       assert own.dice.to_numpy() == pytest.approx(expected, abs=1e-4)
   with pytest.raises(UserError, match='nothing to read'):
-    evaluate_studies(trained, tmp_path / 'scores', tmp_path / 'scores')
+    evaluate_studies([trained], tmp_path / 'scores', tmp_path / 'scores')
 
 
 def test_one_command_gives_scores_and_agreement(forks, trained, data, tmp_path):
