@@ -43,6 +43,8 @@ def main() -> None:
 
 
 def _evaluate(given: SimpleNamespace) -> None:
+  if given.workdir is None and given.checkpoint and given.output:
+    weights.locate(given.checkpoint)  # before anything slow
   logging.info('loading jax and its libraries')
   from ear_jax.networks.load import load_run
   from ear_jax.report import agreement_tables, tables, volume_agreement

@@ -26,14 +26,14 @@ def main() -> None:
 
 
 def _export(given: SimpleNamespace) -> None:
-  from ear_jax.networks.export import export
-
   if not given.checkpoint or not given.output:
     raise UsageError('give --checkpoint (working directory of a training run) and --output (a file, .zip)')
   runs = [pathlib.Path(run).expanduser() for run in given.checkpoint.split(',')]
   output = pathlib.Path(given.output).expanduser()
   if output.suffix != '.zip':
     raise UsageError(f'--output={output}: an exported network is a file that ends in .zip')
+  from ear_jax.networks.export import export
+
   description = export(runs, output)
   network, size = description['network'], output.stat().st_size / 1e6
   logging.info('%s: %s, step %d, %.1f MB', output, network['name'], network['step'], size)

@@ -32,10 +32,10 @@ def main() -> None:
 
 
 def _make_phantom(given: SimpleNamespace) -> None:
-  from ear_jax.workflows.make_phantom import make_phantom
-
   if not given.output:
     raise UsageError('give --output, the folder to write into')
+  from ear_jax.workflows.make_phantom import make_phantom
+
   output = pathlib.Path(given.output).expanduser()
   person = {'seed': given.seed, 'subject': given.subject}
   files = make_phantom(
