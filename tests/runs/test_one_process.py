@@ -27,7 +27,7 @@ def test_commands_can_be_imported_and_called_one_after_another(order):
   own |= {'--[no]allow_training_subjects', '--[no]allow_changed_data'}
   assert listed['ear_jax.evaluate'] == {'--workdir', '--checkpoint', '--output'} | own
   several = {'--coordinator', '--num_processes', '--process_id'}
-  assert listed['ear_jax.train'] == {'--config', '--workdir', '--[no]profile'} | several
+  assert listed['ear_jax.train'] == {'--config', '--workdir', '--[no]fields', '--[no]profile'} | several
   assert listed['ear_jax.ablation'] == {'--config', '--workdir', '--output'}
   assert "(default: '16,32,64,128')" in helped['ear_jax.benchmark']
 
