@@ -78,7 +78,7 @@ def _contradiction(mine: Mapping[int, Drawn]) -> str:
   """Returns how the files of the contours of one study contradict each other, or ''."""
   stated = {(one.signs, one.sectors): one.file for one in mine.values()}
   said = ' and '.join(
-    f'signs {", ".join(map(str, signs)) if signs else "not stated"}, order {order or "not stated"} in {file}'
+    f'signs {", ".join(f"{sign:+d}" for sign in signs) if signs else "not stated"}, order {order or "not stated"} in {file}'
     for (signs, order), file in stated.items()
   )
   return f'contours not used: files of one study contradict each other ({said})' if len(stated) > 1 else ''

@@ -143,7 +143,7 @@ def test_signs_and_order_are_those_of_the_file(scans, tmp_path):
   assert motion.settings.signs == (1, 1, -1)
   assert region_names('angular6', motion.settings.orientation) == ('AS', 'A', 'AL', 'IL', 'I', 'IS')
   said = {check.name: check for check in conventions(Options(), source, motion.settings)}
-  assert '(1, 1, -1) as the file' in said['velocity signs'].reason
+  assert '+1, +1, -1 as the file' in said['velocity signs'].reason
   assert 'CW as the file' in said['order of sectors'].reason
 
 
@@ -293,7 +293,7 @@ def test_two_files_for_one_slice_or_of_two_minds_are_refused(scans, tmp_path):
   found, unused = attached(scans / 'one', base, rest)
   assert used(found) == []
   assert 'contradict each other' in unused[0]
-  assert '(1, 1, -1)' in unused[0]
+  assert 'signs +1, +1, -1, ' in unused[0]
 
 
 @pytest.mark.parametrize('wrong', ['swapped', 'crossing'])

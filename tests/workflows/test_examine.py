@@ -2,6 +2,7 @@
 
 import pytest
 
+from ear_jax.analysis import on_wall
 from ear_jax.analysis.drawn import as_drawn
 from ear_jax.analysis.expected_dice import expected_dice
 from ear_jax.phantom import study
@@ -21,6 +22,9 @@ def test_careless_contours_warn(endo, epi, frames, status):
   drawn = [(inner, outer) if k < frames else None for k, (inner, outer) in enumerate(zip(*sides, strict=True))]
   contours = as_drawn(drawn)
   assert contours.failed.sum() == len(cine.mask) - frames
-  check = examine._on_wall(cine, contours, expected_dice(cine, contours))
+  check = examine._on_wall(cine, contours, on_wall.judge(cine, contours), expected_dice(cine, contours))
+  edges, place = (0.45, 0.5) if frames < 8 else (0.6, 0.75)  # docs/predict.md
+  assert f'(fails below {edges:g}), place' in check.reason
+  assert f'(fails below {place:g}), ' in check.reason
   assert check.status == status, check.reason
   assert ('would have an expected Dice of' in check.reason) == (status == 'warn')
