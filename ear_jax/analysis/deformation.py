@@ -187,8 +187,8 @@ def _planes(deformation: Deformation) -> tuple[str, ...]:
   if math.isnan(mean):
     return ()
   return (
-    f'longitudinal strain ({mean:.1f} % at the end systole of strain) takes the slices as moving with the tissue; where '
-    f'their planes stay in place the same velocities mean {100 * math.expm1(mean / 100):.1f} %',
+    f'longitudinal strain ({mean:.1f} % at the end systole of strain) takes the slices as moving with the tissue; '
+    f'where their planes stay in place the same velocities mean {100 * math.expm1(mean / 100):.1f} %',
   )
 
 
