@@ -78,7 +78,7 @@ def test_the_exit_status_follows_one_rule(tmp_path):
     ['predict', nowhere, out, network],
     ['predict', tmp_path, out, '--checkpoint=ear3d-fantom'],
     ['predict', tmp_path, out, f'--contours={nowhere}'],
-    ['edit', nowhere, out],
+    ['edit', nowhere],
     ['compare', nowhere, out],
     ['audit', nowhere, out, network],
     ['evaluate', '--workdir', nowhere],
