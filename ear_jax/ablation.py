@@ -14,7 +14,7 @@ from ml_collections import config_flags
 
 from ear_jax.config import flag
 from ear_jax.system import cli
-from ear_jax.system.errors import UserError
+from ear_jax.system.errors import UsageError, UserError
 
 _INTERRUPTED = 130  # exit status of Ctrl-C, as shells have it
 
@@ -29,7 +29,7 @@ def _run(given: SimpleNamespace) -> int:
   from ear_jax.ablations.run import run
 
   if given.config is None or given.workdir is None:
-    raise UserError('give --config (configs/ablation.py, or alike) and --workdir (a folder for this grid)')
+    raise UsageError('give --config (configs/ablation.py, or alike) and --workdir (a folder for this grid)')
   workdir = pathlib.Path(given.workdir).expanduser()
   given.config.base = flag.found_from(given.config.base, config_flags.get_config_filename(flags.FLAGS['config']))
   try:

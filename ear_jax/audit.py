@@ -12,15 +12,22 @@ from types import SimpleNamespace
 from absl import flags
 from rich.console import Console
 
+from ear_jax.networks import weights
 from ear_jax.system import cli
-from ear_jax.system.errors import UserError
+from ear_jax.system.errors import UsageError
 
 
 def main() -> None:
   """Reads the command line, audits and prints the most suspicious cines."""
   cli.run(
     _audit,
-    *cli.shared('checkpoint', 'output'),
+    *cli.shared('output'),
+    flags.DEFINE_string(
+      'checkpoint',
+      None,
+      'Folders of the runs of a cross-validation, with commas between them, each for the subjects that it was not '
+      f'trained on; or any network: {weights.accepted()}.',
+    ),
     flags.DEFINE_string('data_dir', None, 'Where the data set is, if it has moved since training.'),
     flags.DEFINE_bool('trust', False, 'Audit subjects too that every network was trained on.'),
     flags.DEFINE_integer('pictures', 12, 'How many cines the page shows.', lower_bound=0),
@@ -30,18 +37,21 @@ def main() -> None:
 
 
 def _audit(given: SimpleNamespace) -> None:
+  names = given.checkpoint.split(',') if given.checkpoint else []
+  if len(given.words) != 1 or not given.output:
+    raise UsageError('give one DATA (a data set or a folder of studies) and --output (a folder for the audit)')
+  if not names:
+    raise UsageError('give --checkpoint: the runs of a cross-validation with commas between them, or a network')
+  for name in names:
+    weights.locate(name)  # before anything slow
   from ear_jax.networks.load import load_network
   from ear_jax.report.audit import terminal
   from ear_jax.system.table import drawn
   from ear_jax.workflows.audit import audit
   from ear_jax.workflows.planted_faults import to_table
 
-  if len(given.words) != 1 or not given.output:
-    raise UserError('give one DATA (a data set or a folder of studies) and --output (a folder for the audit)')
-  if not given.checkpoint:
-    raise UserError('give --checkpoint: the runs of a cross-validation with commas between them, or a network')
   cli.request_cpu_devices(0, 0)
-  networks = [load_network(name, 'latest') for name in given.checkpoint.split(',')]
+  networks = [load_network(name, 'latest') for name in names]
   output = pathlib.Path(given.output).expanduser()
   choice = {'data_dir': given.data_dir, 'trust': given.trust, 'pictures': given.pictures, 'plant': given.plant}
   ranked = audit(given.words[0], output, networks, **choice)

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from ear_jax.config import flag
 from ear_jax.system import cli
-from ear_jax.system.errors import UserError
+from ear_jax.system.errors import UsageError
 from ear_jax.system.files import write_text
 
 
@@ -33,6 +33,7 @@ def main() -> None:
       places,
       places,
       'On one core, on all cores as one device, on a device a core with a cine each; may be given several times.',
+      case_sensitive=False,
     ),
     flag.define('Configuration whose training batches are timed.', 'data_config'),
     flags.DEFINE_bool('passes', True, 'Time the network, not its batches alone.'),
@@ -45,7 +46,7 @@ def _measure(given: SimpleNamespace) -> None:
   from ear_jax.benchmarking.table import of_ours
 
   if not given.passes and given.data_config is None:
-    raise UserError('--nopasses leaves nothing to time: give --data_config, such as configs/ear3d.py')
+    raise UsageError('--nopasses leaves nothing to time: give --data_config, such as configs/ear3d.py')
   wanted = parse_cases(given.network, given.sizes, given.filters) if given.passes else []
   result = measure(wanted, on=given.on, rounds=given.rounds, config=given.data_config)
   text = of_ours(result)

@@ -12,7 +12,7 @@ from absl import flags
 from rich.console import Console
 
 from ear_jax.system import cli
-from ear_jax.system.errors import UserError
+from ear_jax.system.errors import UsageError
 
 
 def main() -> None:
@@ -26,7 +26,13 @@ def main() -> None:
     flags.DEFINE_string('repeatability', None, 'repeatability.csv of people who were measured twice; for --visits.'),
     flags.DEFINE_string('bands', None, 'csv file with own bands of peaks, shown beside (docs/compare.md).'),
     flags.DEFINE_bool('published', True, 'Show published values beside peaks of groups.'),
-    flags.DEFINE_enum('align', 'rr', ['rr', 'es'], 'Curves by parts of the RR interval, or with end systole at 35 %.'),
+    flags.DEFINE_enum(
+      'align',
+      'rr',
+      ['rr', 'es'],
+      'Curves by parts of the RR interval, or with the marker ES at 35 %.',
+      case_sensitive=False,
+    ),
     flags.DEFINE_list('levels', None, 'base, mid, apex: which are compared; else all that every study has.'),
     flags.DEFINE_list('components', None, 'longitudinal, radial, circumferential: which are compared; else all.'),
     flags.DEFINE_list('regions', None, 'sectors, layers: compared beside the whole wall; fewer find more.'),
@@ -51,25 +57,26 @@ def _compare(given: SimpleNamespace) -> None:
   from ear_jax.workflows.compare import compare
 
   if len(given.words) != 1 or not given.output:
-    raise UserError('give one RESULTS (the --output of ear_jax.predict) and --output (a folder for the comparison)')
+    raise UsageError('give one RESULTS (the --output of ear_jax.predict) and --output (a folder for the comparison)')
   choices = {
     'levels': ('base', 'mid', 'apex'),
     'components': COMPONENTS,
     'families': ('curves', 'velocities', 'times', 'strains'),
     'regions': ('sectors', 'layers'),
   }
+  chosen = {name: words and [word.lower() for word in words] for name in choices for words in [getattr(given, name)]}
   for name, known in choices.items():
-    words = getattr(given, name)
+    words = chosen[name]
     if words is not None and (not words or set(words) - set(known)):
-      raise UserError(f'--{name}={",".join(words)}: expected some of {", ".join(known)}')
+      raise UsageError(f'--{name}={",".join(words)}: expected some of {", ".join(known)}')
   choice = Choice(
     align=given.align,
-    levels=tuple(given.levels or ()),
-    components=tuple(given.components or COMPONENTS),
+    levels=tuple(chosen['levels'] or ()),
+    components=tuple(chosen['components'] or COMPONENTS),
     failed=given.failed,
-    regions=tuple(given.regions or ()),
+    regions=tuple(chosen['regions'] or ()),
     strain=given.strain,
-    families=tuple(given.families or ('curves', 'velocities', *['strains'] * given.strain)),
+    families=tuple(chosen['families'] or ('curves', 'velocities', *['strains'] * given.strain)),
     published=given.published,
     permutations=given.permutations,
     seed=given.seed,

@@ -1,4 +1,4 @@
-"""Corrects contours in a local page: `python -m ear_jax.edit STUDY --checkpoint NETWORK --output FOLDER`.
+"""Corrects contours in a local page: `python -m ear_jax.edit STUDY [--checkpoint NETWORK] [--output FOLDER]`.
 
 STUDY is what `predict` reads; several studies in one folder become a list. The server answers on this machine alone, at
 the address that it prints. Every gesture is on the disk when the page shows it; saved results are those of `predict`
@@ -15,9 +15,10 @@ from types import SimpleNamespace
 
 from absl import flags, logging
 
-from ear_jax.predict import choices_of, options_of, study_flags
+from ear_jax.networks import weights
+from ear_jax.predict import choices_of, options_of, say_origin, study_flags
 from ear_jax.system import cli
-from ear_jax.system.errors import UserError, printable
+from ear_jax.system.errors import UsageError, UserError, printable
 from ear_jax.system.files import require_writable
 
 
@@ -28,7 +29,12 @@ def main() -> None:
   os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
   cli.run(
     _edit,
-    *cli.shared('checkpoint', 'output'),
+    flags.DEFINE_string('output', 'corrected', 'Folder for edits and results.'),
+    flags.DEFINE_string(
+      'checkpoint',
+      None,
+      f'Network that it begins with: {weights.accepted()}; several with commas between them are averaged.',
+    ),
     flags.DEFINE_string('results', None, 'Folder of results of predict or edit to begin with, in place of a network.'),
     flags.DEFINE_multi_string('contours', None, 'StrainMap file (.nc), or a folder with contours, to begin with.'),
     flags.DEFINE_string('person', 'reader', 'Pseudonym of who edits; it is written into the results.'),
@@ -41,14 +47,17 @@ def main() -> None:
 
 
 def _edit(given: SimpleNamespace) -> None:
-  if len(given.words) != 1 or given.output is None:
-    raise UserError('give one STUDY (a folder or a file) and --output (a folder for edits and results)')
+  if len(given.words) != 1 or not given.output:
+    raise UsageError('give one STUDY (a folder or a file), and --output for another folder than ./corrected')
   if given.blind and (given.results or given.contours):
-    raise UserError('--blind shows no contours of others: leave --results and --contours out')
+    raise UsageError('--blind shows no contours of others: leave --results and --contours out')
   if given.results and given.checkpoint:
-    raise UserError('give --checkpoint or --results to begin with, not both')
+    raise UsageError('give --checkpoint or --results to begin with, not both')
   if not all(importlib.util.find_spec(name) for name in ('starlette', 'uvicorn')):
     raise UserError('the page needs starlette and uvicorn: pip install "ear_jax[edit]"')
+  names = given.checkpoint.split(',') if given.checkpoint else []
+  for name in names:
+    weights.locate(name)  # before anything slow
   logging.info('loading jax and its libraries')
   from ear_jax.editor.begin import begin
   from ear_jax.editor.serve import serve
@@ -60,7 +69,7 @@ def _edit(given: SimpleNamespace) -> None:
   studies, faults = begin(
     study,
     output,
-    checkpoints=given.checkpoint.split(',') if given.checkpoint else [],
+    checkpoints=names,
     results=given.results and pathlib.Path(given.results).expanduser(),
     contours=[pathlib.Path(path).expanduser() for path in given.contours or []],
     blind=given.person if given.blind else '',
@@ -74,8 +83,8 @@ def _edit(given: SimpleNamespace) -> None:
       print(f'error: {fault}', file=sys.stderr)
   require_writable(output, 'edits and results')
   for one in studies:
-    if one.opened.origin != '.':  # said here and in no file: names of files may be a patient's
-      print(printable(f'{one.name} is the study in {one.opened.origin}'))
+    say_origin(one.name, one.opened, study)
+  print(printable(f'edits and results go to {output}'))
   serve(studies, given.person, port=given.port, browser=given.browser)
 
 

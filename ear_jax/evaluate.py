@@ -14,19 +14,28 @@ from types import SimpleNamespace
 from absl import flags, logging
 from rich.console import Console
 
+from ear_jax.networks import weights
 from ear_jax.system import cli
-from ear_jax.system.errors import UserError
+from ear_jax.system.errors import UsageError
 
 
 def main() -> None:
   """Reads the command line, evaluates and prints the tables."""
   cli.run(
     _evaluate,
-    *cli.shared('workdir', 'checkpoint', 'output'),
+    *cli.shared('workdir', 'output'),
+    flags.DEFINE_string(
+      'checkpoint',
+      None,
+      "With --workdir: 'best' by validation Dice (default), 'latest' or a step; without: the network, "
+      f'{weights.accepted()}.',
+    ),
     flags.DEFINE_string('data', None, 'Another data set, name/config: all of its subjects are scored.'),
     flags.DEFINE_string('studies', None, 'A folder of studies with contours, in place of a data set.'),
     flags.DEFINE_string('reader', None, "A second reader's results, compared with the contours of --studies."),
-    flags.DEFINE_string('split', 'test', "Subjects to score: 'test', 'validation', 'train' or 'all'."),
+    flags.DEFINE_enum(
+      'split', 'test', ['test', 'validation', 'train', 'all'], 'Subjects to score.', case_sensitive=False
+    ),
     flags.DEFINE_string('data_dir', None, 'Where the data set is, if it has moved since training.'),
     flags.DEFINE_bool('allow_training_subjects', False, 'Score subjects that were trained on.'),
     flags.DEFINE_bool('allow_changed_data', False, 'Score a data set that has changed since training.'),
@@ -35,9 +44,10 @@ def main() -> None:
 
 
 def _evaluate(given: SimpleNamespace) -> None:
+  if given.workdir is None and given.checkpoint and given.output:
+    weights.locate(given.checkpoint)  # before anything slow
   logging.info('loading jax and its libraries')
   from ear_jax.networks.load import load_run
-  from ear_jax.networks.weights import names
   from ear_jax.report import agreement_tables, tables, volume_agreement
   from ear_jax.system import table
   from ear_jax.workflows.evaluate import evaluate
@@ -48,19 +58,19 @@ def _evaluate(given: SimpleNamespace) -> None:
   if given.workdir is not None:
     workdir, checkpoint = pathlib.Path(given.workdir).expanduser(), given.checkpoint or 'best'
     load_run(workdir)  # before anything else is said of it
-    is_network = checkpoint in names() or pathlib.Path(checkpoint).expanduser().exists()
+    is_network = checkpoint in weights.names() or pathlib.Path(checkpoint).expanduser().exists()
     if is_network and checkpoint not in ('best', 'latest') and not checkpoint.isdigit():
-      raise UserError(
+      raise UsageError(
         f"--checkpoint {checkpoint} is a network by itself: with --workdir, which names one, give 'best', 'latest' or "
         'a step; without --workdir give the network, and --output, a folder'
       )
     network, output = str(workdir.absolute()), given.output or workdir / f'evaluation_{part}'
   elif given.reader and not (given.studies and output):
-    raise UserError('--reader goes with --studies, whose contours are of the first reader, and --output, a folder')
+    raise UsageError('--reader goes with --studies, whose contours are of the first reader, and --output, a folder')
   elif not given.reader and (not network or not output):
-    raise UserError(
+    raise UsageError(
       'give --workdir, the folder of a training run, or --checkpoint, an exported network or the name of one that '
-      f'ships with the package ({", ".join(names())}), with --output, a folder'
+      f'ships with the package ({", ".join(weights.names())}), with --output, a folder'
     )
   output = pathlib.Path(output).expanduser()
   cli.request_cpu_devices(0, 0)

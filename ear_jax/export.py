@@ -8,26 +8,32 @@ Runs that differ in their seed, `--checkpoint runs/seed0,runs/seed1`, become one
 import pathlib
 from types import SimpleNamespace
 
-from absl import logging
+from absl import flags, logging
 
 from ear_jax.system import cli
-from ear_jax.system.errors import UserError
+from ear_jax.system.errors import UsageError
 
 
 def main() -> None:
   """Reads the command line, exports and says what was written."""
-  cli.run(_export, *cli.shared('checkpoint', 'output'))
+  cli.run(
+    _export,
+    flags.DEFINE_string(
+      'checkpoint', None, 'Folder of a training run; several with commas between them become one network, their mean.'
+    ),
+    flags.DEFINE_string('output', None, 'File to write, .zip.'),
+  )
 
 
 def _export(given: SimpleNamespace) -> None:
-  from ear_jax.networks.export import export
-
   if not given.checkpoint or not given.output:
-    raise UserError('give --checkpoint (working directory of a training run) and --output (a file, .zip)')
+    raise UsageError('give --checkpoint (working directory of a training run) and --output (a file, .zip)')
   runs = [pathlib.Path(run).expanduser() for run in given.checkpoint.split(',')]
   output = pathlib.Path(given.output).expanduser()
   if output.suffix != '.zip':
-    raise UserError(f'--output={output}: an exported network is a file that ends in .zip')
+    raise UsageError(f'--output={output}: an exported network is a file that ends in .zip')
+  from ear_jax.networks.export import export
+
   description = export(runs, output)
   network, size = description['network'], output.stat().st_size / 1e6
   logging.info('%s: %s, step %d, %.1f MB', output, network['name'], network['step'], size)

@@ -11,7 +11,7 @@ from absl import flags
 from rich.console import Console
 
 from ear_jax.system import cli
-from ear_jax.system.errors import UserError
+from ear_jax.system.errors import UsageError
 
 
 def main() -> None:
@@ -22,18 +22,20 @@ def main() -> None:
     *cli.shared('output'),
     flags.DEFINE_integer('seed', 0, 'Cohort: another seed is other people.', lower_bound=0),
     flags.DEFINE_integer('subject', 1, 'Which person of the cohort, from 1.', lower_bound=1),
-    flags.DEFINE_enum('size', 'demo', sizes, 'demo: 3 slices, 50 frames, 224 x 224; paper: 512 x 512.'),
-    flags.DEFINE_enum('direction', 'COL', ['COL', 'ROW'], 'In-plane phase encoding direction.'),
+    flags.DEFINE_enum(
+      'size', 'demo', sizes, 'demo: 3 slices, 50 frames, 224 x 224; paper: 512 x 512.', case_sensitive=False
+    ),
+    flags.DEFINE_enum('direction', 'COL', ['COL', 'ROW'], 'In-plane phase encoding direction.', case_sensitive=False),
     flags.DEFINE_bool('exact', False, 'No noise, blur or background phase; velocity 0 outside the wall.'),
     flags.DEFINE_bool('contours', False, 'The exact contours too, as contours.nc in the form of StrainMap.'),
   )
 
 
 def _make_phantom(given: SimpleNamespace) -> None:
+  if not given.output:
+    raise UsageError('give --output, the folder to write into')
   from ear_jax.workflows.make_phantom import make_phantom
 
-  if not given.output:
-    raise UserError('give --output, the folder to write into')
   output = pathlib.Path(given.output).expanduser()
   person = {'seed': given.seed, 'subject': given.subject}
   files = make_phantom(

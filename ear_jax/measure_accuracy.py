@@ -16,14 +16,14 @@ from types import SimpleNamespace
 from absl import flags
 
 from ear_jax.system import cli, files
-from ear_jax.system.errors import UserError
+from ear_jax.system.errors import UsageError
 
 
 def main() -> None:
   """Reads the command line, measures and writes."""
   cli.run(
     _measure,
-    *cli.shared('output'),
+    flags.DEFINE_string('output', None, 'File to write, .json.'),
     flags.DEFINE_integer('subjects', 20, 'How many phantom subjects.', lower_bound=2),
     flags.DEFINE_integer('cohort', 1, 'Seed of the subjects; 0 are those that networks are trained on.'),
   )
@@ -33,10 +33,10 @@ def _measure(given: SimpleNamespace) -> None:
   from ear_jax.workflows.measure_accuracy import measure, to_markdown
 
   if not given.output:
-    raise UserError('name the file to write with --output FILE.json')
+    raise UsageError('name the file to write with --output FILE.json')
   output = pathlib.Path(given.output)
   if output.suffix != '.json':
-    raise UserError(f'--output {output}: expected the name of a .json file')
+    raise UsageError(f'--output {output}: expected the name of a .json file')
   start = time.monotonic()
   results = measure(given.subjects, cohort=given.cohort)
   results['seconds'] = round(time.monotonic() - start, 1)

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from ear_jax.config import flag
 from ear_jax.system import cli
-from ear_jax.system.errors import UserError
+from ear_jax.system.errors import UsageError
 from ear_jax.system.files import write_text
 
 
@@ -31,11 +31,11 @@ def main() -> None:
 
 
 def _plan(given: SimpleNamespace) -> None:
+  if given.config is None:
+    raise UsageError('give --config, such as configs/ear3d.py')
   from ear_jax.benchmarking.gpu_memory import plan, table
   from ear_jax.report.tables import strict_json
 
-  if given.config is None:
-    raise UserError('give --config, such as configs/ear3d.py')
   cli.request_cpu_devices(1, 1)
   rows = plan(given.config, given.gpu, given.frames)
   Console().print(table(rows, given.config, given.frames))

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 from absl import flags, logging
 from rich.console import Console
 
+from ear_jax.networks import weights
 from ear_jax.system import cli
-from ear_jax.system.errors import UserError, printable, some
+from ear_jax.system.errors import UsageError, UserError, printable, some
 from ear_jax.system.files import require_writable
 from ear_jax.system.terminal import progress_console
 
@@ -36,7 +37,10 @@ def main() -> None:
   """Reads the command line, analyses every study and says where its results are."""
   cli.run(
     _predict,
-    *cli.shared('checkpoint', 'output'),
+    *cli.shared('output'),
+    flags.DEFINE_string(
+      'checkpoint', None, f'Network: {weights.accepted()}; several with commas between them are averaged.'
+    ),
     flags.DEFINE_multi_string(
       'contours', None, 'StrainMap file (.nc), or a folder with contours; each goes to the study that it matches.'
     ),
@@ -56,8 +60,12 @@ def study_flags() -> list[flags.FlagHolder]:
   """Makes the flags that settle what a study leaves open, and the conventions of its results."""
   return [
     flags.DEFINE_float('septum_angle', None, 'Direction of mid septum in deg: 0 is down, 90 right.'),
-    flags.DEFINE_enum('orientation', 'auto', ['auto', 'CW', 'CCW'], 'Order in which sectors are named.'),
-    flags.DEFINE_enum('circumferential', 'ccw', ['ccw', 'cw'], 'Which way round the picture is positive.'),
+    flags.DEFINE_enum(
+      'orientation', 'auto', ['auto', 'CW', 'CCW'], 'Order in which sectors are named.', case_sensitive=False
+    ),
+    flags.DEFINE_enum(
+      'circumferential', 'ccw', ['ccw', 'cw'], 'Which way round the picture is positive.', case_sensitive=False
+    ),
     flags.DEFINE_list(
       'signs', None, "1 or -1 for velocity along column, along row, through the plane; else the contours' file's, or 1."
     ),
@@ -72,10 +80,16 @@ def study_flags() -> list[flags.FlagHolder]:
       'force', False, 'Give curves even where the quality gate fails the study; take contours off the wall.'
     ),
     flags.DEFINE_enum(
-      'repeated', 'refuse', ['refuse', 'first', 'last'], 'Of several series at one place, which is read.'
+      'repeated',
+      'refuse',
+      ['refuse', 'first', 'last'],
+      'Of several series at one place, which is read.',
+      case_sensitive=False,
     ),
     flags.DEFINE_integer('label', None, 'Value of the myocardium in masks of several values.'),
-    flags.DEFINE_enum('gaps', 'refuse', ['refuse', 'accept'], 'Whether slices or frames may be missing.'),
+    flags.DEFINE_enum(
+      'gaps', 'refuse', ['refuse', 'accept'], 'Whether slices or frames may be missing.', case_sensitive=False
+    ),
     flags.DEFINE_bool(
       'strainmap_names', False, "Name slices by the series' number and description, as StrainMap does; may identify."
     ),
@@ -84,9 +98,12 @@ def study_flags() -> list[flags.FlagHolder]:
 
 def _predict(given: SimpleNamespace) -> int:
   if len(given.words) != 1 or given.output is None:
-    raise UserError('give one STUDY (a folder or a file) and --output (a folder for the results)')
+    raise UsageError('give one STUDY (a folder or a file) and --output (a folder for the results)')
   if not given.checkpoint and not given.contours:
-    raise UserError('give --checkpoint (a network by name, run or file) or --contours (a StrainMap file)')
+    raise UsageError('give --checkpoint (a network by name, run or file) or --contours (a StrainMap file)')
+  names = given.checkpoint.split(',') if given.checkpoint else []
+  for name in names:
+    weights.locate(name)  # before anything slow
   logging.info('loading jax and its libraries')
   from ear_jax.formats import references
   from ear_jax.formats.faults import MalformedStudy
@@ -110,9 +127,8 @@ def _predict(given: SimpleNamespace) -> int:
     print('contours that do not lie on a wall are taken with --force', file=sys.stderr)
   require_writable(output, 'results')
   for opened in studies:
-    if opened.origin != '.':  # said here and in no file: names of files may be a patient's
-      print(printable(f'{given.pseudonym or opened.dataset} is the study in {opened.origin}'))
-  networks = [load_network(name) for name in given.checkpoint.split(',')] if given.checkpoint else []
+    say_origin(given.pseudonym or opened.dataset, opened, path)
+  networks = [load_network(name) for name in names]
   for network in networks:
     network.picture()  # one that is too old to say is refused before the work
   console, status = progress_console(), int(bool(unread or unused))
@@ -130,6 +146,12 @@ def _predict(given: SimpleNamespace) -> int:
   return status
 
 
+def say_origin(called: str, opened: Opened, path: pathlib.Path) -> None:
+  """Prints where a study lies: the path of the command line, or what is below it; in no file, it may name a patient."""
+  if len(opened) or opened.origin != '.':  # else it stands for files of no study
+    print(printable(f'{called} is the study in {path if opened.origin == "." else opened.origin}'))
+
+
 def options_of(given: SimpleNamespace) -> Options:
   """Returns the conventions that `study_flags` ask for. Raises: UserError."""
   from ear_jax.analysis.motion import Settings
@@ -137,7 +159,7 @@ def options_of(given: SimpleNamespace) -> Options:
 
   signs = given.signs or ['1', '1', '1']
   if sorted(set(signs) - {'1', '-1', '+1'}) or len(signs) != 3:
-    raise UserError(f'--signs={",".join(signs)}: expected three of 1 or -1, such as 1,-1,1')
+    raise UsageError(f'--signs={",".join(signs)}: expected three of 1 or -1, such as 1,-1,1')
   column, row, through = map(int, signs)
   settings = Settings(
     orientation='CCW' if given.orientation == 'auto' else given.orientation,
@@ -188,7 +210,7 @@ def _venc(words: list[str] | None) -> tuple[float, float, float] | None:
     return None
   values = [float(word) for word in words if is_number(word)]
   if len(words) != 3 or len(values) != 3 or not min(values) > 0:
-    raise UserError(f'--venc={",".join(words)}: expected three positive numbers of cm/s, such as 20,20,30')
+    raise UsageError(f'--venc={",".join(words)}: expected three positive numbers of cm/s, such as 20,20,30')
   column, row, through = values
   return column, row, through
 

@@ -9,11 +9,10 @@ import pathlib
 from types import SimpleNamespace
 
 from absl import flags, logging
-from ml_collections import config_flags
 
 from ear_jax.config import described, flag
 from ear_jax.system import cli
-from ear_jax.system.errors import UserError
+from ear_jax.system.errors import UsageError, UserError
 from ear_jax.system.heartbeat import heartbeat
 
 
@@ -36,10 +35,7 @@ def _train(given: SimpleNamespace) -> int | None:
     print(described.text(given.fields))
     return 0
   if given.config is None or given.workdir is None:
-    raise UserError('give --config (a file in configs/) and --workdir (a folder for this run)')
-  file = config_flags.get_config_filename(flags.FLAGS['config'])
-  if not pathlib.Path(file).exists():  # ml_collections waits until the configuration is used
-    raise UserError(f'no configuration file {file}: --config takes one of configs/, or your own')
+    raise UsageError('give --config (a file in configs/) and --workdir (a folder for this run)')
   logging.info('loading jax and its libraries')
   with heartbeat():
     from ear_jax.devices import processes

@@ -27,7 +27,8 @@ def test_what_the_commands_of_readme_and_docs_write_is_ignored():
   pages = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', ROOT / 'Makefile', *(ROOT / 'docs').glob('*.md')]
   pages += [*(ROOT / 'configs').glob('*.py'), *(ROOT / 'data_builders').glob('*/*.md')]
   names = {name.rstrip('.') for page in pages for name in WRITES.findall(page.read_text())}
-  assert {'results', 'corrected', 'studies/new', 'runs/quickstart', 'data'} <= names
+  assert {'results', 'reanalysed', 'studies/new', 'runs/quickstart', 'data'} <= names
+  names.add('corrected')  # of `ear_jax.edit` where nothing else is said
   written = sorted(name for name in names if not name.startswith(OURS) and name not in ('of', 'that'))
   # A folder is ignored with all that is in it; a file by its own name.
   assert kept([name if pathlib.Path(name).suffix else f'{name}/patient.png' for name in written]) == []

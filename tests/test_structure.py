@@ -34,6 +34,7 @@ ROOMS = {
     'flags and sentences: each `python -m ear_jax.X` makes its flags in `main` and calls one function of a room',
     'ablations editor workflows benchmarking networks report devices training analysis formats config system',
   ),
+  '__main__': ('`python -m ear_jax`: lists the commands, and runs the one that is named', 'system'),
   '__init__': ('what `import ear_jax` hands out, loaded when first used', ''),
   'ablations': (
     'grids of experiments: their jobs, running them, tables and figures',
@@ -142,7 +143,7 @@ def within(name, parents):
 def test_every_module_is_in_a_room_and_every_room_has_modules():
   assert sorted({room_of(name) for name in NAMES}) == sorted(ROOMS)
   top = {path.stem for path in FILES if path.parent == ROOT / 'ear_jax'}
-  assert top == {'__init__', 'cine', *COMMANDS}
+  assert top == {'__init__', '__main__', 'cine', *COMMANDS}
 
 
 def test_each_command_can_be_run():
@@ -182,7 +183,7 @@ def printed():
       lines += [f'| `{name}.py` | `python -m ear_jax.{name}`: {text} | |' for name, text in COMMANDS.items()]
       lines.append(f'| all of these | {what} | {below.replace(" ", ", ")} |')
     else:
-      name = f'{room}.py' if room in ('cine', '__init__') else f'{room}/'
+      name = f'{room}.py' if room in ('cine', '__init__', '__main__') else f'{room}/'
       lines.append(f'| `{name}` | {what} | {below.replace(" ", ", ")} |')
   return '\n'.join([BEGIN, '', *lines, '', END])
 

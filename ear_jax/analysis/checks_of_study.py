@@ -28,9 +28,9 @@ STATUSES = (
 )  # from good to bad; absent: a slice without a ventricle, which is no fault
 LIMITS = {  # beyond the first number a check warns, beyond the second it fails
   'contours': (0.0, 0.2),  # share of frames without contours
-  'repaired rings': (0.3, 1.0),  # share of frames whose ring was closed or interpolated; never fails
+  'repaired rings': (0.3, math.inf),  # share of frames whose ring was closed or interpolated
   'steady area': (0.0, 0.2),  # share of frames whose area is 30 % off that of both neighbours
-  'thin wall': (0.02, 1.0),  # share of angles and frames where it is thinner than `_THIN`; never fails
+  'thin wall': (0.02, math.inf),  # share of angles and frames where it is thinner than `_THIN`
   'phase wraps': (0.001, 0.05),  # share of the wall's samples that had wrapped
   'noise': (0.08, 0.25),  # of venc; a uniformly random phase has 0.58
   'background': (0.15, 0.5),  # mean over the cycle, of venc
@@ -48,6 +48,7 @@ _THICKNESS = (3.0, 18.0)  # mm, mean over the wall and the cycle
 _THIN = 2.0  # mm; a scar is thicker
 _RADIUS = (10.0, 50.0)  # mm, mean epicardial
 _NO_NOISE = 'not known: no pixel lies in the wall in three of at least four frames running'
+_NAMED = 4  # places that one sentence names
 FEWEST = 8  # frames that are a cycle
 END_SYSTOLE = 60.0, 2  # ms and frames by which two ends of systole may differ: base and apex are not quite at one time
 _MAD = 1.4826  # standard deviation of a normal law per median absolute deviation
@@ -106,23 +107,22 @@ def check_delineation(slice_id: str, motion: SliceMotion, expected: Expected | N
   return [Check(name, slice_id, status, reason) for name, status, reason in found]
 
 
-def _grade(name: str, value: float, text: str) -> tuple[str, str, str]:
-  """A check's name, its status by `LIMITS`, and its reason."""
+def _grade(name: str, value: float, text: str, unit: str = '%') -> tuple[str, str, str]:
+  """A check's name, its status by `LIMITS`, and its reason: value and limits in one unit, of a share in %."""
   low, high = LIMITS[name]
   status = 'fail' if not value <= high else 'warn' if value > low else 'pass'
-  return name, status, f'{text} (warns above {low:g}, fails above {high:g})'
+  shown, warns, fails = (f'{number * (100 if unit == "%" else 1):.3g} {unit}' for number in (value, low, high))
+  limits = f'warns above {warns}, ' + (f'fails above {fails}' if math.isfinite(high) else 'never fails')
+  return name, status, f'{text}: {shown} ({limits})'
 
 
 def _of_expected(expected: Expected) -> tuple[str, str, str]:
   low, high = EXPECTED[expected.kind]
   status = 'fail' if expected.dice < high else 'warn' if expected.dice < low else 'pass'
   said = expected.said if status != 'pass' else ''
-  limits = f'(warns below {low:g}, fails below {high:g})'
-  return (
-    'expected Dice',
-    status,
-    f'{expected.dice:.2f} by {", ".join(expected.evidence)} {limits}{": " if said else ""}{said}',
-  )
+  limits = (f'warns below {low:g}, ' if low > high else '') + f'fails below {high:g}'
+  text = f'expected Dice {expected.dice:.2f}, where 1 is best ({limits}), by {", ".join(expected.evidence)}'
+  return 'expected Dice', status, text + (f': {said}' if said else '')
 
 
 def _of_contours(motion: SliceMotion) -> list[tuple[str, str, str]]:
@@ -133,7 +133,7 @@ def _of_contours(motion: SliceMotion) -> list[tuple[str, str, str]]:
   jumps = area_jumps(np.where(good, motion.mask.sum(axis=(1, 2), dtype=float), np.nan))
   graded = [
     _grade('contours', failed / frames, f'{failed} of {frames} frames without contours'),
-    _grade('repaired rings', repaired / frames, f'{repaired} of {frames} rings closed or interpolated'),
+    _grade('repaired rings', repaired / frames, f'{repaired} of {frames} frames with a ring closed or interpolated'),
     _grade('steady area', jumps / frames, f'{jumps} of {frames} frames with a leap of the wall area'),
   ]
   if not good.any() or any(math.isnan(s) for s in motion.spacing):
@@ -144,12 +144,12 @@ def _of_contours(motion: SliceMotion) -> list[tuple[str, str, str]]:
   )
   sound = _THICKNESS[0] <= outer - inner <= _THICKNESS[1] and _RADIUS[0] <= outer <= _RADIUS[1]
   reason = (
-    f'mean wall {outer - inner:.1f} mm (expected {_THICKNESS[0]:g} to {_THICKNESS[1]:g}), mean outer radius '
-    f'{outer:.1f} mm (expected {_RADIUS[0]:g} to {_RADIUS[1]:g})'
+    f'mean thickness of the wall {outer - inner:.1f} mm (fails outside {_THICKNESS[0]:g} to {_THICKNESS[1]:g} mm), '
+    f'mean outer radius {outer:.1f} mm (fails outside {_RADIUS[0]:g} to {_RADIUS[1]:g} mm)'
   )
   thick = np.hypot(*np.moveaxis((motion.contours.epi - motion.contours.endo)[good] * motion.spacing, -1, 0))
   thin = float((thick < _THIN).mean())
-  text = f'{thin:.1%} of the wall, over angles and frames, thinner than {_THIN:g} mm'
+  text = f'part of the wall, over angles and frames, thinner than {_THIN:g} mm'
   return [*graded, ('size of the heart', 'pass' if sound else 'fail', reason), _grade('thin wall', thin, text)]
 
 
@@ -168,14 +168,14 @@ def _of_velocity(cine: Cine, venc: Venc, motion: SliceMotion) -> list[tuple[str,
   noise, offset = velocity_noise(cine, wall), motion.offset['global'][0]
   level = max(n / v for n, v in zip(noise, venc, strict=True))
   by_axis = ', '.join(f'{n:.2f}' for n in noise)
-  text = f'{by_axis} cm/s along column, row and through the plane; {level:.3f} of venc'
-  known = _grade('noise', level, text) if math.isfinite(level) else ('noise', 'fail', _NO_NOISE)
+  text = f'{by_axis} cm/s along column, along row and through the plane, the largest of it'
+  known = _grade('noise', level, text, 'of venc') if math.isfinite(level) else ('noise', 'fail', _NO_NOISE)
   size = float(np.abs(offset).max() / min(venc)) if np.isfinite(offset).all() else math.nan
   means = ', '.join(f'{name} {o:+.2f}' for name, o in zip(COMPONENTS, offset, strict=True))
   return [
     _grade('phase wraps', motion.wraps / samples, f'{motion.wraps} of {samples} samples in the wall had wrapped'),
     known,
-    _grade('background', size, f'mean over the cycle {means} cm/s; {size:.2f} of the lowest venc'),
+    _grade('background', size, f'mean over the cycle {means} cm/s, the largest of it', 'of the lowest venc'),
     *_of_signs(motion),
     *_of_speed(motion),
   ]
@@ -193,7 +193,8 @@ def _of_signs(motion: SliceMotion) -> list[tuple[str, str, str]]:
     f'{channel} {value:+.2f}' if math.isfinite(value) else f'{channel} hardly moves'
     for channel, value in zip(CHANNELS, seen.agreement, strict=True)
   )
-  reason = f'agreement with systole {stated} (warns below {low:g}, fails below {high:g}); {seen.decided}'
+  limits = f'from -1, against it, to 1; warns below {low:g}, fails below {high:g}'
+  reason = f'agreement of each velocity with systole: {stated} ({limits}); {seen.decided}'
   if seen.certain and all(map(math.isnan, seen.agreement[:2])):
     doubtful = True
     reason += '. The wall moves inward, its velocities do not: are directions exchanged, or is this not the wall?'
@@ -210,7 +211,8 @@ def _of_speed(motion: SliceMotion) -> list[tuple[str, str, str]]:
     return []
   low, high = _SPEED
   sound = low <= abs(measured.ratio) <= high
-  reason = f'contours move {abs(measured.ratio):.2f} times as fast as the velocities say (expected {low:g} to {high:g})'
+  limits = f'warns outside {low:g} to {high:g} times'
+  reason = f'contours move {abs(measured.ratio):.2f} times as fast as the velocities say ({limits})'
   doubt = '' if sound else ': is venc, or the time between frames, wrong?'
   return [('size of velocities', 'pass' if sound else 'warn', reason + doubt)]
 
@@ -269,17 +271,24 @@ def check_markers(motions: Sequence[SliceMotion]) -> list[Check]:
     ends = find_end_systole(curves[:, COMPONENTS.index('radial')]), smallest_cavity(one)
     away = abs(ends[0] - ends[1]) * step
     if min(away, len(one.mask) * step - away) > max(END_SYSTOLE[0] if unit else 0, END_SYSTOLE[1] * step):
-      apart.append(f'{name}: {ends[0] * step:.0f} and {ends[1] * step:.0f}{unit or " (frames)"}')
-    cut += [f'{peak} ({name})' for peak in cut_off(curves)]
+      times = f'{ends[0] * step:.0f} and {ends[1] * step:.0f}'
+      apart.append(f'{times} ms in {name}' if unit else f'frames {times} in {name}')
+    cut += [f'{peak} in {name}' for peak in cut_off(curves)]
   found = []
   if apart:
-    text = f'it and the smallest cavity lie far apart in {len(apart)} of {known} slices (first {apart[0]})'
+    text = f'the marker ES and the smallest cavity lie far apart in {len(apart)} of {known} slices ({_named(apart)})'
     use = 'the marker and normalised times are not certain; strains and volumes do not use it'
     found.append(Check('marker ES', '', 'warn', f'{text}: {use}'))
   if cut:
-    text = f'{len(cut)} of the whole wall lie at the edge of the frames that they are looked for in (first {cut[0]})'
-    found.append(Check('markers', '', 'warn', f'{text}, and the curve goes on beyond: they may be no peaks'))
+    text = 'curves of the whole wall go on beyond the frames in which a peak is looked for, and it lies at their edge'
+    found.append(Check('markers', '', 'warn', f'{text}: {_named(cut)} may be no {"peaks" if len(cut) > 1 else "peak"}'))
   return found
+
+
+def _named(places: Sequence[str]) -> str:
+  """The first places, and how many more there are."""
+  more = len(places) - _NAMED
+  return ', '.join(places[:_NAMED]) + f' and {more} more' * (more > 0)
 
 
 def smallest_cavity(motion: SliceMotion) -> int:
@@ -302,6 +311,7 @@ def check_study(cines: Sequence[tuple[str, int, float]], notes: Sequence[str] = 
   if cycles:
     spread = max(cycles) / min(cycles) - 1
     status = 'warn' if spread > 0.15 else 'pass'
-    text = f'{min(cycles):.0f} to {max(cycles):.0f} ms over the slices (warns when they differ by over 15 %)'
+    ends = list(dict.fromkeys(f'{end:.0f}' for end in (min(cycles), max(cycles))))
+    text = f'{" to ".join(ends)} ms over the slices (warns when they differ by over 15 %)'
     checks.append(Check('heart rate', '', status, 'cardiac cycle ' + text))
   return checks

@@ -189,8 +189,8 @@ def _planes(deformation: Deformation) -> tuple[str, ...]:
   if math.isnan(mean):
     return ()
   return (
-    f'longitudinal strain ({mean:.1f} % at end systole) takes the slices as moving with the tissue; where their planes '
-    f'stay in place the same velocities mean {100 * math.expm1(mean / 100):.1f} %',
+    f'longitudinal strain ({mean:.1f} % at the end systole of strain) takes the slices as moving with the tissue; '
+    f'where their planes stay in place the same velocities mean {100 * math.expm1(mean / 100):.1f} %',
   )
 
 
@@ -203,6 +203,6 @@ def _turns(motions: Sequence[SliceMotion]) -> tuple[str, ...]:
   sign = 'positive' if settings.seen_from_apex == 'counter-clockwise' else 'negative'
   return (
     f'twist is the rotation of the last slice minus that of the first; positive is {settings.seen_from_apex} seen from '
-    f'the apex, where the pictures show the heart from the {shown} (sectors {settings.orientation}): a healthy '
-    f"heart's twist at end systole, counter-clockwise, is {sign} here",
+    f"the apex, where the pictures show the heart from the {shown}: a healthy heart's twist at end systole, "
+    f'counter-clockwise, is {sign} here',
   )

@@ -85,6 +85,18 @@ SCALES: dict[str, Scale] = {
     },
   ),
 }
+MEANS = {  # what an evidence asks
+  'edges': 'the strongest edges lie at the contours',
+  'even': 'the wall is of one brightness',
+  'blood': 'the inner border parts two brightnesses',
+  'outside': 'the outer border does',
+  'ring': 'the cavity is brighter than the wall, or darker, in all sectors',
+  'size': 'no ring of another size about the same centre fits better',
+  'place': 'no ring of another place or size looks more like a wall',
+  'steady': 'brightness stays the same over the cycle',
+  'velocity depth': 'what lies between the contours moves as one',
+  'motion': 'the contours move as the velocities say',
+}
 SAID = {  # what it means that an evidence is poor
   'edges': 'stronger edges lie beside the contours',
   'even': 'what they enclose is not of one brightness',

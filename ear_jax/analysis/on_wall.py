@@ -94,15 +94,19 @@ def fault(cine: Cine, contours: Contours) -> str:
 
 def judge(cine: Cine, contours: Contours) -> Judged:
   """Returns whether contours lie on a wall of the cine; of those without a frame, and of no rings, nothing is known."""
-  good, unknown = ~contours.failed, Evidence(math.nan, math.nan, math.nan)
+  unknown = Evidence(math.nan, math.nan, math.nan)
   rule = shape_fault(contours)
-  if rule or not good.any():
+  if rule or contours.failed.all():
     return Judged(rule, unknown)
-  limits = LIMITS | (_SPARSE if np.count_nonzero(good) < _CYCLE else {})
-  found = evidence(cine, contours)
+  limits, found = limits_of(contours), evidence(cine, contours)
   wrong = [(name, value) for name, value in found._asdict().items() if value < limits[name]]
-  said = [f'{_SAID[name]} ({value:.2f}, expected {limits[name]:g} at least)' for name, value in wrong[:1]]
+  said = [f'{_SAID[name]} ({name} {value:.2f}, fails below {limits[name]:g})' for name, value in wrong[:1]]
   return Judged(''.join(f'the contours do not lie on a wall: {one}' for one in said), found)
+
+
+def limits_of(contours: Contours) -> dict[str, float]:
+  """Returns the least value of each evidence, by its name, for so many drawn frames."""
+  return LIMITS | (_SPARSE if np.count_nonzero(~contours.failed) < _CYCLE else {})
 
 
 def evidence(cine: Cine, contours: Contours) -> Evidence:

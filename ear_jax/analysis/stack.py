@@ -26,7 +26,7 @@ def check_stack(motions: Sequence[SliceMotion]) -> list[Check]:
   usual = usual_normal(normals)
   tilt = np.degrees(np.arccos(np.clip(np.abs(normals @ usual), 0, 1)))
   checks = [
-    _check(one, 'fail', f'its plane is tilted by {angle:.0f} deg against the other slices (expected under {TILT:g})')
+    _check(one, 'fail', f'its plane is tilted by {angle:.0f} deg against the other slices (fails above {TILT:g} deg)')
     for one, angle in zip(placed, tilt, strict=True)
     if angle > TILT
   ]
@@ -77,7 +77,8 @@ def _off_axis(placed: Sequence[SliceMotion], usual: np.ndarray) -> list[Check]:
   for k, (one, _) in enumerate(rings):
     off = _off(points, points @ usual, k)
     status = 'fail' if off > OFF_AXIS else 'pass'
-    reason = f'centre of the ring {off:.0f} mm from the line through those of other slices (fails above {OFF_AXIS:g})'
+    limit = f'fails above {OFF_AXIS:g} mm'
+    reason = f'centre of the ring {off:.0f} mm from the line through those of other slices ({limit})'
     checks.append(_check(one, status, reason))
   return checks
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from absl import flags
 
-from ear_jax.system.errors import UserError
+from ear_jax.system.errors import UsageError
 
 NETWORKS = ('unet3d', 'ear3d')
 CHANNELS = 4
@@ -60,10 +60,11 @@ def parse_cases(networks: Sequence[str], sizes: Sequence[str], filters: Sequence
 
   Raises: UserError for a network, a size or filters that cannot be.
   """
+  networks = [name.lower() for name in networks]
   if unknown := [name for name in networks if name not in NETWORKS]:
-    raise UserError(f'--network {unknown[0]!r} is not one of {", ".join(NETWORKS)}')
+    raise UsageError(f'--network {unknown[0]!r} is not one of {", ".join(NETWORKS)}')
   if not all(text.isdecimal() and int(text) for text in filters):
-    raise UserError(f'--filters {",".join(filters)!r}: give one number of channels a level, such as 16,32,64,128')
+    raise UsageError(f'--filters {",".join(filters)!r}: give one number of channels a level, such as 16,32,64,128')
   levels = tuple(map(int, filters))
   return [Case(name, *parse_size(text, len(levels)), 1, levels) for text in sizes for name in networks]
 
@@ -75,10 +76,10 @@ def parse_size(text: str, levels: int) -> tuple[int, int]:
   """
   match = re.fullmatch(r'(\d+)x(\d+)x(\d+)', text)
   if not match or match[2] != match[3]:
-    raise UserError(f'size {text!r} is not frames x rows x columns of a square picture, such as 16x128x128')
+    raise UsageError(f'size {text!r} is not frames x rows x columns of a square picture, such as 16x128x128')
   frames, size = int(match[1]), int(match[2])
   if not frames or not size or size % 2**levels:
-    raise UserError(
+    raise UsageError(
       f'size {text!r}: rows and columns must be divisible by {2**levels} ({levels} levels), and frames be 1 or more'
     )
   return frames, size

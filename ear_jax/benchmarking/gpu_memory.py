@@ -6,7 +6,7 @@ from ml_collections import ConfigDict
 
 from ear_jax.benchmarking.gpus import GPUS, compile_only, usable
 from ear_jax.devices.placement import Placement
-from ear_jax.system.errors import UserError
+from ear_jax.system.errors import UsageError
 from ear_jax.system.table import Table, drawn
 from ear_jax.training.memory import changed, describe
 from ear_jax.training.program import make_program
@@ -25,8 +25,9 @@ def plan(config: ConfigDict, gpus: list[str], frames: int) -> list[dict]:
 
   One device has the whole batch. Raises: UserError for a name that is not one of `GPUS`.
   """
+  gpus = [name.lower() for name in gpus]
   if unknown := [name for name in gpus if name not in GPUS]:
-    raise UserError(f'--gpu {unknown[0]!r} is not one of {", ".join(GPUS)}')
+    raise UsageError(f'--gpu {unknown[0]!r} is not one of {", ".join(GPUS)}')
   rows = []
   for name in gpus:
     placement = Placement([compile_only(name)])

@@ -3,7 +3,7 @@
 import math
 
 from ear_jax.config.fields import FIELDS, Field
-from ear_jax.system.errors import UserError, nearest
+from ear_jax.system.errors import UsageError, nearest
 
 REMARKS = (
   'A field is set by `--config.FIELD=VALUE`, such as `--config.optimizer.learning_rate=0.01`; tuples have commas.',
@@ -22,7 +22,7 @@ def text(part: str = '') -> str:
   if not chosen:
     sections = sorted({name.partition('.')[0] for name in FIELDS if '.' in name})
     near = nearest(part, [*sections, *FIELDS])
-    raise UserError(f'no section or field is called {part!r}: the sections are {", ".join(sections)}{near}')
+    raise UsageError(f'no section or field is called {part!r}: the sections are {", ".join(sections)}{near}')
   fields = []
   for name, field in chosen.items():
     allowed = _allowed(field)

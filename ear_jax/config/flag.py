@@ -73,6 +73,9 @@ class _Parser(flags.ArgumentParser):
     self._parser, self._name = parser, name
 
   def parse(self, argument: str) -> ConfigDict:
+    file = argument.partition(':')[0]
+    if not pathlib.Path(file).exists():  # ml_collections waits until the configuration is used
+      raise flags.Error(f'no configuration file {file}: --{self._name} takes one of configs/, or your own')
     try:
       with neighbours_of(argument):
         config = self._parser.parse(argument)

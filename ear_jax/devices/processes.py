@@ -15,7 +15,7 @@ import jax
 from absl import logging
 
 from ear_jax.devices import supervisor
-from ear_jax.system.errors import UserError
+from ear_jax.system.errors import UsageError, UserError
 
 # What collectives and the coordinator say when another process is gone.
 _LOST = ('gloo', 'nccl', 'connection', 'unavailable', 'deadline', 'coordination', 'heartbeat')
@@ -35,15 +35,16 @@ def asked_for(coordinator: str | None, num_processes: int | None, process_id: in
   """
   given = {'coordinator': coordinator, 'num_processes': num_processes, 'process_id': process_id}
   if coordinator is None or num_processes is None or process_id is None:
-    missing = [name for name, value in given.items() if value is None]
+    missing = [f'--{name}' for name, value in given.items() if value is None]
     if len(missing) < len(given):
-      raise UserError(f'several processes need --coordinator, --num_processes and --process_id: {missing} not given')
+      lacks = ' and '.join(missing)
+      raise UsageError(f'several processes need --coordinator, --num_processes and --process_id: {lacks} not given')
     # Of a step of srun alone: a shell inside an allocation has many tasks too, but is one process.
     return int(os.environ.get('SLURM_STEP_NUM_TASKS', 1))
   if not 0 <= process_id < num_processes:
-    raise UserError(f'--process_id={process_id}: with --num_processes={num_processes} it is 0 or more, and less')
+    raise UsageError(f'--process_id={process_id}: with --num_processes={num_processes} it is 0 or more, and less')
   if not coordinator.rpartition(':')[2].isdecimal():
-    raise UserError(f'--coordinator={coordinator}: expected host:port, such as node1:12345')
+    raise UsageError(f'--coordinator={coordinator}: expected host:port, such as node1:12345')
   return num_processes
 
 

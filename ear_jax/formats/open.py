@@ -82,7 +82,7 @@ def open_studies(path: str | pathlib.Path, choices: Choices = REFUSE) -> list[Op
   if not opened and len(there.files) == 1 and ends(there.files[0], *nifti.ENDINGS):  # a video whatever its name is
     opened, left = _opened_files(nifti, there.files, there.root, asked), []
   if not opened:
-    raise MalformedStudy(path, [Fault('.', '', _nothing(there, left + masks)), *there.faults])
+    raise MalformedStudy(path, [Fault('.', '', _nothing(there, left + masks, contours)), *there.faults])
   passed = (*there.others, *_unnamed(left))
   opened = [dataclasses.replace(study, notes=(*study.notes, *passed)) for study in _unique(opened)]
   in_files = contour_files.among(contours, there.root)
@@ -105,11 +105,13 @@ def _unnamed(left: Sequence[pathlib.Path]) -> list[str]:
   return [rule] * bool(count)
 
 
-def _nothing(there: Walk, left: Sequence[pathlib.Path]) -> str:
+def _nothing(there: Walk, left: Sequence[pathlib.Path], contours: Sequence[pathlib.Path]) -> str:
   """Returns what is said where nothing is a study; what does lie there is told."""
+  drawn = [f'{len(contours)} files of contours without pictures, such as {contours[0].name}'] if contours else []
   first = [f'the first is {left[0].name}'] if left else []
-  lies = '; '.join([*there.others, *instances.find(left, there.root).notes, *first])
-  return f'nothing to read{f" ({lies})" if lies else ""}; expected {HOLDING}'
+  lies = '; '.join([*drawn, *there.others, *instances.find(left, there.root).notes, *first])
+  expected = 'give the pictures as STUDY, and the contours by --contours' if contours else f'expected {HOLDING}'
+  return f'nothing to read{f" ({lies})" if lies else ""}; {expected}'
 
 
 def _open_dicom(left: Sequence[pathlib.Path], root: pathlib.Path, choices: Asked) -> Taken:

@@ -77,8 +77,13 @@ def _without_rivals(matches: Sequence[Match], studies: Sequence[Opened]) -> tupl
 def _contradiction(mine: Mapping[int, Drawn]) -> str:
   """Returns how the files of the contours of one study contradict each other, or ''."""
   stated = {(one.signs, one.sectors): one.file for one in mine.values()}
-  said = ' and '.join(f'signs {signs}, order {order!r} in {file}' for (signs, order), file in stated.items())
-  return f'contours not used: files of one study contradict each other ({said})' if len(stated) > 1 else ''
+  said = []
+  for (signs, order), file in stated.items():
+    turned = ', '.join(f'{sign:+d}' for sign in signs or ()) or 'not stated'
+    said.append(f'signs {turned}, order {order or "not stated"} in {file}')
+  return (
+    f'contours not used: files of one study contradict each other ({" and ".join(said)})' if len(stated) > 1 else ''
+  )
 
 
 def _with(study: Opened, mine: Mapping[int, Drawn], notes: Sequence[str]) -> Opened:

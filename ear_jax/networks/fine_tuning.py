@@ -9,10 +9,19 @@ from ml_collections import ConfigDict
 
 from ear_jax.networks.load import load_network
 from ear_jax.networks.segment import Network
-from ear_jax.networks.weights import names
+from ear_jax.networks.weights import locate, names
 from ear_jax.system.errors import UserError
 from ear_jax.training.state import TrainState
 from ear_jax.training.transfer import take_over
+
+
+def check_init_from(config: ConfigDict) -> None:
+  """Raises UserError where `config.init_from` names no network that is there; nothing is read."""
+  if config.init_from:
+    try:
+      locate(config.init_from)
+    except UserError as fault:
+      raise UserError(f'config.init_from={config.init_from!r}: {fault}') from fault
 
 
 def network_to_start_from(config: ConfigDict, shapes: TrainState) -> Network | None:

@@ -17,7 +17,7 @@ from ear_jax.scoring import cohort
 from ear_jax.system.csv_files import write_csv
 from ear_jax.system.table import Table, number, span
 
-AXES = {'rr': 'time (% of the RR interval)', 'es': 'time (% of a cycle with end systole at 35 %)'}
+AXES = {'rr': 'time (% of the RR interval)', 'es': 'time (% of a cycle with the marker ES at 35 %)'}
 DRAWN = 12  # studies, beside a normal group
 _DIGITS = {'velocity': 2, 'time': 0, 'strain': 1}
 

@@ -23,6 +23,7 @@ import numpy as np
 
 from ear_jax.analysis import uncertainty
 from ear_jax.analysis.checks_of_study import STATUSES, Check, worst
+from ear_jax.analysis.expected_dice import MEANS
 from ear_jax.analysis.motion import COMPONENTS, SliceMotion, region_names
 from ear_jax.analysis.volumes import Volumes
 from ear_jax.cine import Cine
@@ -163,6 +164,7 @@ def write_page(
       marker_names=page_numbers.MARKERS,
       checks=sorted(checks, key=lambda check: -STATUSES.index(check.status)),
       settings=settings,
+      evidence=MEANS,
       versions=versions,
       statement=STATEMENT,
       about=_about(slices, versions, date),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ear_jax.analysis.motion import COMPONENTS, GROUPS, INTERVALS, Contours, Settings, SliceMotion
+from ear_jax.analysis.motion import COMPONENTS, GROUPS, INTERVALS, SECTORS, Contours, Settings, SliceMotion
 
 MARKERS = {
   'longitudinal': ('PS', 'ES', 'PD', 'PAS'),
@@ -25,6 +25,22 @@ def directions(settings: Settings) -> tuple[str, str, str]:
   """Returns where each component is positive, in words."""
   turn = 'counter-clockwise' if settings.circumferential_sign > 0 else 'clockwise'
   return 'towards the apex', 'inward', f'{turn} in the picture'
+
+
+def conventions(settings: Settings) -> dict[str, str]:
+  """Returns the settings of an analysis in words, name to value."""
+  signs = ', '.join(f'{sign:+d}' for sign in settings.signs)
+  sharing = settings.view_sharing
+  return {
+    'sectors, clockwise in the picture from mid septum': ', '.join(SECTORS[settings.orientation]),
+    'positive circumferential velocity': directions(settings)[2],
+    'factors of the velocities along column, along row, through the plane': signs,
+    'mean of each curve over the cycle': 'subtracted' if settings.remove_mean else 'kept',
+    'phase wraps in the wall': 'undone' if settings.unwrap else 'kept',
+    'smoothing of contours over frames': f'{settings.smooth_contours:g}' if settings.smooth_contours else 'none',
+    'wall left out of the curves next to either contour': f'{settings.border:g} mm' if settings.border else 'none',
+    'view sharing that is undone': f'weight {sharing:g} of each neighbouring frame' if sharing else 'none',
+  }
 
 
 def contours(of_slice: Contours, top: int, left: int) -> list[dict[str, list[int]] | None]:

@@ -28,7 +28,7 @@ from ear_jax.formats.source import Source
 from ear_jax.formats.strainmap_marks import Mark
 from ear_jax.report import workbook
 from ear_jax.system.csv_files import write_csv
-from ear_jax.system.errors import UserError
+from ear_jax.system.errors import UsageError, UserError
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -138,7 +138,7 @@ def check_pseudonym(pseudonym: str) -> None:
     UserError: it is not.
   """
   if not NAME.fullmatch(pseudonym):
-    raise UserError(f'pseudonym {pseudonym!r}: use letters, digits, "-", "_" and ".", 64 at most')
+    raise UsageError(f'pseudonym {pseudonym!r}: use letters, digits, "-", "_" and ".", 64 at most')
 
 
 def contours_table(result: SliceResult) -> pd.DataFrame:

@@ -6,7 +6,6 @@
 StrainMap, so that what reads those reads these; name, birth date and date of scan are a pseudonym and empty.
 """
 
-import dataclasses
 import math
 import os
 
@@ -17,7 +16,7 @@ import ear_jax
 from ear_jax.analysis import uncertainty
 from ear_jax.analysis.motion import COMPONENTS, GROUPS, INTERVALS, KINDS, SliceMotion, region_names
 from ear_jax.analysis.strain import readable
-from ear_jax.report import excel
+from ear_jax.report import excel, page_numbers
 
 SHEETS = {'global': 'GLOBAL', 'angular6': 'ANGULAR_x6', 'angular24': 'ANGULAR_x24', 'layers': 'RADIAL_x3'}
 SHORT = {'circumferential': 'CIRC', 'radial': 'RAD', 'longitudinal': 'LONG'}  # in StrainMap's order
@@ -147,14 +146,13 @@ def _notes(motion: SliceMotion, rr_interval: str) -> pd.DataFrame:
     *_NOTES,
     uncertainty.said(motion),
     f'CIRC is positive {turn} on the picture as stored.',
-    f'The mean over the cycle was {"" if settings.remove_mean else "not "}taken away from each curve.',
     f'Sectors of ANGULAR_x6, in order: {", ".join(region_names("angular6", settings.orientation))}.',
   ]
   if motion.venc:
     limits, step = ', '.join(f'{v:g}' for v in motion.venc), motion.frame_interval
     interval = 'not known' if math.isnan(step) else f'{step:.6g} ms'
     lines.append(f'Scanned with venc {limits} cm/s (along column, along row, through the plane); frames: {interval}.')
-  stated = ', '.join(f'{key} {value}' for key, value in dataclasses.asdict(settings).items())
+  stated = '; '.join(f'{name}: {value}' for name, value in page_numbers.conventions(settings).items())
   lines.append(f'Settings of the analysis: {stated}.')
   if not rr_interval:
     lines.append('The RR interval is frames times frame interval; its deviation is not known.')

@@ -19,16 +19,12 @@ from collections.abc import Callable, Iterator
 from absl import app, flags, logging
 
 from ear_jax.system import pipes
-from ear_jax.system.errors import UserError
+from ear_jax.system.errors import UsageError, UserError
 from ear_jax.system.heartbeat import heartbeat
 
 _SHARED = {
   'workdir': 'Folder of a run: training fills it or resumes it, evaluation reads it.',
-  'output': 'Folder to write; export: file to write, .zip.',
-  'checkpoint': 'export: working directory of a training run; predict: the same, an exported .zip or the name of a '
-  'network that ships with the package, or several with commas between them, to be averaged; audit: several, each for '
-  'the subjects that it was not trained on; evaluate: one of those '
-  "without --workdir, or with it 'best' by validation Dice (default), 'latest' or a step.",
+  'output': 'Folder to write.',
 }
 _XLA_FLAGS = (
   # A device that waits for the other gives up after 40 s and ends the process: too soon for one that was paused.
@@ -42,14 +38,16 @@ _PACKAGE = f'{pathlib.Path(__file__).parents[1]}{os.sep}'
 
 
 def shared(*names: str) -> list[flags.FlagHolder]:
-  """Makes flags that several commands have: 'workdir', 'output', 'checkpoint'."""
+  """Makes flags that several commands have: 'workdir', 'output'."""
   return [flags.DEFINE_string(name, None, _SHARED[name]) for name in names]
 
 
 def run(
   work: Callable[[types.SimpleNamespace], int | None], *made: flags.FlagHolder, words: int = 0, alive: bool = False
 ) -> None:
-  """Parses the command line, calls `work` and exits: 0 or what it returns, 1 for a `UserError`, 2 for wrong flags.
+  """Parses the command line, calls `work` and exits: 0 or what it returns, 1 for a `UserError`, 2 for a `UsageError`.
+
+  What is wrong with flags by themselves, or with words beside them, is told as a `UsageError` is.
 
   Args:
     work: takes the values of the flags by their names, and as `words` what stands beside flags.
@@ -71,7 +69,7 @@ def run(
   try:
     app.run(call, flags_parser=lambda argv: _parse(argv, words))
   except UserError as fault:
-    _stop(str(fault), 1)
+    _stop(str(fault), 2 if isinstance(fault, UsageError) else 1)
   except KeyboardInterrupt:
     _stop('stopped by Ctrl-C', 130)
   except BrokenPipeError:
@@ -136,8 +134,6 @@ def _parse(argv: list[str], words: int) -> list[str]:
   except (AttributeError, KeyError, TypeError, ValueError, flags.Error) as fault:
     # ml_collections raises plain Python errors out of a configuration file.
     _stop(_expected(str(fault)) or ' '.join(map(str, fault.args)) or repr(fault), 2)
-  except OSError as fault:  # of a missing configuration file ml_collections tells in five lines
-    _stop(' '.join(str(fault).split()), 2)
   if len(rest) > 1 + words:
     _stop(f'unexpected argument {rest[1 + words]!r}: options begin with --', 2)
   return rest

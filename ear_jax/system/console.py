@@ -1,10 +1,11 @@
-"""The command `ear-jax`: `ear-jax predict STUDY ...` is `python -m ear_jax.predict STUDY ...`."""
+"""The command `ear-jax`, or `python -m ear_jax`: `ear-jax predict STUDY` is `python -m ear_jax.predict STUDY`."""
 
 import contextlib
 import runpy
 import sys
 
 from ear_jax.system import pipes
+from ear_jax.system.errors import nearest
 
 COMMANDS = {
   'make_phantom': "Writes a digital phantom's study as velocity-mapping DICOM.",
@@ -31,13 +32,14 @@ def main() -> None:
   name, *rest = sys.argv[1:] or ['--help']
   if name in ('--help', '-h', 'help'):
     with contextlib.suppress(BrokenPipeError):
-      print('usage: ear-jax COMMAND ...; ear-jax COMMAND --help lists the flags of a command\n')
+      print('usage: ear-jax COMMAND ... or python -m ear_jax.COMMAND ...; with --help each lists its flags\n')
       print('\n'.join(f'  {command.replace("_", "-"):18}{what}' for command, what in COMMANDS.items()))
     pipes.unread()
     return
   command = name.replace('-', '_')
   if command not in COMMANDS:
-    print(f'error: {name!r} is not a command: ear-jax --help lists them', file=sys.stderr)
+    near = nearest(command, COMMANDS).replace('_', '-')
+    print(f'error: {name!r} is not a command: ear-jax --help lists them{near}', file=sys.stderr)
     sys.exit(2)
   sys.argv = [f'ear-jax {name}', *rest]
   runpy.run_module(f'ear_jax.{command}', run_name='__main__', alter_sys=True)

@@ -13,6 +13,10 @@ class UserError(ValueError):
     super().__init__(printable(sentence))
 
 
+class UsageError(UserError):
+  """A command line that says what no work can begin with: a value that a flag does not take, a word that is missing."""
+
+
 def printable(text: str) -> str:
   """Returns text fit for a terminal: names of files and of what is in them may hold its control sequences."""
   return ''.join(c if c.isprintable() or c == '\n' else '\N{REPLACEMENT CHARACTER}' for c in text)

@@ -55,9 +55,9 @@ def write_run(
   write_text(workdir / 'split.json', split.to_json())
   write_text(workdir / 'manifest.json', json.dumps(manifest, indent=2))
   logging.info(
-    '%s: %.2f M parameters; %d training, %d validation, %d test subjects; configuration %s',
+    '%s: %s parameters; %d training, %d validation, %d test subjects; configuration %s',
     config.model.name,
-    parameters / 1e6,
+    f'{parameters:,}',
     len(split.train),
     len(split.validation),
     len(split.test),

@@ -14,8 +14,8 @@ from ml_collections import ConfigDict
 from ear_jax.data.pipeline import batch_shapes
 from ear_jax.devices.memory import memory_limit
 from ear_jax.devices.placement import AXIS, Placement
-from ear_jax.models import build_model, check_name
-from ear_jax.system.errors import UserError
+from ear_jax.models import NETWORKS, build_model, check_name
+from ear_jax.system.errors import UserError, nearest
 from ear_jax.training.contract import check_logits, check_loss_of, check_network, of_network
 from ear_jax.training.losses import check_loss
 from ear_jax.training.memory import QUICKLY, describe, refuse_too_much, step_bytes
@@ -56,6 +56,18 @@ class Program:
     return step_bytes(lowered.compile(options))
 
 
+def check_names(config: ConfigDict) -> None:
+  """Raises UserError for a network or loss that there is not, with the nearest; it takes no time."""
+  try:
+    check_name(config.model)
+  except ValueError as fault:
+    raise UserError(f'{fault}{nearest(config.model.name, NETWORKS)}') from fault
+  try:
+    check_loss(*(config.loss[key] for key in ('name', 'reduction', 'loss_classes')))
+  except ValueError as fault:
+    raise UserError(str(fault)) from fault
+
+
 def make_program(config: ConfigDict, placement: Placement) -> Program:
   """Returns the program of a configuration.
 
@@ -63,11 +75,10 @@ def make_program(config: ConfigDict, placement: Placement) -> Program:
   """
   ema_decay = config.optimizer.ema_decay
   size, channels, ema = config.data.crop, config.data.channels, ema_decay > 0
+  check_names(config)
   try:
-    check_loss(*(config.loss[key] for key in ('name', 'reduction', 'loss_classes')))
     schedule = make_schedule(config.optimizer, config.steps)
-    check_name(config.model)
-  except ValueError as fault:  # a network, schedule or loss that there is not
+  except ValueError as fault:  # a schedule that there is not
     raise UserError(str(fault)) from fault
   optimizer = make_optimizer(config.optimizer, schedule)
   with of_network(config):

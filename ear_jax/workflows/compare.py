@@ -15,7 +15,7 @@ from ear_jax.report.comparison import write_comparison
 from ear_jax.report.published import PUBLISHED, read_bands
 from ear_jax.scoring import cohort, normal_group, visit_changes
 from ear_jax.scoring import groups as two_groups
-from ear_jax.system.errors import UserError, some
+from ear_jax.system.errors import UsageError, UserError, some
 from ear_jax.system.files import require_writable
 from ear_jax.workflows.comparable import common_levels, one_convention, one_origin, require_strain, usable
 
@@ -66,7 +66,7 @@ def compare(
   grouped, visited = _named(groups, ('group',), names), _named(visits, ('person', 'visit'), names)
   known = None if repeatability is None else _repeatability(pathlib.Path(repeatability))
   if known is not None and not visited:
-    raise UserError('--repeatability is of two visits of a person: give --visits too')
+    raise UsageError('--repeatability is of two visits of a person: give --visits too')
   own = [] if bands is None else read_bands(pathlib.Path(bands))
   require_writable(output, 'the comparison')
 

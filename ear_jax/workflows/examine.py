@@ -235,13 +235,17 @@ def check(
 
 def _on_wall(cine: Cine, contours: Contours, wall: on_wall.Judged, expected: Expected) -> Check:
   """Whether a person's contours lie on a wall; it warns where a network's like them would fail the gate."""
-  said = ', '.join(f'{name} {value:.2f}' for name, value in wall.evidence._asdict().items() if math.isfinite(value))
+  limits, found = on_wall.limits_of(contours), wall.evidence._asdict()
+  known = [
+    f'{name} {value:.2f} (fails below {limits[name]:g})' for name, value in found.items() if math.isfinite(value)
+  ]
+  said = ', '.join(known) + ', where 1 is best'
   judged = expected.by_frame[~contours.failed]  # not those that were carried
   if not wall.fault and judged.size and judged.mean() < EXPECTED[expected.kind][1]:
-    told = f'{said} (1 is best), but a network that drew them would have an expected Dice of {judged.mean():.2f}'
+    told = f'{said}, but a network that drew them would have an expected Dice of {judged.mean():.2f}'
     return Check('contours on a wall', cine.slice_id, 'warn', f'{told}: {expected.said or "look at them"}')
   status = 'fail' if wall.fault else 'pass'
-  return Check('contours on a wall', cine.slice_id, status, wall.fault or f'{said} (1 is best)')
+  return Check('contours on a wall', cine.slice_id, status, wall.fault or said)
 
 
 def by_file(options: Options, source: Source) -> Settings:
@@ -280,10 +284,15 @@ def conventions(asked: Options, source: Source, used: Settings) -> list[Check]:
     ('order of sectors', source.sectors, used.orientation, '--orientation'),
   ):
     if file and file != value:
-      checks.append(Check(name, '', 'warn', f'{value} by {flag}; the file of the contours states {file}'))
+      text = f'{_in_words(value)} by {flag}; the file of the contours states {_in_words(file)}'
+      checks.append(Check(name, '', 'warn', text))
     elif file and asked.auto_orientation and value == source.sectors and by_place != value:
       text = f'{value} as the file of the contours states; by how the slice lies in the patient it would be {by_place}'
       checks.append(Check(name, '', 'warn', text))
     elif file:
-      checks.append(Check(name, '', 'pass', f'{value} as the file of the contours states'))
+      checks.append(Check(name, '', 'pass', f'{_in_words(value)} as the file of the contours states'))
   return checks
+
+
+def _in_words(convention: str | Sequence[int]) -> str:
+  return convention if isinstance(convention, str) else ', '.join(f'{sign:+d}' for sign in convention)

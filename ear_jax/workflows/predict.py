@@ -199,7 +199,7 @@ def _write(
     pseudonym=name,
     slices=[one.page for one in slices],
     checks=checks,
-    settings=dataclasses.asdict(results[0].motion.settings),
+    settings=page_numbers.conventions(results[0].motion.settings),
     versions=versions,
     withheld=not curves,
     volumes=stack,

@@ -18,7 +18,7 @@ from ear_jax.data.splits import Split, make_split
 from ear_jax.devices.memory import address_space_free
 from ear_jax.devices.placement import Placement, devices_for
 from ear_jax.devices.together import check_same, is_first
-from ear_jax.networks.fine_tuning import first_state, network_to_start_from
+from ear_jax.networks.fine_tuning import check_init_from, first_state, network_to_start_from
 from ear_jax.system.heartbeat import heartbeat
 from ear_jax.system.lock import only_writer
 from ear_jax.system.log_file import kept_in
@@ -28,7 +28,7 @@ from ear_jax.training.failures import failures_in_words
 from ear_jax.training.manifest import read_origin, write_run
 from ear_jax.training.memory import check_address_space
 from ear_jax.training.monitor import Monitor
-from ear_jax.training.program import Program, check_memory, make_program
+from ear_jax.training.program import Program, check_memory, check_names, make_program
 from ear_jax.training.resume_check import check_same_run
 from ear_jax.training.state import TrainState
 from ear_jax.training.stopping import Stopped, StopRequest
@@ -67,11 +67,14 @@ def _train_and_evaluate(config, workdir, stop, preparing, profile):
   check_config(config)
   if config.check_memory:
     check_address_space(address_space_free())
+  check_names(config)
+  stop.before = max(saved_steps(workdir / 'checkpoints'), default=0)
+  if not stop.before:
+    check_init_from(config)
   check_data_sets(config)
   logging.info('making the network %s', config.model.name)
   program = make_program(config, Placement(devices_for(config.batch_size, config.num_devices)))
   placement = program.placement
-  stop.before = max(saved_steps(workdir / 'checkpoints'), default=0)
   trained = None if stop.before else network_to_start_from(config, program.shapes)
   logging.info('opening the data set %s', config.data.name)
   data, also = open_data_set(config), open_further_sets(config)

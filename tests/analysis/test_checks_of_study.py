@@ -71,6 +71,17 @@ def test_what_is_broken_is_named(cine, motion, broken, name, expected):
   assert status(check_slice(*broken(cine, motion)), name) == expected
 
 
+def test_value_and_limits_stand_in_one_unit(cine, motion):
+  said = {check.name: check.reason for check in check_slice(cine, dataclasses.replace(motion, wraps=0))}
+  assert said['contours'] == '0 of 20 frames without contours: 0 % (warns above 0 %, fails above 20 %)'
+  rings = 'frames with a ring closed or interpolated: 0 % (warns above 30 %, never fails)'
+  assert said['repaired rings'] == f'0 of 20 {rings}'
+  assert said['phase wraps'].endswith(': 0 % (warns above 0.1 %, fails above 5 %)')
+  assert said['noise'].endswith(' of venc (warns above 0.08 of venc, fails above 0.25 of venc)')
+  for name, reason in said.items():
+    assert 'warns' in reason or 'fails' in reason, (name, reason)
+
+
 @pytest.mark.parametrize(('offset', 'expected'), [(2.0, 'pass'), (6.0, 'warn'), (14.0, 'fail')])
 def test_background_is_the_mean_over_the_cycle(cine, offset, expected):
   shifted = _shifted(cine, offset)
@@ -158,10 +169,13 @@ def test_nothing_of_a_velocity_is_left_where_it_is_withheld(motion):
 
 def test_the_study_as_a_whole():
   sound = [('a', 50, 20.0), ('b', 50, 20.5)]
-  assert [check.status for check in check_study(sound)] == ['pass', 'pass']
+  sound_checks = check_study(sound)
+  assert [check.status for check in sound_checks] == ['pass', 'pass']
   uneven = check_study([('a', 50, 20.0), ('b', 40, 20.0)], ['series 7 skipped', 'series 7 skipped'])
   assert [check.status for check in uneven] == ['warn', 'warn', 'warn']
   assert sum(check.name == 'reading' for check in uneven) == 1
+  said = [check.reason for check in (*sound_checks, *check_study([sound[0]])) if check.name == 'heart rate']
+  assert [text.partition(' over')[0] for text in said] == ['cardiac cycle 1000 to 1025 ms', 'cardiac cycle 1000 ms']
 
 
 def test_slices_that_differ_in_venc_or_spacing_are_a_warning_with_the_values(motion):
@@ -191,7 +205,8 @@ def test_the_marker_es_and_the_smallest_cavity_are_both_said_where_they_contradi
   moved = dataclasses.replace(moved, endo=np.roll(moved.endo, 11 - cavity, 0), epi=np.roll(moved.epi, 11 - cavity, 0))
   (found,) = check_markers([at_rest, dataclasses.replace(wrong, contours=moved)])
   assert (found.name, found.status) == ('marker ES', 'warn')
-  assert f'in 1 of 2 slices (first {motion.name.rpartition("/")[2]}: 280 and 440 ms)' in found.reason
+  assert found.reason.startswith('the marker ES and the smallest cavity lie far apart in 1 of 2 slices')
+  assert f'(280 and 440 ms in {motion.name.rpartition("/")[2]})' in found.reason
 
 
 def test_peaks_that_a_window_cuts_off_are_said_once_a_study(motion):
@@ -199,5 +214,7 @@ def test_peaks_that_a_window_cuts_off_are_said_once_a_study(motion):
   cut = _with(cut, 2, np.interp(np.arange(20), [0, 1, 6, 12, 19], [0, -1, 2, 0, 0]))  # still rising at frame 5
   (found,) = check_markers([cut, cut])
   assert (found.name, found.status) == ('markers', 'warn')
-  assert found.reason.startswith('2 of the whole wall lie at the edge')
-  assert 'circumferential PC2' in found.reason
+  name = motion.name.rpartition('/')[2]
+  assert found.reason.endswith(f': circumferential PC2 in {name}, circumferential PC2 in {name} may be no peaks')
+  (found,) = check_markers([cut])
+  assert found.reason.endswith(f'it lies at their edge: circumferential PC2 in {name} may be no peak')

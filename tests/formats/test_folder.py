@@ -117,6 +117,14 @@ def test_faults_of_all_files_come_at_once(root, make_cine, write_dicom):
   assert faults[1] == 'ben: wrong channel count: video has 1, expected 4 (magnitude and three velocities)'
 
 
+def test_contours_without_pictures_are_said_to_be_contours(tmp_path):
+  for side in 'io':
+    (tmp_path / f'IM-0001-0048-{side}contour-manual.txt').write_text('1 1\n2 1\n2 2\n')
+  (fault,) = _faults(tmp_path)
+  lies = '2 files of contours without pictures, such as IM-0001-0048-icontour-manual.txt'
+  assert fault == f'.: nothing to read ({lies}); give the pictures as STUDY, and the contours by --contours'
+
+
 def test_nothing_to_read(tmp_path):
   (fault,) = _faults(tmp_path)
   assert fault.startswith('.: nothing to read; expected DICOM files, HDF5')

@@ -158,6 +158,7 @@ def test_notes_say_what_the_layout_does_not(book):
   assert 'CIRC is positive counter-clockwise' in text
   assert 'left empty: 2.' in text
   assert 'deviation is not known' in text
+  assert 'mean of each curve over the cycle: subtracted; phase wraps in the wall: undone' in text
   assert 'Scanned with venc' not in text  # of a motion that has none
 
 

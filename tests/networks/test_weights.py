@@ -24,7 +24,7 @@ def test_names_are_files_of_the_package(monkeypatch, tmp_path):
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones():
-  with pytest.raises(UserError, match=r"no training run or network 'ear3d-fantom': .* ear3d-phantom"):
+  with pytest.raises(UserError, match=r"no training run or network 'ear3d-fantom': .*; nearest: ear3d-phantom$"):
     weights.locate('ear3d-fantom')
 
 

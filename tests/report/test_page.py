@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from ear_jax.analysis.checks_of_study import Check, worst
-from ear_jax.analysis.motion import COMPONENTS, GROUPS, INTERVALS
+from ear_jax.analysis.motion import COMPONENTS, GROUPS, INTERVALS, Settings
 from ear_jax.report import page, page_numbers, sprites
 from ear_jax.report.overlay import grey
 
@@ -247,6 +247,17 @@ def test_settings_versions_and_the_statement_are_on_the_page(report):
   for part in ('circumferential sign +1: counter-clockwise', 'ear_jax 1.2.3', 'checkpoint fold 0, step 4000'):
     assert part in text
   assert 'Not a medical device' in text
+
+
+def test_settings_are_said_in_words_and_each_once():
+  said = page_numbers.conventions(Settings(orientation='CW', signs=(1, -1, 1), border=0.4, remove_mean=False))
+  assert said['sectors, clockwise in the picture from mid septum'] == 'AS, A, AL, IL, I, IS'
+  assert said['factors of the velocities along column, along row, through the plane'] == '+1, -1, +1'
+  assert said['wall left out of the curves next to either contour'] == '0.4 mm'
+  assert said['mean of each curve over the cycle'] == 'kept'
+  assert len(said) == len(dataclasses.fields(Settings))
+  for text in said.values():
+    assert not re.search(r'None|True|False|[()\[\]_]', text), text
 
 
 def test_venc_and_frame_interval_of_each_slice_are_on_the_page(report, analysed):

@@ -352,7 +352,7 @@ def test_no_identifier_reaches_any_output_or_line(delineates, scanned, tmp_path,
     (['{scanned}', '--output={out}', '--contours=/nowhere.nc'], ['/nowhere.nc', 'no such file']),
     (['{scanned}', '--output={out}', '--checkpoint={trained}', '--signs=1,1'], ['--signs=1,1', '1,-1,1']),
     (['{scanned}', '--output={out}', '--checkpoint={trained}', '--venc=20,0,30'], ['--venc=20,0,30', '20,20,30']),
-    (['{scanned}', '--output={out}', '--checkpoint=/nowhere', '--pseudonym=a/b'], ["'a/b'"]),
+    (['{scanned}', '--output={out}', '--checkpoint={trained}', '--pseudonym=a/b'], ["'a/b'"]),
     (['{scanned}', '--output={out}', '--checkpoint={trained}', '--orientation=up'], ['up', 'CCW']),
   ],
   ids=lambda value: None if value[0].startswith(('{', '/', '-')) else ' '.join(value),
@@ -368,3 +368,10 @@ def test_expected_dice_is_a_share_and_the_mean_of_its_frames(results):
   assert all(0 <= value <= 1 and math.isfinite(value) for value in values)
   frames = [entry['expected_dice_by_frame'] for entry in _summary(results)['slices']]
   np.testing.assert_allclose(np.mean(frames, axis=1), values, atol=1e-4)
+
+
+def test_predict_says_where_the_one_study_of_a_folder_lies(forks, tmp_path, scanned):
+  run = ('ear_jax.predict', scanned, f'--checkpoint={tmp_path}', '--output', tmp_path / 'out', '--pseudonym=anna')
+  outcome = forks.run(*run)
+  assert 'holds no training run' in outcome.sentence
+  assert outcome.stdout == f'anna is the study in {scanned}\n'

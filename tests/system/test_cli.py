@@ -181,6 +181,46 @@ def test_output_that_nobody_reads_is_no_fault(monkeypatch, words, status, unbuff
   assert (done.returncode, done.stderr) == (status, b'')
 
 
+def test_the_package_itself_lists_and_runs_its_commands():
+  def run(*words):
+    return subprocess.run([sys.executable, '-m', 'ear_jax', *words], cwd=ROOT, capture_output=True, text=True)
+
+  listed = run().stdout
+  assert [name for name in COMMANDS if f'  {name.replace("_", "-")} ' not in listed] == []
+  wrong = run('predikt')
+  assert (wrong.returncode, wrong.stderr.endswith('; nearest: predict\n')) == (2, True)
+  missing = run('export')
+  assert (missing.returncode, missing.stderr.startswith('error: give --checkpoint')) == (2, True)
+
+
+def test_words_of_flags_are_taken_in_any_case():
+  """Of all commands: `--orientation=ccw`, `--circumferential=CW`, `--size=DEMO`."""
+  program = f"""
+import sys
+from unittest import mock
+from absl import flags
+import {', '.join(f'ear_jax.{name}' for name in COMMANDS)}
+from ear_jax.system import cli
+
+seen = 0
+def run(work, *made, **_):
+  global seen
+  for flag in made:
+    parser = getattr(flags.FLAGS[flag.name], 'parser', None)
+    for word in getattr(parser, 'enum_values', None) or ():
+      seen += 1
+      assert parser.parse(word.swapcase()) == word, (flag.name, word)
+  flags.FLAGS.remove_flag_values([flag.name for flag in made])
+
+with mock.patch.object(cli, 'run', run):
+  for name in {list(COMMANDS)}:
+    sys.modules['ear_jax.' + name].main()
+assert seen > 20, seen
+"""
+  done = subprocess.run([sys.executable, '-c', program], cwd=ROOT, capture_output=True, text=True)
+  assert done.returncode == 0, done.stderr
+
+
 _OTHER_PIPE = """
 from ear_jax.system import cli
 

@@ -4,7 +4,7 @@ import json
 import pathlib
 import zipfile
 
-from ear_jax.system.errors import UserError
+from ear_jax.system.errors import UserError, nearest
 
 _FOLDER = pathlib.Path(__file__).parent
 
@@ -12,6 +12,11 @@ _FOLDER = pathlib.Path(__file__).parent
 def names() -> list[str]:
   """Returns the names of the shipped networks, sorted."""
   return sorted(path.stem for path in _FOLDER.glob('*.zip'))
+
+
+def accepted() -> str:
+  """Returns what may be given as a network, for the help of a flag."""
+  return f'a shipped network ({", ".join(names())}), the folder of a training run, or a file of ear_jax.export (.zip)'
 
 
 def names_for(channels: int) -> list[str]:
@@ -37,6 +42,6 @@ def locate(network: str) -> pathlib.Path:
   if not path.exists():
     raise UserError(
       f'no training run or network {network!r}: give the working directory of a run, a file of ear_jax.export, or '
-      f'the name of a network that ships with the package: {", ".join(names())}'
+      f'the name of a network that ships with the package: {", ".join(names())}{nearest(network, names())}'
     )
   return path
