@@ -16,7 +16,7 @@ from ear_jax.system.errors import UserError
 
 def main() -> None:
   """Reads the command line, exports and says what was written."""
-  cli.run(_export, *cli.shared('checkpoint', 'output'))
+  cli.run(_export, *cli.shared('checkpoint', 'output'), writes='file')
 
 
 def _export(given: SimpleNamespace) -> None:

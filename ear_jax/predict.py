@@ -64,8 +64,12 @@ def study_flags() -> list[flags.FlagHolder]:
     flags.DEFINE_list(
       'venc', None, 'cm/s along column, along row, through the plane, where the study does not say it.'
     ),
-    flags.DEFINE_integer('ed_frame', None, 'Frame of end diastole, from 0; else that of the largest cavity.'),
-    flags.DEFINE_integer('es_frame', None, 'Frame of end systole, from 0; else that of the smallest cavity.'),
+    flags.DEFINE_integer(
+      'ed_frame', None, 'Frame of end diastole, from 0; else that of the largest cavity.', lower_bound=0
+    ),
+    flags.DEFINE_integer(
+      'es_frame', None, 'Frame of end systole, from 0; else that of the smallest cavity.', lower_bound=0
+    ),
     flags.DEFINE_float('border', 0.0, 'mm of wall next to either contour left out of the curves.'),
     flags.DEFINE_float('view_sharing', 0.0, "Weight of each neighbouring frame in a frame's data, undone."),
     flags.DEFINE_bool(
@@ -92,7 +96,7 @@ def _predict(given: SimpleNamespace) -> int:
   from ear_jax.formats.faults import MalformedStudy
   from ear_jax.networks.load import load_network
   from ear_jax.report.results import check_pseudonym
-  from ear_jax.workflows.predict import predict
+  from ear_jax.workflows.predict import NoContours, predict
 
   cli.request_cpu_devices(0, 0)
   if given.pseudonym is not None:
@@ -122,7 +126,8 @@ def _predict(given: SimpleNamespace) -> int:
       named = {'pseudonym': given.pseudonym, 'force': given.force}
       summary = predict(opened, folder, networks, options, **named, console=console)
     except (MalformedStudy, UserError) as fault:
-      print(f'error: {fault}', file=sys.stderr)
+      if not (isinstance(fault, NoContours) and status):  # why those that were given are not used has been said
+        print(f'error: {fault}', file=sys.stderr)
       status = 1
       continue
     _say(summary, folder)

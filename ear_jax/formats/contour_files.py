@@ -64,8 +64,11 @@ class Drawn:
   cavities: Mapping[int, np.ndarray] = dataclasses.field(default_factory=dict)
 
   def by_hand(self) -> Self:
-    """Returns the contours without those that were carried from others."""
-    return dataclasses.replace(self, frames={t: pair for t, pair in self.frames.items() if t not in self.mark.followed})
+    """Returns the contours without those that followed from others, or are a network's."""
+    if not self.mark.origins:
+      return self
+    own = self.mark.by_hand
+    return dataclasses.replace(self, frames={t: pair for t, pair in self.frames.items() if own[t]})
 
 
 class Found(NamedTuple):
