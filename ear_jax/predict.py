@@ -107,7 +107,9 @@ def _predict(given: SimpleNamespace) -> int:
   path, output = (pathlib.Path(p).expanduser() for p in (given.words[0], given.output))
   drawn, unread = _contours(given.contours or [])
   studies = _open(path, given.pseudonym, choices_of(given))
-  studies, unused = references.attach(studies, drawn, trusted=given.force)
+  bare = studies
+  studies, unused = references.attach(bare, drawn, trusted=given.force)
+  used = any(one is not before for one, before in zip(studies, bare, strict=True))
   for fault in (*unread, *unused):
     print(f'error: {fault}', file=sys.stderr)
   if any('lie on a wall' in fault.rule for fault in unused):
@@ -126,7 +128,7 @@ def _predict(given: SimpleNamespace) -> int:
       named = {'pseudonym': given.pseudonym, 'force': given.force}
       summary = predict(opened, folder, networks, options, **named, console=console)
     except (MalformedStudy, UserError) as fault:
-      if not (isinstance(fault, NoContours) and status):  # why those that were given are not used has been said
+      if used or not unused or not isinstance(fault, NoContours):  # else why none of those given is used has been said
         print(f'error: {fault}', file=sys.stderr)
       status = 1
       continue
