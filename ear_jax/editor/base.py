@@ -66,7 +66,8 @@ def _contours(stored, source: str) -> Contours:
   endo, epi = stored[source]
   failed = ~np.isfinite(endo).all((1, 2))
   flags, made = tuple(json.loads(str(stored[f'{source}_flags']))), str(stored['made'])
-  told = {'drawn': source == 'drawn', 'networks': [made] * (source == 'network')}  # as versions up to 0.2 wrote it
+  networks = [made] * (source == 'network' and bool(made))  # by versions up to 0.2, which wrote no more
+  told: dict[str, Any] = {'drawn': source == 'drawn', 'networks': networks}
   if f'{source}_told' in stored:
     told = {name: value for name, value in json.loads(str(stored[f'{source}_told'])).items() if name in _TOLD}
   told = {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}

@@ -159,6 +159,7 @@ def _cines(file: pathlib.Path, root: pathlib.Path) -> list[Drawn]:
       mark=one.mark,
     )
     for number, one in enumerate(strainmap.read_contours(file).values(), start=1)
+    if one.annotated.any() or not one.mark.fingerprint  # of ours: a slice without a ventricle
   ]
 
 

@@ -99,7 +99,7 @@ def read(h5: h5py.File) -> dict[str, dict]:
     if not isinstance(text, str) or len(text) > _MOST:
       return {}
     stated = json.loads(text)
-    changed = {}
+    changed: dict[str, bool] = {}
     if 'contours' in stated:  # by versions up to 0.2, which told whether anything in the file was changed
       changed['touched'] = stated['contours'] != _digest(h5, 'segments')
       changed['moved'] = stated.get('septum', '') not in ('', _digest(h5, 'septum'))
@@ -140,10 +140,10 @@ def _mark(stated: dict, now: np.ndarray, septum: np.ndarray) -> Mark:
     touched, moved = np.full(len(now), bool(stated['touched'])), bool(stated['moved'])
     if touched.any():  # which of them is not known
       return Mark(str(stated['fingerprint']), position, True, corrected or not drawn, **_septum(stated, moved))
-  for t in np.flatnonzero(touched).tolist():
-    for several, new in ((origins, 'drawn'), (flags, ''), (error, math.nan)):
-      if t < len(several):
-        several[t] = new
+  by_now = touched.tolist() + [False] * len(origins)
+  origins = ['drawn' if new else old for old, new in zip(origins, by_now, strict=False)]
+  flags = ['' if new else old for old, new in zip(flags, by_now, strict=False)]
+  error = [math.nan if new else old for old, new in zip(error, by_now, strict=False)]
   by = drawn or bool(touched.any()), corrected or (bool(touched.any()) and not drawn)
   networks = tuple(str(one) for one in stated.get('networks', ()))
   told = (tuple(origins), networks, tuple(error), tuple(flags))

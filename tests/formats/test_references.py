@@ -399,9 +399,17 @@ def test_frames_that_were_changed_in_strainmap_are_by_hand_and_the_others_are_no
     stored.attrs['scale_factor'] = scale * 1.7
   assert told() == ['network ear3d-x, untouched'] * 3
   with h5py.File(file, 'a') as h5:
-    h5['segments/segments'][1, 0, 4, 0, :20] += round(0.3 / h5['segments/segments'].attrs['scale_factor'])  # px
+    h5['segments/segments'][1, 0, 4, 0, 20:40] += round(0.3 / h5['segments/segments'].attrs['scale_factor'])  # px
   touched = '1 frame by hand, 7 of the network, untouched; begun with network ear3d-x'
   assert told() == ['network ear3d-x, untouched', touched, 'network ear3d-x, untouched']
+
+
+def test_a_slice_without_contours_in_our_own_file_is_no_fault(scans, tmp_path):
+  sides = curves()
+  sides[2][:] = np.nan  # as of a slice beyond the apex
+  file = by_hand(tmp_path / 'a.nc', IDS, sides, marks=prints(scans / 'one'))
+  found, unused = attached(scans / 'one', file)
+  assert (used(found), unused) == ([(0, IDS[0]), (0, IDS[1])], [])
 
 
 def test_contours_of_another_study_are_one_sentence(scans, tmp_path):
