@@ -227,7 +227,7 @@ def test_what_predict_is_told_of_a_study_the_editor_is_told_too(phantom, tmp_pat
     assert motion.settings.signs == (-1, 1, 1)
     assert motion.septal_reference.origin == 'stated: 0 deg'
     assert one.force
-  with pytest.raises(UserError, match=r'^--es_frame=16: phantom.* has frames 0 to 15: give one of these$'):
+  with pytest.raises(UserError, match=r'^--es_frame=16: \S+ has frames 0 to 15: give one of these$'):
     begin(phantom.folder, tmp_path / 'other', options=Options(es_frame=16))
 
 

@@ -399,7 +399,9 @@ def test_frames_that_were_changed_in_strainmap_are_by_hand_and_the_others_are_no
     stored.attrs['scale_factor'] = scale * 1.7
   assert told() == ['network ear3d-x, untouched'] * 3
   with h5py.File(file, 'a') as h5:
-    h5['segments/segments'][1, 0, 4, 0, 20:40] += round(0.3 / h5['segments/segments'].attrs['scale_factor'])  # px
+    h5['segments/segments'][1, 0, 4, 0, 20:40] += round(
+      0.3 / h5['segments/segments'].attrs['scale_factor'].item()
+    )  # px
   touched = '1 frame by hand, 7 of the network, untouched; begun with network ear3d-x'
   assert told() == ['network ear3d-x, untouched', touched, 'network ear3d-x, untouched']
 
@@ -427,7 +429,7 @@ def test_a_folder_gives_the_contours_of_people_and_passes_over_a_networks(scans,
     tmp_path / 'corrected.nc', IDS, curves(), marks=[dataclasses.replace(m, drawn=False) for m in prints(scans)]
   )
   with h5py.File(corrected, 'a') as h5:  # StrainMap saves into the file that it opened
-    h5['segments/segments'][0, 0, 0, 0, 0] += round(0.1 / h5['segments/segments'].attrs['scale_factor'])  # px
+    h5['segments/segments'][0, 0, 0, 0, 0] += round(0.1 / h5['segments/segments'].attrs['scale_factor'].item())  # px
   (tmp_path / 'results').mkdir()
   (tmp_path / 'results' / 'summary.json').touch()
   by_hand(tmp_path / 'results' / 'old.nc', IDS, curves())
@@ -586,6 +588,6 @@ def test_an_estimated_septum_is_read_back_as_one_until_somebody_moves_it(scans, 
   assert {(septum.certain, 'not said' in septum.origin) for septum in unsaid} == {(False, True)}
 
   with h5py.File(file, 'a') as h5:  # StrainMap saves into the file that it opened
-    h5['septum/septum'][...] += round(0.1 / h5['septum/septum'].attrs['scale_factor'])  # px
+    h5['septum/septum'][...] += round(0.1 / h5['septum/septum'].attrs['scale_factor'].item())  # px
   moved = [references.septum_of(one) for one in references.find(file).drawn]
   assert {(septum.certain, septum.origin) for septum in moved} == {(True, 'the septal point in the file')}
