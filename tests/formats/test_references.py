@@ -399,9 +399,8 @@ def test_frames_that_were_changed_in_strainmap_are_by_hand_and_the_others_are_no
     stored.attrs['scale_factor'] = scale * 1.7
   assert told() == ['network ear3d-x, untouched'] * 3
   with h5py.File(file, 'a') as h5:
-    h5['segments/segments'][1, 0, 4, 0, 20:40] += round(
-      0.3 / h5['segments/segments'].attrs['scale_factor'].item()
-    )  # px
+    stored = h5['segments/segments']
+    stored[1, 0, 4, 0, 20:40] += round(0.3 / stored.attrs['scale_factor'].item())  # px
   touched = '1 frame by hand, 7 of the network, untouched; begun with network ear3d-x'
   assert told() == ['network ear3d-x, untouched', touched, 'network ear3d-x, untouched']
 
