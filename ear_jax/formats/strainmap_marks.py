@@ -13,6 +13,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import h5py
 import numpy as np
@@ -146,11 +147,11 @@ def _mark(stated: dict, now: np.ndarray, septum: np.ndarray) -> Mark:
   error = [math.nan if new else old for old, new in zip(error, by_now, strict=False)]
   by = drawn or bool(touched.any()), corrected or (bool(touched.any()) and not drawn)
   networks = tuple(str(one) for one in stated.get('networks', ()))
-  told = (tuple(origins), networks, tuple(error), tuple(flags))
-  return Mark(str(stated['fingerprint']), position, *by, *told, **_septum(stated, moved))
+  told: dict[str, Any] = {'origins': tuple(origins), 'networks': networks, 'error': tuple(error), 'flags': tuple(flags)}
+  return Mark(str(stated['fingerprint']), position, *by, **told, **_septum(stated, moved))
 
 
-def _septum(stated: dict, moved: bool) -> dict:
+def _septum(stated: dict, moved: bool) -> dict[str, Any]:
   if moved:
     return {'septum': IN_FILE, 'septum_stated': True}
   return {'septum': str(stated.get('septum', _UNSAID)), 'septum_stated': bool(stated.get('septum_stated', False))}
