@@ -81,7 +81,7 @@ def write_report(
   summary = summarise(rows, seed=seed)
   roles = extremes(rows)
   cines = {role: {'name': name, 'dice': dice} for role, (name, dice) in roles.items()}
-  remarks = tables.notes(summary) + [f'Window: {manifest["window"]}.'] * ('window' in manifest)
+  remarks = tables.notes(summary) + [f'Window: {manifest.get("window")}.'] * ('window' in manifest)
   content = {**summary, 'cines': cines, 'notes': remarks, 'manifest': dict(manifest)}
   tables.strict_json(content)
   cases_of_roles = _find(
