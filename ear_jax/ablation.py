@@ -16,8 +16,6 @@ from ear_jax.config import flag
 from ear_jax.system import cli
 from ear_jax.system.errors import UsageError, UserError
 
-_INTERRUPTED = 130  # exit status of Ctrl-C, as shells have it
-
 
 def main() -> None:
   """Reads the command line and runs the grid."""
@@ -35,9 +33,10 @@ def _run(given: SimpleNamespace) -> int:
   try:
     output = given.output and pathlib.Path(given.output).expanduser()
     failed = run(given.config, workdir, output)
-  except KeyboardInterrupt:
-    print('stopped; the same command goes on from here', file=sys.stderr)
-    return _INTERRUPTED
+  except KeyboardInterrupt as fault:
+    told, status = cli.stopped_by(fault)
+    print(f'{told}; the same command goes on from here', file=sys.stderr)
+    return status
   if failed:
     raise UserError(f'{failed} jobs have no result; the same command tries them again')
   return 0

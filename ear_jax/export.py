@@ -22,6 +22,7 @@ def main() -> None:
       'checkpoint', None, 'Folder of a training run; several with commas between them become one network, their mean.'
     ),
     flags.DEFINE_string('output', None, 'File to write, .zip.'),
+    writes='file',
   )
 
 

@@ -26,6 +26,7 @@ def main() -> None:
     flags.DEFINE_string('output', None, 'File to write, .json.'),
     flags.DEFINE_integer('subjects', 20, 'How many phantom subjects.', lower_bound=2),
     flags.DEFINE_integer('cohort', 1, 'Seed of the subjects; 0 are those that networks are trained on.'),
+    writes='file',
   )
 
 

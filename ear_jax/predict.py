@@ -72,8 +72,12 @@ def study_flags() -> list[flags.FlagHolder]:
     flags.DEFINE_list(
       'venc', None, 'cm/s along column, along row, through the plane, where the study does not say it.'
     ),
-    flags.DEFINE_integer('ed_frame', None, 'Frame of end diastole, from 0; else that of the largest cavity.'),
-    flags.DEFINE_integer('es_frame', None, 'Frame of end systole, from 0; else that of the smallest cavity.'),
+    flags.DEFINE_integer(
+      'ed_frame', None, 'Frame of end diastole, from 0; else that of the largest cavity.', lower_bound=0
+    ),
+    flags.DEFINE_integer(
+      'es_frame', None, 'Frame of end systole, from 0; else that of the smallest cavity.', lower_bound=0
+    ),
     flags.DEFINE_float('border', 0.0, 'mm of wall next to either contour left out of the curves.'),
     flags.DEFINE_float('view_sharing', 0.0, "Weight of each neighbouring frame in a frame's data, undone."),
     flags.DEFINE_bool(
@@ -109,7 +113,7 @@ def _predict(given: SimpleNamespace) -> int:
   from ear_jax.formats.faults import MalformedStudy
   from ear_jax.networks.load import load_network
   from ear_jax.report.results import check_pseudonym
-  from ear_jax.workflows.predict import predict
+  from ear_jax.workflows.predict import NoContours, predict
 
   cli.request_cpu_devices(0, 0)
   if given.pseudonym is not None:
@@ -120,7 +124,9 @@ def _predict(given: SimpleNamespace) -> int:
   path, output = (pathlib.Path(p).expanduser() for p in (given.words[0], given.output))
   drawn, unread = _contours(given.contours or [])
   studies = _open(path, given.pseudonym, choices_of(given))
-  studies, unused = references.attach(studies, drawn, trusted=given.force)
+  bare = studies
+  studies, unused = references.attach(bare, drawn, trusted=given.force)
+  used = any(one is not before for one, before in zip(studies, bare, strict=True))
   for fault in (*unread, *unused):
     print(f'error: {fault}', file=sys.stderr)
   if any('lie on a wall' in fault.rule for fault in unused):
@@ -138,7 +144,8 @@ def _predict(given: SimpleNamespace) -> int:
       named = {'pseudonym': given.pseudonym, 'force': given.force}
       summary = predict(opened, folder, networks, options, **named, console=console)
     except (MalformedStudy, UserError) as fault:
-      print(f'error: {fault}', file=sys.stderr)
+      if used or not unused or not isinstance(fault, NoContours):  # else why none of those given is used has been said
+        print(f'error: {fault}', file=sys.stderr)
       status = 1
       continue
     _say(summary, folder)

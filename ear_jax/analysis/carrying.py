@@ -13,6 +13,7 @@ that descend by a slice's thickness change the ring that is seen, and no velocit
 """
 
 import dataclasses
+import math
 from collections.abc import MutableMapping, Sequence
 from typing import Any, NamedTuple
 
@@ -140,7 +141,7 @@ def _contours(cine: Cine, given: Contours | npt.ArrayLike, frames: Sequence[int]
     single = [from_mask(mask[t : t + 1]) for t in range(len(mask))]
     endo, epi = (np.concatenate([getattr(one, side) for one in single]) for side in ('endo', 'epi'))
     failed = np.array([one.failed[0] for one in single])
-    given = Contours(endo, epi, tuple(one.flags[0] for one in single), failed)
+    given = Contours(endo, epi, tuple(one.flags[0] for one in single), failed, origins=('mask',) * len(mask))
   if len(given.failed) != len(cine.video):
     raise ValueError(f'{cine.name}: contours of {len(given.failed)} frames, the cine has {len(cine.video)}')
   if frames is None:
@@ -282,5 +283,14 @@ def _result(cine: Cine, given: Contours, radius: np.ndarray, centre: np.ndarray,
         curve[t] = drawn[t, np.minimum(np.arange(count), drawn.shape[1] - 1)]
     sides.append(curve)
   flags = tuple(CARRIED if failed else flag for failed, flag in zip(given.failed, given.flags, strict=True))
-  contours = Contours(sides[0], sides[1], flags, np.zeros(len(radius), bool), corrected=True)
+  given_origins = given.origins or ('',) * len(radius)
+  contours = Contours(
+    sides[0],
+    sides[1],
+    flags,
+    np.zeros(len(radius), bool),
+    corrected=True,
+    origins=tuple('carried' if bad else own for bad, own in zip(given.failed, given_origins, strict=True)),
+    error=tuple(round(float(e), 4) if bad else math.nan for bad, e in zip(given.failed, error, strict=True)),
+  )
   return Carried(contours, error, to_mask(contours, cine.mask.shape[1:]))

@@ -89,7 +89,7 @@ def _contours(sides: np.ndarray, drawn: Sequence[bool]) -> Contours:
   failed = ~np.isfinite(sides).all((0, 2, 3))
   sides[:, failed] = np.nan
   flags = tuple((NO_RAYS if one else NOT_DRAWN) * bad for one, bad in zip(drawn, failed.tolist(), strict=True))
-  return Contours(sides[0], sides[1], flags, failed, drawn=True)
+  return Contours(sides[0], sides[1], flags, failed, drawn=True, origins=('given',) * len(failed))
 
 
 def _area(polygon: np.ndarray) -> float:

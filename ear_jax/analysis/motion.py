@@ -97,6 +97,10 @@ class Contours:
     failed: `[T]` bool, frames without contours.
     drawn: by a person, and kept as drawn.
     corrected: by a person who began with those of a network.
+    origins: for each frame where its contours are from, a key of `origin.WORDS`; empty when that is not known.
+    networks: those that contours are from or began with, each with what it was trained on.
+    error: `[T]` mm (px where the spacing is unknown), standard error of the radius where contours followed from other
+      frames; empty when that is not known.
   """
 
   endo: np.ndarray
@@ -105,6 +109,9 @@ class Contours:
   failed: np.ndarray
   drawn: bool = False
   corrected: bool = False
+  origins: tuple[str, ...] = ()
+  networks: tuple[str, ...] = ()
+  error: tuple[float, ...] = ()
 
   @property
   def made(self) -> str:

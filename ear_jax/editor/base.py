@@ -18,6 +18,7 @@ from ear_jax.system.errors import UserError
 from ear_jax.system.files import replacing
 
 _SOURCES = ('network', 'drawn')
+_TOLD = ('drawn', 'corrected', 'origins', 'networks', 'error')  # of `Contours`
 
 
 def on_360(contours: Contours) -> Contours:
@@ -25,8 +26,9 @@ def on_360(contours: Contours) -> Contours:
   if contours.endo.shape[1] == POINTS:
     return contours
   frames = zip(contours.failed, contours.endo, contours.epi, strict=True)
-  on_360_rays = on_rays([None if bad else (endo, epi) for bad, endo, epi in frames])
-  return dataclasses.replace(on_360_rays, drawn=contours.drawn, corrected=contours.corrected)
+  rays = on_rays([None if bad else (endo, epi) for bad, endo, epi in frames])
+  flags = tuple(note or own for note, own in zip(contours.flags, rays.flags, strict=True))
+  return dataclasses.replace(contours, endo=rays.endo, epi=rays.epi, flags=flags, failed=rays.failed)
 
 
 def write(path: pathlib.Path, base: Base, fingerprint: str) -> None:
@@ -36,6 +38,7 @@ def write(path: pathlib.Path, base: Base, fingerprint: str) -> None:
     if contours := getattr(base, source):
       arrays[source] = np.stack([contours.endo, contours.epi])
       arrays[f'{source}_flags'] = np.array(json.dumps(contours.flags))
+      arrays[f'{source}_told'] = np.array(json.dumps({name: getattr(contours, name) for name in _TOLD}))
   with replacing(path) as temporary, temporary.open('wb') as file:
     np.savez_compressed(file, fingerprint=np.array(fingerprint), made=np.array(base.made), **arrays)
 
@@ -62,4 +65,10 @@ def read(path: pathlib.Path, fingerprint: str) -> Base | None:
 def _contours(stored, source: str) -> Contours:
   endo, epi = stored[source]
   failed = ~np.isfinite(endo).all((1, 2))
-  return Contours(endo, epi, tuple(json.loads(str(stored[f'{source}_flags']))), failed, drawn=source == 'drawn')
+  flags, made = tuple(json.loads(str(stored[f'{source}_flags']))), str(stored['made'])
+  networks = [made] * (source == 'network' and bool(made))  # by versions up to 0.2, which wrote no more
+  told: dict[str, Any] = {'drawn': source == 'drawn', 'networks': networks}
+  if f'{source}_told' in stored:
+    told = {name: value for name, value in json.loads(str(stored[f'{source}_told'])).items() if name in _TOLD}
+  told = {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
+  return Contours(endo, epi, flags, failed, **told)

@@ -22,6 +22,7 @@ from ear_jax.formats.strainmap_marks import fingerprint
 from ear_jax.networks.load import load_network
 from ear_jax.system.errors import UserError
 from ear_jax.workflows.examine import Options
+from ear_jax.workflows.predict import require_frames
 
 
 def begin(
@@ -63,6 +64,9 @@ def begin(
       )
     drawn += references_found.drawn
     faults += references_found.faults
+  for one in opened:
+    if not one.faults:
+      require_frames(one, options or Options())
   opened, unused = references.attach(opened, drawn, trusted=choices.trusted)
   networks = [load_network(name) for name in checkpoints]
   for network in networks:

@@ -5,6 +5,7 @@ Pure. Everything is done in a window about the heart; contours come and go in pi
 
 import dataclasses
 import hashlib
+import math
 from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any, NamedTuple
 
@@ -132,9 +133,33 @@ def follow(
     flags[t], origins[t] = (AGREED, 'agreed') if t in marks.agreed else (BY_HAND, 'drawn')
   for t in marks.cleared:
     endo[t], epi[t], failed[t], flags[t], origins[t] = np.nan, np.nan, True, CLEARED, 'none'
-  corrected = 'carried' in origins or (base.network is not None and bool(marks.keys))
-  drawn = bool(by_hand.any() or marks.cleared)
-  return Followed(Contours(endo, epi, tuple(flags), failed, drawn=drawn, corrected=corrected), tuple(origins))
+  told = _told(base, marks, origins, [one for one in start if one is not network])
+  return Followed(Contours(endo, epi, tuple(flags), failed, **told), tuple(origins))
+
+
+def _told(base: Base, marks: Marks, origins: Sequence[str], carried: Sequence[Contours]) -> dict[str, Any]:
+  """Who made the contours, as `Contours` states it: of what nobody touched, what was said of it at the beginning."""
+  first = {True: base.drawn, False: base.network}
+  known = {own: one and (one.origins or ('drawn' if own else 'network',) * len(origins)) for own, one in first.items()}
+  touched, said = {*marks.endo, *marks.epi}, [*origins]
+  error = list(base.network.error) if base.network and base.network.error else [math.nan] * len(origins)
+  for t, origin in enumerate(origins):
+    if origin in ('drawn', 'network') and t not in touched:
+      said[t] = (known[origin == 'drawn'] or origins)[t]
+    elif origin == 'carried':
+      error[t] = max((one.error[t] for one in carried if one.error), default=math.nan)
+    said[t] = 'cleared' if t in marks.cleared else said[t]
+  alone = not touched and not marks.cleared and 'carried' not in origins
+  whole = base.network if alone and 'drawn' not in origins else None  # all as it was
+  began = base.network is not None and bool(touched or marks.cleared or not {'carried', 'network'}.isdisjoint(origins))
+  networks = [*(base.network.networks if base.network and began else ()), *(base.drawn.networks if base.drawn else ())]
+  return {
+    'drawn': whole.drawn if whole else bool(touched or marks.cleared or 'drawn' in origins),
+    'corrected': whole.corrected if whole else 'carried' in origins or (began and bool(touched or marks.cleared)),
+    'origins': tuple(said),
+    'networks': tuple(dict.fromkeys(networks)),
+    'error': tuple(error) if 'carried' in said else (),
+  }
 
 
 def _given(first: Contours | None, own: Mapping[int, Pair], frames: int) -> Contours:

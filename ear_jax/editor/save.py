@@ -15,11 +15,11 @@ from absl import logging
 from rich.console import Console
 
 import ear_jax
+from ear_jax.analysis import origin
 from ear_jax.analysis.contours import to_mask
 from ear_jax.analysis.motion import Contours
 from ear_jax.cine import Cine
 from ear_jax.editor.edits import Marks
-from ear_jax.editor.follow import Followed
 from ear_jax.editor.slice import Slice
 from ear_jax.editor.studies import Progress, Study
 from ear_jax.formats.source import Source
@@ -61,14 +61,12 @@ def _saved(study: Study, person: str) -> dict[str, Any]:
   followed = [one.view(history).followed for one, history in zip(study.slices, histories, strict=True)]
   contours = [one.contours for one in followed]
   if study.done:  # a person has agreed to what was left as it was
-    contours = [one if one.drawn else dataclasses.replace(one, drawn=True, corrected=True) for one in contours]
-  told = _told(study, person) | {
-    'slices': [_slice(*each) for each in zip(study.slices, marks, contours, followed, strict=True)]
-  }
+    contours = [one if one.drawn else origin.agreed(one) for one in contours]
+  told = _told(study, person) | {'slices': [_slice(*each) for each in zip(study.slices, marks, contours, strict=True)]}
   opened = dataclasses.replace(
     study.opened, notes=tuple(study.notes), cines=lambda which: _cines(study, marks, contours, which)
   )
-  made_by = {'contours': f'corrected in the editor by {", ".join(told["persons"])}', 'edits began with': told['began']}
+  made_by = {'edited by': ', '.join(told['persons']), 'edits began with': told['began']}
   options = dataclasses.replace(study.options, septum_angle=None)  # it is in the septum of each slice
   quiet = Console(quiet=True)
   summary = predict(opened, study.folder, [], options, force=study.force, console=quiet, made_by=made_by)
@@ -114,8 +112,8 @@ def _told(study: Study, person: str) -> dict[str, Any]:
   }
 
 
-def _slice(one: Slice, marks: Marks, contours: Contours, followed: Followed) -> dict[str, Any]:
-  origins = np.array(followed.origins)
+def _slice(one: Slice, marks: Marks, contours: Contours) -> dict[str, Any]:
+  origins = np.array(contours.origins)
   return {
     'slice': one.slice_id,
     'gestures': len(one.history.done),
@@ -124,7 +122,8 @@ def _slice(one: Slice, marks: Marks, contours: Contours, followed: Followed) -> 
     'agreed': np.flatnonzero(origins == 'agreed').tolist(),
     'followed': np.flatnonzero(origins == 'carried').tolist(),
     'network': np.flatnonzero(origins == 'network').tolist(),
-    'without': np.flatnonzero(origins == 'none').tolist(),
+    'given': np.flatnonzero(np.isin(origins, ('given', 'mask'))).tolist(),
+    'without': np.flatnonzero(contours.failed).tolist(),
     'cleared': sorted(marks.cleared),
     'pinned': sorted(marks.pinned),
     'septum': marks.septum,

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ear_jax.analysis import on_wall
+from ear_jax.analysis import origin
 from ear_jax.analysis.checks_of_study import Check, worst
 from ear_jax.analysis.contours import polygon_area
 from ear_jax.analysis.expected_dice import Expected, expected_dice
@@ -129,11 +129,9 @@ class Slice:
       known = self._verdicts.get((history.name, agreed))
     if known is None:
       if agreed:
-        motion = dataclasses.replace(motion, contours=dataclasses.replace(motion.contours, drawn=True, corrected=True))
-      contours, expected = motion.contours, expected_dice(cine, motion.contours)
-      wall = on_wall.judge(cine, contours) if contours.drawn else None
-      found = check(cine, motion, expected, contours, wall, by_person=contours.drawn)
-      known = Verdict(motion, expected, tuple(found))
+        motion = dataclasses.replace(motion, contours=origin.agreed(motion.contours))
+      expected = expected_dice(cine, motion.contours)
+      known = Verdict(motion, expected, tuple(check(cine, motion, expected)))
       with self._lock:
         self._verdicts[history.name, agreed] = known
         _shorten(self._verdicts, _KEPT, ('', False))
@@ -269,13 +267,13 @@ def _common(one: Box, other: Box) -> Box:
 
 def _frames(view: View, marks: Marks, expected: Expected | None) -> list[dict[str, Any]]:
   contours, frames = view.followed.contours, []
-  for t, (failed, origin) in enumerate(zip(contours.failed.tolist(), view.followed.origins, strict=True)):
-    sure = origin in ('drawn', 'agreed') or t in marks.cleared
+  for t, (failed, made) in enumerate(zip(contours.failed.tolist(), view.followed.origins, strict=True)):
+    sure = made in ('drawn', 'agreed') or t in marks.cleared
     frames.append(
       {
         'endo': None if failed else _rounded(handles_of(contours.endo[t])),
         'epi': None if failed else _rounded(handles_of(contours.epi[t])),
-        'origin': origin,
+        'origin': made,
         'state': 'pinned' if t in marks.pinned else 'key' if sure else 'free',
         'suspicion': 0.0 if sure else expected and round(float(1 - expected.by_frame[t]), 4),
       }

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from absl import logging
 
+from ear_jax.analysis import origin
 from ear_jax.analysis import septum as septum_lib
 from ear_jax.analysis.checks_of_study import Check, worst
 from ear_jax.analysis.contours import from_mask
@@ -148,7 +149,8 @@ class Study:
   def _require_own(self, one: Slice) -> None:
     """Raises UserError where a slice was begun with contours by a person, or edited by another."""
     persons = {step.gesture.get('person') for step in one.history.done} - {self._blind}
-    if persons or one.base.drawn is not None:
+    others = one.base.drawn is not None or (one.base.network is not None and one.base.network.made != 'AUTOMATIC')
+    if persons or others:
       raise UserError(f'{self.name}: its edits were begun by another reader, or with contours: give another --output')
 
   def _base(self, number: int, cine: Cine, source: Source) -> Base:
@@ -163,18 +165,21 @@ class Study:
     return base
 
   def _first(self, cine: Cine, source: Source) -> Base:
-    drawn, network, made = None, None, ''
+    drawn, network, made, by = None, None, '', ''
     if self._networks:
       self._look_which_way_up()
       network = from_mask(segment(cine, self._networks, axes=self.options.axes).probability)
-      made = ', '.join(one.name for one in self._networks)
+      network = origin.all_of(network, 'network', [one.told for one in self._networks])
+      by = ', '.join(one.name for one in self._networks)
     if source.drawn is not None and not self._blind:
-      drawn = base_files.on_360(source.drawn)
+      given = base_files.on_360(source.drawn)
+      by_hand = given.drawn and not given.corrected
+      drawn, network = (given, network) if by_hand else (None, given)
+      made = 'contours by a person' if by_hand else 'contours of results'
     elif cine.annotated.any() and not self._blind:
-      drawn = from_mask(np.where(cine.annotated[:, None, None], cine.mask, 0))
-    if drawn is not None:
-      made = ', '.join(filter(None, ['contours by a person', made]))
-    return Base(network, drawn, made)
+      drawn = origin.all_of(from_mask(np.where(cine.annotated[:, None, None], cine.mask, 0)), 'mask')
+      made = 'contours by a person'
+    return Base(network, drawn, ', '.join(filter(None, [made, by])))
 
   def _look_which_way_up(self) -> None:
     if self.options.axes is None and not self._looked:

@@ -64,8 +64,11 @@ class Drawn:
   cavities: Mapping[int, np.ndarray] = dataclasses.field(default_factory=dict)
 
   def by_hand(self) -> Self:
-    """Returns the contours without those that were carried from others."""
-    return dataclasses.replace(self, frames={t: pair for t, pair in self.frames.items() if t not in self.mark.followed})
+    """Returns the contours without those that followed from others, or are a network's."""
+    if not self.mark.origins:
+      return self
+    own = self.mark.by_hand
+    return dataclasses.replace(self, frames={t: pair for t, pair in self.frames.items() if own[t]})
 
 
 class Found(NamedTuple):
@@ -156,6 +159,7 @@ def _cines(file: pathlib.Path, root: pathlib.Path) -> list[Drawn]:
       mark=one.mark,
     )
     for number, one in enumerate(strainmap.read_contours(file).values(), start=1)
+    if one.annotated.any() or not one.mark.fingerprint  # of ours: a slice without a ventricle
   ]
 
 

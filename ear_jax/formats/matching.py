@@ -14,6 +14,7 @@ import pathlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -149,6 +150,9 @@ def _of_one_file(
     rule = f'the contours fit {len(best)} studies ({names}): put them into the folder of theirs, or give one study'
     return [], [Fault(first.file, '', rule)]
   matches, faults = [], []
+  if not text and len(several) > 1 and not any(fits.values()):
+    rule = f'not used: none of its {len(several)} cines is of a slice here (cine 1: {_strange(first, candidates)})'
+    return [], [Fault(first.file, '', rule)]
   for number, drawn in several.items():
     mine = [one for one in fits[number] if one.study in best]
     if not mine or (len(mine) > 1 and not text):
@@ -233,6 +237,11 @@ def contours_of(drawn: Drawn, source: Source, frames: int) -> Contours:
   """Returns the contours for a cine of some frames, point by point as they were drawn."""
   pairs = frames_of(drawn, [*map(number_of, source.instances)], frames)
   contours = on_rays(pairs) if drawn.count is None else as_drawn(pairs)
-  noted = drawn.mark.flags if len(drawn.mark.flags) == frames else contours.flags
-  flags = [own if bad else note for own, bad, note in zip(contours.flags, contours.failed, noted, strict=True)]
-  return dataclasses.replace(contours, flags=tuple(flags), drawn=drawn.mark.drawn, corrected=drawn.mark.corrected)
+  mark = drawn.mark
+  told: dict[str, Any] = {'drawn': mark.drawn, 'corrected': mark.corrected, 'networks': mark.networks}
+  if len(mark.flags) == frames:
+    told['flags'] = tuple(note or own for own, note in zip(contours.flags, mark.flags, strict=True))
+  if mark.fingerprint:
+    told['origins'] = mark.origins if len(mark.origins) == frames else ()
+    told['error'] = mark.error if len(mark.error) == frames else ()
+  return dataclasses.replace(contours, **told)

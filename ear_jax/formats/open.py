@@ -87,7 +87,7 @@ def open_studies(path: str | pathlib.Path, choices: Choices = REFUSE) -> list[Op
   opened = [dataclasses.replace(study, notes=(*study.notes, *passed)) for study in _unique(opened)]
   in_files = contour_files.among(contours, there.root)
   drawn = in_files.drawn
-  if any(one.mark.followed for one in drawn) and asked.settle('followed') == 'leave':
+  if any(not one.mark.by_hand.all() for one in drawn) and asked.settle('followed') == 'leave':
     drawn = tuple(one.by_hand() for one in drawn)
   opened, unused = references.attach(opened, drawn, trusted=choices.trusted)
   opened, lost = mask_files.attach(opened, masks, there.root, asked.settle('label') if masks else None)

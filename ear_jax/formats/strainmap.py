@@ -109,10 +109,7 @@ def read_contours(path: str | os.PathLike) -> dict[str, StrainMapSlice]:
     if sectors not in ('', *SECTORS):
       raise UserError(f'{path}: `orientation` is {sectors[:20]!r}, expected {" or ".join(SECTORS)}')
     stated = {'signs': _signs(path, arrays.get('sign_reversal')), 'sectors': sectors}
-    return {
-      str(name): _slice(str(name), arrays, **stated, mark=marks.get(str(name), UNMARKED))
-      for name in segments.cine.values
-    }
+    return {str(name): _slice(str(name), arrays, marks.get(str(name)), **stated) for name in segments.cine.values}
 
 
 def _is_strainmaps(array: xr.DataArray, dims: str) -> bool:
@@ -170,12 +167,15 @@ def write(
     raise ValueError('slices of one StrainMap file must share orientation and signs')
   signs = xr.DataArray(np.array(settings.signs, np.int16), {'comp': ['X', 'Y', 'Z']}, name='sign_reversal')
   file = io.BytesIO()  # in memory first: on a full disk the library beneath ends the whole process
-  for number, array in enumerate((*_arrays(motions, names), signs)):
+  arrays = [*_arrays(motions, names)]
+  for number, array in enumerate((*arrays, signs)):
     data, group = array.to_dataset(), str(array.name)
     data.to_netcdf(file, 'a' if number else 'w', group=group, engine=_ENGINE, encoding=_packing(array))
   with h5py.File(file, 'a') as h5:  # h5py writes text as StrainMap compares it: of variable length
     h5.attrs.update({'orientation': settings.orientation, 'timeshift': float(timeshift), 'Patient Name': pseudonym})
-    strainmap_marks.write(h5, dict(zip(names, marks, strict=False)))
+    held = {name: _slice(name, {str(one.name): one for one in arrays}, None) for name in names[: len(marks)]}
+    known = {name: (strainmap_marks.sums(one.endo, one.epi), one.septum) for name, one in held.items()}
+    strainmap_marks.write(h5, dict(zip(names, marks, strict=False)), known)
   with replacing(path) as temporary:
     temporary.write_bytes(file.getvalue())
 
@@ -192,21 +192,22 @@ def _faults_of(path: pathlib.Path) -> Iterator[None]:
     raise UserError(f'{path}: not a readable StrainMap file ({h5_arrays.reason(error)})') from error
 
 
-def _slice(name: str, arrays: dict[str, xr.DataArray], **stated) -> StrainMapSlice:
+def _slice(name: str, arrays: dict[str, xr.DataArray], marked: dict | None, **stated) -> StrainMapSlice:
   segments = arrays['segments'].sel(cine=name).transpose('side', 'frame', 'point', 'coord')
   endo, epi = (segments.sel(side=side, coord=['row', 'col']).values.astype(float) for side in SIDES)
   septum = np.full((len(endo), 2), np.nan)
   if 'septum' in arrays and name in arrays['septum'].cine.values:
     rows = arrays['septum'].sel(cine=name, coord=['row', 'col']).transpose('frame', 'coord')
     septum = rows.reindex(frame=segments.frame).values.astype(float)
-  return StrainMapSlice(name, endo, epi, septum, **stated)
+  mark = strainmap_marks.mark(marked, strainmap_marks.sums(endo, epi), septum)
+  return StrainMapSlice(name, endo, epi, septum, **stated, mark=mark)
 
 
 def _arrays(motions: Sequence[SliceMotion], names: Sequence[str]) -> Iterator[xr.DataArray]:
   """Yields segments, centroid and septum; coordinates in StrainMap's order (col, row)."""
   frames = max(len(m.mask) for m in motions)
   coordinates = {'cine': [*names], 'side': [*SIDES], 'frame': np.arange(frames), 'coord': ['col', 'row']}
-  points = max((m.contours.endo.shape[1] + 1 for m in motions if m.contours.drawn), default=POINTS)
+  points = max((m.contours.endo.shape[1] + 1 for m in motions if _as_they_are(m)), default=POINTS)
   curves = [_sides(m, points) for m in motions]  # [side, T, point, 2]
   segments = np.stack([_padded(s, frames) for s in curves])[..., ::-1].swapaxes(-1, -2)
   dims = ('cine', 'side', 'frame', 'coord', 'point')
@@ -218,10 +219,14 @@ def _arrays(motions: Sequence[SliceMotion], names: Sequence[str]) -> Iterator[xr
     yield xr.DataArray(places[:, 0, :, 0, ::-1], coordinates, ('cine', 'frame', 'coord'), name=name)
 
 
+def _as_they_are(motion: SliceMotion) -> bool:
+  return motion.contours.drawn or motion.contours.corrected
+
+
 def _sides(motion: SliceMotion, points: int) -> np.ndarray:
   """Returns `[side, T, points, 2]`, closed; of drawn curves every point as it is, then the first once or more."""
   sides = np.stack([motion.contours.endo, motion.contours.epi])
-  if not motion.contours.drawn:
+  if not _as_they_are(motion):
     return np.stack([closed(side, points) for side in sides])
   again = np.repeat(sides[:, :, :1], points - sides.shape[2], axis=2)
   return np.concatenate([sides, again], axis=2)

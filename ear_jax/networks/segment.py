@@ -20,7 +20,7 @@ from ear_jax.data.splits import Split
 from ear_jax.data.upright import Axes, Turn, as_axes, axes_of, picture_turned, turn_between, turned, undone
 from ear_jax.networks.heart import heart_centres
 from ear_jax.networks.inference import Predictor, to_mask
-from ear_jax.networks.weights import names_for
+from ear_jax.networks.weights import names, names_for
 from ear_jax.system.errors import UserError
 
 _MOVES = 3  # times the window follows what was delineated
@@ -102,6 +102,12 @@ class Network:
   def name(self) -> str:
     """What reports call it."""
     return f'{self.config.model.name}, step {self.step}, configuration {self.manifest["config_hash"]}'
+
+  @property
+  def told(self) -> str:
+    """What results say of it: its name, and what it was trained on. No path, which may hold a name of a person."""
+    called = f'{self.source}: {self.name}' if self.source in names() else self.name
+    return f'{called}, trained on {self.trained_on}'
 
   @property
   def trained_on(self) -> str:

@@ -21,7 +21,7 @@ import jinja2
 import matplotlib
 import numpy as np
 
-from ear_jax.analysis import uncertainty
+from ear_jax.analysis import origin, uncertainty
 from ear_jax.analysis.checks_of_study import STATUSES, Check, worst
 from ear_jax.analysis.expected_dice import MEANS
 from ear_jax.analysis.motion import COMPONENTS, SliceMotion, region_names
@@ -70,6 +70,11 @@ class PageSlice:
     """What the intervals of its markers hold, in words."""
     shown = self.motion or self.reference
     return uncertainty.said(shown) if shown else ''
+
+  @property
+  def made(self) -> str:
+    """Where its contours are from, in words; '' where there are none of its own."""
+    return '' if self.motion is None else origin.in_words([self.motion.contours])
 
   def marker_rows(self) -> list[tuple[dict, dict]]:
     """Returns the global markers, each with the reference's; the second is empty without one to compare with."""
@@ -190,7 +195,7 @@ def _inside(pseudonym: str) -> tuple[str, str]:
 def _about(slices: Sequence[PageSlice], versions: Mapping[str, object], date: datetime.date | None):
   """Yields what a reader must know before a number: name and value."""
   for name, value in versions.items():
-    if name.startswith('network') or name == 'contours':
+    if name.startswith(('network', 'contours', 'edit')):
       yield name.capitalize(), value
   vencs = {one.sheets.venc for one in slices if one.sheets.venc is not None}
   if vencs:

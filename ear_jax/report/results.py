@@ -19,8 +19,7 @@ import numpy as np
 import pandas as pd
 from absl import logging
 
-from ear_jax.analysis.carrying import CARRIED
-from ear_jax.analysis.motion import COMPONENTS, INTERVALS, Contours, SliceMotion
+from ear_jax.analysis.motion import COMPONENTS, INTERVALS, SliceMotion
 from ear_jax.formats import nifti, strainmap
 from ear_jax.formats.dicom import instances, seg
 from ear_jax.formats.opened import NAME
@@ -116,7 +115,9 @@ def write_results(
       one.source.position,
       by.drawn,
       by.corrected,
-      _followed(by),
+      by.origins,
+      by.networks,
+      by.error,
       by.flags,
       one.motion.septal_reference.origin,
       one.motion.septal_reference.certain,
@@ -125,10 +126,6 @@ def write_results(
   ]
   strainmap.write(paths[-1], [one.motion for one in slices], names, pseudonym=pseudonym, marks=marks)
   return paths
-
-
-def _followed(contours: Contours) -> tuple[int, ...]:
-  return tuple(t for t, flag in enumerate(contours.flags) if flag == CARRIED)
 
 
 def check_pseudonym(pseudonym: str) -> None:

@@ -41,10 +41,12 @@ def summary(volumes: Volumes) -> dict:
 def write(folder: pathlib.Path, pseudonym: str, volumes: Volumes) -> list[pathlib.Path]:
   """Writes the tables of a study and returns their paths; what an earlier analysis left of them is removed.
 
-  Without volumes (`Volumes.missing`) there are areas and thicknesses alone, without any contour nothing.
+  Without volumes (`Volumes.missing`) there are areas and thicknesses alone, and the workbook is named by them; without
+  any contour there is nothing.
   """
-  book = folder / f'{pseudonym}_volumes.xlsx'
-  for path in (*(folder / name for name in FILES), book):
+  books = [folder / f'{pseudonym}_{holds}.xlsx' for holds in ('volumes', 'areas')]
+  book = books[bool(volumes.missing)]
+  for path in (*(folder / name for name in FILES), *books):
     path.unlink(missing_ok=True)
   if np.isnan(volumes.endo).all():
     return []
@@ -78,7 +80,8 @@ def thickness_table(volumes: Volumes) -> pd.DataFrame:
 
 def _summary_table(volumes: Volumes) -> pd.DataFrame:
   said = summary(volumes)
-  lines: list[tuple[object, object, str]] = [(FIGURES[key][0], said[key], FIGURES[key][1]) for key in FIGURES]
+  known = {} if volumes.missing else FIGURES
+  lines: list[tuple[object, object, str]] = [(name, said[key], unit) for key, (name, unit, _) in known.items()]
   lines += [('Frame of end diastole', volumes.ed, 'from 0'), ('Frame of end systole', volumes.es, 'from 0')]
   lines += [(f'Height of the disc of {name}', height, 'mm') for name, height in said['slice_height_mm'].items()]
   lines += [('Density of the wall', DENSITY, 'g/mL'), *(('Note', note, '') for note in volumes.notes)]

@@ -9,7 +9,9 @@ import logging as python_logging
 import os
 import pathlib
 import re
+import signal
 import sys
+import threading
 import time
 import traceback
 import types
@@ -43,7 +45,11 @@ def shared(*names: str) -> list[flags.FlagHolder]:
 
 
 def run(
-  work: Callable[[types.SimpleNamespace], int | None], *made: flags.FlagHolder, words: int = 0, alive: bool = False
+  work: Callable[[types.SimpleNamespace], int | None],
+  *made: flags.FlagHolder,
+  words: int = 0,
+  alive: bool = False,
+  writes: str = 'folder',
 ) -> None:
   """Parses the command line, calls `work` and exits: 0 or what it returns, 1 for a `UserError`, 2 for a `UsageError`.
 
@@ -54,6 +60,7 @@ def run(
     made: all flags of this command. They are absl's, beside absl's own and those of libraries, which read them there,
       until the command ends.
     words: how many may stand beside flags.
+    writes: what --output names, 'folder' or 'file'.
     alive: say the last line again every ten seconds, by a thread, where no terminal shows a bar.
   """
   _keep_compiled()
@@ -63,15 +70,21 @@ def run(
 
   def call(argv: list[str]) -> int | None:
     set_up_logging()
-    with heartbeat() if alive and not sys.stderr.isatty() else contextlib.nullcontext(), _backend_in_words():
-      return work(types.SimpleNamespace(words=argv[1:], **{flag.name: flag.value for flag in made}))
+    given = types.SimpleNamespace(words=argv[1:], **{flag.name: flag.value for flag in made})
+    _require_place(getattr(given, 'output', None), writes)
+    with (
+      _signals_heard(),
+      heartbeat() if alive and not sys.stderr.isatty() else contextlib.nullcontext(),
+      _backend_in_words(),
+    ):
+      return work(given)
 
   try:
     app.run(call, flags_parser=lambda argv: _parse(argv, words))
   except UserError as fault:
     _stop(str(fault), 2 if isinstance(fault, UsageError) else 1)
-  except KeyboardInterrupt:
-    _stop('stopped by Ctrl-C', 130)
+  except KeyboardInterrupt as fault:
+    _stop(*stopped_by(fault))
   except BrokenPipeError:
     if not pipes.unread('\n'):  # it is of another pipe
       raise
@@ -81,6 +94,54 @@ def run(
     flags.FLAGS.remove_flag_values([name for name in flags.FLAGS if name.partition('.')[0] in names])  # config.x.y too
     flags.FLAGS.unparse_flags()  # absl's own have their defaults again
     flags.FLAGS.mark_as_parsed()
+
+
+class Told(KeyboardInterrupt):
+  """Another signal than that of Ctrl-C told the process to end; what cleans up after Ctrl-C cleans up after it too.
+
+  Attributes:
+    signal: which.
+  """
+
+  def __init__(self, number: signal.Signals):
+    super().__init__(number.name)
+    self.signal = number
+
+
+def stopped_by(fault: KeyboardInterrupt) -> tuple[str, int]:
+  """Returns what stopped a command, in words, and its exit status, as shells have it."""
+  if isinstance(fault, Told):
+    return f'stopped by {fault.signal.name}', 128 + fault.signal
+  return 'stopped by Ctrl-C', 130
+
+
+@contextlib.contextmanager
+def _signals_heard() -> Iterator[None]:
+  """Raises `Told` within the block where a signal would end the process without a word; a second one ends it so."""
+
+  def tell(number: int, _: object) -> None:
+    signal.signal(number, signal.SIG_DFL)
+    raise Told(signal.Signals(number))
+
+  with contextlib.ExitStack() as closing:
+    for number in (signal.SIGTERM, getattr(signal, 'SIGHUP', signal.SIGTERM)):  # Windows knows no SIGHUP
+      mine = threading.current_thread() is threading.main_thread()  # Python hears signals in no other
+      if mine and signal.getsignal(number) == signal.SIG_DFL:
+        signal.signal(number, tell)
+        closing.callback(signal.signal, number, signal.SIG_DFL)
+    yield
+
+
+def _require_place(output: str | None, holds: str) -> None:
+  """Raises UserError where a file is in the way of the folder to write, or a folder in that of the file."""
+  if output is None:
+    return
+  path = pathlib.Path(output).expanduser()
+  if holds == 'file' and os.path.isdir(path):
+    raise UserError(f'--output={output} is a folder: give the name of a file')
+  for one in path.parents if holds == 'file' else (path, *path.parents):
+    if os.path.exists(one) and not os.path.isdir(one):  # unlike pathlib's these raise for no name
+      raise UserError(f'--output={output}: {one} is a file, not a folder: give another name, or move that file away')
 
 
 @contextlib.contextmanager

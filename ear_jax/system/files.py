@@ -44,6 +44,8 @@ def require_writable(folder: str | os.PathLike, what: str) -> None:
   try:
     folder.mkdir(parents=True, exist_ok=True)
     probe.write_bytes(_PROBE)
+  except (FileExistsError, NotADirectoryError) as fault:
+    raise UserError(f'{what} cannot be written to {folder}: a file is in the way: give another folder') from fault
   except OSError as fault:
     raise UserError(f'{what} cannot be written to {folder} ({fault.strerror or fault}): {_ADVICE}') from fault
   finally:

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ear_jax.analysis import ends, on_wall
+from ear_jax.analysis import ends, on_wall, origin
 from ear_jax.analysis import septum as septum_lib
-from ear_jax.analysis.carrying import CARRIED, Carried, carry
+from ear_jax.analysis.carrying import Carried, carry
 from ear_jax.analysis.checks_of_study import EXPECTED, Check, check_delineation, check_slice
 from ear_jax.analysis.ends import End
 from ear_jax.analysis.expected_dice import Expected, expected_dice
@@ -108,22 +108,23 @@ def examine(
   if networks:
     with clock.measure('delineate'):
       probability = segment(cine, networks, tta=options.tta, axes=options.axes).probability
+  told = tuple(one.told for one in networks)
   with clock.measure('analyse'):
     carried = _carried(cine, source, options, settings, probability)
     if carried is not None:
-      motion = analyse_with_contours(cine, carried.contours, septum=septum, settings=settings)
+      contours = dataclasses.replace(carried.contours, networks=told)
+      motion = analyse_with_contours(cine, contours, septum=septum, settings=settings)
     elif probability is not None:
       motion = analyse(cine, probability, septum=septum, settings=settings)
+      motion = dataclasses.replace(motion, contours=origin.all_of(motion.contours, 'network', told))
     else:
       motion = _of_reference(cine, source, septum, settings)
     expected = expected_dice(cine, motion.contours)
-    by_person = not networks and carried is None and (drawn is None or drawn.drawn)
+    by_person = origin.by_person(motion.contours)
     motion = with_intervals(cine, motion, READER if by_person else of_network(expected.dice))
     beside = bool(networks or carried) and cine.annotated.any()
     other = _of_reference(cine, source, septum, settings) if beside else None
-    looked = drawn if carried is not None else motion.contours if motion.contours.drawn else None
-    wall = None if looked is None else on_wall.judge(cine, looked)
-    checks = check(cine, motion, expected, drawn, wall, by_person=by_person, carried=carried, mixed=bool(networks))
+    checks = check(cine, motion, expected, drawn if networks and carried is None else None)
   with clock.measure('draw'):
     page = page_slice(cine, motion, other, None if by_person else 1 - expected.by_frame)
   result = SliceResult(motion, source, name, strainmap_marks.fingerprint(cine))
@@ -174,7 +175,8 @@ def _of_reference(cine: Cine, source: Source, septum: Septum, settings: Settings
   """Analyses the contours that a person drew, point by point, or the mask that came with the cine."""
   if source.drawn is not None:
     return analyse_with_contours(cine, source.drawn, septum=septum, settings=settings)
-  return analyse(cine, cine.mask, septum=septum, settings=settings)
+  motion = analyse(cine, cine.mask, septum=septum, settings=settings)
+  return dataclasses.replace(motion, contours=origin.all_of(motion.contours, 'mask'))
 
 
 def _carried(
@@ -188,44 +190,44 @@ def _carried(
   return carry(cine, given, frames.tolist(), network=probability, settings=settings)
 
 
-def _which_carried(cine: Cine, carried: Carried, mixed: bool) -> Check:
-  own = np.array([flag == CARRIED for flag in carried.contours.flags])
-  by = ('pictures' if cine.venc is None else 'velocity and pictures') + (', the network mixed in' if mixed else '')
-  low, high = carried.uncertainty[own].min(), carried.uncertainty[own].max()
+def _which_carried(cine: Cine, contours: Contours) -> Check:
+  own = origin.frames_of(contours, 'carried')
+  by = 'pictures' if cine.venc is None else 'velocity and pictures'
+  by += ', the network mixed in' * bool(contours.networks)
+  agreed = ' or agreed to' * bool(origin.frames_of(contours, 'agreed').any())
+  by_hand = named_frames(np.flatnonzero(~own & ~contours.failed))
+  error = np.array(contours.error)[own] if contours.error else np.full(1, math.nan)
   unit = 'px' if math.isnan(cine.spacing[0]) else 'mm'
-  said = f'{named_frames(np.flatnonzero(~own))} drawn, the other {own.sum()} carried from them by {by}'
-  return Check('carried contours', cine.slice_id, 'warn', f'{said} (standard error {low:.1f} to {high:.1f} {unit})')
+  how_sure = f'standard error {error.min():.1f} to {error.max():.1f} {unit}'
+  if not np.isfinite(error).all():
+    how_sure = 'how sure they are is not known: their file does not say it'
+  said = f'{by_hand} drawn{agreed}, the other {own.sum()} carried from them by {by}'
+  return Check('carried contours', cine.slice_id, 'warn', f'{said} ({how_sure})')
 
 
 def check(
   cine: Cine,
   motion: SliceMotion,
   expected: Expected,
-  drawn: Contours | None,
-  wall: on_wall.Judged | None,
-  *,
-  by_person: bool,
-  carried: Carried | None = None,
-  mixed: bool = False,
+  beside: Contours | None = None,
 ) -> list[Check]:
-  """Returns all that the quality gate says of one slice; the editor and `examine` say the same of the same contours.
+  """Returns all that the quality gate says of one slice, the same of the same contours wherever they come from.
 
   Args:
     cine: of the slice, or a window that holds all that is looked at.
     motion: its analysis.
     expected: how good the delineation is by the pictures.
-    drawn: contours that came with the cine.
-    wall: whether contours by a person lie on a wall; None: nobody drew.
-    by_person: the contours of `motion` are a person's.
-    carried: those that `drawn` was carried to; `mixed`: with a network's.
+    beside: contours that came with the cine, where those of `motion` are a network's.
   """
-  checks = check_slice(cine, motion, None if by_person else expected)
-  if wall is not None:
-    checks.append(_on_wall(cine, motion.contours if drawn is None else drawn, wall, expected))
-  if carried is not None:
-    checks.append(_which_carried(cine, carried, mixed))
-  elif drawn is not None and drawn.failed.any():
-    missing = f'{named_frames(np.flatnonzero(drawn.failed))} of {len(drawn.failed)}: not drawn'
+  contours = motion.contours
+  checks = check_slice(cine, motion, None if origin.by_person(contours) else expected)
+  if (seen := origin.looked_at(contours)) is not None:
+    checks.append(_on_wall(cine, seen, expected))
+  drawn = contours if contours.drawn else beside
+  if origin.frames_of(contours, 'carried').any():
+    checks.append(_which_carried(cine, contours))
+  elif drawn is not None and (undrawn := drawn.failed & (np.array(drawn.origins or '') != 'cleared')).any():
+    missing = f'{named_frames(np.flatnonzero(undrawn))} of {len(undrawn)}: not drawn'
     checks.append(Check('drawn contours', cine.slice_id, 'warn', f'{missing}; --carry carries contours there'))
   if cine.venc is not None:
     septum = motion.septal_reference
@@ -233,8 +235,9 @@ def check(
   return checks
 
 
-def _on_wall(cine: Cine, contours: Contours, wall: on_wall.Judged, expected: Expected) -> Check:
+def _on_wall(cine: Cine, contours: Contours, expected: Expected) -> Check:
   """Whether a person's contours lie on a wall; it warns where a network's like them would fail the gate."""
+  wall = on_wall.judge(cine, contours)
   limits, found = on_wall.limits_of(contours), wall.evidence._asdict()
   known = [
     f'{name} {value:.2f} (fails below {limits[name]:g})' for name, value in found.items() if math.isfinite(value)

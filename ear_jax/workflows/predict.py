@@ -14,8 +14,7 @@ from absl import logging
 from rich.console import Console
 
 import ear_jax
-from ear_jax.analysis import uncertainty
-from ear_jax.analysis.carrying import CARRIED
+from ear_jax.analysis import origin, uncertainty
 from ear_jax.analysis.checks_of_study import Check, check_alike, check_markers, check_study, worst
 from ear_jax.analysis.deformation import Deformation, deform
 from ear_jax.analysis.motion import SliceMotion
@@ -25,7 +24,6 @@ from ear_jax.analysis.volumes import Volumes, volumes
 from ear_jax.analysis.volumes import withheld as without_volumes
 from ear_jax.cine import Study
 from ear_jax.formats.opened import Opened, of_study
-from ear_jax.networks import weights
 from ear_jax.networks.recognise import recognise
 from ear_jax.networks.segment import Network
 from ear_jax.report import curves as curves_figure
@@ -39,6 +37,10 @@ from ear_jax.system.errors import UserError, some
 from ear_jax.system.files import require_writable, write_text
 from ear_jax.system.terminal import tracked
 from ear_jax.workflows.examine import Examined, Options, at_an_end, conventions, examine, find_ends
+
+
+class NoContours(UserError):
+  """A study has no contours, and no network is given that could make some."""
 
 
 def predict(
@@ -63,7 +65,7 @@ def predict(
     pseudonym: name of the study in all outputs; None: the study's own.
     force: give curves even where the quality gate fails the study.
     console: where progress is shown; None: on stderr.
-    made_by: what the results say of the origin of contours that came with the cines; None: a person drew them.
+    made_by: what else the results say of contours that came with the cines; None: nothing.
 
   Raises: MalformedStudy when it cannot be read; UserError when it cannot be delineated, or `output` cannot be written.
 
@@ -78,7 +80,8 @@ def predict(
   clock, slices, notes, stated, undrawn = Clock(), [], list(opened.notes), [], []
   name = pseudonym or opened.dataset
   cines = opened.read()
-  require_writable(output, f'{name}: results')  # before the work
+  require_writable(output, f'{name}: results')  # before the work, as what follows
+  require_frames(opened, options)
   if networks and options.axes is None:
     axes, said = recognise(opened.__getitem__, len(opened), networks[0])
     options = dataclasses.replace(options, axes=axes)
@@ -99,7 +102,7 @@ def predict(
     del cine
     logging.debug('%s: done', slice_id)
   if not slices:
-    raise UserError(f'{name}: there are no contours for any slice, and no --checkpoint is given')
+    raise NoContours(f'{name}: there are no contours for any slice, and no --checkpoint is given')
   notes += left_out(undrawn)
   ends, doubt = find_ends(slices, given=not networks)
   for k, end in ends.items():
@@ -113,7 +116,7 @@ def predict(
   if deformed and deformed.contradiction and not stack.missing:
     stack = without_volumes(stack, deformed.contradiction)
   told = deformation_files.tell(deformed) if deformed else None
-  versions = _versions(networks, slices, made_by)
+  versions = _versions(slices, made_by)
   summary = _summary(name, slices, checks, versions, withheld) | {'volumes': volume_files.summary(stack)}
   beside = reference.tell({one.page.label: one.beside for one in slices if one.beside is not None})
   summary |= {'reference': beside} if beside else {}
@@ -131,6 +134,18 @@ def predict(
       raise
     raise UserError(f'{name}: results cannot be written to {output} ({fault.strerror or fault})') from fault
   return summary
+
+
+def require_frames(opened: Opened, options: Options) -> None:
+  """Reads how many frames a study has, and raises UserError where it lacks one that is asked for."""
+  asked = {'ed_frame': options.ed_frame, 'es_frame': options.es_frame}
+  given = {name: frame for name, frame in asked.items() if frame is not None}
+  if not given:
+    return
+  frames = min(len(cine.video) for cine, _ in opened.read())
+  for name, frame in given.items():
+    if not 0 <= frame < frames:
+      raise UserError(f'--{name}={frame}: {opened.dataset} has frames 0 to {frames - 1}: give one of these')
 
 
 def left_out(undrawn: Sequence[str]) -> list[str]:
@@ -221,6 +236,7 @@ def _summary(name, slices, checks: Sequence[Check], versions, withheld) -> dict:
       {
         'slice': one.page.label,
         'level': one.page.level,
+        'contours': origin.in_words([one.result.motion.contours]),
         'frames': one.page.frames,
         'frame_interval_ms': None if math.isnan(one.page.frame_interval) else one.page.frame_interval,
         'venc_cm_s': one.result.motion.venc,
@@ -243,20 +259,10 @@ def _summary(name, slices, checks: Sequence[Check], versions, withheld) -> dict:
   }
 
 
-def _versions(
-  networks: Sequence[Network], slices: Sequence[Examined], made_by: Mapping[str, str] | None
-) -> dict[str, str]:
-  # A path may hold a name; that of a shipped network does not.
-  called = [f'{one.source}: {one.name}' if one.source in weights.names() else one.name for one in networks]
-  told = [f'{name}, trained on {one.trained_on}' for name, one in zip(called, networks, strict=True)]
-  named = {f'network {i}': text for i, text in enumerate(told, start=1)}
-  if made_by:
-    named |= made_by
-  elif any(CARRIED in one.result.motion.contours.flags for one in slices):
-    named['contours'] = 'drawn by a person in some frames, carried to the others'
-  if not named:
-    drawn = [one.result.source.drawn for one in slices]  # None: masks that came with the cine
-    programs = sum(one is not None and not one.drawn for one in drawn)
-    others = f', in {programs} of {len(slices)} slices by a program' if programs else ''
-    named['contours'] = f'drawn by a person{others}' if programs < len(slices) else 'drawn by a program'
-  return {'ear_jax': ear_jax.__version__, 'jax': jax.__version__, **named}
+def _versions(slices: Sequence[Examined], made_by: Mapping[str, str] | None) -> dict[str, str]:
+  contours = [one.result.motion.contours for one in slices]
+  networks = dict.fromkeys(network for one in contours for network in one.networks)
+  named = {f'network {i}': text for i, text in enumerate(networks, start=1)}
+  untouched = all({*one.origins} <= {'network'} and one.networks for one in contours)
+  by = {} if untouched else {'contours': origin.in_words(contours)}
+  return {'ear_jax': ear_jax.__version__, 'jax': jax.__version__, **named, **by, **(made_by or {})}

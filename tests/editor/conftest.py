@@ -3,8 +3,9 @@
 from types import SimpleNamespace
 
 import pytest
-from editing import exact, planted
+from editing import NETWORK, exact, planted
 
+from ear_jax.analysis.origin import all_of
 from ear_jax.editor.follow import Base
 from ear_jax.phantom import study
 from ear_jax.workflows.make_phantom import make_phantom
@@ -17,5 +18,8 @@ def phantom(tmp_path_factory):
   make_phantom(folder, size='mini')
   plans = study.first_visit(study.SIZES['mini'], seed=0, subject=1)
   cines, truths = [study.render(plan) for plan in plans], [exact(study.truth(plan)) for plan in plans]
-  bases = [Base(planted(one, cine.spacing), made='planted') for one, cine in zip(truths, cines, strict=True)]
+  bases = [
+    Base(all_of(planted(one, cine.spacing), 'network', [NETWORK]), made='planted')
+    for one, cine in zip(truths, cines, strict=True)
+  ]
   return SimpleNamespace(folder=folder, cines=cines, truths=truths, bases=bases)

@@ -17,6 +17,7 @@ from ear_jax.editor.serve import server_of
 
 PLANTED = (2, 3, 4)  # frames whose contours lie 4 mm aside
 TOKEN = 'a-token-of-the-tests'
+NETWORK = 'ear3d-phantom: ear3d, step 1, configuration 0, trained on phantom (phantoms alone)'
 
 
 def exact(truth):

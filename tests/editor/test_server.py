@@ -7,7 +7,7 @@ import threading
 
 import numpy as np
 import pytest
-from editing import TOKEN, Browser, by_place, dice, gesture, serving, some_slices
+from editing import NETWORK, TOKEN, Browser, by_place, dice, gesture, serving, some_slices
 from rich.console import Console
 
 from ear_jax.analysis.checks_of_study import Check
@@ -130,6 +130,9 @@ def test_saved_results_are_read_back_by_predict_and_by_the_data_set(edited, phan
   assert np.flatnonzero(cine.annotated).tolist() == [3]
 
 
+MADE = ['1 frame by hand, 15 followed; begun with network ear3d-phantom', 'network ear3d-phantom, untouched']
+
+
 def told(checks):
   """What the gate says, but for conventions that only a file of contours states."""
   conventions = ('velocity signs', 'order of sectors')
@@ -143,10 +146,30 @@ def test_the_verdict_is_one_in_the_header_in_the_results_and_when_they_are_read_
   saved = json.loads((one.folder / 'summary.json').read_text())
   header = [Check(c['check'], c['slice'], c['status'], c['detail']) for c in shown['checks']]
   assert told(header) == told(Check(**check) for check in saved['checks'])
+  (carried,) = [check for check in header if check.name == 'carried contours']
+  assert carried.reason.startswith(
+    'frame 3 drawn, the other 15 carried from them by velocity and pictures, the network'
+  )
+  assert [entry['contours'] for entry in saved['slices']] == MADE
+  assert saved['versions']['network 1'] == NETWORK
+  assert saved['versions']['edited by'] == 'anna'
+  page = html.unescape((one.folder / 'report.html').read_text())
+  assert f'Network 1: {NETWORK}</span>' in page
+  assert [made in page for made in MADE] == [True, True]
   drawn, _ = references.find(one.folder / f'{one.name}.nc')
   (opened,), _ = references.attach(open_studies(phantom.folder), drawn)
   again = predict(some_slices(opened, slice(1, 3)), tmp_path / 'again', [], console=Console(quiet=True))
   assert told(Check(**check) for check in again['checks']) == told(header)
+  assert [entry['contours'] for entry in again['slices']] == MADE
+  assert again['versions']['network 1'] == NETWORK
+  (begun,), _ = begin(phantom.folder, tmp_path / 'begun', results=one.folder)  # and in an editor that begins with them
+  begun.opened = some_slices(begun.opened, slice(1, 3))
+  with serving([begun]) as other:
+    shown = other.get('/api/study/0')[1]
+    assert told(Check(c['check'], c['slice'], c['status'], c['detail']) for c in shown['checks']) == told(header)
+    assert other.post('/api/study/0/save', {})[0] == 200
+  saved = json.loads((begun.folder / 'summary.json').read_text())
+  assert [entry['contours'] for entry in saved['slices']] == MADE
   (septum, *_) = [check for check in again['checks'] if check['name'] == 'septal reference']
   assert septum['status'] == 'warn'  # nobody has set it; it was estimated before the round trip, and is so after it
   assert septum['reason'].startswith('estimated')
@@ -157,6 +180,7 @@ def test_the_verdict_is_one_in_the_header_in_the_results_and_when_they_are_read_
   browser.post('/api/study/0/save', {})
   saved = json.loads((one.folder / 'summary.json').read_text())
   assert agreed['verdict'] == saved['verdict']
+  assert saved['slices'][1]['contours'] == '16 frames agreed to; begun with network ear3d-phantom'
   assert sorted(c['detail'] for c in agreed['checks']) == sorted(check['reason'] for check in saved['checks'])
   drawn, _ = references.find(one.folder / f'{one.name}.nc')
   (opened,), _ = references.attach(open_studies(phantom.folder), drawn)
@@ -203,6 +227,8 @@ def test_what_predict_is_told_of_a_study_the_editor_is_told_too(phantom, tmp_pat
     assert motion.settings.signs == (-1, 1, 1)
     assert motion.septal_reference.origin == 'stated: 0 deg'
     assert one.force
+  with pytest.raises(UserError, match=r'^--es_frame=16: \S+ has frames 0 to 15: give one of these$'):
+    begin(phantom.folder, tmp_path / 'other', options=Options(es_frame=16))
 
 
 def test_an_editor_begins_with_results(edited, phantom, tmp_path):

@@ -15,6 +15,7 @@ import xarray as xr
 
 from ear_jax.analysis.carrying import CARRIED
 from ear_jax.analysis.motion import Settings, region_names
+from ear_jax.analysis.origin import in_words
 from ear_jax.cine import Study
 from ear_jax.formats import references, strainmap, strainmap_marks, sunnybrook_cine
 from ear_jax.formats.faults import MalformedStudy
@@ -70,7 +71,8 @@ def by_hand(path, names, sides, *, signs=(1, 1, 1), sectors='CCW', septum=None, 
   with h5py.File(path, 'a') as h5:
     h5.attrs.update({'orientation': sectors, 'timeshift': -0.045, 'Patient Name': 'SECRET^NAME'})
     if marks:
-      strainmap_marks.write(h5, dict(zip(names, marks, strict=True)))
+      known = {name: (strainmap_marks.sums(*one), np.zeros(2)) for name, one in zip(names, closed, strict=True)}
+      strainmap_marks.write(h5, dict(zip(names, marks, strict=True)), known)
   return path
 
 
@@ -362,6 +364,61 @@ def test_a_gap_is_carried_when_asked_and_said(scans, tmp_path):
   assert (found.made, one.holds_ventricle) == ('SEMIAUTOMATIC', True)
   assert np.isfinite(one.result.motion.curves['global']).all()
   assert np.isnan(one.page.reference.curves['global'][0, 3]).all()  # beside them what was drawn
+  assert one.page.made == '7 frames of a file that does not say who drew them, 1 followed'
+
+  write_results(tmp_path / 'out', 'anon', [one.result])
+  back, _ = attached(scans / 'one', tmp_path / 'out' / 'anon.nc')
+  again = examine(*back[0, IDS[1]], [], Options())
+  assert again.checks == one.checks  # the standard error of what was carried too
+  assert again.page.made == one.page.made
+
+  with h5py.File(tmp_path / 'out' / 'anon.nc', 'a') as h5:  # a version that did not write how sure they are
+    told = json.loads(h5.attrs['ear_jax: cines'])
+    told['cines'][IDS[1]]['error'] = []
+    h5.attrs['ear_jax: cines'] = json.dumps(told)
+  back, _ = attached(scans / 'one', tmp_path / 'out' / 'anon.nc')
+  (said,) = [check for check in examine(*back[0, IDS[1]], [], Options()).checks if check.name == 'carried contours']
+  assert 'how sure they are is not known: their file does not say it' in said.reason
+
+
+def test_frames_that_were_changed_in_strainmap_are_by_hand_and_the_others_are_not(scans, tmp_path):
+  whole = (('network',) * 8, ('ear3d-x: ear3d, step 1, trained on phantoms',))
+  marks = [dataclasses.replace(m, drawn=False, origins=whole[0], networks=whole[1]) for m in prints(scans / 'one')]
+  file = by_hand(tmp_path / 'a.nc', IDS, curves(), marks=marks)
+
+  def told():
+    found, unused = attached(scans / 'one', file)
+    assert unused == []
+    return [in_words([found[0, name][1].drawn]) for name in IDS]
+
+  assert told() == ['network ear3d-x, untouched'] * 3
+  with h5py.File(file, 'a') as h5:  # packed anew, as a program that saves does: no number changes by a millionth
+    stored = h5['segments/segments']
+    codes, scale = stored[()].astype(float), stored.attrs['scale_factor']
+    stored[...] = np.where(codes == -(2**31), codes, np.rint(codes / 1.7)).astype(np.int32)
+    stored.attrs['scale_factor'] = scale * 1.7
+  assert told() == ['network ear3d-x, untouched'] * 3
+  with h5py.File(file, 'a') as h5:
+    stored = h5['segments/segments']
+    stored[1, 0, 4, 0, 20:40] += round(0.3 / stored.attrs['scale_factor'].item())  # px
+  touched = '1 frame by hand, 7 of the network, untouched; begun with network ear3d-x'
+  assert told() == ['network ear3d-x, untouched', touched, 'network ear3d-x, untouched']
+
+
+def test_a_slice_without_contours_in_our_own_file_is_no_fault(scans, tmp_path):
+  sides = curves()
+  sides[2][:] = np.nan  # as of a slice beyond the apex
+  file = by_hand(tmp_path / 'a.nc', IDS, sides, marks=prints(scans / 'one'))
+  found, unused = attached(scans / 'one', file)
+  assert (used(found), unused) == ([(0, IDS[0]), (0, IDS[1])], [])
+
+
+def test_contours_of_another_study_are_one_sentence(scans, tmp_path):
+  file = by_hand(tmp_path / 'a.nc', IDS, curves(), marks=prints(scans / 'one'))
+  found, unused = attached(scans / 'two', file)
+  assert used(found) == []
+  (rule,) = unused
+  assert 'a.nc, : not used: none of its 3 cines is of a slice here (cine 1: the contours were drawn on' in rule
 
 
 def test_a_folder_gives_the_contours_of_people_and_passes_over_a_networks(scans, tmp_path):
@@ -371,7 +428,7 @@ def test_a_folder_gives_the_contours_of_people_and_passes_over_a_networks(scans,
     tmp_path / 'corrected.nc', IDS, curves(), marks=[dataclasses.replace(m, drawn=False) for m in prints(scans)]
   )
   with h5py.File(corrected, 'a') as h5:  # StrainMap saves into the file that it opened
-    h5['segments/segments'][0, 0, 0, 0, 0] += 1
+    h5['segments/segments'][0, 0, 0, 0, 0] += round(0.1 / h5['segments/segments'].attrs['scale_factor'].item())  # px
   (tmp_path / 'results').mkdir()
   (tmp_path / 'results' / 'summary.json').touch()
   by_hand(tmp_path / 'results' / 'old.nc', IDS, curves())
@@ -379,7 +436,10 @@ def test_a_folder_gives_the_contours_of_people_and_passes_over_a_networks(scans,
   shutil.copy(tmp_path / 'person.nc', tmp_path / '._person.nc')
   shutil.copy(tmp_path / 'person.nc', tmp_path / 'a_1_2_train.nc')
   drawn, faults = references.find(tmp_path)
-  assert {one.file for one in drawn} == {'person.nc', 'corrected.nc'}
+  assert [(one.file, one.called) for one in drawn] == [
+    ('corrected.nc', 'cine 1'),
+    *(('person.nc', f'cine {number}') for number in (1, 2, 3)),
+  ]
   assert [fault.file for fault in faults] == ['torn.nc']
   assert len(references.find(tmp_path / 'network.nc').drawn) == 3  # who names the file means it
 
@@ -518,14 +578,15 @@ def test_an_estimated_septum_is_read_back_as_one_until_somebody_moves_it(scans, 
   shutil.copy(file, old)
   with h5py.File(old, 'a') as h5:
     stated = json.loads(h5.attrs['ear_jax: cines'])
-    del stated['septum']
+    stated['contours'] = strainmap_marks._digest(h5, 'segments')
     for one in stated['cines'].values():
-      del one['septum'], one['septum_stated']
+      for name in ('septum', 'septum_stated', 'septum_sum', 'sums', 'origins', 'networks', 'error'):
+        del one[name]
     h5.attrs['ear_jax: cines'] = json.dumps(stated)
   unsaid = [references.septum_of(one) for one in references.find(old).drawn]
   assert {(septum.certain, 'not said' in septum.origin) for septum in unsaid} == {(False, True)}
 
   with h5py.File(file, 'a') as h5:  # StrainMap saves into the file that it opened
-    h5['septum/septum'][...] += 5
+    h5['septum/septum'][...] += round(0.1 / h5['septum/septum'].attrs['scale_factor'].item())  # px
   moved = [references.septum_of(one) for one in references.find(file).drawn]
   assert {(septum.certain, septum.origin) for septum in moved} == {(True, 'the septal point in the file')}

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -146,17 +147,51 @@ def test_a_library_that_quotes_the_header_in_its_warnings_is_not_heard():
 
 
 _STOPPED = """
-import signal
+import signal, sys
 from ear_jax.system import cli
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what is in the background without
-cli.run(lambda given: signal.raise_signal(signal.SIGINT))
+number = int(sys.argv.pop())
+cli.run(lambda given: signal.raise_signal(number))
 """
 
 
-def test_ctrl_c_ends_a_command_in_one_line():
-  done = subprocess.run([sys.executable, '-c', _STOPPED], cwd=ROOT, capture_output=True, text=True)
-  assert (done.returncode, done.stderr) == (130, 'error: stopped by Ctrl-C\n')
+@pytest.mark.parametrize(('name', 'told'), [('SIGINT', 'Ctrl-C'), ('SIGTERM', 'SIGTERM'), ('SIGHUP', 'SIGHUP')])
+def test_what_stops_a_command_is_said_in_one_line(name, told):
+  number = signal.Signals[name]
+  done = subprocess.run([sys.executable, '-c', _STOPPED, str(int(number))], cwd=ROOT, capture_output=True, text=True)
+  assert (done.returncode, done.stderr) == (128 + number, f'error: stopped by {told}\n')
+
+
+_WRITING = """
+import contextlib, importlib, sys
+
+commands, output = sys.argv[1].split(','), sys.argv[2]
+for command in commands:
+  sys.argv[1:] = ['--output', output]
+  try:
+    importlib.import_module('ear_jax.' + command).main()
+  except SystemExit as end:
+    print(command, end.code)
+"""
+
+
+@pytest.mark.parametrize('place', ['taken', 'taken/within'])
+def test_a_file_in_the_way_of_the_output_is_one_sentence_of_every_command(tmp_path, place):
+  (tmp_path / 'taken').write_text('mine')
+  writing = [name for name in COMMANDS if "'output')" in (ROOT / f'ear_jax/{name}.py').read_text()]
+  assert len(writing) >= 10
+  given = [sys.executable, '-c', _WRITING, ','.join(writing), str(tmp_path / place)]
+  done = subprocess.run(given, cwd=ROOT, capture_output=True, text=True)
+  said = (
+    f'error: --output={tmp_path / place}: {tmp_path / "taken"} is a file, not a folder: give another name, or move '
+    'that file away'
+  )
+  files = {'export', 'measure_accuracy'} if place == 'taken' else set()  # they write one, over another if need be
+  lines = dict(zip(writing, done.stdout.splitlines(), strict=True))
+  assert {line for name, line in lines.items() if name not in files} == {f'{name} 1' for name in {*writing} - files}
+  assert done.stderr.splitlines().count(said) == len(writing) - len(files), done.stderr
+  assert (tmp_path / 'taken').read_text() == 'mine'
 
 
 _SAYS = """

@@ -15,7 +15,7 @@ from ear_jax.workflows import examine as one_slice
 from ear_jax.workflows import predict as workflow
 from ear_jax.workflows.examine import Options
 
-NETWORK = types.SimpleNamespace(name='stub', source='stub', trained_on='nothing')
+NETWORK = types.SimpleNamespace(name='stub', source='stub', told='stub, trained on nothing')
 
 
 @pytest.fixture

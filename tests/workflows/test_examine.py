@@ -2,7 +2,6 @@
 
 import pytest
 
-from ear_jax.analysis import on_wall
 from ear_jax.analysis.drawn import as_drawn
 from ear_jax.analysis.expected_dice import expected_dice
 from ear_jax.phantom import study
@@ -22,6 +21,6 @@ def test_careless_contours_warn(endo, epi, frames, status):
   drawn = [(inner, outer) if k < frames else None for k, (inner, outer) in enumerate(zip(*sides, strict=True))]
   contours = as_drawn(drawn)
   assert contours.failed.sum() == len(cine.mask) - frames
-  check = examine._on_wall(cine, contours, on_wall.judge(cine, contours), expected_dice(cine, contours))
+  check = examine._on_wall(cine, contours, expected_dice(cine, contours))
   assert check.status == status, check.reason
   assert ('would have an expected Dice of' in check.reason) == (status == 'warn')

@@ -12,6 +12,7 @@ from ear_jax.formats import hdf5
 from ear_jax.phantom import study as phantom
 from ear_jax.system.errors import UserError
 from ear_jax.workflows import predict as workflow
+from ear_jax.workflows.examine import Options
 
 SMALL = phantom.Size('phantom_small', 1, 0, (1,), 6, 48, 2.4, 2.4, offset=2.0, sharing=0.0)
 
@@ -47,8 +48,16 @@ def small_disk(tmp_path):
 def test_the_place_is_asked_before_the_work(drawn, tmp_path, monkeypatch):
   monkeypatch.setattr(workflow, 'examine', None)
   (tmp_path / 'out').write_text('mine')
-  with pytest.raises(UserError, match=r'^anna: results cannot be written to .*out \(File exists\): make room there'):
+  with pytest.raises(UserError, match=r'^anna: results cannot be written to .*out: a file is in the way: give another'):
     ear_jax.predict(drawn, tmp_path / 'out', [], force=True)
+
+
+@pytest.mark.parametrize('asked', [{'ed_frame': 6}, {'es_frame': 99}, {'ed_frame': -1}])
+def test_a_frame_that_the_study_lacks_is_refused_before_the_work(drawn, tmp_path, monkeypatch, asked):
+  monkeypatch.setattr(workflow, 'examine', None)
+  ((name, frame),) = asked.items()
+  with pytest.raises(UserError, match=rf'^--{name}={frame}: anna has frames 0 to 5: give one of these$'):
+    ear_jax.predict(drawn, tmp_path / 'out', [], Options(**asked), force=True)
 
 
 def test_results_are_a_summary_and_more(drawn, tmp_path):

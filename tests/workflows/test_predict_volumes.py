@@ -86,7 +86,7 @@ def test_frames_can_be_given(tmp_path):
   summary = ear_jax.predict(ellipsoid(8.0), tmp_path / 'out', [], Options(ed_frame=5, es_frame=2), force=True)
   found = summary['volumes']
   assert found['ejection_fraction_percent'] == pytest.approx(100 * (1 - (0.7 / 0.95) ** 2), abs=1)
-  with pytest.raises(UserError, match='anna: es_frame 6: frames are 0 to 5'):
+  with pytest.raises(UserError, match='--es_frame=6: anna has frames 0 to 5'):
     ear_jax.predict(ellipsoid(24.0), tmp_path / 'out', [], Options(es_frame=6), force=True)
 
 
@@ -99,5 +99,11 @@ def test_a_study_without_volumes_says_why_on_the_page_and_leaves_no_file_of_an_e
   assert summary['volumes']['ejection_fraction_percent'] is None
   assert 'No volumes are given: slices lie up to 24 mm apart' in (out / 'report.html').read_text()
   assert not (out / 'volumes.csv').exists()
+  assert [path.name for path in out.glob('*.xlsx')] == ['anna_areas.xlsx']  # by what it holds
+  book = openpyxl.load_workbook(out / 'anna_areas.xlsx')
+  assert book.sheetnames == ['summary', 'areas', 'thickness']
+  assert not [
+    row for row in book['summary'].iter_rows(values_only=True) if 'volume' in row[0] and row[0] != 'No volumes'
+  ]
   assert len(pd.read_csv(out / 'thickness.csv')) == 18
   assert _volumes_in_words(summary['volumes']).startswith('no volumes: slices lie')
