@@ -145,11 +145,12 @@ def _mark(stated: dict, now: np.ndarray, septum: np.ndarray) -> Mark:
   origins = ['drawn' if new else old for old, new in zip(origins, by_now, strict=False)]
   flags = ['' if new else old for old, new in zip(flags, by_now, strict=False)]
   error = [math.nan if new else old for old, new in zip(error, by_now, strict=False)]
-  new = bool(touched.any())
+  by = bool(touched.any())
   networks = tuple(str(one) for one in stated.get('networks', ()))
   told: dict[str, Any] = {'origins': tuple(origins), 'networks': networks, 'error': tuple(error), 'flags': tuple(flags)}
-  told |= {'drawn': drawn or new, 'corrected': corrected or (new and not drawn)}
-  return Mark(str(stated['fingerprint']), position, **told, **_septum(stated, moved))
+  return Mark(
+    str(stated['fingerprint']), position, drawn or by, corrected or (by and not drawn), **told, **_septum(stated, moved)
+  )
 
 
 def _septum(stated: dict, moved: bool) -> dict[str, Any]:
