@@ -71,7 +71,7 @@ def test_the_data_set_is_the_cohort_itself(cohort, tmp_path):
 def test_the_commands_of_the_page_have_the_flags_that_they_name():
   commands = re.findall(r'python -m ear_jax\.(\w+) (.*)', PAGE)
   assert [name for name, _ in commands] == ['make_phantom', 'train', 'evaluate', 'make_phantom', 'predict']
-  shared = (ROOT / 'ear_jax/system/cli.py').read_text()
+  shared = ''.join((ROOT / f'ear_jax/{name}.py').read_text() for name in ('system/cli', 'config/flag'))
   for name, words in commands:
     text = (ROOT / f'ear_jax/{name}.py').read_text() + shared
     known = {node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant)}

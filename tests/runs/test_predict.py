@@ -204,7 +204,7 @@ def test_contours_that_were_not_used_beside_a_network_are_no_success(scanned, de
   run = ('ear_jax.predict', scanned, '--contours', file, '--checkpoint', delineates, '--output', tmp_path / 'out')
   outcome = forks.run(*run, '--force')
   assert outcome.status == 1
-  assert outcome.stderr.count('not used: the contours fit no slice by name') == 3
+  assert outcome.stderr.count('not used: none of its 3 cines is of a slice here') == 1
   assert len(_summary(next((tmp_path / 'out').iterdir()))['slices']) == 3
 
 

@@ -144,7 +144,7 @@ def test_predict_asks_for_its_place_before_a_network_is_loaded(forks, tmp_path, 
   (tmp_path / 'out').write_text('mine')
   (tmp_path / 'run').mkdir()
   run = ('ear_jax.predict', tmp_path / 'study', f'--checkpoint={tmp_path / "run"}', '--output', tmp_path / 'out')
-  assert 'results cannot be written to' in forks.run(*run).sentence
+  assert f'{tmp_path / "out"} is a file, not a folder' in forks.run(*run).sentence
   outcome = forks.run(*run[:-1], tmp_path / 'other')
   assert 'holds no training run' in outcome.sentence
   assert outcome.stdout == 'anna-1 is the study in anna-1_MID_video.nii.gz\n'  # case N7

@@ -151,6 +151,7 @@ import signal, sys
 from ear_jax.system import cli
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what is in the background without
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup starts what it starts without
 number = int(sys.argv.pop())
 cli.run(lambda given: signal.raise_signal(number))
 """
@@ -179,7 +180,7 @@ for command in commands:
 @pytest.mark.parametrize('place', ['taken', 'taken/within'])
 def test_a_file_in_the_way_of_the_output_is_one_sentence_of_every_command(tmp_path, place):
   (tmp_path / 'taken').write_text('mine')
-  writing = [name for name in COMMANDS if "'output')" in (ROOT / f'ear_jax/{name}.py').read_text()]
+  writing = [name for name in COMMANDS if "'output'" in (ROOT / f'ear_jax/{name}.py').read_text()]
   assert len(writing) >= 10
   given = [sys.executable, '-c', _WRITING, ','.join(writing), str(tmp_path / place)]
   done = subprocess.run(given, cwd=ROOT, capture_output=True, text=True)
