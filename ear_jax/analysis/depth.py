@@ -67,7 +67,7 @@ def stack_of(places: Sequence[Place | None]) -> Stack:
   height[order] = np.diff(edges)
   if usual > FARTHEST or widest > LOST * usual:
     return Stack(
-      height, f'slices lie up to {widest:.0f} mm apart: what is between them is not seen (at most {FARTHEST:g} mm is)'
+      height, f'slices lie up to {widest:.0f} mm apart: what is between them is not seen (the limit is {FARTHEST:g} mm)'
     )
   notes = []
   if widest > UNEVEN * usual:

@@ -71,21 +71,26 @@ def begin(
   networks = [load_network(name) for name in checkpoints]
   for network in networks:
     network.picture()  # one that is too old to say is refused before the work
-  held = _of_results(results) if results else {}
+  held = _of_results(results, opened) if results else {}
   first = functools.partial(_base, held) if results else None
   settled = networks, options or Options(), first, blind, choices.trusted
   studies = [Study(_with_septa(one, held) if held else one, output / one.dataset, *settled) for one in opened]
   return studies, [*faults, *unused]
 
 
-def _of_results(folder: pathlib.Path) -> dict[str, Drawn]:
-  """Returns the contours among results by the fingerprint of their pictures. Raises: UserError."""
+def _of_results(folder: pathlib.Path, opened: Sequence[Opened]) -> dict[str, Drawn]:
+  """Returns the contours among results by the fingerprint of their pictures.
+
+  Raises: UserError when there are none, or none is of a slice of these studies.
+  """
   drawn_in: dict[str, Drawn] = {}
   for file in sorted(folder.rglob('*.nc')):
     drawn_in |= {one.mark.fingerprint: one for one in references.find(file).drawn if one.mark.fingerprint}
   if not drawn_in:
     raise UserError(f'--results={folder}: no contours that ear_jax wrote lie there')
-
+  sound = [one for one in opened if not one.faults]
+  if sound and not any(fingerprint(cine) in drawn_in for one in sound for cine, _ in one.read()):
+    raise UserError(f'--results={folder}: its contours are of other pictures than the study: give its own results')
   return drawn_in
 
 

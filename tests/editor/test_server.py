@@ -242,6 +242,9 @@ def test_an_editor_begins_with_results(edited, phantom, tmp_path):
     assert {frame['origin'] for frame in browser.get(SLICE)[1]['frames']} == {'network'}
   with pytest.raises(UserError, match='no contours that ear_jax wrote'):
     begin(phantom.folder, tmp_path, results=tmp_path)
+  make_phantom(tmp_path / 'other', size='mini', seed=9)
+  with pytest.raises(UserError, match='of other pictures than the study'):
+    begin(tmp_path / 'other', tmp_path, results=one.folder)
 
 
 EDIT = {'version': 0, 'what': 'handle'}
