@@ -66,16 +66,16 @@ class _Source(Sequence):
   """Examples of a data set, those that are learnt from with what was carried."""
 
   def __init__(self, source: Sequence, learnt: dict[int, _Learnt]):
-    self._source, self._found = source, learnt
+    self._source, self._learnt = source, learnt
 
   def __len__(self) -> int:
     return len(self._source)
 
   def __getitem__(self, record: Any) -> Any:
     example = self._source[record]
-    if record not in self._found:
+    if record not in self._learnt:
       return example
-    learnt, stored = self._found[record], example['mask']
+    learnt, stored = self._learnt[record], example['mask']
     mask = np.unpackbits(learnt.mask, count=stored.size).reshape(stored.shape)
     return {**example, 'mask': mask, 'annotated': learnt.weight}
 

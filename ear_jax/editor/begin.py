@@ -1,5 +1,6 @@
 """The studies of a command line, ready to be served: read as `predict` reads them, with what they begin with."""
 
+import contextlib
 import dataclasses
 import functools
 import pathlib
@@ -65,7 +66,7 @@ def begin(
     drawn += references_found.drawn
     faults += references_found.faults
   for one in opened:
-    if not one.faults:
+    with contextlib.suppress(MalformedStudy):  # told where the study opens
       require_frames(one, options or Options())
   opened, unused = references.attach(opened, drawn, trusted=choices.trusted)
   networks = [load_network(name) for name in checkpoints]
@@ -88,8 +89,14 @@ def _of_results(folder: pathlib.Path, opened: Sequence[Opened]) -> dict[str, Dra
     drawn_in |= {one.mark.fingerprint: one for one in references.find(file).drawn if one.mark.fingerprint}
   if not drawn_in:
     raise UserError(f'--results={folder}: no contours that ear_jax wrote lie there')
-  sound = [one for one in opened if not one.faults]
-  if sound and not any(fingerprint(cine) in drawn_in for one in sound for cine, _ in one.read()):
+  shown = False
+  for one in opened:
+    with contextlib.suppress(MalformedStudy):  # told where the study opens
+      for cine, _ in one.read():
+        if fingerprint(cine) in drawn_in:  # of the first slice, as a rule: no more is read
+          return drawn_in
+        shown = True
+  if shown:
     raise UserError(f'--results={folder}: its contours are of other pictures than the study: give its own results')
   return drawn_in
 

@@ -139,23 +139,23 @@ def follow(
 
 def _told(base: Base, marks: Marks, origins: Sequence[str], carried: Sequence[Contours]) -> dict[str, Any]:
   """Who made the contours, as `Contours` states it: of what nobody touched, what was said of it at the beginning."""
-  first = {True: base.drawn, False: base.network}
-  known = {own: one and (one.origins or ('drawn' if own else 'network',) * len(origins)) for own, one in first.items()}
   touched, said = {*marks.endo, *marks.epi}, [*origins]
   error = list(base.network.error) if base.network and base.network.error else [math.nan] * len(origins)
   for t, origin in enumerate(origins):
-    if origin in ('drawn', 'network') and t not in touched:
-      said[t] = (known[origin == 'drawn'] or origins)[t]
+    first = {'drawn': base.drawn, 'network': base.network}.get(origin)
+    if t in marks.cleared:
+      said[t] = 'cleared'
     elif origin == 'carried':
       error[t] = max((one.error[t] for one in carried if one.error), default=math.nan)
-    said[t] = 'cleared' if t in marks.cleared else said[t]
-  alone = not touched and not marks.cleared and 'carried' not in origins
-  whole = base.network if alone and 'drawn' not in origins else None  # all as it was
-  began = base.network is not None and bool(touched or marks.cleared or not {'carried', 'network'}.isdisjoint(origins))
+    elif first is not None and first.origins and t not in touched:
+      said[t] = first.origins[t]
+  edited = bool(touched or marks.cleared)
+  whole = None if edited or {'carried', 'drawn'} & {*origins} else base.network  # all as it was
+  began = base.network is not None and (edited or bool({'carried', 'network'} & {*origins}))
   networks = [*(base.network.networks if base.network and began else ()), *(base.drawn.networks if base.drawn else ())]
   return {
-    'drawn': whole.drawn if whole else bool(touched or marks.cleared or 'drawn' in origins),
-    'corrected': whole.corrected if whole else 'carried' in origins or (began and bool(touched or marks.cleared)),
+    'drawn': whole.drawn if whole else edited or 'drawn' in origins,
+    'corrected': whole.corrected if whole else 'carried' in origins or (began and edited),
     'origins': tuple(said),
     'networks': tuple(dict.fromkeys(networks)),
     'error': tuple(error) if 'carried' in said else (),
