@@ -15,6 +15,8 @@ from ear_jax.analysis.contours import from_mask, to_mask
 from ear_jax.analysis.motion import Contours
 from ear_jax.analysis.polar import ANGLES
 from ear_jax.cine import Cine, crop_or_pad
+from ear_jax.networks.recognise import recognise
+from ear_jax.networks.segment import Network, segment
 
 READER = 0.7  # mm: standard deviation of a reader's bias at either border, and of the waves about it
 ARRANGED = {  # velocity channels of a cine as a wrong header or a wrong scan gives them
@@ -47,6 +49,12 @@ def frame_dice(one: np.ndarray, other: np.ndarray) -> np.ndarray:
   one, other = one.astype(bool), other.astype(bool)
   both, all_of_it = (one & other).sum((1, 2)), one.sum((1, 2)) + other.sum((1, 2))
   return np.where(all_of_it > 0, 2 * both / np.maximum(all_of_it, 1), 1.0)
+
+
+def delineated(name: str, cine: Cine, networks: Sequence[Network]) -> Case:
+  """Returns what networks, together, make of a slice as `predict` would of a study that has no other."""
+  axes, _ = recognise([cine].__getitem__, 1, networks[0])
+  return case(name, cine, from_mask(segment(cine, networks, axes=axes).probability), cine.mask)
 
 
 def for_calibration(cine: Cine, rng: np.random.Generator) -> Iterator[Case]:

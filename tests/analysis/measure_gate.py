@@ -11,17 +11,16 @@ import sys
 from typing import NamedTuple
 
 import numpy as np
-from corrupted import Case, case, for_proof
+from corrupted import Case, delineated, for_proof
 from scipy.stats import spearmanr
 
 from ear_jax.analysis.checks_of_study import EXPECTED
-from ear_jax.analysis.contours import from_mask
 from ear_jax.analysis.expected_dice import expected_dice
 from ear_jax.cine import Cine
 from ear_jax.system.table import Table, markdown
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / 'phantom'))
-NETWORKS = ('ear3d-phantom', 'ear3d-sunnybrook')
+NETWORKS = ('ear3d-magnitude,ear3d-velocity', 'ear3d-magnitude', 'ear3d-magnitude,ear3d-sunnybrook')
 BAD, GOOD = 0.6, 0.85  # Dice below which a slice must fail, and above which it must pass
 
 
@@ -60,9 +59,9 @@ def by_networks(cines: list[Cine]) -> list[Case]:
 
   found = []
   for name in NETWORKS:
-    network = load_network(name)
-    if network.config.data.channels <= cines[0].video.shape[-1]:
-      found += [case(name, one, from_mask(network.segment(one).probability), one.mask) for one in cines]
+    networks = [load_network(each) for each in name.split(',')]
+    if max(network.config.data.channels for network in networks) <= cines[0].video.shape[-1]:
+      found += [delineated(name, one, networks) for one in cines]
   return found
 
 

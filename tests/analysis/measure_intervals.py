@@ -17,7 +17,7 @@ from unittest import mock
 
 import numpy as np
 import pandas as pd
-from corrupted import case, frame_dice
+from corrupted import delineated, frame_dice
 from scipy import ndimage
 from scipy.interpolate import CubicSpline
 
@@ -33,7 +33,7 @@ from ear_jax.phantom import look, study
 from ear_jax.system.table import Table, markdown
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / 'phantom'))
-NETWORKS = ('ear3d-phantom', 'ear3d-magnitude')
+NETWORKS = ('ear3d-magnitude,ear3d-velocity', 'ear3d-magnitude')
 KEYS = ['group', 'region', 'component', 'marker']
 STEADY = dataclasses.replace(study.MINI, subjects=6, slices=(6,), frames=40, swirl=0.0)
 VARIED = dataclasses.replace(study.VARIED, subjects=8, slices=(8,), frames=32)
@@ -143,12 +143,13 @@ def rows(people: Iterator[Known]) -> Iterator[tuple[str, pd.DataFrame]]:
   """Yields who drew the contours of a slice, and what of it is held."""
   from ear_jax.networks.load import load_network
 
-  networks = {name: load_network(name) for name in NETWORKS} if '--networks' in sys.argv else {}
+  names = NETWORKS if '--networks' in sys.argv else ()
+  together = {name: [load_network(each) for each in name.split(',')] for name in names}
   for index, known in enumerate(people):
     read = as_read(from_mask(known.scan.mask), known.scan.spacing[0], np.random.default_rng(index))
     yield 'a reader', held(known, read, by_network=False)
-    for name, network in networks.items():
-      found = case(name, known.scan, from_mask(network.segment(known.scan).probability), known.scan.mask)
+    for name, networks in together.items():
+      found = delineated(name, known.scan, networks)
       expected = expected_dice(known.scan, found.contours)
       if expected.dice >= EXPECTED[expected.kind][0]:
         yield name, held(known, found.contours, by_network=True)
