@@ -49,7 +49,7 @@ def main() -> None:
     ),
     flags.DEFINE_string('pseudonym', None, 'Name of the study in all outputs; else made from its DICOM UID.'),
     flags.DEFINE_float('smooth_contours', 0.0, 'Strength of the smoothing of contours over frames; 0: off.'),
-    flags.DEFINE_bool('tta', False, 'Average over mirror images and quarter turns: eight times the work.'),
+    flags.DEFINE_bool('tta', False, 'Average over the quarter turns and mirror images that a network learnt.'),
     *study_flags(),
     words=1,  # STUDY
     alive=True,

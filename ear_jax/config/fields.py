@@ -118,7 +118,7 @@ FIELDS = {
   'eval.every': _count(200, 'between validations and checkpoints', 'steps', decides='result'),
   'eval.patience': _number(0, 'without a better one that end training; 0: none do', 'validations', decides='result'),
   'eval.batch_size': _number(0, 'cines at once; 0: one a device', decides='result'),
-  'eval.tta': Field(False, 'average over mirror images and quarter turns, velocity vectors turned with them'),
+  'eval.tta': Field(False, 'average over the quarter turns and mirror images that `augment` showed in training'),
   'check_memory': Field(True, 'refuse, before step 0, a step that needs more memory than there is', decides='nothing'),
   'save_every': _number(0, 'between checkpoints, besides those of validations; 0: none', 'steps', decides='nothing'),
   'log_every': _count(10, 'between lines of metrics.jsonl', 'steps', decides='nothing'),

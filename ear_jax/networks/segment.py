@@ -146,10 +146,11 @@ def segment(cine: Cine, networks: Sequence[Network], *, tta: bool = False, axes:
   Args:
     cine: the heart may be anywhere in it.
     networks: at least one; the first one finds the heart.
-    tta: average over the eight symmetries of the square: eight times the work.
+    tta: average over the quarter turns and mirror images that the networks learnt: up to eight times the work.
     axes: how the cine lies in the patient, where it has no place (`recognise`).
 
-  Raises: UserError when a network needs velocities or a pixel spacing that the cine does not have.
+  Raises: UserError when a network needs velocities or a pixel spacing that the cine does not have, and for `tta` of one
+  that learnt hearts one way up.
 
   >>> cine = ear_jax.phantom_study()[0]
   >>> network = ear_jax.load_network('ear3d-phantom')

@@ -46,7 +46,7 @@ class Options:
     auto_signs: turn the signs of the velocities that the file of the contours states.
     septum_angle: deg, direction of mid septum in the picture; None: from the file, or estimated.
     strainmap_names: give slices StrainMap's names in the results.
-    tta: average the networks over mirror images and quarter turns.
+    tta: average over the quarter turns and mirror images that the networks learnt.
     carry: where contours are given in some frames only, carry them to the others (`analysis.carrying`), a network's
       contours mixed in where there is one.
     axes: how slices without a place lie in the patient (`networks.recognise`); None: unknown.

@@ -63,6 +63,7 @@ class Band(nn.Module):
 def configuration(**changes):
   config = base.get_config()
   config.data.crop = CROP
+  config.augment.flip = True
   for name, value in changes.items():
     config.eval[name] = value
   return config
@@ -168,6 +169,26 @@ def test_averaging_is_over_quarter_turns_and_mirrors(placement, bright_cine):
   dr, dc = np.indices((CROP, CROP)) - (CROP - 1) / 2
   expected = (sigmoid(dr**2 / 4) + sigmoid(dc**2 / 4)) / 2
   np.testing.assert_allclose(predict(Band(), tta=True), np.broadcast_to(expected, cine.mask.shape), atol=1e-6)
+
+
+@pytest.mark.parametrize('learnt', ['rot90', 'flip'])
+def test_averaging_is_over_the_views_that_training_showed(placement, bright_cine, learnt):
+  """Quarter turns leave a twist as it is, and mirror images a band of rows: the other kind of view would change it."""
+  cine, config = bright_cine(0, CROP, CROP), configuration(tta=True)
+  config.augment.rot90, config.augment.flip = learnt == 'rot90', learnt == 'flip'
+  predictor = made_of(Twist() if learnt == 'rot90' else Band(), config, placement)
+  plain, averaged = (next(predictor(placement.replicate({}), [cine], tta))[1] for tta in (False, True))
+  np.testing.assert_allclose(averaged, plain, atol=1e-5)
+
+
+def test_an_average_over_views_that_no_training_showed_is_refused(placement, bright_cine):
+  config = configuration()
+  config.augment.rot90 = config.augment.flip = False
+  with pytest.raises(UserError, match='learnt hearts one way up'):
+    list(made_of(Bright(), config, placement)(placement.replicate({}), [bright_cine(0, 9, 9)], tta=True))
+  config.eval.tta = True
+  with pytest.raises(UserError, match='learnt hearts one way up'):
+    made_of(Bright(), config, placement)
 
 
 def test_a_turned_cine_gets_the_turned_mask(placement, bright_cine):

@@ -55,6 +55,7 @@ def network_of(module, spacing=(SPACING, SPACING), frames=FRAMES, channels=1, **
   config = base.get_config()
   config.data.crop = CROP
   config.data.channels = channels
+  config.augment.flip = True
   predict = functools.partial(make_predictor(myocardium(module), config, Placement(jax.local_devices())), {})
   picture = {'frames': frames, 'spacing': spacing, 'size': [CROP + 4, CROP + 4]}
   manifest = {'config_hash': 'x', 'training_picture': picture}
