@@ -52,9 +52,13 @@ def frame_dice(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def delineated(name: str, cine: Cine, networks: Sequence[Network]) -> Case:
-  """Returns what networks, together, make of a slice as `predict` would of a study that has no other."""
-  axes, _ = recognise([cine].__getitem__, 1, networks[0])
-  return case(name, cine, from_mask(segment(cine, networks, axes=axes).probability), cine.mask)
+  """Returns what networks, together, make of a slice as `predict` would of a study that has no other.
+
+  A pixel size that is lost is stated to them as 1.3 mm.
+  """
+  seen = cine if np.isfinite(cine.spacing).all() else cine.replace(spacing=(1.3, 1.3))
+  axes, _ = recognise([seen].__getitem__, 1, networks[0])
+  return case(name, cine, from_mask(segment(seen, networks, axes=axes).probability), cine.mask)
 
 
 def for_calibration(cine: Cine, rng: np.random.Generator) -> Iterator[Case]:
