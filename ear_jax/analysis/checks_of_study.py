@@ -20,12 +20,13 @@ from ear_jax.analysis.signs import CHANNELS, signs
 from ear_jax.analysis.speed import speed
 from ear_jax.cine import Cine, Venc
 
-STATUSES = (
-  'absent',
+STATUSES = (  # from good to bad; the first two are anatomy and no fault
+  'beyond',  # the slice lies beyond the ventricle
+  'partly',  # the slice holds the ventricle in some frames only
   'pass',
   'warn',
   'fail',
-)  # from good to bad; absent: a slice without a ventricle, which is no fault
+)
 LIMITS = {  # beyond the first number a check warns, beyond the second it fails
   'contours': (0.0, 0.2),  # share of frames without contours
   'repaired rings': (0.3, math.inf),  # share of frames whose ring was closed or interpolated

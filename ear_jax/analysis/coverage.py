@@ -111,6 +111,20 @@ def notes_on(
   return tuple(notes)
 
 
+def holding(motions: Sequence[SliceMotion], endo: np.ndarray) -> str:
+  """Returns which slices hold the ventricle, in some frames only, and in none, in words; `endo`: areas `[S, T]`."""
+  whole, partly, beyond = 0, [], []
+  for motion, area in zip(motions, endo, strict=True):
+    frames = len(motion.mask)
+    held = frames - int(((area[:frames] == 0) | leaves(motion)).sum())
+    whole += held == frames
+    partly += [f'{slice_id(motion)} ({held} of {frames})'] * (0 < held < frames)
+    beyond += [slice_id(motion)] * (held == 0)
+  told = f'{whole} of {len(motions)} slices hold the ventricle'
+  told += f'; in some frames only: {", ".join(partly)}' * bool(partly)
+  return told + f'; beyond it: {", ".join(beyond)}' * bool(beyond)
+
+
 def gone(motion: SliceMotion) -> np.ndarray:
   """Returns `[T]` bool, frames of a slice in which its plane holds nothing to delineate."""
   return np.array([flag in (NOTHING, NO_VENTRICLE) for flag in motion.contours.flags])

@@ -37,7 +37,8 @@ class End(NamedTuple):
 
   Attributes:
     flags: `[T]`, '' in frames that hold the ventricle, else a flag of `analysis.outline`.
-    status: 'absent' for anatomy; 'warn' where a ventricle seems to be there that was not delineated well enough.
+    status: 'beyond' for a slice beyond the ventricle, 'partly' for one that holds it in some frames only; 'warn' where
+      a ventricle seems to be there that was not delineated well enough.
     reason: in a sentence.
   """
 
@@ -190,13 +191,13 @@ def _outside(stack: _Stack, k: int, above: Sequence[int], left: Sequence[int]) -
     )
     names = ', '.join(slice_id(stack.motions[j]) for j in left)
     reason += f'; by then the ventricle has left {names}, nearer to the apex' if left else ''
-    return End(whole, 'absent', f'{reason}; no part of verdict and results')
+    return End(whole, 'beyond', f'{reason}; not used for the verdict or the results')
   found = f'expected Dice {expected.dice:.2f}: {expected.said or "most frames are without a ring"}'
   if _seems(stack, k):
-    reason = f'its ring narrows with the ventricle, but is not sound ({found}): left out of verdict and results'
+    reason = f'its ring narrows with the ventricle, but is not sound ({found}): not used for the verdict or the results'
     return End((NOT_SOUND,) * len(whole), 'warn', f'{reason}; draw it where it is needed')
-  reason = f'no left ventricle is found at this end of the stack ({found}); no part of verdict and results'
-  return End(whole, 'absent', reason)
+  reason = f'no left ventricle is found at this end of the stack ({found}); not used for the verdict or the results'
+  return End(whole, 'beyond', reason)
 
 
 def _leaves(motion: SliceMotion, frames: np.ndarray, base: bool) -> End:
@@ -213,4 +214,4 @@ def _leaves(motion: SliceMotion, frames: np.ndarray, base: bool) -> End:
   how = f'its ring is open by up to {widest} degrees' if widest < 360 else 'no ring is left'
   what = f'the ventricle leaves this plane {when}: {how}' if base else f'the cavity closes at the apex {when}'
   curves = '' if motion.venc is None else ', and no velocity curves of this slice'
-  return End(made, 'absent', f'{what}; no contours there{curves}')
+  return End(made, 'partly', f'{what}; no contours there{curves}')

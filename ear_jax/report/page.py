@@ -34,7 +34,7 @@ from ear_jax.system.files import write_text
 _HERE = pathlib.Path(__file__).parent
 _SCRIPTS = ('page_player.js', 'page_curves.js', 'page_maps.js', 'page.js')
 _COLOURS = 'RdBu_r'  # blue to white to red: told apart with any colour vision, and red is positive as in Doppler
-_SIGNS = {'pass': '✓', 'absent': '○', 'warn': '!', 'fail': '✗'}
+_SIGNS = {'pass': '✓', 'beyond': '○', 'partly': '◐', 'warn': '!', 'fail': '✗'}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -64,6 +64,11 @@ class PageSlice:
   def label(self) -> str:
     """The slice's id within its study."""
     return self.name.rpartition('/')[2]
+
+  @property
+  def has_curves(self) -> bool:
+    """Whether there is any velocity to show; a slice has none that the ventricle leaves in some frames or all."""
+    return any(m is not None and np.isfinite(m.curves['global']).any() for m in (self.motion, self.reference))
 
   @property
   def intervals(self) -> str:
@@ -162,7 +167,7 @@ def write_page(
       study=study,
       deformation=deformation,
       beside=beside,
-      slices=[(s, _slice_data(s, withheld)) for s in slices],
+      slices=[(s, _slice_data(s, withheld or not s.has_curves)) for s in slices],
       volumes=page_volumes.of_study(volumes),
       parts=[page_volumes.of_slice(volumes, index) for index in range(len(slices))],
       summary=[] if withheld else [row for index, s in enumerate(slices) for row in _summary(index, s)],

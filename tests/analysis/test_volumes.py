@@ -251,8 +251,12 @@ def test_where_the_ventricle_leaves_a_plane_in_part_its_area_is_that_of_the_fram
   assert found.endo[0, 2] == pytest.approx((found.endo[0, 1] + found.endo[0, 3]) / 2)
   np.testing.assert_allclose(found.cavity[[0, 1, 3]], volumes(SOUND).cavity[[0, 1, 3]])
   assert 'slice-4: the ventricle leaves the plane in part in 1 frames' in ' '.join(found.notes)
-  empty = volumes([lost(SOUND[0], [2], NO_VENTRICLE), *SOUND[1:]])
-  assert empty.endo[0, 2] == 0
+  beyond = without_ring(ring(0.0), (NO_VENTRICLE,) * FRAMES)
+  empty = volumes([beyond, lost(SOUND[0], [2], NO_VENTRICLE), *SOUND[1:]])
+  assert empty.endo[1, 2] == 0
+  some = '; in some frames only: slice-4 (3 of 4)'
+  assert found.holding == f'10 of 11 slices hold the ventricle{some}'
+  assert empty.holding == f'10 of 12 slices hold the ventricle{some}; beyond it: slice-0'
 
 
 SOUND_AREA = math.pi * radii(84.0)[0][2] ** 2 * 8 / 1000 * 360 / (2 * math.pi) * math.sin(2 * math.pi / 360)  # polygon

@@ -223,7 +223,7 @@ def test_a_magnitude_study_that_failed_says_so_at_its_slices(write, analysed):
   checks = [Check('area', 'sax1', 'fail', 'the cavity jumps')]
   text = parse(write(slices=[page.page_slice(cine, None)], checks=checks, withheld=True)).words()
   assert 'The study failed its quality gate: no areas are given.' in text
-  assert 'Magnitude only: no curves.' not in text
+  assert 'No areas of this slice.' not in text
 
 
 def test_what_is_said_of_the_whole_study_is_said_once(write):
@@ -233,12 +233,12 @@ def test_what_is_said_of_the_whole_study_is_said_once(write):
 
 
 def test_worst_of_checks():
-  made = {s: Check('n', '', s, 'r') for s in ('absent', 'pass', 'warn', 'fail')}
+  made = {s: Check('n', '', s, 'r') for s in ('beyond', 'partly', 'pass', 'warn', 'fail')}
   assert worst([made['pass'], made['fail'], made['warn']]) == 'fail'
-  assert worst([made['absent']]) == 'pass'
+  assert worst([made['beyond'], made['partly']]) == 'pass'
   assert worst([made['pass'], made['warn']]) == 'warn'
   assert worst([]) == 'pass'
-  with pytest.raises(ValueError, match=r"'n' has status 'bad', expected one of absent, pass, warn, fail"):
+  with pytest.raises(ValueError, match=r"'n' has status 'bad', expected one of beyond, partly, pass, warn, fail"):
     Check('n', '', 'bad', 'r')
 
 
