@@ -281,8 +281,9 @@ def check_markers(motions: Sequence[SliceMotion]) -> list[Check]:
     use = 'the marker and normalised times are not certain; strains and volumes do not use it'
     found.append(Check('marker ES', '', 'warn', f'{text}: {use}'))
   if cut:
-    text = 'curves of the whole wall go on beyond the frames in which a peak is looked for, and it lies at their edge'
-    found.append(Check('markers', '', 'warn', f'{text}: {_named(cut)} may be no {"peaks" if len(cut) > 1 else "peak"}'))
+    lies, it, may = ('lie', 'they are', 'these may be no peaks') if cut[1:] else ('lies', 'it is', 'it may be no peak')
+    text = f'{lies} in the first or the last of the frames in which {it} looked for, and the curve goes on beyond'
+    found.append(Check('markers', '', 'warn', f'{_named(cut)} {text}: {may}'))
   return found
 
 

@@ -49,9 +49,8 @@ def check_end_systole(motions: Sequence[SliceMotion]) -> list[Check]:
   longest = max(END_SYSTOLE[0], END_SYSTOLE[1] * max(one.frame_interval for one in motions))
   late = max(times.values()) - min(times.values()) > longest
   told = ', '.join(f'{time:.0f}' for time in times.values())
-  reason = (
-    f'the cavity is smallest at {told} ms in {", ".join(times)} (warns when they differ by over {longest:.0f} ms)'
-  )
+  limit = f'{longest:.0f} ms, the larger of {END_SYSTOLE[0]:g} ms and {END_SYSTOLE[1]} frames'
+  reason = f'the cavity is smallest at {told} ms in {", ".join(times)} (warns when they differ by over {limit})'
   return [Check('end systole', '', 'warn' if late else 'pass', reason)]
 
 
