@@ -91,10 +91,13 @@ def notes_on(
   notes = [*stack.notes]
   for k in dict.fromkeys((inside[0], inside[-1])):
     if count := int(gone(motions[k]).sum()):
-      notes.append(f'{slice_id(motions[k])}, at an end of the ventricle: no wall in {count} frames, which count as 0')
+      where = f'{slice_id(motions[k])}, at an end of the ventricle'
+      notes.append(f'no wall in {count} frame{"s" * (count > 1)} of {where}, which count{"s" * (count == 1)} as 0')
     if count := int(leaves(motions[k]).sum()):
-      said = 'areas there are those of the frames beside them'
-      notes.append(f'{slice_id(motions[k])}: the ventricle leaves the plane in part in {count} frames; {said}')
+      frames = f'{count} frame{"s" * (count > 1)}'
+      notes.append(
+        f'the ventricle leaves {slice_id(motions[k])} in part in {frames}; areas there are those of the frames beside'
+      )
   unknown = int((~np.isfinite(cavity)).sum())
   if unknown:
     notes.append(f'{unknown} of {len(cavity)} frames have no contours in one slice or more, and no volume')

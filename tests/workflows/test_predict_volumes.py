@@ -78,6 +78,7 @@ def test_the_page_of_a_magnitude_study_shows_them_in_place_of_velocities(folder)
   assert page.count('<svg class="chart"') == 1 + 9
   assert page.count('Wall thickness by sector') == 9
   assert 'No areas of this slice' not in page
+  assert 'The ejection fraction has no interval: how far readers differ was not measured' in page
   assert '<small>9 of 9 slices hold the ventricle</small>' in page
   assert '>Left-ventricular volumes<' in page
   assert 'force' not in page  # case N6
