@@ -20,12 +20,13 @@ from ear_jax.analysis.signs import CHANNELS, signs
 from ear_jax.analysis.speed import speed
 from ear_jax.cine import Cine, Venc
 
-STATUSES = (
-  'absent',
+STATUSES = (  # from good to bad; the first two are anatomy and no fault
+  'beyond',  # the slice lies beyond the ventricle
+  'partly',  # the slice holds the ventricle in some frames only
   'pass',
   'warn',
   'fail',
-)  # from good to bad; absent: a slice without a ventricle, which is no fault
+)
 LIMITS = {  # beyond the first number a check warns, beyond the second it fails
   'contours': (0.0, 0.2),  # share of frames without contours
   'repaired rings': (0.3, math.inf),  # share of frames whose ring was closed or interpolated
@@ -280,8 +281,9 @@ def check_markers(motions: Sequence[SliceMotion]) -> list[Check]:
     use = 'the marker and normalised times are not certain; strains and volumes do not use it'
     found.append(Check('marker ES', '', 'warn', f'{text}: {use}'))
   if cut:
-    text = 'curves of the whole wall go on beyond the frames in which a peak is looked for, and it lies at their edge'
-    found.append(Check('markers', '', 'warn', f'{text}: {_named(cut)} may be no {"peaks" if len(cut) > 1 else "peak"}'))
+    lies, it, may = ('lie', 'they are', 'these may be no peaks') if cut[1:] else ('lies', 'it is', 'it may be no peak')
+    text = f'{lies} in the first or the last of the frames in which {it} looked for, and the curve goes on beyond'
+    found.append(Check('markers', '', 'warn', f'{_named(cut)} {text}: {may}'))
   return found
 
 

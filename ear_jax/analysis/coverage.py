@@ -91,10 +91,13 @@ def notes_on(
   notes = [*stack.notes]
   for k in dict.fromkeys((inside[0], inside[-1])):
     if count := int(gone(motions[k]).sum()):
-      notes.append(f'{slice_id(motions[k])}, at an end of the ventricle: no wall in {count} frames, which count as 0')
+      where = f'{slice_id(motions[k])}, at an end of the ventricle'
+      notes.append(f'no wall in {count} frame{"s" * (count > 1)} of {where}, which count{"s" * (count == 1)} as 0')
     if count := int(leaves(motions[k]).sum()):
-      said = 'areas there are those of the frames beside them'
-      notes.append(f'{slice_id(motions[k])}: the ventricle leaves the plane in part in {count} frames; {said}')
+      frames = f'{count} frame{"s" * (count > 1)}'
+      notes.append(
+        f'the ventricle leaves {slice_id(motions[k])} in part in {frames}; areas there are those of the frames beside'
+      )
   unknown = int((~np.isfinite(cavity)).sum())
   if unknown:
     notes.append(f'{unknown} of {len(cavity)} frames have no contours in one slice or more, and no volume')
@@ -109,6 +112,20 @@ def notes_on(
   if not by_person:
     notes.append('whether the widest slices, at the base, hold ventricle or atrium counts most: look at them')
   return tuple(notes)
+
+
+def holding(motions: Sequence[SliceMotion], endo: np.ndarray) -> str:
+  """Returns which slices hold the ventricle, in some frames only, and in none, in words; `endo`: areas `[S, T]`."""
+  whole, partly, beyond = 0, [], []
+  for motion, area in zip(motions, endo, strict=True):
+    frames = len(motion.mask)
+    held = frames - int(((area[:frames] == 0) | leaves(motion)).sum())
+    whole += held == frames
+    partly += [f'{slice_id(motion)} ({held} of {frames})'] * (0 < held < frames)
+    beyond += [slice_id(motion)] * (held == 0)
+  told = f'{whole} of {len(motions)} slices hold the ventricle'
+  told += f'; in some frames only: {", ".join(partly)}' * bool(partly)
+  return told + f'; beyond it: {", ".join(beyond)}' * bool(beyond)
 
 
 def gone(motion: SliceMotion) -> np.ndarray:

@@ -202,7 +202,7 @@ def _turns(motions: Sequence[SliceMotion]) -> tuple[str, ...]:
   shown = 'base' if settings.orientation == 'CCW' else 'apex'
   sign = 'positive' if settings.seen_from_apex == 'counter-clockwise' else 'negative'
   return (
-    f'twist is the rotation of the last slice minus that of the first; positive is {settings.seen_from_apex} seen from '
-    f"the apex, where the pictures show the heart from the {shown}: a healthy heart's twist at end systole, "
-    f'counter-clockwise, is {sign} here',
+    f'twist is the rotation of the last slice minus that of the first; seen from the apex, positive = '
+    f'{settings.seen_from_apex}, where the pictures show the heart from the {shown}: the twist of a healthy heart at '
+    f'end systole, counter-clockwise seen from the apex, is {sign} here',
   )

@@ -2,7 +2,8 @@
 
 In systole the base moves towards the apex by 10 to 15 mm, through planes that stay where they are. The most basal
 slice then loses its ring for a part of the cycle, round end systole. What lies beyond it is atrium or outflow tract,
-whatever ring was drawn there, and tells itself: it grows while the ventricle narrows. At the apex the cavity may close.
+whatever ring was drawn there, and tells itself: it grows while the ventricle narrows. At the apex the cavity may close,
+and a ring that lies further beside the others than the widest of them reaches is of something else.
 Whatever does not look so stays a failure, and so does all of it where it is not certain which end is the base.
 """
 
@@ -20,7 +21,7 @@ from ear_jax.analysis.motion import SliceMotion
 from ear_jax.analysis.outline import LEAVING, NO_VENTRICLE, NOT_SOUND
 from ear_jax.analysis.periodic import in_longest_run, slow
 from ear_jax.analysis.ring import NO_CAVITY, NOTHING, opening
-from ear_jax.analysis.stack import beyond
+from ear_jax.analysis.stack import beside, beyond
 
 _FEWEST = 8  # frames that are a cycle
 _WHOLE = 3  # slices with rings in all frames, by which the ventricle's own cycle is known
@@ -37,7 +38,8 @@ class End(NamedTuple):
 
   Attributes:
     flags: `[T]`, '' in frames that hold the ventricle, else a flag of `analysis.outline`.
-    status: 'absent' for anatomy; 'warn' where a ventricle seems to be there that was not delineated well enough.
+    status: 'beyond' for a slice beyond the ventricle, 'partly' for one that holds it in some frames only; 'warn' where
+      a ventricle seems to be there that was not delineated well enough.
     reason: in a sentence.
   """
 
@@ -73,16 +75,18 @@ def find_ends(
   order = _from_base(stack, towards)
   above, left = _at_base(stack, order, lost)
   closed = _at_apex(stack, order, lost)
+  far = _beside(stack, order)
   doubt = ''
   if lost and not order:
     doubt = (
       f'the ring is lost round end systole in {", ".join(slice_id(motions[k]) for k in lost)}, as where the ventricle '
       'leaves a plane at the base, but which end of the stack is the base is not certain: these frames count as lost'
     )
-  here = [(one or k in left) and k not in above for k, one in enumerate(holds)]
+  here = [(one or k in left) and k not in (*above, *far) for k, one in enumerate(holds)]
   if 2 * sum(here) <= len(here):  # it is not the stack that is too long
     return {}, doubt
   found = {k: _outside(stack, k, above, left) for k in beyond(here)}
+  found |= {k: End((NO_VENTRICLE,) * len(motions[k].mask), 'warn', why) for k, why in far.items()}
   return found | {k: _leaves(motions[k], lost[k], k in left) for k in (*left, *closed)}, doubt
 
 
@@ -169,6 +173,22 @@ def _at_apex(stack: _Stack, order: Sequence[int], lost: dict[int, np.ndarray]) -
   return closed if len(closed) <= _CROSSED else []
 
 
+def _beside(stack: _Stack, order: Sequence[int]) -> dict[int, str]:
+  """Returns the slices at the apex, two at most, whose rings are not of the ventricle by where they lie, and why."""
+  rings = [k for k in order if stack.holds[k]]
+  for count in range(_CROSSED, 0, -1):
+    others = [stack.motions[k] for k in rings[:-count]]
+    lie = {k: beside(stack.motions[k], others) for k in rings[-count:]}
+    if all(off > radius and not _by_person(stack.motions[k]) for k, (off, radius) in lie.items()):
+      why = 'it is of something else, and the ventricle is taken to end before this slice: look whether it does'
+      return {
+        k: f'its ring lies {off:.0f} mm beside the line through the other slices, of which the widest has a radius of '
+        f'{radius:.0f} mm: {why}'
+        for k, (off, radius) in lie.items()
+      }
+  return {}
+
+
 def _by_person(motion: SliceMotion) -> bool:
   return motion.contours.drawn or motion.contours.corrected
 
@@ -190,13 +210,13 @@ def _outside(stack: _Stack, k: int, above: Sequence[int], left: Sequence[int]) -
     )
     names = ', '.join(slice_id(stack.motions[j]) for j in left)
     reason += f'; by then the ventricle has left {names}, nearer to the apex' if left else ''
-    return End(whole, 'absent', f'{reason}; no part of verdict and results')
+    return End(whole, 'beyond', f'{reason}; not used for the verdict or the results')
   found = f'expected Dice {expected.dice:.2f}: {expected.said or "most frames are without a ring"}'
   if _seems(stack, k):
-    reason = f'its ring narrows with the ventricle, but is not sound ({found}): left out of verdict and results'
+    reason = f'its ring narrows with the ventricle, but is not sound ({found}): not used for the verdict or the results'
     return End((NOT_SOUND,) * len(whole), 'warn', f'{reason}; draw it where it is needed')
-  reason = f'no left ventricle is found at this end of the stack ({found}); no part of verdict and results'
-  return End(whole, 'absent', reason)
+  reason = f'no left ventricle is found at this end of the stack ({found}); not used for the verdict or the results'
+  return End(whole, 'beyond', reason)
 
 
 def _leaves(motion: SliceMotion, frames: np.ndarray, base: bool) -> End:
@@ -213,4 +233,4 @@ def _leaves(motion: SliceMotion, frames: np.ndarray, base: bool) -> End:
   how = f'its ring is open by up to {widest} degrees' if widest < 360 else 'no ring is left'
   what = f'the ventricle leaves this plane {when}: {how}' if base else f'the cavity closes at the apex {when}'
   curves = '' if motion.venc is None else ', and no velocity curves of this slice'
-  return End(made, 'absent', f'{what}; no contours there{curves}')
+  return End(made, 'partly', f'{what}; no contours there{curves}')

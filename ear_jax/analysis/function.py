@@ -6,7 +6,7 @@ limit of `strain` is not given.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -199,7 +199,7 @@ def _turning(deformation: Deformation) -> Iterator[Row]:
   table = turning(deformation)
   frames, first = len(table), deformation.motions[0]
   at = table.iloc[end]
-  where = f'{_name(deformation.motions[-1])} against {_name(first)}, positive: {at["positive"]}'
+  where = f'{_name(deformation.motions[-1])} against {_name(first)}; positive = {at["positive"]}'
   yield Row('twist', where, at['twist_deg'], at['twist_error_deg'], 'deg', why)
   apart = why or ('' if np.isfinite(deformation.depth).all() else 'the distance of the slices is not known')
   per_cm, shear = _per_twist(deformation)
@@ -292,19 +292,11 @@ def _gradients(deformation: Deformation) -> Iterator[Row]:
   known = np.isfinite(deformation.depth).all() and len(deformation.motions) > 1
   why = '' if known else 'the distance of the slices is not known'
   for marker in ('PS', 'PD'):
-    slope = share = math.nan
+    slope = math.nan
     if known:
       peaks = np.array([_peak(one.curves['global'][0, :, 0], marker)[1] for one in deformation.motions])
-      slope, start = line(deformation.depth / _MM_PER_CM, peaks)
-      share = 100 * slope / start
+      slope = float(np.polyfit(deformation.depth / _MM_PER_CM, peaks, 1)[0])
     yield Row(f'gradient of longitudinal {marker}', 'base to apex', slope, math.nan, 'cm/s/cm', why)
-    yield Row(f'gradient of longitudinal {marker}', 'base to apex, of the base', share, math.nan, '%/cm', why)
-
-
-def line(x: np.ndarray, y: Sequence[float] | np.ndarray) -> tuple[float, float]:
-  """Returns slope and value at 0 of the straight line of least squares through y(x)."""
-  slope, start = np.polyfit(x, y, 1)
-  return float(slope), float(start)
 
 
 def _name(motion: SliceMotion) -> str:

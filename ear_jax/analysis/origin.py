@@ -62,7 +62,7 @@ def in_words(slices: Iterable[Contours]) -> str:
   named = [*dict.fromkeys(short(name) for one in slices for name in one.networks)]
   network = f'network{"s" * (len(named) > 1)} {" and ".join(named)}' if named else 'a program that is not named'
   if not counts:
-    return 'no contours'
+    return 'none'
   if set(counts) <= {'network', '?'}:
     return f'{network}, untouched'
   words = WORDS | {'drawn?': 'by a person, drawn or corrected', '?': 'of a program'}

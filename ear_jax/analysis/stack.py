@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ear_jax.analysis.checks_of_study import END_SYSTOLE, FEWEST, Check, smallest_cavity
+from ear_jax.analysis.contours import polygon_area
 from ear_jax.analysis.depth import TILT, usual_normal
 from ear_jax.analysis.motion import SliceMotion
 
@@ -49,9 +50,8 @@ def check_end_systole(motions: Sequence[SliceMotion]) -> list[Check]:
   longest = max(END_SYSTOLE[0], END_SYSTOLE[1] * max(one.frame_interval for one in motions))
   late = max(times.values()) - min(times.values()) > longest
   told = ', '.join(f'{time:.0f}' for time in times.values())
-  reason = (
-    f'the cavity is smallest at {told} ms in {", ".join(times)} (warns when they differ by over {longest:.0f} ms)'
-  )
+  limit = f'{longest:.0f} ms, the larger of {END_SYSTOLE[0]:g} ms and {END_SYSTOLE[1]} frames'
+  reason = f'the cavity is smallest at {told} ms in {", ".join(times)} (warns when they differ by over {limit})'
   return [Check('end systole', '', 'warn' if late else 'pass', reason)]
 
 
@@ -81,6 +81,25 @@ def _off_axis(placed: Sequence[SliceMotion], usual: np.ndarray) -> list[Check]:
     reason = f'centre of the ring {off:.0f} mm from the line through those of other slices ({limit})'
     checks.append(_check(one, status, reason))
   return checks
+
+
+def beside(motion: SliceMotion, others: Sequence[SliceMotion]) -> tuple[float, float]:
+  """Returns how far a slice's ring lies from the straight line through the centres of others, and their largest radius.
+
+  Both in mm, the radius of the epicardium, mean over the frames; NaN where a place or a ring is not known, and where
+  the others are fewer than three or do not lie on a line themselves.
+  """
+  centres = [ring_centre(one) for one in (motion, *others)]
+  if len(others) < 3 or any(centre is None for centre in centres) or motion.place is None:
+    return np.nan, np.nan
+  points = np.array(centres)
+  depth = points @ np.cross(motion.place.across, motion.place.down)
+  if np.ptp(depth[1:]) < _SAME or max(_off(points[1:], depth[1:], k) for k in range(len(others))) > OFF_AXIS:
+    return np.nan, np.nan
+  line = np.polynomial.polynomial.polyfit(depth[1:], points[1:], 1)
+  off = np.linalg.norm(points[0] - line[0] - line[1] * depth[0])
+  radii = [np.sqrt(polygon_area(one.contours.epi) * np.prod(one.spacing) / np.pi) for one in others]
+  return float(off), float(max(np.nanmean(radius) for radius in radii))
 
 
 def ring_centre(motion: SliceMotion) -> np.ndarray | None:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ear_jax.analysis.contours import polygon_area
-from ear_jax.analysis.coverage import gone, leaves, missing_because, notes_on, slice_id
+from ear_jax.analysis.coverage import gone, holding, leaves, missing_because, notes_on, slice_id
 from ear_jax.analysis.depth import stack_of
 from ear_jax.analysis.motion import SliceMotion, region_names
 from ear_jax.analysis.outline import NO_VENTRICLE
@@ -44,6 +44,7 @@ class Volumes:
     unit: of areas, 'mm2' or 'px2'.
     missing: why there are no volumes, in a sentence; '' when there are.
     notes: what a reader of the volumes must know, a sentence each.
+    holding: which slices hold the ventricle, in some frames only, and in none, in words.
   """
 
   slices: tuple[str, ...]
@@ -60,6 +61,7 @@ class Volumes:
   unit: str
   missing: str
   notes: tuple[str, ...]
+  holding: str
 
   def __repr__(self) -> str:
     return f'Volumes({len(self.slices)} slices, {self.missing or f"ejection fraction {self.ejection_fraction:.0f} %"})'
@@ -162,6 +164,7 @@ def volumes(motions: Sequence[SliceMotion], *, ed_frame: int | None = None, es_f
     unit='px2' if any(math.isnan(s) for motion in motions for s in motion.spacing) else 'mm2',
     missing=missing,
     notes=notes,
+    holding=holding(motions, endo),
   )
 
 

@@ -29,12 +29,13 @@ from ear_jax.analysis.volumes import Volumes
 from ear_jax.cine import Cine
 from ear_jax.report import STATEMENT, page_numbers, page_volumes, sprites
 from ear_jax.report.deformation import Told
+from ear_jax.report.warned import NO_INTERVAL, WARNED
 from ear_jax.system.files import write_text
 
 _HERE = pathlib.Path(__file__).parent
 _SCRIPTS = ('page_player.js', 'page_curves.js', 'page_maps.js', 'page.js')
 _COLOURS = 'RdBu_r'  # blue to white to red: told apart with any colour vision, and red is positive as in Doppler
-_SIGNS = {'pass': '✓', 'absent': '○', 'warn': '!', 'fail': '✗'}
+_SIGNS = {'pass': '✓', 'beyond': '○', 'partly': '◐', 'warn': '!', 'fail': '✗'}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -47,7 +48,7 @@ class PageSlice:
     sheets: its pictures.
     motion: its analysis; None when it has no contours: the page then shows pictures alone.
     reference: the analysis of the reference contours, where there are any.
-    uncertainty: `[T]`, of the delineation of each frame, 0 for certain; any unit.
+    uncertainty: `[T]`, 1 minus the expected Dice of each frame; NaN in frames without a ventricle, None where unknown.
   """
 
   name: str
@@ -64,6 +65,17 @@ class PageSlice:
   def label(self) -> str:
     """The slice's id within its study."""
     return self.name.rpartition('/')[2]
+
+  @property
+  def has_curves(self) -> bool:
+    """Whether there is any velocity to show; a slice has none that the ventricle leaves in some frames or all."""
+    return any(m is not None and np.isfinite(m.curves['global']).any() for m in (self.motion, self.reference))
+
+  @property
+  def expected_dice(self) -> float | None:
+    """Of its contours, mean over the frames; None where it is not known."""
+    known = self.motion is not None and not self.motion.contours.failed.all()
+    return None if self.uncertainty is None or not known else 1 - float(np.nanmean(self.uncertainty))
 
   @property
   def intervals(self) -> str:
@@ -95,7 +107,7 @@ def page_slice(
     cine: the slice, with or without velocities.
     motion: its analysis; None when it failed or there is none.
     reference: the analysis with the reference contours.
-    uncertainty: `[T]`, of the delineation of each frame.
+    uncertainty: `[T]`, of the delineation of each frame, as of `PageSlice`.
 
   Raises:
     ValueError: an argument has another number of frames than the cine.
@@ -162,7 +174,7 @@ def write_page(
       study=study,
       deformation=deformation,
       beside=beside,
-      slices=[(s, _slice_data(s, withheld)) for s in slices],
+      slices=[(s, _slice_data(s, withheld or not s.has_curves)) for s in slices],
       volumes=page_volumes.of_study(volumes),
       parts=[page_volumes.of_slice(volumes, index) for index in range(len(slices))],
       summary=[] if withheld else [row for index, s in enumerate(slices) for row in _summary(index, s)],
@@ -170,6 +182,8 @@ def write_page(
       checks=sorted(checks, key=lambda check: -STATUSES.index(check.status)),
       settings=settings,
       evidence=MEANS,
+      warned=WARNED,
+      no_interval=NO_INTERVAL[any(s.uncertainty is not None for s in slices)],
       versions=versions,
       statement=STATEMENT,
       about=_about(slices, versions, date),
@@ -279,7 +293,7 @@ def _summary(index: int, shown: PageSlice):
       'cycle': shown.frames * shown.frame_interval,
       'good': int((~motion.contours.failed).sum()),
       'es': next((m['time'] for m in markers if m['marker'] == 'ES'), None),
-      'velocity': {(m['component'], m['marker']): m['velocity'] for m in markers},
+      'peaks': {(m['component'], m['marker']): m for m in markers},
     }
 
 

@@ -25,8 +25,7 @@ def of_study(volumes: Volumes | None) -> dict | None:
     'figures': [(name, said[key], unit, digits) for key, (name, unit, digits) in FIGURES.items()],
     'time': [None if f is None else f * volumes.frame_interval for f in (volumes.ed, volumes.es)],
     'chart': None if volumes.missing else chart(curves, 'mL', volumes),
-    'slices': len(volumes.slices),
-    'within': int((np.nan_to_num(volumes.endo, nan=1.0) > 0).any(1).sum()),
+    'holding': volumes.holding,
   }
 
 

@@ -57,7 +57,7 @@ def _draw(axis: Axes, deformation: Deformation, k: int, kind: int) -> None:
   end = deformation.at_end_systole(k)
   if end >= 0 and np.isfinite(curve[end]):
     axis.axvline(time[end], color='#9a9a9a', lw=0.6, ls=(0, (3, 3)), zorder=0)
-    clear = 0.3 if curve[end] > 0 else 0.78  # of the panel's height, away from the curve
+    clear = 0.88 if curve[end] > 0 else 0.78  # of the panel's height, away from the curve
     place = axis.get_xaxis_transform()
     axis.text(time[end], clear, f' {curve[end]:.1f} %', transform=place, fontsize=SMALL, color=INK)
   if not np.isfinite(curve).any():

@@ -22,7 +22,7 @@ def progress_console() -> Console:
 
 
 def tracked(items: Iterable[_T], what: str, total: int, console: Console | None = None) -> Iterator[_T]:
-  """Yields the items; says how many are done in a bar on a terminal, in a line every ten seconds elsewhere."""
+  """Yields the items; says how many are done in a bar on a terminal; elsewhere every ten seconds, and when all are."""
   console = console or progress_console()
   if console.is_terminal:
     yield from track(items, what, total, console=console, transient=True)
@@ -33,3 +33,4 @@ def tracked(items: Iterable[_T], what: str, total: int, console: Console | None 
       logging.info('%s: %d of %d done', what, done, total)
       said = now
     yield item
+  logging.info('%s: %d of %d done', what, total, total)

@@ -194,14 +194,14 @@ def _which_carried(cine: Cine, contours: Contours) -> Check:
   own = origin.frames_of(contours, 'carried')
   by = 'pictures' if cine.venc is None else 'velocity and pictures'
   by += ', the network mixed in' * bool(contours.networks)
-  agreed = ' or agreed to' * bool(origin.frames_of(contours, 'agreed').any())
-  by_hand = named_frames(np.flatnonzero(~own & ~contours.failed))
+  drawn = 'neither drawn nor agreed to' if origin.frames_of(contours, 'agreed').any() else 'not drawn'
+  source = named_frames(np.flatnonzero(~own & ~contours.failed))
   error = np.array(contours.error)[own] if contours.error else np.full(1, math.nan)
   unit = 'px' if math.isnan(cine.spacing[0]) else 'mm'
   how_sure = f'standard error {error.min():.1f} to {error.max():.1f} {unit}'
   if not np.isfinite(error).all():
     how_sure = 'how sure they are is not known: their file does not say it'
-  said = f'{by_hand} drawn{agreed}, the other {own.sum()} carried from them by {by}'
+  said = f'{own.sum()} of {len(own)} frames are {drawn}: their contours were carried from {source} by {by}'
   return Check('carried contours', cine.slice_id, 'warn', f'{said} ({how_sure})')
 
 

@@ -124,6 +124,7 @@ def predict(
   try:
     for stale in ('summary.json', 'edits.json'):  # what is half written has none; edits were of the contours before
       (output / stale).unlink(missing_ok=True)
+    logging.info('%s: writing results', name)
     with clock.measure('write'):
       _write(output, name, slices, checks, versions, stack, deformed, told, beside)
     summary['cost'] = clock.table()

@@ -6,8 +6,11 @@ delineations that went wrong, which must stay failures.
 """
 
 import dataclasses
+import itertools
+import pathlib
 
 import numpy as np
+from PIL import Image
 
 from ear_jax.analysis.contours import from_mask
 from ear_jax.analysis.expected_dice import Expected
@@ -105,6 +108,34 @@ def opened(mask: np.ndarray, frames: np.ndarray, rng: np.random.Generator) -> np
   rows, columns = np.indices(mask.shape[1:])
   turned = (np.arctan2(rows - centre[0], columns - centre[1]) - begin) % (2 * np.pi)
   return np.where(np.asarray(frames)[:, None, None], mask & (turned > width), mask)
+
+
+def beside_sunnybrook(folder: pathlib.Path) -> list[float]:
+  """Returns how far true rings lie beside lines through others, over the largest radius: one or two planes beyond three
+  or more neighbours, of the end-diastolic masks of all patients; pixels, and planes at equal distances."""
+  stacks: dict[str, dict[int, np.ndarray]] = {}
+  for path in sorted((folder / 'epi').glob('*.png')):
+    patient, _, number = path.stem.rpartition('-IM-0001-')
+    if (mask := np.asarray(Image.open(path)) > 0).any():
+      stacks.setdefault(patient, {})[(int(number) - 1) // 20] = mask
+  return [share for masks in stacks.values() for share in beside_neighbours(masks)]
+
+
+def beside_neighbours(masks: dict[int, np.ndarray]) -> list[float]:
+  """Returns the same of areas within epicardia, by the number of their plane."""
+  centres = {k: np.argwhere(mask).mean(0) for k, mask in masks.items()}
+  radii = {k: np.sqrt(mask.sum() / np.pi) for k, mask in masks.items()}
+  order, shares = sorted(masks), []
+  for first, last in itertools.combinations(range(len(order) + 1), 2):
+    others = order[first:last]
+    if len(others) < 3:
+      continue
+    line = np.polynomial.polynomial.polyfit(others, [centres[k] for k in others], 1)
+    for at in {first - 2, first - 1, last, last + 1} & {*range(len(order))}:
+      k = order[at]
+      off = np.linalg.norm(centres[k] - line[0] - line[1] * k)
+      shares.append(float(off / max(radii[j] for j in others)))
+  return shares
 
 
 def about(frame: int, reach: int, frames: int) -> np.ndarray:

@@ -1,11 +1,15 @@
 """A base that leaves its plane in systole is anatomy, an atrium above it is no ventricle, the rest stays a failure."""
 
 import dataclasses
+import os
+import pathlib
+import re
 
 import numpy as np
 import pytest
-from stacks import about, expected, motions, opened, planned
+from stacks import about, beside_sunnybrook, expected, motions, opened, planned
 
+from ear_jax.analysis.contours import polygon_area
 from ear_jax.analysis.ends import find_ends
 from ear_jax.analysis.outline import LEAVING, NO_VENTRICLE, NOT_SOUND
 
@@ -46,7 +50,7 @@ def test_the_base_leaves_its_plane_and_above_it_lies_no_ventricle(towards, place
   found, doubt = told(slices[:: towards or 1], towards)
   found = {k if towards >= 0 else SLICES - 1 - k: end for k, end in found.items()}
   assert (doubt, sorted(found)) == ('', [*range(CROSSED + 1)])
-  assert {end.status for end in found.values()} == {'absent'}
+  assert [found[k].status for k in sorted(found)] == ['beyond'] * CROSSED + ['partly']
   for k in range(CROSSED):
     assert found[k].flags == (NO_VENTRICLE,) * FRAMES
   assert f'by then the ventricle has left s{CROSSED}, nearer to the apex' in found[0].reason
@@ -109,14 +113,49 @@ def test_a_cavity_that_closes_at_the_apex_in_systole_is_none_that_was_lost():
   (found,) = told(slices)[0].values()
   assert [bool(flag) for flag in found.flags] == SYSTOLE.tolist()
   assert 'the cavity closes at the apex in 5 of 16 frames' in found.reason
+  assert found.status == 'partly'
 
 
-def test_a_slice_that_narrows_with_the_ventricle_but_is_not_sound_is_not_called_absent():
+def test_a_slice_that_narrows_with_the_ventricle_but_is_not_sound_is_not_called_beyond():
   last = len(BELOW) - 1
   (found,) = told(SOUND, dice={last: 0.62})[0].values()
   assert (found.status, {*found.flags}) == ('warn', {NOT_SOUND})
   (found,) = told(SOUND, dice={last: 0.3})[0].values()
-  assert (found.status, {*found.flags}) == ('absent', {NO_VENTRICLE})
+  assert (found.status, {*found.flags}) == ('beyond', {NO_VENTRICLE})
+
+
+def beside(mm):
+  """The sound stack with slices, by their index, whose rings lie some mm beside their place."""
+  slices = list(SOUND)
+  for k, off in mm.items():
+    place = slices[k].place
+    corner = tuple(np.add(place.corner, np.multiply(off, place.across)))
+    slices[k] = dataclasses.replace(slices[k], place=dataclasses.replace(place, corner=corner))
+  return slices
+
+
+def test_rings_far_beside_the_ventricle_below_its_apex_are_not_of_it():
+  """Case SC-HF-I-2: rings 88 and 127 mm beside the others failed the study."""
+  found, doubt = told(beside({3: 88, 4: 127}))
+  assert (doubt, sorted(found)) == ('', [3, 4])
+  assert {(end.status, *{*end.flags}) for end in found.values()} == {('warn', NO_VENTRICLE)}
+  off, radius = (float(re.search(rf'{before} ([\d]+) mm', found[4].reason)[1]) for before in ('lies', 'radius of'))
+  assert off == pytest.approx(127, abs=8)
+  wide = max(np.sqrt(polygon_area(one.contours.epi).mean() / np.pi) * one.spacing[0] for one in SOUND[:3])
+  assert radius == pytest.approx(wide, abs=0.6)
+  assert sorted(told(beside({4: radius + 9}))[0]) == [4]
+
+
+@pytest.mark.parametrize('mm', [{4: 20}, {4: -20}, {2: 88}, {0: 88}, {3: 88}, {2: 88, 3: 88, 4: 88}])
+def test_rings_that_may_be_the_ventricle_or_have_it_on_both_sides_stay_as_they_are(mm):
+  assert told(beside(mm))[0] == {}
+
+
+@pytest.mark.skipif('SUNNYBROOK_DIR' not in os.environ, reason='needs SUNNYBROOK_DIR')
+def test_no_true_ring_of_35_patients_lies_beside_the_others():
+  share = beside_sunnybrook(pathlib.Path(os.environ['SUNNYBROOK_DIR']) / 'frames')
+  assert len(share) > 2000
+  assert max(share) < 0.8  # of the largest radius
 
 
 def test_a_single_slice_contours_by_a_person_and_a_heart_that_stands_still_are_left_alone():

@@ -30,7 +30,7 @@ BARE = Contours(np.zeros((4, 3, 2)), np.zeros((4, 3, 2)), ('',) * 4, np.zeros(4,
   (['mask'] * 4, [3], {'networks': ()}, '3 frames of a mask that came with the study', True, None),
   ([], [], {'networks': (), 'drawn': True, 'corrected': True}, '4 frames by a person, drawn or corrected', True,
    [0, 1, 2, 3]),
-  (['network'] * 4, [0, 1, 2, 3], {}, 'no contours', False, None),
+  (['network'] * 4, [0, 1, 2, 3], {}, 'none', False, None),
 ])  # fmt: skip
 def test_contours_are_said_to_be_what_they_are(origins, failed, changed, said, by_person, seen):
   contours = dataclasses.replace(

@@ -93,9 +93,9 @@ def test_twist_is_said_as_seen_from_the_apex(varied, sign):
   assert counter or twist['positive'] == 'clockwise seen from the apex'
   assert abs(twist['twist_deg']) > 5
   assert (twist['twist_deg'] > 0) == counter
-  assert f'counter-clockwise, is {"positive" if counter else "negative"} here' in found.notes[-1]
+  assert f'counter-clockwise seen from the apex, is {"positive" if counter else "negative"} here' in found.notes[-1]
   table = measures(found).set_index('quantity')
-  assert table.loc['twist', 'where'] == f'sax3 against sax1, positive: {twist["positive"]}'
+  assert table.loc['twist', 'where'] == f'sax3 against sax1; positive = {twist["positive"]}'
 
 
 def test_view_sharing_is_undone_exactly():

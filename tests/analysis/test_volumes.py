@@ -240,7 +240,7 @@ def test_where_the_ventricle_leaves_the_last_slice_its_frames_count_as_nothing_a
   found = volumes([*SOUND[:-1], left])
   assert found.missing == ''
   assert found.esv == pytest.approx(volumes(SOUND).esv - SOUND_AREA, abs=1e-6)
-  assert 'slice-84, at an end of the ventricle: no wall in 1 frames, which count as 0' in found.notes
+  assert 'no wall in 1 frame of slice-84, at an end of the ventricle, which counts as 0' in found.notes
 
 
 def test_where_the_ventricle_leaves_a_plane_in_part_its_area_is_that_of_the_frames_beside():
@@ -250,9 +250,13 @@ def test_where_the_ventricle_leaves_a_plane_in_part_its_area_is_that_of_the_fram
   assert found.missing == ''
   assert found.endo[0, 2] == pytest.approx((found.endo[0, 1] + found.endo[0, 3]) / 2)
   np.testing.assert_allclose(found.cavity[[0, 1, 3]], volumes(SOUND).cavity[[0, 1, 3]])
-  assert 'slice-4: the ventricle leaves the plane in part in 1 frames' in ' '.join(found.notes)
-  empty = volumes([lost(SOUND[0], [2], NO_VENTRICLE), *SOUND[1:]])
-  assert empty.endo[0, 2] == 0
+  assert 'the ventricle leaves slice-4 in part in 1 frame; areas' in ' '.join(found.notes)
+  beyond = without_ring(ring(0.0), (NO_VENTRICLE,) * FRAMES)
+  empty = volumes([beyond, lost(SOUND[0], [2], NO_VENTRICLE), *SOUND[1:]])
+  assert empty.endo[1, 2] == 0
+  some = '; in some frames only: slice-4 (3 of 4)'
+  assert found.holding == f'10 of 11 slices hold the ventricle{some}'
+  assert empty.holding == f'10 of 12 slices hold the ventricle{some}; beyond it: slice-0'
 
 
 SOUND_AREA = math.pi * radii(84.0)[0][2] ** 2 * 8 / 1000 * 360 / (2 * math.pi) * math.sin(2 * math.pi / 360)  # polygon

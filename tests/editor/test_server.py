@@ -148,7 +148,7 @@ def test_the_verdict_is_one_in_the_header_in_the_results_and_when_they_are_read_
   assert told(header) == told(Check(**check) for check in saved['checks'])
   (carried,) = [check for check in header if check.name == 'carried contours']
   assert carried.reason.startswith(
-    'frame 3 drawn, the other 15 carried from them by velocity and pictures, the network'
+    '15 of 16 frames are not drawn: their contours were carried from frame 3 by velocity and pictures, the network'
   )
   assert [entry['contours'] for entry in saved['slices']] == MADE
   assert saved['versions']['network 1'] == NETWORK

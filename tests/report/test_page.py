@@ -8,6 +8,7 @@ import hashlib
 import html.parser
 import io
 import json
+import pathlib
 import re
 import weakref
 
@@ -16,10 +17,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ear_jax.analysis.checks_of_study import Check, worst
+import ear_jax
+from ear_jax.analysis.checks_of_study import LIMITS, Check, worst
 from ear_jax.analysis.motion import COMPONENTS, GROUPS, INTERVALS, Settings
 from ear_jax.report import page, page_numbers, sprites
 from ear_jax.report.overlay import grey
+from ear_jax.report.warned import NO_INTERVAL, WARNED
 
 EVIL = '</script><script>document.title="owned"</script><img src=x onerror=alert(1)> & "quoted" \u2028'
 
@@ -223,7 +226,7 @@ def test_a_magnitude_study_that_failed_says_so_at_its_slices(write, analysed):
   checks = [Check('area', 'sax1', 'fail', 'the cavity jumps')]
   text = parse(write(slices=[page.page_slice(cine, None)], checks=checks, withheld=True)).words()
   assert 'The study failed its quality gate: no areas are given.' in text
-  assert 'Magnitude only: no curves.' not in text
+  assert 'No areas of this slice.' not in text
 
 
 def test_what_is_said_of_the_whole_study_is_said_once(write):
@@ -233,12 +236,12 @@ def test_what_is_said_of_the_whole_study_is_said_once(write):
 
 
 def test_worst_of_checks():
-  made = {s: Check('n', '', s, 'r') for s in ('absent', 'pass', 'warn', 'fail')}
+  made = {s: Check('n', '', s, 'r') for s in ('beyond', 'partly', 'pass', 'warn', 'fail')}
   assert worst([made['pass'], made['fail'], made['warn']]) == 'fail'
-  assert worst([made['absent']]) == 'pass'
+  assert worst([made['beyond'], made['partly']]) == 'pass'
   assert worst([made['pass'], made['warn']]) == 'warn'
   assert worst([]) == 'pass'
-  with pytest.raises(ValueError, match=r"'n' has status 'bad', expected one of absent, pass, warn, fail"):
+  with pytest.raises(ValueError, match=r"'n' has status 'bad', expected one of beyond, partly, pass, warn, fail"):
     Check('n', '', 'bad', 'r')
 
 
@@ -270,13 +273,46 @@ def test_venc_and_frame_interval_of_each_slice_are_on_the_page(report, analysed)
 def test_the_summary_has_the_peaks_of_every_slice(report, analysed):
   text = report.read_text(encoding='utf-8')
   table = text[text.index('class="summary"') : text.index('</table>')]
-  rows = [[re.sub(r'<[^>]+>', '', c) for c in re.findall(r'<td[^>]*>(.*?)</td>', r)] for r in table.split('<tr')[3:]]
+  rows = [[re.sub(r'<[^>]+>', ' ', c) for c in re.findall(r'<td[^>]*>(.*?)</td>', r)] for r in table.split('<tr')[3:]]
   expected = []
   for motion in (m for a, both in zip(analysed, (1, 1, 0), strict=True) for m in (a.motion, a.reference)[: 1 + both]):
-    found = motion.markers.query("group == 'global'").set_index(['component', 'marker'])['velocity']
+    found = motion.markers.query("group == 'global'").set_index(['component', 'marker'])
     order = [(c, m) for c in COMPONENTS for m in page_numbers.MARKERS[c] if m != 'ES']
-    expected.append([as_shown.rounded(found[key], 1) for key in order])
-  assert [row[3:] for row in rows] == expected
+    expected.append([_peak(found.loc[key]) for key in order])
+  assert [[cell.split() for cell in row[3:]] for row in rows] == expected
+  assert sum('to' in cell for row in expected for cell in row) > 20  # of the predictions, which have intervals
+
+
+def _peak(marker):
+  """A peak as the table shows it: velocity, interval, frame."""
+  low, high = (as_shown.rounded(marker[f'velocity_{end}'], 1) for end in ('low', 'high'))
+  interval = [] if np.isnan(marker['velocity_low']) else [low, 'to', high]
+  frame = [] if np.isnan(marker['velocity']) else ['frame', f'{marker["frame"]:.0f}']
+  return [as_shown.rounded(marker['velocity'], 1), *interval, *frame]
+
+
+def test_a_warning_says_which_numbers_it_makes_uncertain_and_what_to_look_at(write, page_slices):
+  text = ' '.join(parse(write(checks=[Check('phase wraps', 'sax2', 'warn', '3 samples')])).words().split())
+  assert '3 samples Uncertain: peak velocities of the slice. Look at the raw views at the peaks' in text
+  assert text.index('The quality gate warns. No check failed') < text.index('Peak velocities of the whole wall')
+  dice = f'{page_slices[0].label} 0.80, {page_slices[1].label} 0.80.'  # 1 minus the mean of 0.01 to 0.4
+  assert f'error of 1 mm on a thin wall): {dice}' in text
+  passed = parse(write(checks=[Check('phase wraps', 'sax2', 'pass', '3 samples')])).words()
+  assert 'Uncertain:' not in passed
+  assert 'The quality gate warns.' not in passed
+
+
+def test_every_check_that_may_warn_says_what_its_warning_means():
+  source = ''.join(path.read_text() for path in pathlib.Path(ear_jax.__file__).parent.rglob('*.py'))
+  made = {*re.findall(r"Check\('([^']+)'", source), *LIMITS, 'venc', 'pixel spacing', 'frame interval', 'signs'}
+  made |= {'expected Dice', 'size of the heart', 'size of velocities', 'velocity signs', 'order of sectors', 'stack'}
+  assert made == {*WARNED}
+
+
+def test_why_an_ejection_fraction_has_no_interval_is_what_was_measured():
+  results = (pathlib.Path(__file__).parents[2] / 'docs' / 'results.md').read_text()
+  low, high = map(float, re.search(r'\| EF, points of % \| 35 \|.*\| (-[\d.]+) to ([\d.]+) \(', results).groups())
+  assert f'are {low:.0f} to {high:+.0f} points' in NO_INTERVAL[True]
 
 
 def test_limits_of_axes_and_colours_are_round(analysed):

@@ -101,3 +101,7 @@ def test_the_page_has_the_table_and_only_where_there_is_a_reference(tmp_path):
   assert f'<td>{told["dice"]:.3f}</td>' in page
   assert 'Both are sums over the same 3 of 3 slices' in page
   assert 'Network and reference' not in (tmp_path / 'without.html').read_text()
+  assert '<th scope="col">difference</th>' in page
+  alone = told | {'quantities': {}, 'missing': 'the slices are no stack'}
+  write_page(tmp_path / 'dice.html', slices=slices, withheld=True, beside=alone, **given)
+  assert '<th scope="col">difference</th>' not in (tmp_path / 'dice.html').read_text()

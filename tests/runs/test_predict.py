@@ -72,6 +72,7 @@ def results(delineates, scanned, tmp_path_factory) -> pathlib.Path:
   assert outcome.status == 0, outcome.stderr
   (folder,) = output.iterdir()
   assert str(folder / 'report.html') in outcome.stdout
+  assert outcome.stderr.index('slices: 3 of 3 done') < outcome.stderr.index(f'{folder.name}: writing results')
   return folder
 
 

@@ -18,9 +18,16 @@ def said(monkeypatch):
   return lines
 
 
-def test_off_a_terminal_a_line_comes_at_once_and_then_every_ten_seconds(said):
+def test_off_a_terminal_a_line_comes_at_once_then_every_ten_seconds_and_when_all_are_done(said):
   assert list(tracked('abcdef', 'scoring', 6, Console(file=io.StringIO()))) == list('abcdef')
-  assert said == ['scoring: 0 of 6 done', 'scoring: 2 of 6 done', 'scoring: 4 of 6 done']
+  assert said == [f'scoring: {done} of 6 done' for done in (0, 2, 4, 6)]
+
+
+def test_what_ends_early_is_not_said_to_be_done(said):
+  for item in tracked('abcdef', 'scoring', 6, Console(file=io.StringIO())):
+    if item == 'b':
+      break
+  assert said == ['scoring: 0 of 6 done']
 
 
 def test_on_a_terminal_there_is_a_bar_and_no_line(said):

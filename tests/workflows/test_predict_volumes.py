@@ -77,7 +77,9 @@ def test_the_page_of_a_magnitude_study_shows_them_in_place_of_velocities(folder)
   assert f'Ejection fraction (EF)</th><td>{found["ejection_fraction_percent"]:.0f} %</td>' in page
   assert page.count('<svg class="chart"') == 1 + 9
   assert page.count('Wall thickness by sector') == 9
-  assert 'Magnitude only: no curves' not in page
+  assert 'No areas of this slice' not in page
+  assert 'The ejection fraction has no interval: how far readers differ was not measured' in page
+  assert '<small>9 of 9 slices hold the ventricle</small>' in page
   assert '>Left-ventricular volumes<' in page
   assert 'force' not in page  # case N6
 
