@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 
 from ear_jax.config.fields import check_config
 from ear_jax.data.carried import with_carried
-from ear_jax.data.data_set import DataSet, check_data_sets, open_data_set, open_further_sets
+from ear_jax.data.data_set import DataSet, check_data_sets, open_data_set, open_further_sets, say_window_beyond
 from ear_jax.data.on_device import Windows, make_batches, windows_of
 from ear_jax.data.pipeline import training_batches, training_examples
 from ear_jax.data.splits import Split, make_split
@@ -78,6 +78,8 @@ def _train_and_evaluate(config, workdir, stop, preparing, profile):
   trained = None if stop.before else network_to_start_from(config, program.shapes)
   logging.info('opening the data set %s', config.data.name)
   data, also = open_data_set(config), open_further_sets(config)
+  for name, each in zip((config.data.name, *config.data.also.split(',')), (data, *also), strict=False):
+    say_window_beyond(each, name, config.data.crop, None if stop.before else program.model.unit)
   split = make_split(data.subjects, config.split)
   check_same_run(workdir, config, data, split, also)
   with Checkpoints(workdir / 'checkpoints') as checkpoints:
