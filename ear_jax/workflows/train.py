@@ -56,7 +56,7 @@ def train_and_evaluate(
   1
   """
   workdir = pathlib.Path(workdir)
-  alone = only_writer(workdir) if is_first() else contextlib.nullcontext()
+  alone = only_writer(workdir, begun='config.json') if is_first() else contextlib.nullcontext()
   with StopRequest() as stop, failures_in_words(workdir), alone, contextlib.ExitStack() as preparing:
     preparing.enter_context(heartbeat())
     with kept_in(workdir / 'log.txt') if is_first() else contextlib.nullcontext():

@@ -47,6 +47,7 @@ pytestmark = pytest.mark.multiprocess
 def test_train_answers_a_mistake_with_one_sentence(forks, config_file, tmp_path, args, words):
   outcome = forks.run('ear_jax.train', '--config', config_file, '--workdir', tmp_path / 'run', *args)
   assert [word for word in words if word not in outcome.sentence] == [], outcome.sentence
+  assert not (tmp_path / 'run').exists(), 'what was refused leaves nothing'
   if args[0].startswith(('--config.model.name', '--config.init_from', '--config.loss.name')):
     assert 'making the network' not in outcome.stderr
 
