@@ -159,6 +159,8 @@ def _loop(program: Program, state, batches, feed, checkpoints, validate, monitor
     if due or told or (config.save_every and done % config.save_every == 0):
       monitor.trained(done, pending)
       pending = None
+      if due:
+        monitor.validating(done)
       validated = validate(state) if due else None
       monitor.validated(done, validated)
       checkpoints.save(placement.across(state), batches, validated and validated.dice)
