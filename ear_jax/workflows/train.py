@@ -92,17 +92,19 @@ def _train_and_evaluate(config, workdir, stop, preparing, profile):
     frames = max(data.frames[record] for record in data.records_of(split.train))
     validate = make_validation(program, data, split)
     windows = _windows(learnt, split, further, config)
-    logging.info('compiling the training step')
-    check_memory(program, frames, held=sum(x.nbytes for x in windows or ()))
-    logging.info('making the first state')
-    if checkpoints.latest is None:
-      state, origin = first_state(config, program.initial_state(), trained)
-      state = placement.replicate(state)
-    else:
-      shapes = placement.abstract(program.shapes)
-      state = placement.within(checkpoints.restore(checkpoints.latest, shapes, batches))
-      origin = read_origin(workdir)
-      logging.info('resuming at step %d', int(state.step))
+    with stop.patiently():
+      logging.info('compiling the training step')
+      check_memory(program, frames, held=sum(x.nbytes for x in windows or ()))
+    with stop.patiently():
+      logging.info('making the first state')
+      if checkpoints.latest is None:
+        state, origin = first_state(config, program.initial_state(), trained)
+        state = placement.replicate(state)
+      else:
+        shapes = placement.abstract(program.shapes)
+        state = placement.within(checkpoints.restore(checkpoints.latest, shapes, batches))
+        origin = read_origin(workdir)
+        logging.info('resuming at step %d', int(state.step))
     # Only now: a configuration that is refused must not replace the one that the checkpoint was made with.
     if is_first():
       write_run(config, workdir, data, split, state.params, origin, also)
