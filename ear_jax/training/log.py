@@ -140,7 +140,8 @@ class ProgressLine:
   def __enter__(self) -> Self:
     self._shown.enter_context(self._bar or heartbeat())
     if not self._bar:
-      often = f'validation every {self._validates_every} steps' if self._validates_every else 'no validation fold'
+      every = self._validates_every
+      often = f'validation every {every} steps and after the last' if every else 'no validation fold'
       logging.info('training from step %d to step %d, %s', self._first, self._steps, often)
     return self
 

@@ -106,7 +106,7 @@ def test_what_was_said_is_kept_beside_the_results(trained):
     r'^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d INFO data set toy/velocity in \S+: 10 cines of 5 subjects', log, re.M
   )
   assert re.findall(r'INFO step (\d+): validating\n', log) == ['7', '14', '20']
-  assert 'training from step 0 to step 20, validation every 7 steps\n' in log
+  assert 'training from step 0 to step 20, validation every 7 steps and after the last\n' in log
   assert re.search(r'INFO step 19 of 20, 0:00:\d\d left: loss \d\.\d{4}  \S+ s/step  rate \S+  val\. \S+  Dice', log)
 
 
