@@ -6,6 +6,7 @@ a configuration holds.
 """
 
 import pathlib
+import shlex
 from types import SimpleNamespace
 
 from absl import flags, logging
@@ -55,7 +56,10 @@ def _train(given: SimpleNamespace) -> int | None:
       return stopped.status
   best = summary['validation_dice']
   best_in_words = 'no validation fold' if best is None else f'best validation Dice {best:.4f}'
-  logging.info('done: step %d, loss %.4f, %s', summary['step'], summary['loss'], best_in_words)
+  logging.info('done: step %d, loss %.4f, %s, in %s', summary['step'], summary['loss'], best_in_words, workdir)
+  run = shlex.quote(str(workdir))
+  score = f'score it by `python -m ear_jax.evaluate --workdir {run}`, ' if config.split.test_fraction else ''
+  logging.info('next: %suse it by `python -m ear_jax.predict STUDY --checkpoint %s --output results`', score, run)
   return None
 
 

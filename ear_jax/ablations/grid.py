@@ -14,14 +14,30 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from ear_jax.config.fields import CIRCUMSTANCES
+from ear_jax.config.fields import CIRCUMSTANCES, field_fault
 from ear_jax.scoring.segmentation import METRICS
-from ear_jax.system.errors import UserError
+from ear_jax.system.errors import UserError, nearest
 
 NETWORKS, SINGLE, TOGETHER = 'networks', 'single', 'together'  # an axis: each seed on its own, or all as one
 VARIANT = 'variant'  # the axis whose values are names of sets of changes
 _SHARED = ('seed', 'data.name')  # and all of the split
 _HASH = 8  # hexadecimal digits
+_FIELDS = (
+  *(
+    'base',
+    'changes',
+    'grid',
+    'variants',
+    'columns',
+    'folds',
+    'seeds',
+    'together',
+    'checkpoint',
+    'test_data',
+    'metric',
+  ),
+  *('launcher', *(f'launcher.{name}' for name in ('executor', 'at_once', 'cpu_devices', 'gpus', 'slurm'))),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,6 +196,9 @@ def _twins(cells: list[Cell]) -> list[tuple[Cell, Cell]]:
 
 
 def _check(grid: ConfigDict) -> None:
+  for name in (*grid, *(f'launcher.{name}' for name in grid.launcher)):
+    if name not in _FIELDS:
+      raise UserError(f'config.{name} is no field of a grid{nearest(name, _FIELDS)} (configs/ablation.py has them all)')
   if grid.folds < 2:
     raise UserError(f'config.folds is {grid.folds}: cross-validation needs 2 or more')
   if not grid.seeds or len(set(grid.seeds)) < len(grid.seeds):
@@ -203,11 +222,13 @@ def leaves(config: ConfigDict, prefix: str = '') -> dict[str, Any]:
 
 def _set(config: ConfigDict, name: str, value: Any) -> None:
   *sections, field = name.split('.')
+  if rule := field_fault(config, name):
+    raise UserError(f'the experiment does not take {name} = {value!r}: {rule}')
   try:
     for section in sections:
       config = config[section]
     config[field] = value
-  except (AttributeError, KeyError, TypeError) as fault:
+  except TypeError as fault:
     reason = ' '.join(str(fault).strip('"\'').split())
     raise UserError(f'the experiment does not take {name} = {value!r}: {reason}') from None
 

@@ -99,7 +99,7 @@ def notes(grid: ConfigDict, jobs: Sequence[Job], results: Mapping[str, dict]) ->
   failed, cines = (sum(result['curves'][key] for result in results.values()) for key in ('failed', 'expected'))
   if failed:
     sentences.append(
-      f'{failed} of {cines} cines have a frame without contours and are in no mean of the velocity curves.'
+      f'Left out of all means of the velocity curves: {failed} of {cines} cines, in a frame of which no wall is closed.'
     )
   return sentences
 

@@ -38,9 +38,9 @@ def run(grid: ConfigDict, workdir: pathlib.Path, output: pathlib.Path | None = N
   planned = jobs(grid, _base(grid.base))
   launcher = Launcher(grid.launcher, len(planned))
   folder = workdir.resolve() / 'jobs'
-  with only_writer(workdir):
-    write_text(workdir / 'ablation.json', grid.to_json(sort_keys=True, indent=2))
+  with only_writer(workdir, begun='ablation.json'):
     rehearse(job for job in planned if not (folder / job.name / 'result.json').exists())
+    write_text(workdir / 'ablation.json', grid.to_json(sort_keys=True, indent=2))
     queue = Queue(planned, folder, launcher)
     logging.info('%d jobs in %s, %d at a time', len(planned), folder, launcher.at_once)
     with Status(grid.metric, launcher.at_once) as show:

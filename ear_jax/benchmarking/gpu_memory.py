@@ -5,6 +5,7 @@ from absl import logging
 from ml_collections import ConfigDict
 
 from ear_jax.benchmarking.gpus import GPUS, compile_only, usable
+from ear_jax.config.fields import check_config
 from ear_jax.devices.placement import Placement
 from ear_jax.system.errors import UsageError
 from ear_jax.system.table import Table, drawn
@@ -23,11 +24,12 @@ SWITCHES: dict[str, dict] = {
 def plan(config: ConfigDict, gpus: list[str], frames: int) -> list[dict]:
   """Returns for each GPU and each switch: `gpu`, `switch`, `bytes` that the step needs, `usable` bytes there.
 
-  One device has the whole batch. Raises: UserError for a name that is not one of `GPUS`.
+  One device has the whole batch. Raises: UserError for a name that is not one of `GPUS`, or a field that cannot be.
   """
   gpus = [name.lower() for name in gpus]
   if unknown := [name for name in gpus if name not in GPUS]:
     raise UsageError(f'--gpu {unknown[0]!r} is not one of {", ".join(GPUS)}')
+  check_config(config)
   rows = []
   for name in gpus:
     placement = Placement([compile_only(name)])

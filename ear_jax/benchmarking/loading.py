@@ -8,7 +8,7 @@ import jax
 from absl import logging
 from ml_collections import ConfigDict
 
-from ear_jax.config.fields import default_config
+from ear_jax.config.fields import check_config, default_config
 from ear_jax.data.data_set import DataSet, open_data_set
 from ear_jax.data.on_device import make_batches, windows_of
 from ear_jax.data.pipeline import training_batches, training_examples
@@ -27,8 +27,9 @@ def measure_loading(config: ConfigDict, *, devices: int = 1) -> list[dict]:
     config: a whole training configuration; of its data set all subjects are drawn.
     devices: D of the batches.
 
-  Raises: UserError when the data set is not built.
+  Raises: UserError when the data set is not built, or for a field that cannot be.
   """
+  check_config(config)
   data, rows = open_data_set(config), []
   for on_device in (True, False):
     for name, augmentation in (("the paper's", default_config().augment), ('its own', config.augment)):

@@ -8,11 +8,14 @@ the registries `models.NETWORKS` and `training.losses` have them.
 import dataclasses
 import functools
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from ml_collections import ConfigDict
 
-from ear_jax.system.errors import UserError
+from ear_jax.system.errors import UserError, near
+
+_SHOWN = 3  # nearest fields
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,11 +145,18 @@ def default_config() -> ConfigDict:
 
 
 def check_config(config: ConfigDict) -> None:
-  """Raises UserError where a field is missing, a number is outside its range, or a word is no choice."""
+  """Raises UserError where a field is missing or unknown, a number is outside its range, or a word is no choice.
+
+  A section of `model` that is not described is an own network's, and not looked into.
+  """
+  usual = default_config()
+  for path in _undescribed(config):
+    own = "; what a network of your own takes stands in a section of it: config.model.NAME = {'field': value}"
+    raise UserError(field_fault(usual, path) + own * path.startswith('model.'))
   for name, field in FIELDS.items():
     try:
       value = functools.reduce(ConfigDict.__getitem__, name.split('.'), config)
-    except KeyError:
+    except (KeyError, TypeError):  # no such section, or a value in its place
       raise UserError(f'config.{name} is missing: begin with default_config() and change fields of it') from None
     parts = value if isinstance(value, tuple | list) else (value,)
     if isinstance(field.default, tuple) and {type(part) for part in parts} - {type(field.default[0])}:
@@ -163,3 +173,50 @@ def check_choice(name: str, value: Any) -> None:
   for word in value if isinstance(value, tuple | list) else (value,):
     if field.choices and word not in field.choices:
       raise UserError(f'{field.called or f"config.{name}"} {word!r} is not one of {field.choices}')
+
+
+def field_fault(config: ConfigDict, path: str, name: str = 'config') -> str:
+  """Returns why a dotted path is no field of a configuration called `name`, in a sentence; '' where it is one."""
+  inside, seen = config, name
+  for part in path.split('.'):
+    if not isinstance(inside, ConfigDict):
+      return f'{seen} is a value and has no field {part}'
+    if part not in inside:
+      found = [f'{name}.{field}' for field in _near_fields(config, path)]
+      found = found or [f'{seen}.{section}' for section in near(part, inside)[:1]]
+      nearest = f'; nearest: {", ".join(found)}' if found else f' (it has {", ".join(inside)})'
+      return f'{seen} has no field {part}{nearest}'
+    inside, seen = inside[part], f'{seen}.{part}'
+  if isinstance(inside, ConfigDict):
+    return f'{seen} is a section: set a field of it ({", ".join(inside)})'
+  return ''
+
+
+def _near_fields(config: ConfigDict, path: str) -> list[str]:
+  """Returns the fields that a path may mean: of the section that it names, if there are any; lr is learning_rate."""
+  section, _, asked = path.rpartition('.')
+  found: dict[str, list[str]] = {}
+  for field in _fields(config):
+    found.setdefault(field.rpartition('.')[2], []).append(field)
+  initials = [last for last in found if '_' in last and asked == ''.join(word[:1] for word in last.split('_'))]
+  meant = [field for last in dict.fromkeys((*initials, *near(asked, found))) for field in found[last]]
+  beside = [field for field in meant if section and near(section, [field.rpartition('.')[0]])]
+  return (beside or meant)[:_SHOWN]
+
+
+def _fields(config: ConfigDict, above: str = '') -> Iterator[str]:
+  for name, value in config.items():
+    if isinstance(value, ConfigDict):
+      yield from _fields(value, f'{above}{name}.')
+    else:
+      yield f'{above}{name}'
+
+
+def _undescribed(config: ConfigDict, above: str = '') -> Iterator[str]:
+  """Yields what a configuration holds that is neither described nor a section of an own network, as dotted paths."""
+  for name, value in config.items():
+    path, section = f'{above}{name}', isinstance(value, ConfigDict)
+    if section and any(field.startswith(f'{path}.') for field in FIELDS):
+      yield from _undescribed(value, f'{path}.')
+    elif path not in FIELDS and not (section and above == 'model.'):
+      yield path

@@ -1,7 +1,6 @@
 """The flag `--config=FILE` with `--config.field=value`: ml_collections', with a sentence where a field is not there."""
 
 import contextlib
-import difflib
 import pathlib
 import re
 import sys
@@ -11,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
-_SHOWN = 3  # nearest fields
+from ear_jax.config.fields import field_fault
 
 
 def define(meaning: str, name: str = 'config') -> flags.FlagHolder:
@@ -93,7 +92,7 @@ def _fault(config: ConfigDict, words: Sequence[str], name: str) -> str:
   """Returns what is wrong with the fields among the words of a command line, or ''."""
   given = Counter(match[1] for word in words if (match := re.match(rf'--?(?:no)?{name}\.([^=]+)', word)))
   for path, count in given.items():
-    if rule := _field_fault(config, path, name):
+    if rule := field_fault(config, path, name):
       return rule
     *above, last = path.split('.')
     if count > 1 and isinstance(_at(config, above)[last], tuple):  # ml_collections joins them
@@ -101,45 +100,7 @@ def _fault(config: ConfigDict, words: Sequence[str], name: str) -> str:
   return ''
 
 
-def _field_fault(config: ConfigDict, path: str, name: str) -> str:
-  inside, seen = config, name
-  for part in path.split('.'):
-    if not isinstance(inside, ConfigDict):
-      return f'{seen} is a value and has no field {part}'
-    if part not in inside:
-      nearest = ', '.join(f'{name}.{field}' for field in _nearest(config, path))
-      return f'{seen} has no field {part}; nearest: {nearest}'
-    inside, seen = inside[part], f'{seen}.{part}'
-  if isinstance(inside, ConfigDict):
-    return f'{seen} is a section: set a field of it ({", ".join(inside)})'
-  return ''
-
-
 def _at(config: ConfigDict, path: Sequence[str]) -> ConfigDict:
   for name in path:
     config = config[name]
   return config
-
-
-def _nearest(config: ConfigDict, path: str) -> list[str]:
-  """Returns the fields whose name, with sections or without, is most like a path; lr is near learning_rate."""
-  asked = path.rpartition('.')[2]
-
-  def likeness(field: str) -> tuple[float, float]:
-    last = field.rpartition('.')[2]
-    initials = ''.join(word[:1] for word in last.split('_'))
-    return max(float(initials == asked), _alike(asked, last)), _alike(path, field)
-
-  return sorted(_fields(config), key=likeness, reverse=True)[:_SHOWN]
-
-
-def _alike(one: str, other: str) -> float:
-  return difflib.SequenceMatcher(None, one, other).ratio()
-
-
-def _fields(config: ConfigDict, above: str = '') -> Iterator[str]:
-  for name, value in config.items():
-    if isinstance(value, ConfigDict):
-      yield from _fields(value, f'{above}{name}.')
-    else:
-      yield f'{above}{name}'

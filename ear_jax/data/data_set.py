@@ -17,6 +17,7 @@ from ear_jax.cine import Cine
 from ear_jax.data.examples import Examples
 from ear_jax.data.records import IDS, decode_cine, decode_text
 from ear_jax.data.upright import Axes, as_axes, portrait
+from ear_jax.data.window import beyond_picture
 from ear_jax.system.errors import UserError, nearest, some
 
 _PORTRAYED = 512  # cines at most that a portrait is the mean of
@@ -31,6 +32,7 @@ class DataSet:
     ids: for each record, (subject, dataset, slice_id, level).
     annotated: for each record, which of its frames are annotated, `[T]` bool; or their weights, of `with_carried`.
     spacing: for each record, mm along row and column index; NaN when unknown.
+    sizes: for each record, rows and columns of its pictures.
     hash: first 12 hexadecimal digits of a SHA-256 over name, version and ids.
     content: the same over the stored pixels and masks besides.
     folder: where it is.
@@ -41,6 +43,7 @@ class DataSet:
   ids: tuple[tuple[str, str, str, str], ...]
   annotated: tuple[np.ndarray, ...]
   spacing: tuple[tuple[float, float], ...]
+  sizes: tuple[tuple[int, int], ...]
   hash: str
   content: str
   folder: pathlib.Path
@@ -124,7 +127,7 @@ def open_data_set(
     source = Examples(builder)
     index = [_entry(source.stored(record)) for record in range(len(source))]
     axes = (builder.info.metadata or {}).get('axes')
-  ids, annotated, spacing, contents = zip(*index, strict=True)
+  ids, annotated, spacing, sizes, contents = zip(*index, strict=True)
   named, stored = sorted(ids), sorted(zip(ids, contents, strict=True))
   made = datetime.datetime.fromtimestamp((version / 'dataset_info.json').stat().st_mtime)
   hashed = [repr((builder.info.full_name, each)).encode() for each in (named, stored)]
@@ -132,7 +135,8 @@ def open_data_set(
   people, when = len({subject for subject, *_ in ids}), f'{made:%Y-%m-%d %H:%M}'
   said = 'data set %s in %s: %d cines of %d subjects, content %s, built on %s'
   logging.info(said, name, above, len(ids), people, of_contents, when)
-  return DataSet(source, ids, annotated, spacing, of_ids, of_contents, version, as_axes(axes) if axes else None)
+  turned = as_axes(axes) if axes else None
+  return DataSet(source, ids, annotated, spacing, sizes, of_ids, of_contents, version, turned)
 
 
 def check_data_sets(config: ConfigDict) -> None:
@@ -158,6 +162,28 @@ def _newest(name: str, above: str, flag: str = '--config.data.dir') -> pathlib.P
   )
 
 
+def say_window_beyond(data: DataSet, name: str, crop: int, unit: int | None = None) -> None:
+  """Logs where pictures of a data set are smaller than the window that the network sees, with what that costs.
+
+  `unit` is what the window must be divisible by; None: it cannot be changed any more.
+  """
+  count, enough, times = beyond_picture(data.sizes, crop, unit or 1)
+  if not count:
+    return
+  every = count == len(data.sizes)
+  rows, columns = (max if every else min)(data.sizes, key=max)
+  which = 'all' if every else f'{count} of {len(data.sizes)}'
+  said = (
+    f'{which} cines of {name} have smaller pictures ({"up to" if every else "from"} {rows} x {columns} pixels) than '
+  )
+  said += f'the window (config.data.crop={crop}): beyond their border its pixels are repeated'
+  if every and unit:
+    cost = f'{times:.1f} times the pixels of --config.data.crop={enough}, and about as much more time and memory'
+    logging.warning('%s: %s; set that, or less', said, cost)
+  else:
+    logging.info('%s', said)
+
+
 def _further(config: ConfigDict) -> list[str]:
   return [name for name in config.data.also.split(',') if name]
 
@@ -168,10 +194,11 @@ def open_further_sets(config: ConfigDict) -> list[DataSet]:
 
 
 def _entry(example: dict) -> tuple:
-  """Returns ids, annotated frames, spacing and a digest of pixels and mask as they are stored."""
+  """Returns ids, annotated frames, spacing, rows and columns, and a digest of pixels and mask as they are stored."""
   ids = tuple(decode_text(example[key]) for key in IDS)
   content = hashlib.sha256()
   for stored in (example['video'], example['mask']):
     content.update(repr(list(stored['shape'])).encode())
     content.update(stored['value'])
-  return ids, np.asarray(example['annotated'], bool), tuple(map(float, example['spacing'])), content.hexdigest()
+  annotated, spacing = np.asarray(example['annotated'], bool), tuple(map(float, example['spacing']))
+  return ids, annotated, spacing, tuple(map(int, example['mask']['shape'][1:])), content.hexdigest()

@@ -33,6 +33,19 @@ def paste_window(window: np.ndarray, height: int, width: int) -> np.ndarray:
   return whole
 
 
+def beyond_picture(sizes: Sequence[tuple[int, int]], size: int, unit: int = 1) -> tuple[int, int, float]:
+  """Returns of how many pictures a smaller window would hold all, how large one that holds them all must be, the waste.
+
+  Args:
+    sizes: rows and columns of each picture.
+    size: of the window.   unit: its size is divisible by it, as is the answer's.
+
+  The waste is how many times the pixels of that smaller window this one has; 1 where it is no larger.
+  """
+  holds = [-(-max(rows, columns) // unit) * unit for rows, columns in sizes]
+  return sum(enough < size for enough in holds), max(holds), max(1.0, (size / max(holds)) ** 2)
+
+
 def _overlap(n, size):
   start = int(np.floor((n - size) / 2 + 0.5))
   first = max(start, 0)

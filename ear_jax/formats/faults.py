@@ -16,7 +16,7 @@ class Fault:
   """One broken rule.
 
   Attributes:
-    file: path of the file, relative to the folder that was read.
+    file: path of the file, relative to the folder that was read; '.': that folder.
     frame: what within the file: 'frame 3', 'slice MID, frame 3', or '' for the file as a whole.
     rule: what was found, what was expected, and what to do.
   """
@@ -26,20 +26,24 @@ class Fault:
   rule: str
 
   def __str__(self) -> str:
-    where = f'{self.file}, {self.frame}' if self.frame else self.file
-    return printable(f'{where}: {self.rule}')
+    where = ', '.join(part for part in (self.file, self.frame) if part not in ('', '.'))
+    return printable(f'{where}: {self.rule}' if where else self.rule)
 
 
 class MalformedStudy(ValueError):
-  """A folder that cannot be read; `faults` holds every broken rule, and the message lists them all."""
+  """A folder that cannot be read; `faults` holds every broken rule, and the message lists them all.
+
+  One rule that the folder as a whole breaks is a sentence with the path that was asked for.
+  """
 
   def __init__(self, root: pathlib.Path | str, faults: Iterable[Fault]):
     self.faults = tuple(faults)
     self.root = str(root)
     problems = 'problem' if len(self.faults) == 1 else 'problems'
-    lines = [f'{printable(str(root))}: {len(self.faults)} {problems}; nothing was read.'] + [
-      f'  {fault}' for fault in self.faults
-    ]
+    asked, of_all = printable(str(root)), [fault.file == '.' and not fault.frame for fault in self.faults]
+    lines = [f'{asked}: {len(self.faults)} {problems}; nothing was read.', *(f'  {fault}' for fault in self.faults)]
+    if of_all == [True]:
+      lines = [f'{asked}: {self.faults[0]}']
     super().__init__('\n'.join(lines))
 
   def __reduce__(self):  # the default would call __init__ with the message alone: Beam and pytest-xdist pickle errors

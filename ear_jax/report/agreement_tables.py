@@ -6,6 +6,7 @@ from rich.console import Group
 
 from ear_jax.report.tables import few_subjects
 from ear_jax.system import table as forms
+from ear_jax.system.errors import some
 from ear_jax.system.table import DASH, Table, number, span, spread
 
 _SIDES = ('manual', 'automatic')
@@ -29,9 +30,15 @@ def notes(summary: Mapping) -> list[str]:
     'errors can be compared and their names mean nothing.'
   )
   if cines['failed']:
+    left_out = [
+      f'{name} (none in {count["failed_predicted"]} of {count["frames"]} frames of the prediction, in '
+      f'{count["failed_reference"]} of the reference)'
+      for name, count in summary['failed'].items()
+    ]
     sentences.append(
-      f'{cines["failed"]} of {cines["expected"]} cines have a frame without contours and are in no mean of the curves '
-      f'and markers: {", ".join(summary["failed"])}.'
+      f'Left out of all means of curves and peaks: {cines["failed"]} of {cines["expected"]} cines, since a curve needs '
+      f'a closed wall in every frame: {some(left_out)}. Dice counts their frames (per_frame.csv). Where the prediction '
+      'has none, train longer or on more such hearts; where the reference has none, repair its contours.'
     )
   if cines['flagged']:
     sentences.append(

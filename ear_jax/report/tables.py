@@ -62,7 +62,7 @@ def per_subject_table(rows: pd.DataFrame) -> pd.DataFrame:
 def notes(summary: Mapping) -> list[str]:
   """Returns what a reader must know before using the numbers of `aggregate.summarise`, a sentence or two each."""
   n, frames, unit = summary['n_subjects'], summary['frames'], summary['distance_unit']
-  imputed = frames['in_means'] - frames['scored']
+  imputed = _imputed(summary)
   sentences = [
     f'Means are taken over frames, slices and datasets of a subject in turn, then over subjects (n = {n}); SD and '
     'intervals are over subjects.'
@@ -75,8 +75,8 @@ def notes(summary: Mapping) -> list[str]:
     sentences.append(f'{lost} subjects have no frame that can be scored and are not in n.')
   if imputed:
     sentences.append(
-      f'{imputed} of the {frames["in_means"]} frames in the means: one mask is empty or the prediction failed. They '
-      'score 0 and their distances are the image diagonal; the column "measured" is the mean without them.'
+      f'In {imputed} of the {frames["in_means"]} frames the prediction or the reference has no myocardium. They score '
+      '0, and their distances are the image diagonal; the column "both drawn" is the mean without these frames.'
     )
   if 'hd95' in summary['metrics']:
     sentences.append(
@@ -112,14 +112,15 @@ def few_subjects(n: int) -> list[str]:
 
 def text_tables(summary: Mapping) -> list[Table]:
   """Returns the summary of `aggregate.summarise` as tables of strings: metrics, slice levels, frames."""
-  header = ['metric', 'mean', 'SD', '95 % t interval', '95 % BCa interval', 'median', 'measured']
+  header = ['metric', 'mean', 'SD', '95 % t interval', '95 % BCa interval', 'median']
+  header += ['both drawn'] * bool(_imputed(summary))
   body = []
   for metric, entry in summary['metrics'].items():
     many = digits(metric)
     cells = [number(entry[key], many) for key in ('mean', 'sd')]
     cells += [span(entry[key], many) for key in ('t_interval', 'bca_interval')]
     cells += [number(value, many) for value in (entry['median'], entry['not_imputed']['mean'])]
-    body.append([label(metric, summary['distance_unit']), *cells])
+    body.append([label(metric, summary['distance_unit']), *cells][: len(header)])
   tables = [Table(f'Over {summary["n_subjects"]} subjects', header, body)]
   if summary['by_level']:
     tables.append(_level_table(summary))
@@ -127,6 +128,11 @@ def text_tables(summary: Mapping) -> list[Table]:
     tables.append(_contour_table(summary))
   counts = [[name.replace('_', ' '), str(count)] for name, count in summary['frames'].items()]
   return [*tables, Table('Frames', ['case', 'frames'], counts)]
+
+
+def _imputed(summary: Mapping) -> int:
+  """Returns in how many frames of the means one mask alone is empty, or a prediction is missing."""
+  return summary['frames']['in_means'] - summary['frames']['scored']
 
 
 def terminal(summary: Mapping) -> Group:

@@ -5,6 +5,7 @@ import errno
 import os
 import pathlib
 import platform
+import shutil
 from collections.abc import Iterator
 from typing import IO
 
@@ -27,24 +28,56 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF, 524)
 
 
 @contextlib.contextmanager
-def only_writer(folder: pathlib.Path) -> Iterator[None]:
+def only_writer(folder: pathlib.Path, begun: str | None = None) -> Iterator[None]:
   """Holds `folder`, which is made if need be, for this process alone until the block ends.
 
   The kernel lets go of the lock when the process ends, however it ends: a killed run leaves nothing to clean up. The
-  file stays: were it removed, a third process could lock a new one while a second still waits at the old.
+  file stays, but where an exception ends the block before there is a file `begun` in the folder: then everything that
+  came into the folder since, and folders that were made for it, is taken away again.
 
   Raises: UserError when another process, or this one, holds it already; OSError when nothing can be written there.
   """
-  folder.mkdir(parents=True, exist_ok=True)
-  with (folder / _NAME).open('a+') as file:
-    _lock(file, folder)
+  made = [one for one in (folder, *folder.parents) if not one.exists()]
+  before = set(folder.iterdir()) if folder.is_dir() else set()
+  with _locked(folder) as file:
     file.truncate(0)
     file.write(f'process {os.getpid()} on {platform.node()}\n')
     file.flush()
     try:
       yield
+    except Exception:
+      if begun and not (folder / begun).exists():
+        _take_away(set(folder.iterdir()) - before, made)
+      raise
     finally:
       file.truncate(0)
+
+
+def _take_away(paths: set[pathlib.Path], folders: list[pathlib.Path]) -> None:
+  """Removes files and folders with what is in them, then those folders that are empty, the innermost first."""
+  for path in paths:
+    with contextlib.suppress(OSError):  # Windows keeps the lock itself, which is open
+      shutil.rmtree(path) if path.is_dir() else path.unlink()
+  with contextlib.suppress(OSError):
+    for folder in folders:
+      folder.rmdir()
+
+
+def _locked(folder: pathlib.Path) -> IO:
+  """Returns the locked file of a folder; one that was taken away before we had it guards nothing, and a new one is."""
+  while True:
+    folder.mkdir(parents=True, exist_ok=True)
+    file = (folder / _NAME).open('a+')
+    try:
+      _lock(file, folder)
+      if os.path.samestat(os.fstat(file.fileno()), os.stat(folder / _NAME)):
+        return file
+    except FileNotFoundError:
+      pass
+    except BaseException:
+      file.close()
+      raise
+    file.close()
 
 
 def _lock(file, folder) -> None:

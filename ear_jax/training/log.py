@@ -129,8 +129,8 @@ def _figures(line: str, number: int, path: pathlib.Path) -> dict[str, Any]:
 class ProgressLine:
   """A bar with step, time left, loss, rate and Dice on a terminal; lines of the same and a heartbeat elsewhere."""
 
-  def __init__(self, steps: int, first: int, log_every: int):
-    self._steps, self._first, self._log_every = steps, first, log_every
+  def __init__(self, steps: int, first: int, log_every: int, validates_every: int):
+    self._steps, self._first, self._log_every, self._validates_every = steps, first, log_every, validates_every
     self._shown = contextlib.ExitStack()
     self._bar = None
     if sys.stderr.isatty():
@@ -140,7 +140,9 @@ class ProgressLine:
   def __enter__(self) -> Self:
     self._shown.enter_context(self._bar or heartbeat())
     if not self._bar:
-      logging.info('training from step %d to step %d', self._first, self._steps)
+      every = self._validates_every
+      often = f'validation every {every} steps and after the last' if every else 'no validation fold'
+      logging.info('training from step %d to step %d, %s', self._first, self._steps, often)
     return self
 
   def __exit__(self, *_: object) -> None:
@@ -153,6 +155,13 @@ class ProgressLine:
     elif step % self._log_every == 0 or step == self._steps:
       left = datetime.timedelta(seconds=round(scalars['seconds_per_step'] * (self._steps - step)))
       logging.info('step %d of %d, %s left: %s', step, self._steps, left, in_words(scalars))
+
+  def validating(self, step: int) -> None:
+    """Says that the network is scored on the validation fold, which takes a while in which no step is taken."""
+    if self._bar:
+      self._bar.update(self._task, description='validating')
+    else:
+      logging.info('step %d: validating', step)
 
   def say(self, text: str) -> None:
     """Prints a line above the bar."""

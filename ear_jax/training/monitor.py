@@ -35,7 +35,9 @@ class Monitor:
   def __init__(self, program: Program, folder: pathlib.Path, first: int):
     config = self._config = program.config
     self._schedule = program.schedule
-    self._progress = ProgressLine(config.steps, first, config.log_every) if is_first() else None
+    self._validates = config.split.fold >= 0
+    often = config.eval.every if self._validates else 0
+    self._progress = ProgressLine(config.steps, first, config.log_every, often) if is_first() else None
     self._writer = MetricWriter(folder, first) if is_first() else None
     self._shown: dict[str, float] = {}
     before = [line for line in read_metrics(folder) if line['step'] <= first]
@@ -77,6 +79,11 @@ class Monitor:
       self._shown |= scalars
     if self._progress:
       self._progress.update(step, self._shown)
+
+  def validating(self, step: int) -> None:
+    """Says that a validation begins, where there is a fold for it."""
+    if self._progress and self._validates:
+      self._progress.validating(step)
 
   def validated(self, step: int, validated: Validated | None) -> None:
     """Takes what a validation found, None where there was none."""

@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from typing import Self
 
 import jax
@@ -36,9 +37,10 @@ class Stopped(BaseException):
 class StopRequest:
   """Hears within a `with` block that SIGTERM or SIGINT came, in place of what they do otherwise.
 
-  Before the first step there is nothing to save: a run of one process is stopped where it stands. After that the signal
-  is remembered until the step is done. A second Ctrl-C interrupts as usual; a second SIGTERM, which some schedulers
-  send, changes nothing. Outside the main thread, where Python knows no signals, nothing is noticed.
+  Before the first step there is nothing to save: a run of one process is stopped where it stands, but for `patiently`.
+  After that the signal is remembered until the step is done. A second Ctrl-C interrupts as usual; a second SIGTERM,
+  which some schedulers send, changes nothing. Outside the main thread, where Python knows no signals, nothing is
+  noticed.
 
   Attributes:
     signal: what came; None: nothing yet.
@@ -48,6 +50,7 @@ class StopRequest:
   def __init__(self) -> None:
     self.signal: signal.Signals | None = None
     self.before: int | None = 0
+    self._patient = self._said = False
     self._alone = jax.process_count() == 1  # others would wait for one that stops by itself
     self._closing = contextlib.ExitStack()
 
@@ -61,6 +64,20 @@ class StopRequest:
 
   def __exit__(self, *_: object) -> None:
     self._closing.close()
+
+  @contextlib.contextmanager
+  def patiently(self) -> Iterator[None]:
+    """Lets what is within the block end first: an exception in the middle of jax's work may get lost in it, or worse.
+
+    Raises: Stopped at the end of the block.
+    """
+    self._patient = True
+    try:
+      yield
+    finally:
+      self._patient = False
+    if self.signal and self._alone and self.before is not None:
+      raise Stopped(self.before, self.signal)
 
   def told(self, state: object, done: int, *, every: int) -> signal.Signals | None:
     """Returns the signal to stop after step `done`, or None.
@@ -80,8 +97,10 @@ class StopRequest:
     if number == signal.SIGINT:
       signal.signal(signal.SIGINT, signal.default_int_handler)
     if first and self._alone and self.before is not None:
-      raise Stopped(self.before, self.signal)
-    if first:
+      if not self._patient:
+        raise Stopped(self.before, self.signal)
+      self._say_wait(number)
+    elif first:
       _say(number, 'stopping after this step')
 
   def _watch_signals(self) -> None:
@@ -93,17 +112,19 @@ class StopRequest:
       while told := os.read(read, 1):  # nothing comes when `write` is closed
         time.sleep(_LATE)
         if told[0] in _CAUGHT and self.signal is None and self.before is not None:
-          _say(
-            told[0],
-            'the step is being compiled, which cannot be interrupted: stopping before the first step; '
-            f'`kill -9 {os.getpid()}` ends it now, and nothing is lost',
-          )
+          self._say_wait(told[0])
       os.close(read)
 
     self._closing.callback(os.close, write)
     self._closing.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(write, warn_on_full_buffer=False))
     with contextlib.suppress(RuntimeError):  # no room for a thread: it is said when the step is compiled
       threading.Thread(target=watch, daemon=True).start()
+
+  def _say_wait(self, number: int) -> None:
+    if not self._said:
+      self._said = True
+      rule = 'the step is being compiled, which cannot be interrupted: stopping before the first step'
+      _say(number, f'{rule}; `kill -9 {os.getpid()}` ends it now, and nothing is lost')
 
 
 def _say(number: int, words: str) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 from absl import logging
 
 from ear_jax.analysis.motion import Settings
-from ear_jax.data.data_set import DataSet, open_data_set
+from ear_jax.data.data_set import DataSet, open_data_set, say_window_beyond
 from ear_jax.data.splits import Split, make_split
 from ear_jax.networks.inference import to_mask
 from ear_jax.networks.load import load_network
@@ -63,7 +63,9 @@ def evaluate(
   name = other_data or trained.config.data.name
   folder = data_dir or trained.config.data.get('dir', 'data')
   data = open_data_set(trained.config, name=name, folder=folder, flag='--data_dir')
-  if not other_data:
+  if other_data:
+    say_window_beyond(data, name, trained.config.data.crop)
+  else:
     _check_unchanged(trained, data, allow_changed_data)
   part = f'all of {other_data}' if other_data else part
   split = _split_of(trained, data)

@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 
 from ear_jax.config.fields import check_config
 from ear_jax.data.carried import with_carried
-from ear_jax.data.data_set import DataSet, check_data_sets, open_data_set, open_further_sets
+from ear_jax.data.data_set import DataSet, check_data_sets, open_data_set, open_further_sets, say_window_beyond
 from ear_jax.data.on_device import Windows, make_batches, windows_of
 from ear_jax.data.pipeline import training_batches, training_examples
 from ear_jax.data.splits import Split, make_split
@@ -56,7 +56,7 @@ def train_and_evaluate(
   1
   """
   workdir = pathlib.Path(workdir)
-  alone = only_writer(workdir) if is_first() else contextlib.nullcontext()
+  alone = only_writer(workdir, begun='config.json') if is_first() else contextlib.nullcontext()
   with StopRequest() as stop, failures_in_words(workdir), alone, contextlib.ExitStack() as preparing:
     preparing.enter_context(heartbeat())
     with kept_in(workdir / 'log.txt') if is_first() else contextlib.nullcontext():
@@ -78,6 +78,8 @@ def _train_and_evaluate(config, workdir, stop, preparing, profile):
   trained = None if stop.before else network_to_start_from(config, program.shapes)
   logging.info('opening the data set %s', config.data.name)
   data, also = open_data_set(config), open_further_sets(config)
+  for name, each in zip((config.data.name, *config.data.also.split(',')), (data, *also), strict=False):
+    say_window_beyond(each, name, config.data.crop, None if stop.before else program.model.unit)
   split = make_split(data.subjects, config.split)
   check_same_run(workdir, config, data, split, also)
   with Checkpoints(workdir / 'checkpoints') as checkpoints:
@@ -90,17 +92,19 @@ def _train_and_evaluate(config, workdir, stop, preparing, profile):
     frames = max(data.frames[record] for record in data.records_of(split.train))
     validate = make_validation(program, data, split)
     windows = _windows(learnt, split, further, config)
-    logging.info('compiling the training step')
-    check_memory(program, frames, held=sum(x.nbytes for x in windows or ()))
-    logging.info('making the first state')
-    if checkpoints.latest is None:
-      state, origin = first_state(config, program.initial_state(), trained)
-      state = placement.replicate(state)
-    else:
-      shapes = placement.abstract(program.shapes)
-      state = placement.within(checkpoints.restore(checkpoints.latest, shapes, batches))
-      origin = read_origin(workdir)
-      logging.info('resuming at step %d', int(state.step))
+    with stop.patiently():
+      logging.info('compiling the training step')
+      check_memory(program, frames, held=sum(x.nbytes for x in windows or ()))
+    with stop.patiently():
+      logging.info('making the first state')
+      if checkpoints.latest is None:
+        state, origin = first_state(config, program.initial_state(), trained)
+        state = placement.replicate(state)
+      else:
+        shapes = placement.abstract(program.shapes)
+        state = placement.within(checkpoints.restore(checkpoints.latest, shapes, batches))
+        origin = read_origin(workdir)
+        logging.info('resuming at step %d', int(state.step))
     # Only now: a configuration that is refused must not replace the one that the checkpoint was made with.
     if is_first():
       write_run(config, workdir, data, split, state.params, origin, also)
@@ -157,6 +161,8 @@ def _loop(program: Program, state, batches, feed, checkpoints, validate, monitor
     if due or told or (config.save_every and done % config.save_every == 0):
       monitor.trained(done, pending)
       pending = None
+      if due:
+        monitor.validating(done)
       validated = validate(state) if due else None
       monitor.validated(done, validated)
       checkpoints.save(placement.across(state), batches, validated and validated.dice)

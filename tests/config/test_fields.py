@@ -48,6 +48,33 @@ def test_a_field_that_is_missing_is_a_sentence(name):
     check_config(config)
 
 
+@pytest.mark.parametrize(
+  ('changes', 'sentence'),
+  [
+    ({'data': {'corp': 80}}, 'config.data has no field corp; nearest: config.data.crop$'),
+    ({'bath_size': 4}, 'config has no field bath_size; nearest: config.batch_size, config.eval.batch_size$'),
+    ({'optimizer': {'lr': 1.0}}, 'config.optimizer has no field lr; nearest: config.optimizer.learning_rate$'),
+    ({'optimiser': {'clip_norm': 0.0}}, 'config has no field optimiser; nearest: config.optimizer$'),
+    ({'training': {'steps': 4}}, r'config has no field training \(it has augment, .*, split, steps\)$'),
+    (
+      {'model': {'width': 4}},
+      r'config.model has no field width \(it has .*\); what a network of your own takes .*: config.model.NAME =',
+    ),
+  ],
+)
+def test_what_is_no_field_is_a_sentence_with_the_nearest(changes, sentence):
+  config = default_config()
+  config.update(changes)
+  with pytest.raises(UserError, match=f'^{sentence}'):
+    check_config(config)
+
+
+def test_a_section_of_an_own_network_is_its_own():
+  config = default_config()
+  config.model.mine = {'width': 4, 'corp': {'crop': 3}}
+  check_config(config)
+
+
 def test_each_configuration_is_the_callers_own():
   default_config().data.crop = 3
   assert default_config().data.crop == FIELDS['data.crop'].default

@@ -352,5 +352,5 @@ def test_without_files_to_read_nothing_is_begun(tmp_path, monkeypatch, builder, 
 def test_a_malformed_folder_ends_the_command_with_its_sentence(tmp_path, monkeypatch):
   (tmp_path / 'manual/frames').mkdir(parents=True)
   monkeypatch.setattr(sys, 'argv', ['/site-packages/tensorflow_datasets/scripts/cli/main.py', 'build'])
-  with pytest.raises(SystemExit, match='frames/images: 1 problem; nothing was read'):
+  with pytest.raises(SystemExit, match='frames/images: there is no such folder; '):
     _build(sunnybrook.Builder, 'frames', tmp_path)

@@ -27,7 +27,8 @@ def _data(folder, *cines) -> DataSet:
   examples = [encode_cine(cine) for cine in cines]
   ids = tuple(tuple(example[key] for key in IDS) for example in examples)
   flags, spacing = (tuple(example[key] for example in examples) for key in ('annotated', 'spacing'))
-  return DataSet(examples, ids, flags, spacing, 'ids', 'pixels', folder)
+  sizes = tuple(cine.mask.shape[1:] for cine in cines)
+  return DataSet(examples, ids, flags, spacing, sizes, 'ids', 'pixels', folder)
 
 
 @pytest.fixture

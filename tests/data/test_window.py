@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from ear_jax.data.window import central_window, paste_window
+from ear_jax.data.window import beyond_picture, central_window, paste_window
 
 SIZES = (5, 6)
 SHAPES = list(itertools.product((5, 6, 9, 10, 3, 4), repeat=2))
@@ -47,3 +47,18 @@ def test_channels_stay_together_and_the_type_is_kept():
     np.testing.assert_array_equal(window[..., 0], central_window(video[..., 0], 5, edge=edge))
     np.testing.assert_array_equal(window[..., 1], -window[..., 0])
   assert central_window(np.ones((1, 3, 3), np.uint8), 5).dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+  ('sizes', 'size', 'unit', 'expected'),
+  [
+    ([(96, 96)] * 3, 192, 16, (3, 96, 4.0)),
+    ([(90, 90)], 96, 16, (0, 96, 1.0)),  # the smallest that the network takes
+    ([(90, 90)], 112, 16, (1, 96, (112 / 96) ** 2)),
+    ([(208, 168)], 192, 16, (0, 208, 1.0)),  # columns are fewer, rows are cut
+    ([(64, 48), (256, 256)], 128, 8, (1, 256, 1.0)),
+    ([(95, 40)], 96, 1, (1, 95, (96 / 95) ** 2)),
+  ],
+)
+def test_a_window_that_is_larger_than_any_need_is_known(sizes, size, unit, expected):
+  assert beyond_picture(sizes, size, unit) == expected

@@ -20,6 +20,12 @@ def test_all_faults_are_listed_in_the_order_of_their_files():
   assert isinstance(error.value, ValueError)
 
 
+def test_what_the_whole_folder_lacks_is_a_sentence_with_the_path_that_was_asked():
+  assert str(MalformedStudy('missing/path', [Fault('.', '', 'no such folder')])) == 'missing/path: no such folder'
+  two = MalformedStudy('here', [Fault('.', '', 'no study'), Fault('.', 'anna', 'twice'), Fault('a', '', 'closed')])
+  assert str(two) == 'here: 3 problems; nothing was read.\n  no study\n  anna: twice\n  a: closed'
+
+
 def test_no_fault_raises_nothing():
   require_none('studies', [])
 

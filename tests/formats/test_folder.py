@@ -106,13 +106,13 @@ def test_faults_of_all_files_come_at_once(root, make_cine, write_dicom):
     write_dicom(root / f'ben/{frame}.dcm', np.ones((6, 8)), trigger=1.0 + frame, instance=frame + 1, **tags)
   faults = _faults(root)
   assert [fault.split(':')[0] for fault in faults] == [
-    '., anna-2',
+    'anna-2',
     'ben',
     'broken.h5',
     'second/anna-2_MID_video.nii.gz',
   ]
   assert faults[0] == (
-    '., anna-2: two sources are called so (anna-2.h5, second/anna-2_MID_video.nii.gz): rename one, or move it'
+    'anna-2: two sources are called so (anna-2.h5, second/anna-2_MID_video.nii.gz): rename one, or move it'
   )
   assert faults[1] == 'ben: wrong channel count: video has 1, expected 4 (magnitude and three velocities)'
 
@@ -122,9 +122,9 @@ def test_contours_without_pictures_are_said_to_be_contours(tmp_path):
     (tmp_path / f'IM-0001-0048-{side}contour-manual.txt').write_text('1 1\n2 1\n2 2\n')
   (fault,) = _faults(tmp_path)
   lies = '2 files of contours without pictures, such as IM-0001-0048-icontour-manual.txt'
-  assert fault == f'.: nothing to read ({lies}); give the pictures as STUDY, and the contours by --contours'
+  assert fault == f'nothing to read ({lies}); give the pictures as STUDY, and the contours by --contours'
 
 
 def test_nothing_to_read(tmp_path):
   (fault,) = _faults(tmp_path)
-  assert fault.startswith('.: nothing to read; expected DICOM files, HDF5')
+  assert fault.startswith('nothing to read; expected DICOM files, HDF5')

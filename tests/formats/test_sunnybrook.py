@@ -142,7 +142,7 @@ def test_a_folder_that_is_not_named_after_a_patient(cine_root):
 @pytest.mark.parametrize('read', [sunnybrook.read_frames, sunnybrook_cine.read_cines])
 def test_a_folder_that_is_not_there(tmp_path, read):
   (fault,) = _faults(read, tmp_path / 'nowhere')
-  assert fault.startswith('.: there is no such folder; it should hold')
+  assert fault.startswith('there is no such folder; it should hold')
 
 
 def _fill_as_the_png_masks(points, shape):

@@ -113,11 +113,14 @@ def test_markdown_says_what_the_summary_holds():
   assert '| mid | 5 | 10 |' in text
   assert '| both empty | 5 |' in text
   assert '- 5 frames with both masks empty are excluded.' in text
-  assert '5 of the 10 frames in the means' in text
+  assert 'In 5 of the 10 frames the prediction or the reference has no myocardium.' in text
+  assert '| median | both drawn |' in text
   assert 'count boundary pixels' in text
   for line in text.splitlines():
     if line.startswith('|'):
       assert line.count('|') in (8, 9, 3)
+  summary['frames'] |= {'scored': summary['frames']['in_means']}
+  assert 'both drawn' not in markdown(summary), 'where no frame is left out of it, it is the mean'
 
 
 def test_undefined_is_a_dash_with_its_reason():

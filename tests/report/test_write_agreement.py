@@ -147,8 +147,10 @@ def test_an_earlier_evaluation_leaves_nothing_behind(cines, tmp_path):
   summary = write_agreement(tmp_path, failed)
   missing = {'repeatability.csv', 'bland_altman.png', 'bland_altman_time.png'}
   assert {path.name for path in tmp_path.iterdir()} == set(FILES) - missing
-  named = [note for note in summary['notes'] if '1 of 1 cines have a frame without contours' in note]
-  assert cines[0].name in named[0]
+  left_out = next(n for n in summary['notes'] if n.startswith('Left out of all means of curves and peaks: 1 of 1'))
+  frames = int(cines[0].annotated.sum())
+  side = f'(none in {frames} of {frames} frames of the prediction, in 0 of the reference)'
+  assert f'a closed wall in every frame: {cines[0].dataset}/{cines[0].slice_id} {side}. Dice' in left_out
   magnitude = cines[0].replace(video=cines[0].video[..., :1], venc=None)
   summary = write_agreement(tmp_path, compare_masks(magnitude, magnitude.mask))
   assert list(tmp_path.iterdir()) == []

@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 from configs import ablation
 from ear_jax.ablations.grid import jobs
 from ear_jax.ablations.rehearsal import rehearse
+from ear_jax.ablations.run import run
 from ear_jax.ablations.status import complaint
 from ear_jax.system.errors import UserError
 
@@ -40,6 +41,15 @@ def _planned(config, axis, **changes):
 def test_what_one_run_does_not_take_is_told_before_the_first(config, axis, fields, sentence):
   with pytest.raises(UserError, match=sentence):
     rehearse(_planned(config, axis, **fields))
+
+
+def test_a_grid_that_is_refused_leaves_nothing(config_file, tmp_path):
+  grid = ablation.get_config()
+  grid.base, grid.changes, grid.columns, grid.folds = str(config_file), ConfigDict(), '', 2
+  grid.grid = ConfigDict({'loss': {'name': ('dice', 'dcie')}})
+  with pytest.raises(UserError, match=r"loss 'dcie' is not one of .*; nearest: dice$"):
+    run(grid, tmp_path / 'grids/one')
+  assert list(tmp_path.iterdir()) == []
 
 
 def test_a_grid_that_can_be_and_one_that_is_done_pass(config, data_dir):

@@ -1,10 +1,13 @@
 """Every mistake of a user that we could think of is answered with one sentence that says what to do."""
 
+import dataclasses
 import json
+import logging
 import shutil
 
 import pytest
 
+from ear_jax.data.data_set import say_window_beyond
 from ear_jax.formats import nifti
 
 pytestmark = pytest.mark.multiprocess
@@ -44,8 +47,35 @@ pytestmark = pytest.mark.multiprocess
 def test_train_answers_a_mistake_with_one_sentence(forks, config_file, tmp_path, args, words):
   outcome = forks.run('ear_jax.train', '--config', config_file, '--workdir', tmp_path / 'run', *args)
   assert [word for word in words if word not in outcome.sentence] == [], outcome.sentence
+  assert not (tmp_path / 'run').exists(), 'what was refused leaves nothing'
   if args[0].startswith(('--config.model.name', '--config.init_from', '--config.loss.name')):
     assert 'making the network' not in outcome.stderr
+
+
+def test_a_window_larger_than_the_pictures_is_said_with_what_to_set(forks, config_file, tmp_path):
+  wrong = ('--config.data.crop=64', '--config.split.folds=7')  # the second ends it before anything long
+  outcome = forks.run('ear_jax.train', '--config', config_file, '--workdir', tmp_path / 'run', *wrong)
+  assert '7 folds' in outcome.sentence
+  assert (
+    'WARNING] all cines of toy/velocity have smaller pictures (up to 32 x 32 pixels) than the window '
+    '(config.data.crop=64): beyond their border its pixels are repeated: 4.0 times the pixels of '
+    '--config.data.crop=32, and about as much more time and memory; set that, or less\n'
+  ) in outcome.stderr
+
+
+def test_some_smaller_pictures_are_said_and_a_window_that_is_set_is_no_warning(data, caplog):
+  mixed = dataclasses.replace(data, sizes=((20, 24), *data.sizes[1:]))
+  with caplog.at_level(logging.INFO):
+    say_window_beyond(mixed, 'mine', 32, 2)
+    say_window_beyond(data, 'other', 33)
+    say_window_beyond(data, 'fits', 32, 2)
+  beyond = 'beyond their border its pixels are repeated'
+  some, every = caplog.records
+  assert {some.levelname, every.levelname} == {'INFO'}
+  start = '1 of 10 cines of mine have smaller pictures (from 20 x 24 pixels) than the window (config.data.crop=32)'
+  assert some.message == f'{start}: {beyond}'
+  start = 'all cines of other have smaller pictures (up to 32 x 32 pixels) than the window (config.data.crop=33)'
+  assert every.message == f'{start}: {beyond}'
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,8 @@ def test_what_was_said_is_kept_beside_the_results(trained):
   assert re.search(
     r'^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d INFO data set toy/velocity in \S+: 10 cines of 5 subjects', log, re.M
   )
+  assert re.findall(r'INFO step (\d+): validating\n', log) == ['7', '14', '20']
+  assert 'training from step 0 to step 20, validation every 7 steps and after the last\n' in log
   assert re.search(r'INFO step 19 of 20, 0:00:\d\d left: loss \d\.\d{4}  \S+ s/step  rate \S+  val\. \S+  Dice', log)
 
 
@@ -195,7 +197,9 @@ def test_a_finished_run_is_left_alone(forks, config_file, trained):
   before = (trained / 'metrics.jsonl').read_text()
   outcome = forks.run('ear_jax.train', '--config', config_file, '--workdir', trained)
   assert outcome.status == 0, outcome.stderr
-  assert 'done: step 20' in outcome.stderr
+  assert re.search(rf'done: step 20, loss \S+, best validation Dice \S+, in {trained}\n', outcome.stderr)
+  assert f'python -m ear_jax.evaluate --workdir {trained}`' in outcome.stderr
+  assert f'python -m ear_jax.predict STUDY --checkpoint {trained} --output results`' in outcome.stderr
   assert 'nan' not in outcome.stderr
   assert (trained / 'metrics.jsonl').read_text() == before
 

@@ -1,7 +1,9 @@
 """One writer a folder, whoever it is and however it ends."""
 
+import contextlib
 import errno
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +12,7 @@ import pytest
 
 from ear_jax.system import lock
 from ear_jax.system.errors import UserError
-from ear_jax.system.lock import is_held, only_writer
+from ear_jax.system.lock import is_held, lock_file, only_writer
 
 HOLD = """
 import pathlib, sys, time
@@ -51,6 +53,47 @@ def test_a_block_that_raises_lets_go_and_leaves_no_name(tmp_path):
   assert (tmp_path / '.lock').read_text() == ''
   with only_writer(tmp_path):
     assert 'process' in (tmp_path / '.lock').read_text()
+
+
+@pytest.mark.parametrize('there', [False, True])
+def test_what_is_refused_before_it_began_leaves_nothing(tmp_path, there):
+  folder = tmp_path / 'runs/mine'
+  if there:
+    (folder / 'notes').mkdir(parents=True)
+
+  def work(begins):
+    (folder / 'log.txt').touch()
+    (folder / 'checkpoints/7').mkdir(parents=True, exist_ok=True)
+    if begins:
+      (folder / 'config.json').touch()
+    raise UserError('no')
+
+  def refused(begins):
+    with pytest.raises(UserError, match='no'), only_writer(folder, begun='config.json'):
+      work(begins)
+
+  refused(begins=False)
+  assert list(tmp_path.rglob('*')) == ([folder.parent, folder, folder / 'notes'] if there else [])
+  refused(begins=True)
+  assert {path.name for path in folder.iterdir()} >= {'log.txt', 'checkpoints', 'config.json', '.lock'}
+  refused(begins=False)  # of a run that has begun nothing is taken
+  assert {path.name for path in folder.iterdir()} >= {'log.txt', 'checkpoints', 'config.json', '.lock'}
+
+
+def test_a_folder_that_another_holds_is_left_alone(holder, tmp_path):
+  with pytest.raises(UserError, match='in use'), only_writer(tmp_path / 'run', begun='config.json'):
+    pass
+  assert (tmp_path / 'run/.lock').read_text().startswith(f'process {holder.pid}')
+
+
+@pytest.mark.parametrize('whole', [False, True])
+def test_a_lock_that_was_taken_away_while_it_was_waited_for_guards_nothing(tmp_path, monkeypatch, whole):
+  takes = [lambda: shutil.rmtree(tmp_path / 'run') if whole else (tmp_path / 'run/.lock').unlink()]
+  with monkeypatch.context() as patched, contextlib.ExitStack() as held:
+    patched.setattr(lock, 'lock_file', lambda file: (takes and takes.pop()(), lock_file(file)))
+    held.enter_context(only_writer(tmp_path / 'run'))
+    patched.undo()
+    assert is_held(tmp_path / 'run'), 'the file that others look at is the one that is locked'
 
 
 def test_other_folders_are_free(holder, tmp_path):

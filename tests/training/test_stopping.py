@@ -34,6 +34,41 @@ def test_in_the_loop_the_step_is_finished_first_and_a_second_ctrl_c_interrupts(c
   assert capfd.readouterr().err == 'SIGTERM: stopping after this step\n'
 
 
+class _Swallows:
+  """As what jax calls back while it compiles: Python drops an exception that leaves such a function."""
+
+  def __del__(self):
+    signal.raise_signal(signal.SIGTERM)
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_what_jax_does_ends_first_and_then_the_run_stops(capfd, number):
+  done = []
+
+  def compile_patiently(request):
+    with request.patiently():
+      signal.raise_signal(number)
+      _Swallows()
+      done.append('compiled')
+
+  with StopRequest() as request:
+    request.before = 7
+    with pytest.raises(Stopped, match=f'{number.name}: stopped at step 7'):
+      compile_patiently(request)
+  assert done == ['compiled']
+  said = capfd.readouterr().err
+  assert said.startswith(f'{number.name}: the step is being compiled, which cannot be interrupted')
+  assert said.count('\n') == 1
+
+
+def test_without_a_signal_patience_changes_nothing_and_a_fault_is_raised_as_it_is():
+  with StopRequest() as request:
+    with request.patiently():
+      pass
+    with pytest.raises(ValueError, match='as it is'), request.patiently():
+      raise ValueError('as it is')
+
+
 def test_what_cannot_be_interrupted_is_said_to_be_waited_for(capfd, monkeypatch):
   monkeypatch.setattr(stopping, '_LATE', 0.01)
 
