@@ -192,16 +192,20 @@ def _carried(
 
 def _which_carried(cine: Cine, contours: Contours) -> Check:
   own = origin.frames_of(contours, 'carried')
-  by = 'pictures' if cine.venc is None else 'velocity and pictures'
-  by += ', the network mixed in' * bool(contours.networks)
+  by_hand = np.flatnonzero(~own & ~contours.failed)
+  was, them = ('was', 'it') if len(by_hand) == 1 else ('were', 'them')
   agreed = ' or agreed to' * bool(origin.frames_of(contours, 'agreed').any())
-  by_hand = named_frames(np.flatnonzero(~own & ~contours.failed))
+  others = 'the other frame' if own.sum() == 1 else f'the other {own.sum()} frames'
+  by = 'the pictures' if cine.venc is None else 'the measured velocity and the pictures'
+  many = len(contours.networks)
+  mixed = f', averaged with those of the network{"s" * (many > 1)}' * bool(many)
   error = np.array(contours.error)[own] if contours.error else np.full(1, math.nan)
   unit = 'px' if math.isnan(cine.spacing[0]) else 'mm'
-  how_sure = f'standard error {error.min():.1f} to {error.max():.1f} {unit}'
+  added = f'that adds a standard error of {error.min():.1f} to {error.max():.1f} {unit} to the radius'
+  how_sure = f'if what was drawn is right, {added}; whether it is right is not in this number'
   if not np.isfinite(error).all():
-    how_sure = 'how sure they are is not known: their file does not say it'
-  said = f'{by_hand} drawn{agreed}, the other {own.sum()} carried from them by {by}'
+    how_sure = 'what error that adds is not known: the file of the contours does not say it'
+  said = f'{named_frames(by_hand)} {was} drawn{agreed}; the contours of {others} were made from {them} by {by}{mixed}'
   return Check('carried contours', cine.slice_id, 'warn', f'{said} ({how_sure})')
 
 

@@ -356,7 +356,7 @@ def test_a_gap_is_carried_when_asked_and_said(scans, tmp_path):
   (said,) = [check for check in one.checks if check.name == 'carried contours']
   assert said.status == 'warn'
   assert 'frames 0, 1, 2' in said.reason
-  assert 'drawn, the other 1 carried from them by velocity and pictures' in said.reason
+  assert 'were drawn; the contours of the other frame were made from them by the measured velocity' in said.reason
   found = one.result.motion.contours
   kept = np.arange(len(found.failed)) != 3
   np.testing.assert_array_equal(found.endo[kept], source.drawn.endo[kept])
@@ -378,7 +378,7 @@ def test_a_gap_is_carried_when_asked_and_said(scans, tmp_path):
     h5.attrs['ear_jax: cines'] = json.dumps(told)
   back, _ = attached(scans / 'one', tmp_path / 'out' / 'anon.nc')
   (said,) = [check for check in examine(*back[0, IDS[1]], [], Options()).checks if check.name == 'carried contours']
-  assert 'how sure they are is not known: their file does not say it' in said.reason
+  assert 'what error that adds is not known: the file of the contours does not say it' in said.reason
 
 
 def test_frames_that_were_changed_in_strainmap_are_by_hand_and_the_others_are_not(scans, tmp_path):
