@@ -227,6 +227,9 @@ def check(
   checks = check_slice(cine, motion, None if origin.by_person(contours) else expected)
   if (seen := origin.looked_at(contours)) is not None:
     checks.append(_on_wall(cine, seen, expected))
+  if bulge := on_wall.bulge(contours, origin.frames_of(contours, 'drawn', 'agreed', 'given'), cine.spacing):
+    told = f'{bulge}: look whether the wall goes there'
+    checks.append(Check('bulge of a drawn contour', cine.slice_id, 'warn', told))
   drawn = contours if contours.drawn else beside
   if origin.frames_of(contours, 'carried').any():
     checks.append(_which_carried(cine, contours))

@@ -74,6 +74,28 @@ def test_wrong_contours_do_not():
   assert 'sides are swapped' in on_wall.fault(cine, contours(epi, endo))
 
 
+def pulled(endo, epi, side, hour, mm, spacing):
+  """Copies of curves `[T, P, 2]`, one border of frame 4 pulled away from the other as the editor's pointer does it."""
+  sides, towards = {'endocardium': endo.copy(), 'epicardium': epi.copy()}, np.pi / 6 * (6 - hour)
+  away = sides[side][4] - epi[4].mean(0)
+  apart = (np.arctan2(away[:, 1], away[:, 0]) - towards + np.pi) % (2 * np.pi) - np.pi
+  share = np.exp(-0.5 * (apart / np.deg2rad(20)) ** 2) * mm / spacing
+  sides[side][4] += (-1 if side == 'endocardium' else 1) * share[:, None] * away / np.hypot(*away.T)[:, None]
+  return contours(*sides.values())
+
+
+@pytest.mark.parametrize(('side', 'hour'), [('epicardium', 3), ('epicardium', 12), ('endocardium', 7)])
+def test_a_pull_of_ten_millimetres_in_one_frame_is_noticed_and_a_hand_is_not(side, hour):
+  cine, endo, epi = slices(11)[1]
+  every = np.ones(len(endo), bool)
+  drawn = [as_by_hand(one, np.random.default_rng(3), 0.5) for one in (endo, epi)]
+  assert on_wall.bulge(contours(*drawn), every, cine.spacing) == ''
+  found = on_wall.bulge(pulled(*drawn, side, hour, 10.0, SIZE.spacing), every, cine.spacing)
+  assert found.startswith(f'frame 4: the {side} bulges ')
+  assert found.endswith(f"mm at {hour} o'clock of the picture")
+  assert on_wall.bulge(pulled(*drawn, side, hour, 10.0, SIZE.spacing), np.arange(len(endo)) != 4, cine.spacing) == ''
+
+
 @pytest.mark.parametrize('wrong', ['swapped', 'eight', 'beside', 'spikes'])
 def test_one_frame_that_is_no_ring_within_a_ring_is_named(wrong):
   (_, endo, epi), *_ = slices(11)

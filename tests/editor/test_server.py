@@ -148,8 +148,8 @@ def test_the_verdict_is_one_in_the_header_in_the_results_and_when_they_are_read_
   assert told(header) == told(Check(**check) for check in saved['checks'])
   (carried,) = [check for check in header if check.name == 'carried contours']
   assert carried.reason.startswith(
-    'frame 3 was drawn; the contours of the other 15 frames were made from it by the measured velocity and the pictures, '
-    'averaged with those of the network (if what was drawn is right, that adds a standard error of 0.'
+    'frame 3 was drawn; the contours of the other 15 frames were made from it by the measured velocity and the '
+    'pictures, averaged with those of the network (if what was drawn is right, that adds a standard error of 0.'
   )
   assert [entry['contours'] for entry in saved['slices']] == MADE
   assert saved['versions']['network 1'] == NETWORK
