@@ -109,7 +109,7 @@ class Slice:
     kept = self._ways.setdefault(box, {})
     followed = follow(cine, self.base, marks, self._settings, (box.top, box.left), kept)
     _shorten(kept, _KEPT_WAYS)
-    _shorten(self._ways, 1)
+    _shorten(self._ways, 2)  # one of them may be that of the beginning
     corner = self.box.top, self.box.left
     contours = moved(followed.contours, (-corner[0], -corner[1]))
     motion = analyse_with_contours(self.cine, contours, septum=self.septum(marks, corner), settings=self._settings)
