@@ -58,7 +58,7 @@ def test_the_page_finds_everything(edited, phantom):
   ]
   known = browser.get('/api/study/0')[1]
   assert known['name'] == one.name
-  assert [(s['frames'], s['rows'], s['columns']) for s in known['slices']] == [(16, 96, 96)] * 2
+  assert [(s['frames'], s['rows'], s['columns'], s['networks']) for s in known['slices']] == [(16, 96, 96, 1)] * 2
   assert browser.get('/api/study/0/progress')[1] == {'doing': None, 'share': 0.0}
   assert browser.get(SLICE)[1] == state
   for place in known['slices'][0]['views'].values():

@@ -403,6 +403,8 @@ def test_frames_that_were_changed_in_strainmap_are_by_hand_and_the_others_are_no
     stored[1, 0, 4, 0, 20:40] += round(0.3 / stored.attrs['scale_factor'].item())  # px
   touched = '1 frame by hand, 7 of the network, untouched; begun with network ear3d-x'
   assert told() == ['network ear3d-x, untouched', touched, 'network ear3d-x, untouched']
+  two = dataclasses.replace(attached(scans / 'one', file)[0][0, IDS[1]][1].drawn, networks=('a', 'b'))
+  assert in_words([two]) == '1 frame by hand, 7 of the networks, untouched; begun with networks a and b'
 
 
 def test_a_slice_without_contours_in_our_own_file_is_no_fault(scans, tmp_path):
