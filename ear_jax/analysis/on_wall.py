@@ -32,7 +32,6 @@ from skimage.measure import points_in_poly
 from ear_jax.analysis.carrying import radii
 from ear_jax.analysis.contours import polygon_area
 from ear_jax.analysis.motion import POINTS, Contours
-from ear_jax.analysis.polar import ANGLES
 from ear_jax.analysis.regions import lengths
 from ear_jax.cine import ALONG_COLUMN, ALONG_ROW, MAGNITUDE, Cine
 
@@ -111,12 +110,12 @@ def bulge(contours: Contours, frames: np.ndarray, spacing: tuple[float, float]) 
 
   sides = np.stack([-height(endo), height(epi)])
   found = np.minimum(height(epi - endo), sides.max(0))
-  t, k = np.unravel_index((found / epi.mean(1, keepdims=True)).argmax(), found.shape)
+  t, k = np.unravel_index(int((found / epi.mean(1, keepdims=True)).argmax()), found.shape)
   if found[t, k] <= _BULGE * epi[t].mean():
     return ''
   border, way = (('endocardium', 'inward'), ('epicardium', 'outward'))[int(sides[:, t, k].argmax())]
   unit = 'px' if math.isnan(spacing[0]) else 'mm'
-  hour = round(6 - ANGLES[k] / (np.pi / 6)) % 12 or 12  # of a clock on the picture; angle 0 is down
+  hour = round(6 - 12 * int(k) / POINTS) % 12 or 12  # of a clock on the picture; angle 0 is down
   return f"frame {known[t]}: the {border} bulges {way} by {found[t, k]:.0f} {unit} at {hour} o'clock of the picture"
 
 

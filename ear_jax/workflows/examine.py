@@ -229,7 +229,7 @@ def check(
     checks.append(_on_wall(cine, seen, expected))
   if bulge := on_wall.bulge(contours, origin.frames_of(contours, 'drawn', 'agreed', 'given'), cine.spacing):
     told = f'{bulge}: look whether the wall goes there'
-    checks.append(Check('bulge of a drawn contour', cine.slice_id, 'warn', told))
+    checks.insert(0, Check('bulge of a drawn contour', cine.slice_id, 'warn', told))  # read before the others
   drawn = contours if contours.drawn else beside
   if origin.frames_of(contours, 'carried').any():
     checks.append(_which_carried(cine, contours))
