@@ -15,6 +15,7 @@ from types import SimpleNamespace
 
 from absl import flags, logging
 
+from ear_jax.editor import OUTPUT
 from ear_jax.networks import weights
 from ear_jax.predict import choices_of, options_of, say_origin, study_flags
 from ear_jax.system import cli
@@ -29,7 +30,7 @@ def main() -> None:
   os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
   cli.run(
     _edit,
-    flags.DEFINE_string('output', 'corrected', 'Folder for edits and results.'),
+    flags.DEFINE_string('output', OUTPUT, 'Folder for edits and results.'),
     flags.DEFINE_string(
       'checkpoint',
       None,

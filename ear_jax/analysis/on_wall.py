@@ -15,7 +15,8 @@ Motion. Where there are velocities, the wall's mean radius must change as they s
 the cycle of its rate of change with the mean radial velocity between the contours, by the best signs of both in-plane
 components.
 
-Before all that the curves must be rings, one within the other, in each frame: `shape_fault`.
+Before all that the curves must be rings, one within the other, in each frame: `shape_fault`. What holds for all frames
+together misses a part of one contour that leaves the wall: `bulge` looks for that, by the shape alone.
 
 Statistic and limits were chosen on phantoms (`docs/predict.md`). Contours of a neighbouring slice that is nearly the
 same, and mirror images of a heart in the middle of the picture, lie on a wall too, and are not told from right ones.
@@ -28,8 +29,9 @@ import numpy as np
 from scipy import ndimage
 from skimage.measure import points_in_poly
 
+from ear_jax.analysis.carrying import radii
 from ear_jax.analysis.contours import polygon_area
-from ear_jax.analysis.motion import Contours
+from ear_jax.analysis.motion import POINTS, Contours
 from ear_jax.analysis.regions import lengths
 from ear_jax.cine import ALONG_COLUMN, ALONG_ROW, MAGNITUDE, Cine
 
@@ -42,6 +44,8 @@ _SAID = {
 }
 _ROUND = 2.0  # square of a curve's length over that of a circle of its area; curves by people have 1.36 at most
 _OUTSIDE = 0.1  # of the endocardium
+_BULGE = 0.23  # of the mean radius of the epicardium
+_WIDE, _LOW, _HIGH = np.deg2rad(20), 3, 20  # of a bump: standard deviation; harmonics: lower ones are the heart's
 _REACH, _TOLERANCE = 0.6, 0.1  # of the thickness of the wall
 _STEPS = 25
 _ASIDE = (0.4, 0.8, 1.2)  # of the thickness of the wall
@@ -78,6 +82,41 @@ def shape_fault(contours: Contours) -> str:
     if outside > _OUTSIDE:
       return f'frame {t}: {outside:.0%} of the endocardium lie outside the epicardium'
   return ''
+
+
+def bulge(contours: Contours, frames: np.ndarray, spacing: tuple[float, float]) -> str:
+  """Returns where one border bulges away from the other most, in words, '' where none does; pictures are not asked.
+
+  Sought is a bump of the wall's thickness, as of a border that was pulled aside at one place, of which one border has
+  as much. A heart of another shape takes both borders along.
+
+  Args:
+    contours: of a slice.
+    frames: `[T]` bool, those that are looked at.
+    spacing: mm along row and column index; NaN: pixels.
+  """
+  known = np.flatnonzero(frames & ~contours.failed)
+  if not known.size:
+    return ''
+  curves = np.stack([contours.endo[known], contours.epi[known]], 1) * lengths(spacing)
+  endo, epi = np.moveaxis(radii(curves, curves[:, 1].mean(1)), 1, 0)
+  turn = np.arange(POINTS) * (2 * np.pi / POINTS)
+  bump = np.fft.rfft(np.exp(-0.5 * (np.minimum(turn, 2 * np.pi - turn) / _WIDE) ** 2))
+  bump[:_LOW], bump[_HIGH:] = 0, 0
+
+  def height(radius: np.ndarray) -> np.ndarray:
+    """`[F, 360]`, of the bump at every angle that fits best."""
+    return np.fft.irfft(np.fft.rfft(radius) * bump.conj(), POINTS) / (np.fft.irfft(bump, POINTS) ** 2).sum()
+
+  sides = np.stack([-height(endo), height(epi)])
+  found = np.minimum(height(epi - endo), sides.max(0))
+  t, k = np.unravel_index(int((found / epi.mean(1, keepdims=True)).argmax()), found.shape)
+  if found[t, k] <= _BULGE * epi[t].mean():
+    return ''
+  border, way = (('endocardium', 'inward'), ('epicardium', 'outward'))[int(sides[:, t, k].argmax())]
+  unit = 'px' if math.isnan(spacing[0]) else 'mm'
+  hour = round(6 - 12 * int(k) / POINTS) % 12 or 12  # of a clock on the picture; angle 0 is down
+  return f"frame {known[t]}: the {border} bulges {way} by {found[t, k]:.0f} {unit} at {hour} o'clock of the picture"
 
 
 class Judged(NamedTuple):

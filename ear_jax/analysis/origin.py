@@ -66,6 +66,7 @@ def in_words(slices: Iterable[Contours]) -> str:
   if set(counts) <= {'network', '?'}:
     return f'{network}, untouched'
   words = WORDS | {'drawn?': 'by a person, drawn or corrected', '?': 'of a program'}
+  words['network'] = f'of the network{"s" * (len(named) > 1)}, untouched'
   first, *others = [(counts[origin], word) for origin, word in words.items() if counts[origin]]
   told = [f'{first[0]} frame{"s" * (first[0] > 1)} {first[1]}', *(f'{count} {word}' for count, word in others)]
   return ', '.join(told) + f'; begun with {network}' * bool(named)

@@ -24,7 +24,8 @@ from ear_jax.report.overlay import heart_window
 BY_HAND, AGREED, CLEARED = 'by hand', 'agreed to by hand', 'no ventricle here, by hand'
 _BORDERS = 'borders'
 ORIGINS = ('network', 'drawn', 'agreed', 'carried', 'none')
-SEEN, NEEDED = 1.0, 0.4  # of the heart's extent on each side: what a person sees, what is calculated with
+# Of the heart's extent on each side: what a person sees, what is calculated with, and the least of that.
+SEEN, NEEDED, LEAST = 1.0, 0.4, 0.2
 
 
 class Box(NamedTuple):
@@ -75,6 +76,27 @@ def box_of(base: Base, marks: Marks, shape: tuple[int, int], margin: float = SEE
     found_rows.stop - found_rows.start,
     found_columns.stop - found_columns.start,
   )
+
+
+def needed_box(base: Base, marks: Marks, shape: tuple[int, int]) -> Box:
+  """Returns the window that is calculated with: the first one, as long as it holds what is known and some more.
+
+  With another window all that was carried would be carried anew.
+  """
+  begun = any(one and not one.failed.all() for one in (base.network, base.drawn))
+  first = {} if begun else dict(sorted(marks.keys.items())[:1])
+  box, least = (
+    box_of(base, own, shape, margin) for own, margin in ((Marks(endo=first, epi=first), NEEDED), (marks, LEAST))
+  )
+  return box if common(box, least) == least else box_of(base, marks, shape, NEEDED)
+
+
+def common(one: Box, other: Box) -> Box:
+  """Returns the window that two have in common."""
+  top, left = max(one.top, other.top), max(one.left, other.left)
+  bottom = min(one.top + one.height, other.top + other.height)
+  right = min(one.left + one.width, other.left + other.width)
+  return Box(top, left, bottom - top, right - left)
 
 
 def moved(contours: Contours, by: tuple[float, float]) -> Contours:

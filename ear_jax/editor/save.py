@@ -19,6 +19,7 @@ from ear_jax.analysis import origin
 from ear_jax.analysis.contours import to_mask
 from ear_jax.analysis.motion import Contours
 from ear_jax.cine import Cine
+from ear_jax.editor import OUTPUT
 from ear_jax.editor.edits import Marks
 from ear_jax.editor.slice import Slice
 from ear_jax.editor.studies import Progress, Study
@@ -73,8 +74,9 @@ def _saved(study: Study, person: str) -> dict[str, Any]:
   write_text(study.folder / NAME, json.dumps(told, indent=2))
   logging.info('%s: results are in %s', study.name, study.folder)  # to the terminal alone: it may hold a name
   segs = ['seg'] * (study.folder / 'seg').is_dir()
+  ours = study.folder.parent.name == OUTPUT  # a folder of another name may be named after a patient
   return {
-    'folder': study.folder.name,
+    'folder': f'{OUTPUT}/{study.folder.name}' if ours else f'{study.folder.name}, in the folder given by --output',
     'files': sorted([*results_of(study.folder), *segs]),
     'verdict': summary['verdict'],
     'curves_withheld': summary['curves_withheld'],

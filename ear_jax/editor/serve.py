@@ -36,7 +36,7 @@ def serve(studies: Sequence[Study], person: str, *, port: int = 0, browser: bool
       raise UserError(f'--port={port} cannot be had ({fault.strerror}): give another, or 0 for any') from fault
     listening.listen()
     address = f'http://{_HOST}:{listening.getsockname()[1]}/?token={token}'
-    print(f'open {address}', flush=True)
+    print(f'open {address}\nstop it with Ctrl-C', flush=True)
     if browser:
       threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
     try:  # Ctrl-C is how it ends: uvicorn closes what is open, and then raises

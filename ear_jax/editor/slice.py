@@ -20,7 +20,7 @@ from ear_jax.analysis.slices import analyse_with_contours
 from ear_jax.cine import Cine
 from ear_jax.editor import edits, journal
 from ear_jax.editor.edits import History, Marks
-from ear_jax.editor.follow import NEEDED, Base, Box, Followed, box_of, follow, moved, window
+from ear_jax.editor.follow import Base, Box, Followed, box_of, common, follow, moved, needed_box, window
 from ear_jax.editor.handles import SIDES, handles_of, require_ring
 from ear_jax.report import page_numbers
 from ear_jax.system.errors import UserError
@@ -104,12 +104,12 @@ class Slice:
       return self._seen[history.name]
 
   def _computed(self, marks: Marks) -> View:
-    box = _common(self.box, box_of(self.base, marks, self.shape, NEEDED))
+    box = common(self.box, needed_box(self.base, marks, self.shape))
     cine = window(self.cine, box._replace(top=box.top - self.box.top, left=box.left - self.box.left))
     kept = self._ways.setdefault(box, {})
     followed = follow(cine, self.base, marks, self._settings, (box.top, box.left), kept)
     _shorten(kept, _KEPT_WAYS)
-    _shorten(self._ways, 1)
+    _shorten(self._ways, 2)  # one of them may be that of the beginning
     corner = self.box.top, self.box.left
     contours = moved(followed.contours, (-corner[0], -corner[1]))
     motion = analyse_with_contours(self.cine, contours, septum=self.septum(marks, corner), settings=self._settings)
@@ -258,21 +258,15 @@ def _shorten(kept: dict, most: int, *always: Any) -> None:
     del kept[name]
 
 
-def _common(one: Box, other: Box) -> Box:
-  top, left = max(one.top, other.top), max(one.left, other.left)
-  bottom = min(one.top + one.height, other.top + other.height)
-  right = min(one.left + one.width, other.left + other.width)
-  return Box(top, left, bottom - top, right - left)
-
-
 def _frames(view: View, marks: Marks, expected: Expected | None) -> list[dict[str, Any]]:
   contours, frames = view.followed.contours, []
+  endo, epi = (_rounded(handles_of(side.swapaxes(0, 1)).swapaxes(0, 1)) for side in (contours.endo, contours.epi))
   for t, (failed, made) in enumerate(zip(contours.failed.tolist(), view.followed.origins, strict=True)):
     sure = made in ('drawn', 'agreed') or t in marks.cleared
     frames.append(
       {
-        'endo': None if failed else _rounded(handles_of(contours.endo[t])),
-        'epi': None if failed else _rounded(handles_of(contours.epi[t])),
+        'endo': None if failed else endo[t],
+        'epi': None if failed else epi[t],
         'origin': made,
         'state': 'pinned' if t in marks.pinned else 'key' if sure else 'free',
         'suspicion': 0.0 if sure else expected and round(float(1 - expected.by_frame[t]), 4),

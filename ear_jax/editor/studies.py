@@ -297,4 +297,5 @@ def _described(one: Slice, index: int, number: int) -> dict[str, Any]:
     'views': {view: f'{place}/{view}.png' for view in views.names_of(cine)},
     'tile': [one.box.height, one.box.width, views.columns_of(one.frames)],
     'made': one.base.made,
+    'networks': len(one.base.network.networks) if one.base.network else 0,
   }

@@ -192,16 +192,20 @@ def _carried(
 
 def _which_carried(cine: Cine, contours: Contours) -> Check:
   own = origin.frames_of(contours, 'carried')
-  by = 'pictures' if cine.venc is None else 'velocity and pictures'
-  by += ', the network mixed in' * bool(contours.networks)
-  drawn = 'neither drawn nor agreed to' if origin.frames_of(contours, 'agreed').any() else 'not drawn'
-  source = named_frames(np.flatnonzero(~own & ~contours.failed))
+  by_hand = np.flatnonzero(~own & ~contours.failed)
+  was, them = ('was', 'it') if len(by_hand) == 1 else ('were', 'them')
+  agreed = ' or agreed to' * bool(origin.frames_of(contours, 'agreed').any())
+  others = 'the other frame' if own.sum() == 1 else f'the other {own.sum()} frames'
+  by = 'the pictures' if cine.venc is None else 'the measured velocity and the pictures'
+  many = len(contours.networks)
+  mixed = f', averaged with those of the network{"s" * (many > 1)}' * bool(many)
   error = np.array(contours.error)[own] if contours.error else np.full(1, math.nan)
   unit = 'px' if math.isnan(cine.spacing[0]) else 'mm'
-  how_sure = f'standard error {error.min():.1f} to {error.max():.1f} {unit}'
+  added = f'that adds a standard error of {error.min():.1f} to {error.max():.1f} {unit} to the radius'
+  how_sure = f'if what was drawn is right, {added}; whether it is right is not in this number'
   if not np.isfinite(error).all():
-    how_sure = 'how sure they are is not known: their file does not say it'
-  said = f'{own.sum()} of {len(own)} frames are {drawn}: their contours were carried from {source} by {by}'
+    how_sure = 'what error that adds is not known: the file of the contours does not say it'
+  said = f'{named_frames(by_hand)} {was} drawn{agreed}; the contours of {others} were made from {them} by {by}{mixed}'
   return Check('carried contours', cine.slice_id, 'warn', f'{said} ({how_sure})')
 
 
@@ -223,6 +227,9 @@ def check(
   checks = check_slice(cine, motion, None if origin.by_person(contours) else expected)
   if (seen := origin.looked_at(contours)) is not None:
     checks.append(_on_wall(cine, seen, expected))
+  if bulge := on_wall.bulge(contours, origin.frames_of(contours, 'drawn', 'agreed', 'given'), cine.spacing):
+    told = f'{bulge}: look whether the wall goes there'
+    checks.insert(0, Check('bulge of a drawn contour', cine.slice_id, 'warn', told))  # read before the others
   drawn = contours if contours.drawn else beside
   if origin.frames_of(contours, 'carried').any():
     checks.append(_which_carried(cine, contours))

@@ -13,7 +13,7 @@ from ear_jax.analysis.motion import Contours
 from ear_jax.phantom import study
 
 SIZE = dataclasses.replace(study.MINI, subjects=2, slices=(2,), matrix=128, offset=20.0)
-PIG = os.environ.get('PIG_DIR')
+PIG, SUNNYBROOK = os.environ.get('PIG_DIR'), os.environ.get('SUNNYBROOK_DIR')
 
 
 @functools.cache
@@ -74,6 +74,28 @@ def test_wrong_contours_do_not():
   assert 'sides are swapped' in on_wall.fault(cine, contours(epi, endo))
 
 
+def pulled(endo, epi, side, hour, pixels, frame=4):
+  """Copies of curves `[T, P, 2]`, one border of a frame pulled away from the other as the editor's pointer does it."""
+  sides, towards = {'endocardium': endo.copy(), 'epicardium': epi.copy()}, np.pi / 6 * (6 - hour)
+  away = sides[side][frame] - epi[frame].mean(0)
+  apart = (np.arctan2(away[:, 1], away[:, 0]) - towards + np.pi) % (2 * np.pi) - np.pi
+  share = np.exp(-0.5 * (apart / np.deg2rad(20)) ** 2) * pixels
+  sides[side][frame] += (-1 if side == 'endocardium' else 1) * share[:, None] * away / np.hypot(*away.T)[:, None]
+  return contours(*sides.values())
+
+
+@pytest.mark.parametrize(('side', 'hour'), [('epicardium', 3), ('epicardium', 12), ('endocardium', 7)])
+def test_a_pull_of_ten_millimetres_in_one_frame_is_noticed_and_a_hand_is_not(side, hour):
+  cine, endo, epi = slices(11)[1]
+  every = np.ones(len(endo), bool)
+  drawn = [as_by_hand(one, np.random.default_rng(3), 0.5) for one in (endo, epi)]
+  assert on_wall.bulge(contours(*drawn), every, cine.spacing) == ''
+  found = on_wall.bulge(pulled(*drawn, side, hour, 10 / SIZE.spacing), every, cine.spacing)
+  assert found.startswith(f'frame 4: the {side} bulges ')
+  assert found.endswith(f"mm at {hour} o'clock of the picture")
+  assert on_wall.bulge(pulled(*drawn, side, hour, 10 / SIZE.spacing), np.arange(len(endo)) != 4, cine.spacing) == ''
+
+
 @pytest.mark.parametrize('wrong', ['swapped', 'eight', 'beside', 'spikes'])
 def test_one_frame_that_is_no_ring_within_a_ring_is_named(wrong):
   (_, endo, epi), *_ = slices(11)
@@ -126,6 +148,9 @@ def test_the_contours_of_a_pig_lie_on_its_wall_and_no_other_contours_do():
   found = list(pig.read())
   assert len(found) == 9
   assert all(source.drawn is not None and cine.annotated.all() for cine, source in found)
+  alone = np.eye(20, dtype=bool)
+  bulges = [bool(on_wall.bulge(source.drawn, one, cine.spacing)) for cine, source in found for one in alone]
+  assert np.mean(bulges) < 0.02
   (cine, source), (_, far) = found[0], found[4]
   last = np.array(cine.mask.shape[1:]) - 1
   endo, epi = source.drawn.endo, source.drawn.epi
@@ -138,3 +163,24 @@ def test_the_contours_of_a_pig_lie_on_its_wall_and_no_other_contours_do():
     (epi, endo),
   ):
     assert on_wall.fault(cine, contours(*wrong))
+
+
+@pytest.mark.skipif(not SUNNYBROOK, reason='SUNNYBROOK_DIR does not name the data')
+def test_contours_by_an_expert_seldom_bulge_and_pulled_ones_mostly_do():
+  """A third of the radius is pulled, 10 mm of 30; the limit is not of these patients alone: see `docs/predict.md`."""
+  from ear_jax.analysis.contours import from_mask
+  from ear_jax.formats import sunnybrook
+
+  warned, noticed = [], []
+  for k, cine in enumerate(sunnybrook.read_frames(pathlib.Path(SUNNYBROOK) / 'frames')):
+    found = from_mask(cine.mask)
+    if found.failed.all():
+      continue
+    far = np.hypot(*(found.epi[0] - found.epi[0].mean(0)).T).mean() / 3
+    wrong = pulled(found.endo, found.epi, ('epicardium', 'endocardium')[k % 2], k % 12, far, frame=0)
+    for one, said in ((found, warned), (wrong, noticed)):
+      said.append(bool(on_wall.bulge(one, np.ones(1, bool), cine.spacing)))
+  print(f'{np.mean(warned):.3f} of {len(warned)} frames warn, {np.mean(noticed):.3f} once they were pulled')
+  assert len(warned) > 300
+  assert np.mean(warned) < 0.02
+  assert np.mean(noticed) > 0.75

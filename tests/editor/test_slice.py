@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from editing import PLANTED, dice, gesture
 
-from ear_jax.analysis import septum
+from ear_jax.analysis import carrying, septum
 from ear_jax.analysis.motion import Settings
 from ear_jax.analysis.polar import RAYS
 from ear_jax.editor.edits import replayed
@@ -124,6 +124,21 @@ def test_a_border_that_would_cross_the_other_in_frames_that_follow_stops_before_
   wall = ((found.epi - found.endo) * RAYS).sum(-1)
   assert wall.min() > 0.49
   assert (wall.min(1) < 0.51).sum() > 1  # it would have crossed
+
+
+def test_a_contour_that_reaches_further_out_has_no_other_carried_anew(phantom, opened, monkeypatch):
+  """The window that is calculated with stays, so that an edit costs no more than the first one did."""
+  way, ways = carrying._way, []
+  monkeypatch.setattr(
+    carrying, '_way', lambda cine, given, t, settings: ways.append(t) or way(cine, given, t, settings)
+  )
+  truth = phantom.truths[1]
+  away = truth.epi - truth.endo.mean(1, keepdims=True)
+  for base, further in ((None, 0.15), (Base(), 0.06)):
+    one = opened(base=base)
+    for contours, t in ((truth, 3), (dataclasses.replace(truth, epi=truth.epi + further * away), 9)):
+      one.edit(one.version, gesture(contours, [t]))
+  assert ways == [3, 9] * 2
 
 
 def test_a_log_brings_back_the_very_state(phantom, opened):

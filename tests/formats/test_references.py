@@ -355,8 +355,8 @@ def test_a_gap_is_carried_when_asked_and_said(scans, tmp_path):
   one = examine(cine, source, [], Options(carry=True))
   (said,) = [check for check in one.checks if check.name == 'carried contours']
   assert said.status == 'warn'
-  assert said.reason.startswith('1 of 8 frames are not drawn: their contours were carried from frames 0, 1, 2')
-  assert 'by velocity and pictures (standard error' in said.reason
+  assert 'frames 0, 1, 2' in said.reason
+  assert 'were drawn; the contours of the other frame were made from them by the measured velocity' in said.reason
   found = one.result.motion.contours
   kept = np.arange(len(found.failed)) != 3
   np.testing.assert_array_equal(found.endo[kept], source.drawn.endo[kept])
@@ -378,7 +378,7 @@ def test_a_gap_is_carried_when_asked_and_said(scans, tmp_path):
     h5.attrs['ear_jax: cines'] = json.dumps(told)
   back, _ = attached(scans / 'one', tmp_path / 'out' / 'anon.nc')
   (said,) = [check for check in examine(*back[0, IDS[1]], [], Options()).checks if check.name == 'carried contours']
-  assert 'how sure they are is not known: their file does not say it' in said.reason
+  assert 'what error that adds is not known: the file of the contours does not say it' in said.reason
 
 
 def test_frames_that_were_changed_in_strainmap_are_by_hand_and_the_others_are_not(scans, tmp_path):
@@ -403,6 +403,8 @@ def test_frames_that_were_changed_in_strainmap_are_by_hand_and_the_others_are_no
     stored[1, 0, 4, 0, 20:40] += round(0.3 / stored.attrs['scale_factor'].item())  # px
   touched = '1 frame by hand, 7 of the network, untouched; begun with network ear3d-x'
   assert told() == ['network ear3d-x, untouched', touched, 'network ear3d-x, untouched']
+  two = dataclasses.replace(attached(scans / 'one', file)[0][0, IDS[1]][1].drawn, networks=('a', 'b'))
+  assert in_words([two]) == '1 frame by hand, 7 of the networks, untouched; begun with networks a and b'
 
 
 def test_a_slice_without_contours_in_our_own_file_is_no_fault(scans, tmp_path):

@@ -38,6 +38,14 @@ function path(line, x, y) {
   return text;
 }
 
+// Returns two to five round numbers of an axis.
+function ticks(low, high) {
+  const power = 10 ** Math.floor(Math.log10((high - low) / 2));
+  const step = power * [5, 2, 1].find((one) => one * power <= (high - low) / 2);
+  const count = Math.floor(high / step + 1e-9) - Math.ceil(low / step - 1e-9) + 1;
+  return [...Array(count).keys()].map((k) => Number(((Math.ceil(low / step - 1e-9) + k) * step).toPrecision(6)));
+}
+
 function panel([title, unit, now, before], frames) {
   const root = element('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': `${title} over the cycle, in ${unit}` });
   const values = [...now.map(([, line]) => line), ...before].filter(Boolean).flat().filter((v) => v !== null && Number.isFinite(v));
@@ -47,8 +55,9 @@ function panel([title, unit, now, before], frames) {
   const x = (frame) => LEFT + ((frame + 0.5) / frames) * (WIDTH - LEFT - RIGHT);
   const y = (value) => TOP + ((high - value) / (high - low)) * (HEIGHT - TOP - BOTTOM);
   root.append(element('line', { class: 'zero', x1: LEFT, x2: WIDTH - RIGHT, y1: y(0), y2: y(0) }));
-  [low, high].forEach((value) => {
-    if (Math.abs(value) > 1e-9) root.append(element('text', { x: LEFT - 4, y: y(value) + 4, 'text-anchor': 'end' }, value.toFixed(Math.abs(value) < 10 ? 1 : 0)));
+  ticks(low, high).forEach((value) => {
+    root.append(element('line', { class: 'zero', x1: LEFT - 3, x2: LEFT, y1: y(value), y2: y(value) }));
+    root.append(element('text', { x: LEFT - 5, y: y(value) + 4, 'text-anchor': 'end' }, String(value)));
   });
   before.filter(Boolean).forEach((line) => root.append(element('path', { class: 'before', d: path(line, x, y) })));
   now.filter(([, line]) => line).forEach(([name, line]) => root.append(element('path', { class: `line ${name}`, d: path(line, x, y) })));

@@ -54,7 +54,7 @@ export function sameTime(model, slice) {
 
 export const SUSPICIOUS = 0.2; // of 1: less than 0.8 of Dice are expected
 const WORDS = { key: 'key frame', pinned: 'pinned', free: '' };
-const ORIGINS = { network: 'by the network', drawn: 'by hand', agreed: 'agreed to', carried: 'carried', none: 'no contour' };
+const ORIGINS = { drawn: 'by hand', agreed: 'agreed to', carried: 'carried', none: 'no contour' };
 
 // Returns what is known of a frame in words.
 export function describe(model, frame = model.frame) {
@@ -62,7 +62,8 @@ export function describe(model, frame = model.frame) {
   const found = slice.state.frames[frame];
   const time = slice.frame_interval_ms ? `${(frame * slice.frame_interval_ms).toFixed(0)} ms` : '';
   const doubt = found.endo && found.suspicion >= SUSPICIOUS ? `suspicious ${Math.round(100 * found.suspicion)} %` : '';
-  const origin = contoursOf(model, model.chosen, frame) ? ORIGINS[found.origin] || found.origin : ORIGINS.none;
+  const origins = { ...ORIGINS, network: slice.networks > 1 ? 'by the networks' : 'by the network' };
+  const origin = contoursOf(model, model.chosen, frame) ? origins[found.origin] || found.origin : origins.none;
   const run = editedFrames(model);
   const together = run.length > 1 && run.includes(frame) ? `a gesture changes frames ${run[0]} to ${run.at(-1)}` : '';
   return [`frame ${frame}`, time, origin, WORDS[found.state], doubt, together].filter(Boolean).join(' · ');

@@ -119,7 +119,7 @@ export function createStudies(model) {
   async function refresh() {
     const found = await get('/api/list');
     model.set({ person: found.person, studies: found.studies });
-    document.getElementById('person').textContent = found.person ? `as ${found.person}` : '';
+    document.getElementById('person').textContent = `Save as reader: ${found.person}`;
     document.body.dataset.studies = found.studies.length > 1 ? 'many' : 'one';
     body.replaceChildren(...found.studies.map((one) => row(one, one === unfinished())));
     const done = found.studies.filter((one) => one.state === 'done').length;
@@ -179,7 +179,7 @@ export function createStudies(model) {
       await judge();
       const held = saved.curves_withheld ? ' Curves are withheld until it passes: its reasons are on the page.' : '';
       const links = [[`/study/${index}/report.html`, 'Open the page'], [`/study/${index}/edits.json`, 'who edited what']];
-      say(model, `Saved ${saved.files.length} files in the folder ${saved.folder} of --output (the terminal shows where); the gate says ${saved.verdict}.${held}`, 'saved', links);
+      say(model, `Saved ${saved.files.length} files in ${saved.folder} (the terminal shows where that is); the gate says ${saved.verdict}.${held}`, 'saved', links);
     } catch (error) {
       say(model, error.message, 'error');
     } finally {
