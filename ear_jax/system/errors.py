@@ -1,10 +1,11 @@
 """The one exception that means "the user can correct this": commands print it as a sentence, without traceback."""
 
+import difflib
 import re
 from collections.abc import Iterable, Sequence
 
 _SOME = 8  # names that one sentence lists
-_ALIKE, _MOST = 4, 3  # of so many letters one may be wrong, of a whole word so many
+_ALIKE = 0.75  # of the letters of two words that mean one name
 _SHORTEST = 3  # letters of a word that says what is meant
 
 
@@ -38,30 +39,13 @@ def nearest(word: str, known: Iterable[str]) -> str:
 def near(word: str, known: Iterable[str]) -> list[str]:
   """Returns the known names that a word is likely meant to be, the nearest first.
 
-  Such a name differs by one letter in four at most, or one of its parts begins with the word: `rate`, `learning_rate`.
+  Such a name shares three quarters of its letters, in their order, or one of its parts begins with the word: `rate`,
+  `learning_rate`.
   """
-  asked = word.lower()
-  apart = {name: _apart(asked, name.lower()) for name in known}
-  parts = {name: re.split(r'[-_./]', name.lower()) for name in apart}
-  meant = [
-    name
-    for name, wrong in apart.items()
-    if wrong <= min(max(1, max(len(asked), len(name)) // _ALIKE), _MOST)
-    or any(part.startswith(asked) for part in parts[name])
-  ]
-  return sorted(meant, key=apart.__getitem__) if len(asked) >= _SHORTEST else []
-
-
-def _apart(one: str, other: str) -> int:
-  """Returns how many letters make the difference: wrong, too many, missing, or two neighbours in the wrong order."""
-  before: list[int] = []
-  last = list(range(len(other) + 1))  # of the letters of `one` so far, to each beginning of `other`
-  for i, letter in enumerate(one):
-    row = [i + 1]
-    for j, there in enumerate(other):
-      ways = [last[j + 1] + 1, row[j] + 1, last[j] + (letter != there)]
-      if i and j and letter == other[j - 1] and one[i - 1] == there:
-        ways.append(before[j - 1] + 1)
-      row.append(min(ways))
-    before, last = last, row
-  return last[-1]
+  asked, names = word.lower(), {name.lower(): name for name in known}
+  if len(asked) < _SHORTEST or not names:
+    return []
+  begun = [name for name in names if any(part.startswith(asked) for part in re.split(r'[-_./]', name))]
+  ways = ((begun, 0.0), (names, _ALIKE))
+  found = [name for those, alike in ways for name in difflib.get_close_matches(asked, those, len(names), alike)]
+  return [names[name] for name in dict.fromkeys(found)]

