@@ -3,7 +3,7 @@
 import contextlib
 import os
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import jax
 from absl import logging
@@ -11,10 +11,10 @@ from ml_collections import ConfigDict
 
 from ear_jax.config.fields import check_config
 from ear_jax.data.carried import with_carried
-from ear_jax.data.data_set import DataSet, check_data_sets, open_data_set, open_further_sets, say_window_beyond
+from ear_jax.data.data_set import check_data_sets, open_data_set, open_further_sets, say_window_beyond
 from ear_jax.data.on_device import Windows, make_batches, windows_of
 from ear_jax.data.pipeline import training_batches, training_examples
-from ear_jax.data.splits import Split, make_split
+from ear_jax.data.splits import make_split
 from ear_jax.devices.memory import address_space_free
 from ear_jax.devices.placement import Placement, devices_for
 from ear_jax.devices.together import check_same, is_first
@@ -91,7 +91,10 @@ def _train_and_evaluate(config, workdir, stop, preparing, profile):
     batches = training_batches(learnt, split.train, config, **shares, also=further)
     frames = max(data.frames[record] for record in data.records_of(split.train))
     validate = make_validation(program, data, split)
-    windows = _windows(learnt, split, further, config)
+    windows = None  # batches are made on the host
+    if config.data.on_device:
+      logging.info('reading the training set into memory')
+      windows = windows_of(training_examples(learnt, split.train, further), config)
     with stop.patiently():
       logging.info('compiling the training step')
       check_memory(program, frames, held=sum(x.nbytes for x in windows or ()))
@@ -115,14 +118,6 @@ def _train_and_evaluate(config, workdir, stop, preparing, profile):
       del windows  # the devices have them
       state = _loop(program, state, batches, feed, checkpoints, validate, monitor, stop, trace)
   return state, {'step': int(state.step), 'loss': monitor.loss, 'validation_dice': monitor.best}
-
-
-def _windows(data: DataSet, split: Split, also: Sequence[DataSet], config: ConfigDict) -> Windows | None:
-  """Returns the training set for the device's memory; None where batches are made on the host."""
-  if not config.data.on_device:
-    return None
-  logging.info('reading the training set into memory')
-  return windows_of(training_examples(data, split.train, also), config)
 
 
 def _feed(config: ConfigDict, placement: Placement, windows: Windows | None) -> Callable[[dict], dict]:
