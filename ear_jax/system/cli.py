@@ -5,6 +5,7 @@ one can follow another in one process, and wrong flags are told at once.
 """
 
 import contextlib
+import gc
 import logging as python_logging
 import os
 import pathlib
@@ -36,6 +37,7 @@ _XLA_FLAGS = (
 _TAKES = {'bool': 'true or false', 'tuple': 'values with commas between them'}
 _KEPT = 'JAX_COMPILATION_CACHE_DIR'  # jax reads it when it is imported
 _FORGOTTEN = 60 * 86400  # seconds after which an unused compiled program is removed
+_AGAIN = 0.05  # seconds after which a signal is sent again
 _PACKAGE = f'{pathlib.Path(__file__).parents[1]}{os.sep}'
 
 
@@ -117,19 +119,38 @@ def stopped_by(fault: KeyboardInterrupt) -> tuple[str, int]:
 
 @contextlib.contextmanager
 def _signals_heard() -> Iterator[None]:
-  """Raises `Told` within the block where a signal would end the process without a word; a second one ends it so."""
+  """Raises `Told` within the block where a signal would end the process without a word; a second one ends it so.
 
-  def tell(number: int, _: object) -> None:
-    signal.signal(number, signal.SIG_DFL)
-    raise Told(signal.Signals(number))
+  Ctrl-C raises KeyboardInterrupt, as always, but is not lost either.
+  """
 
+  def tell(number: int, frame: types.FrameType | None) -> None:
+    if put_off(number, frame):
+      return
+    signal.signal(number, before[number])
+    raise KeyboardInterrupt if number == signal.SIGINT else Told(signal.Signals(number))
+
+  before, usual = {}, (signal.SIG_DFL, signal.default_int_handler)
   with contextlib.ExitStack() as closing:
-    for number in (signal.SIGTERM, getattr(signal, 'SIGHUP', signal.SIGTERM)):  # Windows knows no SIGHUP
+    for number in {signal.SIGINT, signal.SIGTERM, getattr(signal, 'SIGHUP', signal.SIGTERM)}:  # no SIGHUP on Windows
       mine = threading.current_thread() is threading.main_thread()  # Python hears signals in no other
-      if mine and signal.getsignal(number) == signal.SIG_DFL:
-        signal.signal(number, tell)
-        closing.callback(signal.signal, number, signal.SIG_DFL)
+      if mine and signal.getsignal(number) in usual:
+        before[number] = signal.signal(number, tell)
+        closing.callback(signal.signal, number, before[number])
     yield
+
+
+def put_off(number: int, frame: types.FrameType | None) -> bool:
+  """Returns whether Python would drop what a handler of a signal raises now; the signal then comes again at once.
+
+  It drops what is raised in a callback of the garbage collector (jax has one) and in `__del__`, and goes on.
+  """
+  called = {getattr(callback, '__code__', None) for callback in gc.callbacks}
+  while frame and frame.f_code not in called and frame.f_code.co_name != '__del__':
+    frame = frame.f_back
+  if frame:
+    threading.Timer(_AGAIN, os.kill, (os.getpid(), number)).start()
+  return frame is not None
 
 
 def _require_place(output: str | None, holds: str) -> None:

@@ -5,12 +5,14 @@ import os
 import signal
 import threading
 import time
+import types
 from collections.abc import Iterator
 from typing import Self
 
 import jax
 
 from ear_jax.devices.together import largest
+from ear_jax.system.cli import put_off
 
 _CAUGHT = (signal.SIGTERM, signal.SIGINT)
 _LATE = 0.5  # seconds after which a signal is one that Python has not heard yet
@@ -92,13 +94,17 @@ class StopRequest:
     number = largest(self.signal or 0)
     return signal.Signals(number) if number else None
 
-  def _notice(self, number: int, _: object) -> None:
-    first, self.signal = self.signal is None, self.signal or signal.Signals(number)
+  def _notice(self, number: int, frame: types.FrameType | None) -> None:
+    first, before = self.signal is None, self.before
+    at_once = first and self._alone and not self._patient and before is not None
+    if at_once and put_off(number, frame):
+      return
+    self.signal = self.signal or signal.Signals(number)
     if number == signal.SIGINT:
       signal.signal(signal.SIGINT, signal.default_int_handler)
-    if first and self._alone and self.before is not None:
-      if not self._patient:
-        raise Stopped(self.before, self.signal)
+    if first and self._alone and before is not None:
+      if at_once:
+        raise Stopped(before, self.signal)
       self._say_wait(number)
     elif first:
       _say(number, 'stopping after this step')

@@ -147,20 +147,42 @@ def test_a_library_that_quotes_the_header_in_its_warnings_is_not_heard():
 
 
 _STOPPED = """
-import signal, sys
+import gc, signal, sys, time
 from ear_jax.system import cli
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what is in the background without
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup starts what it starts without
-number = int(sys.argv.pop())
-cli.run(lambda given: signal.raise_signal(number))
+where, number = sys.argv.pop(), int(sys.argv.pop())
+
+def collected(phase, _, once=[True]):
+  if once and once.pop():
+    signal.raise_signal(number)
+
+class Deleted:
+  def __del__(self):
+    signal.raise_signal(number)
+
+def work(given):
+  if where == 'gc':
+    gc.callbacks.append(collected)
+    gc.collect()
+  elif where == 'del':
+    Deleted()
+  else:
+    signal.raise_signal(number)
+  time.sleep(20)
+  print('went on')
+
+cli.run(work)
 """
 
 
+@pytest.mark.parametrize('where', ['gc', 'del', 'work'])  # Python drops what is raised in the first two
 @pytest.mark.parametrize(('name', 'told'), [('SIGINT', 'Ctrl-C'), ('SIGTERM', 'SIGTERM'), ('SIGHUP', 'SIGHUP')])
-def test_what_stops_a_command_is_said_in_one_line(name, told):
+def test_what_stops_a_command_is_said_in_one_line(name, told, where):
   number = signal.Signals[name]
-  done = subprocess.run([sys.executable, '-c', _STOPPED, str(int(number))], cwd=ROOT, capture_output=True, text=True)
+  given = [sys.executable, '-c', _STOPPED, str(int(number)), where]
+  done = subprocess.run(given, cwd=ROOT, capture_output=True, text=True)
   assert (done.returncode, done.stderr) == (128 + number, f'error: stopped by {told}\n')
 
 

@@ -4,6 +4,7 @@ import hashlib
 import os
 import signal
 import threading
+import time
 
 import pytest
 
@@ -59,6 +60,15 @@ def test_what_jax_does_ends_first_and_then_the_run_stops(capfd, number):
   said = capfd.readouterr().err
   assert said.startswith(f'{number.name}: the step is being compiled, which cannot be interrupted')
   assert said.count('\n') == 1
+
+
+def test_a_signal_is_not_lost_where_python_drops_exceptions():
+  def load():
+    _Swallows()
+    time.sleep(20)
+
+  with pytest.raises(Stopped, match='SIGTERM: stopped at step 0'), StopRequest():
+    load()
 
 
 def test_without_a_signal_patience_changes_nothing_and_a_fault_is_raised_as_it_is():
