@@ -23,21 +23,9 @@ VARIANT = 'variant'  # the axis whose values are names of sets of changes
 _SHARED = ('seed', 'data.name')  # and all of the split
 _HASH = 8  # hexadecimal digits
 _FIELDS = (
-  *(
-    'base',
-    'changes',
-    'grid',
-    'variants',
-    'columns',
-    'folds',
-    'seeds',
-    'together',
-    'checkpoint',
-    'test_data',
-    'metric',
-  ),
-  *('launcher', *(f'launcher.{name}' for name in ('executor', 'at_once', 'cpu_devices', 'gpus', 'slurm'))),
-)
+  'base', 'changes', 'grid', 'variants', 'columns', 'folds', 'seeds', 'together', 'checkpoint', 'test_data', 'metric',
+  'launcher', 'launcher.executor', 'launcher.at_once', 'launcher.cpu_devices', 'launcher.gpus', 'launcher.slurm',
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)

@@ -141,7 +141,7 @@ def open_data_set(
 
 def check_data_sets(config: ConfigDict) -> None:
   """Raises UserError where a data set of `config.data.name` and `data.also` is not there; nothing is read."""
-  for name in (config.data.name, *_further(config)):
+  for name in names_of_sets(config):
     _newest(name, config.data.dir)
 
 
@@ -184,13 +184,14 @@ def say_window_beyond(data: DataSet, name: str, crop: int, unit: int | None = No
     logging.info('%s', said)
 
 
-def _further(config: ConfigDict) -> list[str]:
-  return [name for name in config.data.also.split(',') if name]
+def names_of_sets(config: ConfigDict) -> list[str]:
+  """Returns `config.data.name` and those of `data.also`."""
+  return [config.data.name, *(name for name in config.data.also.split(',') if name)]
 
 
 def open_further_sets(config: ConfigDict) -> list[DataSet]:
   """Returns the data sets of `config.data.also`; raises UserError as `open_data_set`."""
-  return [open_data_set(config, name=name) for name in _further(config)]
+  return [open_data_set(config, name=name) for name in names_of_sets(config)[1:]]
 
 
 def _entry(example: dict) -> tuple:

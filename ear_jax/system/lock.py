@@ -5,8 +5,7 @@ import errno
 import os
 import pathlib
 import platform
-import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO
 
 from absl import logging
@@ -28,17 +27,17 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF, 524)
 
 
 @contextlib.contextmanager
-def only_writer(folder: pathlib.Path, begun: str | None = None) -> Iterator[None]:
+def only_writer(folder: pathlib.Path, begun: str | None = None, first: Sequence[str] = ()) -> Iterator[None]:
   """Holds `folder`, which is made if need be, for this process alone until the block ends.
 
   The kernel lets go of the lock when the process ends, however it ends: a killed run leaves nothing to clean up. The
-  file stays, but where an exception ends the block before there is a file `begun` in the folder: then everything that
-  came into the folder since, and folders that were made for it, is taken away again.
+  file stays, but where an exception ends the block before there is a file `begun` in the folder: then the lock is taken
+  away again, with files and empty folders called `first` and folders made for it that were not there before. Nothing
+  else is: others may have written into the folder meanwhile.
 
   Raises: UserError when another process, or this one, holds it already; OSError when nothing can be written there.
   """
-  made = [one for one in (folder, *folder.parents) if not one.exists()]
-  before = set(folder.iterdir()) if folder.is_dir() else set()
+  new = [path for path in (*(folder / name for name in (*first, _NAME)), folder, *folder.parents) if not path.exists()]
   with _locked(folder) as file:
     file.truncate(0)
     file.write(f'process {os.getpid()} on {platform.node()}\n')
@@ -47,20 +46,17 @@ def only_writer(folder: pathlib.Path, begun: str | None = None) -> Iterator[None
       yield
     except Exception:
       if begun and not (folder / begun).exists():
-        _take_away(set(folder.iterdir()) - before, made)
+        _take_away(new)
       raise
     finally:
       file.truncate(0)
 
 
-def _take_away(paths: set[pathlib.Path], folders: list[pathlib.Path]) -> None:
-  """Removes files and folders with what is in them, then those folders that are empty, the innermost first."""
+def _take_away(paths: Iterable[pathlib.Path]) -> None:
+  """Removes files, and folders with nothing in them, in this order."""
   for path in paths:
     with contextlib.suppress(OSError):  # Windows keeps the lock itself, which is open
-      shutil.rmtree(path) if path.is_dir() else path.unlink()
-  with contextlib.suppress(OSError):
-    for folder in folders:
-      folder.rmdir()
+      path.rmdir() if path.is_dir() else path.unlink()
 
 
 def _locked(folder: pathlib.Path) -> IO:

@@ -11,7 +11,13 @@ from ml_collections import ConfigDict
 
 from ear_jax.config.fields import check_config
 from ear_jax.data.carried import with_carried
-from ear_jax.data.data_set import check_data_sets, open_data_set, open_further_sets, say_window_beyond
+from ear_jax.data.data_set import (
+  check_data_sets,
+  names_of_sets,
+  open_data_set,
+  open_further_sets,
+  say_window_beyond,
+)
 from ear_jax.data.on_device import Windows, make_batches, windows_of
 from ear_jax.data.pipeline import training_batches, training_examples
 from ear_jax.data.splits import make_split
@@ -56,7 +62,7 @@ def train_and_evaluate(
   1
   """
   workdir = pathlib.Path(workdir)
-  alone = only_writer(workdir, begun='config.json') if is_first() else contextlib.nullcontext()
+  alone = only_writer(workdir, 'config.json', ('log.txt', 'checkpoints')) if is_first() else contextlib.nullcontext()
   with StopRequest() as stop, failures_in_words(workdir), alone, contextlib.ExitStack() as preparing:
     preparing.enter_context(heartbeat())
     with kept_in(workdir / 'log.txt') if is_first() else contextlib.nullcontext():
@@ -78,7 +84,7 @@ def _train_and_evaluate(config, workdir, stop, preparing, profile):
   trained = None if stop.before else network_to_start_from(config, program.shapes)
   logging.info('opening the data set %s', config.data.name)
   data, also = open_data_set(config), open_further_sets(config)
-  for name, each in zip((config.data.name, *config.data.also.split(',')), (data, *also), strict=False):
+  for name, each in zip(names_of_sets(config), (data, *also), strict=True):
     say_window_beyond(each, name, config.data.crop, None if stop.before else program.model.unit)
   split = make_split(data.subjects, config.split)
   check_same_run(workdir, config, data, split, also)

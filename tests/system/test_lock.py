@@ -63,13 +63,13 @@ def test_what_is_refused_before_it_began_leaves_nothing(tmp_path, there):
 
   def work(begins):
     (folder / 'log.txt').touch()
-    (folder / 'checkpoints/7').mkdir(parents=True, exist_ok=True)
+    (folder / 'checkpoints').mkdir(exist_ok=True)
     if begins:
       (folder / 'config.json').touch()
     raise UserError('no')
 
   def refused(begins):
-    with pytest.raises(UserError, match='no'), only_writer(folder, begun='config.json'):
+    with pytest.raises(UserError, match='no'), only_writer(folder, 'config.json', ('log.txt', 'checkpoints')):
       work(begins)
 
   refused(begins=False)
@@ -78,6 +78,20 @@ def test_what_is_refused_before_it_began_leaves_nothing(tmp_path, there):
   assert {path.name for path in folder.iterdir()} >= {'log.txt', 'checkpoints', 'config.json', '.lock'}
   refused(begins=False)  # of a run that has begun nothing is taken
   assert {path.name for path in folder.iterdir()} >= {'log.txt', 'checkpoints', 'config.json', '.lock'}
+
+
+def test_what_others_wrote_meanwhile_is_left_alone(tmp_path):
+  """As where `--workdir=runs` is refused while a run begins in `runs/other`."""
+
+  def work():
+    (tmp_path / 'log.txt').touch()
+    (tmp_path / 'checkpoints/7').mkdir(parents=True)
+    (tmp_path / 'other').mkdir()
+    raise UserError('no')
+
+  with pytest.raises(UserError, match='no'), only_writer(tmp_path, 'config.json', ('log.txt', 'checkpoints')):
+    work()
+  assert sorted(path.name for path in tmp_path.rglob('*')) == ['7', 'checkpoints', 'other']
 
 
 def test_a_folder_that_another_holds_is_left_alone(holder, tmp_path):
